@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * gmemstate/types.h - the words that every other header uses
+ *
+ * A page is 4 KiB. An index is the offset of a page in the memory object, in
+ * pages. A block is a naturally aligned 2M or 1G of pages. Ranges are
+ * (start, nr_pages); bytes enter through gms_range_from_bytes() only.
+ */
+#ifndef GMEMSTATE_TYPES_H
+#define GMEMSTATE_TYPES_H
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#else
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__) && !defined(__KERNEL__)
+#define GMS_API __attribute__((visibility("default")))
+#else
+#define GMS_API
+#endif
+
+/** typedef gms_pgoff_t - index of a page in the memory object, in units of 4 KiB */
+typedef uint64_t gms_pgoff_t;
+
+#define GMS_PAGE_SHIFT 12
+#define GMS_ORDER_4K 0
+#define GMS_ORDER_2M 9
+#define GMS_ORDER_1G 18
+
+/** GMS_MAX_PAGES - the largest object: 2^40 pages, 4 PiB */
+#define GMS_MAX_PAGES (1ULL << 40)
+
+/**
+ * enum gms_shareability - who may fault a page
+ * @GMS_SHARED: the guest and the host
+ * @GMS_PRIVATE: the guest only
+ */
+enum gms_shareability { GMS_SHARED = 0, GMS_PRIVATE = 1 };
+
+/**
+ * enum gms_summary - the pages of one block, taken together
+ * @GMS_ALL_SHARED: every page of the block is shared
+ * @GMS_ALL_PRIVATE: every page of the block is private
+ * @GMS_MIXED: the block has pages of both kinds
+ */
+enum gms_summary { GMS_ALL_SHARED = 0, GMS_ALL_PRIVATE = 1, GMS_MIXED = 2 };
+
+/**
+ * struct gms_run - neighbouring pages of one shareability
+ * @start: index of the first page
+ * @nr_pages: length in pages, at least 1
+ * @shareability: of every page in the run
+ */
+struct gms_run {
+	gms_pgoff_t start;
+	uint64_t nr_pages;
+	enum gms_shareability shareability;
+};
+
+/**
+ * gms_range_from_bytes() - turn a range of bytes into a range of pages
+ * @offset: start in bytes, a multiple of 4096
+ * @size: length in bytes, a multiple of 4096 and not 0; @offset + @size must
+ *        neither wrap nor pass 2^52 (GMS_MAX_PAGES pages)
+ * @start: where to store the index of the first page; written on success only
+ * @nr_pages: where to store the length in pages; written on success only
+ *
+ * Nothing is rounded: a range that does not consist of whole pages is refused,
+ * because which way to round is a security decision that is the caller's.
+ *
+ * Context: Any. Pure function.
+ * Return: 0, or -EINVAL where the range is empty, unaligned, wraps or is too large.
+ */
+GMS_API int gms_range_from_bytes(uint64_t offset, uint64_t size, gms_pgoff_t *start,
+				 uint64_t *nr_pages);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* GMEMSTATE_TYPES_H */

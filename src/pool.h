@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * pool.h - type-stable memory for the nodes and leaves of one range tree
+ *
+ * What was once a node of some class, or a leaf, is one until the pool is torn down:
+ * readers may look at it at any time (rtree_node.h says why that is safe). Memory comes
+ * in slabs of about a page. Free objects are kept last in, first out: the next store
+ * finds them in the cache.
+ *
+ * Leaves have numbers, because a number is half a pointer and a guest with many mixed
+ * 2M blocks has many of them. A table of slabs turns a number into an address.
+ */
+#ifndef GMS_POOL_H
+#define GMS_POOL_H
+
+#include "bits.h"
+
+/* Classes of nodes: four sparse sizes, then the dense shape. */
+#define GMS_NR_SPARSE 4
+#define GMS_CLASS_DENSE GMS_NR_SPARSE
+#define GMS_NR_CLASSES (GMS_NR_SPARSE + 1)
+
+#if GMS_RTREE_SHIFT == 9
+#define GMS_SPARSE_MAX 124u
+#define GMS_CLASS_LEAVES 4, 28, 60, 124 /* 160, 256, 384 and 640 bytes a node */
+#elif GMS_RTREE_SHIFT == 2
+#define GMS_SPARSE_MAX 3u
+#define GMS_CLASS_LEAVES 1, 2, 3, 3
+#else
+#error "GMS_RTREE_SHIFT is 9, or 2 in tests"
+#endif
+
+#define GMS_LEAF_NONE UINT32_MAX
+#define GMS_LEAF_SLAB_SHIFT 6
+#define GMS_LEAF_SLAB (1u << GMS_LEAF_SLAB_SHIFT) /* leaves in a slab: a page */
+
+struct gms_node {
+	struct gms_line value; /* in a free node, the first word links to the next one */
+	struct gms_line mixed;
+	uint32_t epoch; /* goes up when the node goes back to its pool */
+	uint16_t nr; /* mixed blocks */
+	uint8_t class; /* never changes */
+	uint8_t rank[8]; /* sparse: mixed blocks before each word of the mixed line */
+	uint32_t leaf[]; /* sparse: numbers of the leaves, in the order of their blocks */
+};
+
+/* Where the leaves of a dense node begin: at the next full line. */
+#define GMS_DENSE_LEAVES ((sizeof(struct gms_node) + 63) / 64 * 64)
+
+struct gms_leaf_table {
+	struct gms_leaf_table *older; /* smaller tables, which readers may still hold */
+	uint32_t room;
+	uint32_t nr; /* slabs; goes up only */
+	struct gms_line *slab[];
+};
+
+struct gms_pool {
+	struct gms_spinlock lock; /* protects all but the allocator */
+	uint32_t free_leaf; /* number of the first free leaf, which links to the next */
+	struct gms_node *free_node[GMS_NR_CLASSES];
+	struct gms_slab *slabs;
+	struct gms_leaf_table **table; /* stands among what readers load */
+	uint64_t bytes; /* taken from the allocator */
+	struct gms_allocator allocator;
+};
+
+/* What a store needs, or has, of each kind. */
+#define GMS_STOCK_NODES 4
+struct gms_stock {
+	unsigned int nr_nodes, nr_leaves;
+	uint8_t class[GMS_STOCK_NODES];
+	struct gms_node *node[GMS_STOCK_NODES];
+	uint32_t leaf; /* the first; each links to the next, the last to GMS_LEAF_NONE */
+};
+
+static gms_always_inline unsigned int gms_class_leaves(unsigned int class)
+{
+	static const uint8_t leaves[] = {GMS_CLASS_LEAVES};
+
+	return leaves[class];
+}
+
+/* The class of a node with @nr mixed blocks. */
+static gms_always_inline unsigned int gms_class_of(unsigned int nr)
+{
+	unsigned int class = 0;
+
+	while (class < GMS_NR_SPARSE && nr > gms_class_leaves(class))
+		class ++;
+	return class;
+}
+
+static gms_always_inline size_t gms_class_size(unsigned int class)
+{
+	if (class == GMS_CLASS_DENSE)
+		return GMS_DENSE_LEAVES + GMS_LINE_BITS * sizeof(struct gms_line);
+	return (sizeof(struct gms_node) + gms_class_leaves(class) * sizeof(uint32_t) + 31) / 32 *
+	       32;
+}
+
+static gms_always_inline struct gms_line *gms_dense_leaf(const struct gms_node *node,
+							 unsigned int i)
+{
+	return (struct gms_line *)((uintptr_t)node + GMS_DENSE_LEAVES) + i;
+}
+
+/* NULL where @id is no leaf that this table knows: a reader's view was overtaken. */
+static gms_always_inline struct gms_line *gms_leaf_at(struct gms_leaf_table *const *table,
+						      uint32_t id)
+{
+	struct gms_leaf_table *t = gms_load_acquire(table);
+
+	if (gms_unlikely(!t || id >> GMS_LEAF_SLAB_SHIFT >= gms_load_acquire(&t->nr)))
+		return NULL;
+	return &t->slab[id >> GMS_LEAF_SLAB_SHIFT][id % GMS_LEAF_SLAB];
+}
+
+void *gms_alloc(struct gms_pool *pool, size_t size, size_t align);
+void gms_free(struct gms_pool *pool, void *ptr, size_t size, size_t align);
+
+void gms_pool_init(struct gms_pool *pool, const struct gms_allocator *allocator,
+		   struct gms_leaf_table **table);
+void gms_pool_fini(struct gms_pool *pool);
+
+/*
+ * Take nodes of the classes that @stock names, and its nr_leaves leaves. Their contents
+ * are stale. 0 or -ENOMEM, and then nothing was taken.
+ */
+int gms_pool_take(struct gms_pool *pool, struct gms_stock *stock);
+
+/* Give back a node and its @nr_leaves leaves, which readers may have seen. */
+void gms_pool_retire(struct gms_pool *pool, struct gms_node *node, const uint32_t *leaves,
+		     unsigned int nr_leaves);
+
+/* Give back leaves that are linked to each other; readers hold no node that lists them. */
+void gms_pool_give_leaves(struct gms_pool *pool, uint32_t first);
+
+/* Free and all objects of a kind; for verify. False where a list is damaged. */
+bool gms_pool_count(const struct gms_pool *pool, uint64_t free_nodes[GMS_NR_CLASSES],
+		    uint64_t all_nodes[GMS_NR_CLASSES], uint64_t *free_leaves,
+		    uint64_t *all_leaves);
+
+#endif /* GMS_POOL_H */

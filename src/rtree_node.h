@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * rtree_node.h - what a range tree is made of, and how to look at it
+ *
+ *	top         one byte a 1G block: NONE, ALL or MIXED; and, where MIXED,
+ *	            the way to its node, in chunks of 64
+ *	node        two lines: value (of each 2M block that is uniform) and mixed
+ *	leaf        one line: a bit for each 4K page of a mixed 2M block
+ *
+ * A node comes in two shapes:
+ *
+ *	sparse      up to GMS_SPARSE_MAX mixed 2M blocks; behind the lines stand the
+ *	            numbers of their leaves, packed: the k-th mixed block has the k-th.
+ *	            Four sizes, so that one with few leaves is small.
+ *	dense       more than that; behind the lines stand all 512 leaves, so that a
+ *	            page is found without looking at the lines.
+ *
+ * Invariants
+ *  1. Canonical: a 1G block has a node, and a 2M block counts as mixed, if and only if
+ *     its pages differ. A node is dense if and only if more than GMS_SPARSE_MAX of its
+ *     blocks are mixed; a sparse one has the smallest size that holds its leaves.
+ *  2. Pages past the end of the tree have the value of the last page. So the last
+ *     block, complete or not, is like every other.
+ *  3. The mixed line and the leaf numbers of a sparse node never change while readers
+ *     can find it: a change of either makes a new node, which replaces the old one by
+ *     one store. Single words of leaves and value lines change in place.
+ *  4. In a dense node the leaves hold the truth for each page. The value bit of a mixed
+ *     block means nothing, in either shape.
+ *
+ * How memory stays safe under readers that take no lock
+ *  - Nodes and leaves are type-stable: they go back to the tree's pools and to the
+ *    allocator only when the tree is destroyed. What a reader follows is always a node,
+ *    and a node's size never changes.
+ *  - A node has an epoch, which goes up when the node goes back to its pool, before it
+ *    or one of its leaves can be used again. A leaf goes back only together with the
+ *    node that lists it. So a reader that finds the epoch as it was when the node was
+ *    still in place knows that all that it read was the block's own.
+ *  - Until it has checked the epoch, a reader may hold a number from another time. It
+ *    bounds each one before use: the rank by the node's size, the leaf number by the
+ *    size of the leaf table.
+ * Not RCU, because a VMM's threads have no quiescent states that a library could
+ * know of; the same check serves a kernel.
+ */
+#ifndef GMS_RTREE_NODE_H
+#define GMS_RTREE_NODE_H
+
+#include <gmemstate/rtree.h>
+
+#include "bits.h"
+#include "pool.h"
+
+#define GMS_BLOCK_SHIFT (2 * GMS_RTREE_SHIFT)
+#define GMS_BLOCK_PAGES (1ULL << GMS_BLOCK_SHIFT) /* pages of a 1G block */
+#define GMS_CHUNK_SHIFT 6
+#define GMS_CHUNK_BLOCKS (1u << GMS_CHUNK_SHIFT)
+
+/* The way to the nodes of 64 neighbouring 1G blocks. An entry is a node's address. */
+struct gms_chunk {
+	struct gms_node *node[GMS_CHUNK_BLOCKS];
+};
+
+struct gms_rtree {
+	/* what readers load; hardly ever written */
+	uint64_t nr_pages;
+	uint64_t nr_blocks;
+	uint8_t *kind; /* enum gms_rtree_fill of each block */
+	struct gms_chunk **chunk; /* NULL until a block in it is mixed */
+	struct gms_leaf_table *leaves;
+	/* what writers share */
+	struct gms_pool pool __attribute__((aligned(64)));
+};
+
+/* A reader's hold on one mixed 1G block. */
+struct gms_view {
+	const struct gms_node *node;
+	uint32_t epoch;
+};
+
+static gms_always_inline struct gms_node **gms_entry(const struct gms_rtree *t, uint64_t block)
+{
+	return &gms_load_acquire(&t->chunk[block >> GMS_CHUNK_SHIFT])
+			->node[block % GMS_CHUNK_BLOCKS];
+}
+
+/*
+ * Begin to read a block. MIXED: *view can be read from until gms_view_ok().
+ *
+ * The order of the loads matters. The entry is looked at again after the epoch: the node
+ * was still in place when it had that epoch. The kind is looked at again after the
+ * entry: an entry is written before its block turns mixed, and stays for a while after
+ * the block turned uniform. To go round once more takes a writer that got something done.
+ */
+static gms_always_inline enum gms_rtree_fill gms_view_begin(const struct gms_rtree *t,
+							    uint64_t block, struct gms_view *view)
+{
+	for (;;) {
+		const uint8_t kind = gms_load_acquire(&t->kind[block]);
+		struct gms_node **entry;
+
+		if (kind != GMS_RTREE_MIXED)
+			return (enum gms_rtree_fill)kind;
+		entry = gms_entry(t, block);
+		view->node = gms_load_acquire(entry);
+		if (gms_unlikely(!view->node))
+			continue;
+		view->epoch = gms_load_acquire(&view->node->epoch);
+		if (gms_likely(gms_load_acquire(entry) == view->node &&
+			       gms_load_acquire(&t->kind[block]) == GMS_RTREE_MIXED))
+			return GMS_RTREE_MIXED;
+	}
+}
+
+/* Was all that was read from the view the block's own? Else begin again. */
+static gms_always_inline bool gms_view_ok(const struct gms_view *view)
+{
+	gms_fence_acquire();
+	return gms_likely(gms_load_relaxed(&view->node->epoch) == view->epoch);
+}
+
+/* How many mixed blocks a sparse node has before block @i. */
+static gms_always_inline unsigned int gms_node_rank(const struct gms_node *node, unsigned int i)
+{
+	const uint64_t below = (1ULL << (i % 64)) - 1;
+
+	return gms_load_relaxed(&node->rank[i / 64]) +
+	       gms_popcount(gms_load_relaxed(&node->mixed.w[i / 64]) & below);
+}
+
+/*
+ * The leaf of block @i, which is mixed; or of a dense node, any block. NULL where a
+ * reader's view was overtaken.
+ */
+static gms_always_inline struct gms_line *gms_node_leaf(const struct gms_rtree *t,
+							const struct gms_node *node, unsigned int i)
+{
+	unsigned int rank;
+
+	if (node->class == GMS_CLASS_DENSE)
+		return gms_dense_leaf(node, i);
+	rank = gms_node_rank(node, i);
+	if (gms_unlikely(rank >= gms_class_leaves(node->class)))
+		return NULL;
+	return gms_leaf_at(&t->leaves, gms_load_relaxed(&node->leaf[rank]));
+}
+
+/* The kinds of 8 neighbouring 1G blocks from @b, a multiple of 8: the first in the low byte. */
+#define GMS_KINDS(kind) (0x0101010101010101ULL * (kind))
+
+static gms_always_inline uint64_t *gms_kinds_at(const struct gms_rtree *t, uint64_t b)
+{
+	return (uint64_t *)(void *)&t->kind[b];
+}
+
+static gms_always_inline uint64_t gms_kinds(const struct gms_rtree *t, uint64_t b)
+{
+	return gms_le64(gms_load_acquire(gms_kinds_at(t, b)));
+}
+
+static inline bool gms_range_ok(const struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
+{
+	return nr_pages && start < t->nr_pages && nr_pages <= t->nr_pages - start;
+}
+
+#endif /* GMS_RTREE_NODE_H */
