@@ -70,19 +70,23 @@ static gms_always_inline uint64_t gms_word_of(bool v)
 	return v ? GMS_WORD_FULL : 0;
 }
 
-/* The bits of word @w that lie in [a, b). */
+/* The bits of one word from @a on; those up to and with @b - 1; counted through all words. */
+static gms_always_inline uint64_t gms_mask_from(unsigned int a)
+{
+	return ~0ULL << (a % 64);
+}
+
+static gms_always_inline uint64_t gms_mask_to(unsigned int b)
+{
+	return ~0ULL >> (63 - (b - 1) % 64);
+}
+
+/* The bits of [a, b) in word @w, which is one that holds some. */
 static gms_always_inline uint64_t gms_word_mask(unsigned int w, unsigned int a, unsigned int b)
 {
-	const unsigned int lo = w * 64, hi = lo + 64;
-	uint64_t mask = ~0ULL;
+	const uint64_t from = w == a / 64 ? gms_mask_from(a) : ~0ULL;
 
-	if (b <= lo || a >= hi)
-		return 0;
-	if (a > lo)
-		mask &= ~0ULL << (a - lo);
-	if (b < hi)
-		mask &= ~0ULL >> (hi - b);
-	return mask;
+	return w == (b - 1) / 64 ? from & gms_mask_to(b) : from;
 }
 
 static gms_always_inline bool gms_line_test(const struct gms_line *l, unsigned int i)
@@ -102,6 +106,7 @@ static gms_always_inline void gms_line_fill(struct gms_line *l, bool v)
 #ifdef GMS_VECTOR
 	*(gms_vec *)l = (gms_vec) {} + gms_word_of(v);
 #else
+	GMS_UNROLL
 	for (unsigned int i = 0; i < GMS_LINE_WORDS; i++)
 		gms_store_relaxed(&l->w[i], gms_word_of(v));
 #endif
@@ -112,6 +117,7 @@ static gms_always_inline void gms_line_copy(struct gms_line *to, const struct gm
 #ifdef GMS_VECTOR
 	*(gms_vec *)to = *(const gms_vec *)from;
 #else
+	GMS_UNROLL
 	for (unsigned int i = 0; i < GMS_LINE_WORDS; i++)
 		gms_store_relaxed(&to->w[i], gms_load_relaxed(&from->w[i]));
 #endif
@@ -122,6 +128,7 @@ static gms_always_inline bool gms_line_is(const struct gms_line *l, bool v)
 {
 	uint64_t diff = 0;
 
+	GMS_UNROLL
 	for (unsigned int i = 0; i < GMS_LINE_WORDS; i++)
 		diff |= gms_load_relaxed(&l->w[i]) ^ gms_word_of(v);
 	return !diff;
@@ -132,25 +139,43 @@ static gms_always_inline bool gms_line_rest_is(const struct gms_line *l, unsigne
 					       unsigned int b, bool v)
 {
 	const uint64_t full = gms_word_of(v);
-	const unsigned int first = a / 64;
+	const unsigned int first = a / 64, last = (b - 1) / 64;
+	uint64_t diff = (gms_load_relaxed(&l->w[first]) ^ full) & ~gms_word_mask(first, a, b);
 
-	if ((gms_load_relaxed(&l->w[first]) ^ full) & GMS_WORD_FULL & ~gms_word_mask(first, a, b))
+	if (diff & GMS_WORD_FULL)
 		return false;
-	for (unsigned int i = 0; i < GMS_LINE_WORDS; i++)
-		if ((gms_load_relaxed(&l->w[i]) ^ full) & GMS_WORD_FULL & ~gms_word_mask(i, a, b))
-			return false;
-	return true;
+	diff = 0;
+	if (last != first)
+		diff = (gms_load_relaxed(&l->w[last]) ^ full) & ~gms_mask_to(b) & GMS_WORD_FULL;
+	for (unsigned int i = 0; i < first; i++)
+		diff |= gms_load_relaxed(&l->w[i]) ^ full;
+	for (unsigned int i = last + 1; i < GMS_LINE_WORDS; i++)
+		diff |= gms_load_relaxed(&l->w[i]) ^ full;
+	return !diff;
+}
+
+static gms_always_inline void gms_word_store(uint64_t *p, uint64_t mask, bool v)
+{
+	const uint64_t w = gms_load_relaxed(p);
+
+	gms_store_relaxed(p, v ? w | mask : w & ~mask);
 }
 
 /* Set [a, b) to @v, a word at a time. */
 static gms_always_inline void gms_line_store(struct gms_line *l, unsigned int a, unsigned int b,
 					     bool v)
 {
-	for (unsigned int i = a / 64; i <= (b - 1) / 64; i++) {
-		const uint64_t mask = gms_word_mask(i, a, b), w = gms_load_relaxed(&l->w[i]);
+	unsigned int i = a / 64;
+	const unsigned int last = (b - 1) / 64;
 
-		gms_store_relaxed(&l->w[i], v ? w | mask : w & ~mask);
+	if (i == last) {
+		gms_word_store(&l->w[i], gms_mask_from(a) & gms_mask_to(b), v);
+		return;
 	}
+	gms_word_store(&l->w[i], gms_mask_from(a), v);
+	while (++i < last)
+		gms_store_relaxed(&l->w[i], gms_word_of(v));
+	gms_word_store(&l->w[last], gms_mask_to(b), v);
 }
 
 static gms_always_inline unsigned int gms_line_count(const struct gms_line *l, unsigned int a,

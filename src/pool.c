@@ -184,7 +184,7 @@ static inline void take_locked(struct gms_pool *pool, struct gms_stock *stock,
 
 		if (!*head)
 			return;
-		stock->node[*got_nodes] = *head;
+		*stock->slot[*got_nodes] = *head;
 		*head = next_node(*head);
 		++*got_nodes;
 	}
@@ -220,7 +220,7 @@ int gms_pool_take(struct gms_pool *pool, struct gms_stock *stock)
 			break;
 		if (!ok) {
 			while (nodes--)
-				gms_pool_retire(pool, stock->node[nodes], NULL, 0);
+				gms_pool_retire(pool, *stock->slot[nodes], NULL, 0);
 			gms_pool_give_leaves(pool, stock->leaf);
 			return -ENOMEM;
 		}

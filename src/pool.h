@@ -40,7 +40,7 @@ struct gms_node {
 	uint32_t epoch; /* goes up when the node goes back to its pool */
 	uint16_t nr; /* mixed blocks */
 	uint8_t class; /* never changes */
-	uint8_t rank[8]; /* sparse: mixed blocks before each word of the mixed line */
+	uint64_t rank; /* sparse: in byte w, mixed blocks before word w of the mixed line */
 	uint32_t leaf[]; /* sparse: numbers of the leaves, in the order of their blocks */
 };
 
@@ -64,12 +64,12 @@ struct gms_pool {
 	struct gms_allocator allocator;
 };
 
-/* What a store needs, or has, of each kind. */
+/* What a store needs: where to put nodes of which classes, and how many leaves. */
 #define GMS_STOCK_NODES 4
 struct gms_stock {
 	unsigned int nr_nodes, nr_leaves;
 	uint8_t class[GMS_STOCK_NODES];
-	struct gms_node *node[GMS_STOCK_NODES];
+	struct gms_node **slot[GMS_STOCK_NODES];
 	uint32_t leaf; /* the first; each links to the next, the last to GMS_LEAF_NONE */
 };
 
@@ -122,10 +122,7 @@ void gms_pool_init(struct gms_pool *pool, const struct gms_allocator *allocator,
 		   struct gms_leaf_table **table);
 void gms_pool_fini(struct gms_pool *pool);
 
-/*
- * Take nodes of the classes that @stock names, and its nr_leaves leaves. Their contents
- * are stale. 0 or -ENOMEM, and then nothing was taken.
- */
+/* Take what @stock names; the contents are stale. 0 or -ENOMEM, and then nothing was taken. */
 int gms_pool_take(struct gms_pool *pool, struct gms_stock *stock);
 
 /* Give back a node and its @nr_leaves leaves, which readers may have seen. */

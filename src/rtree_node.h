@@ -122,7 +122,7 @@ static gms_always_inline unsigned int gms_node_rank(const struct gms_node *node,
 {
 	const uint64_t below = (1ULL << (i % 64)) - 1;
 
-	return gms_load_relaxed(&node->rank[i / 64]) +
+	return (uint8_t)(gms_load_relaxed(&node->rank) >> (i / 64 * 8)) +
 	       gms_popcount(gms_load_relaxed(&node->mixed.w[i / 64]) & below);
 }
 
