@@ -140,8 +140,9 @@ static gms_always_inline uint32_t leaf_pop(const struct gms_rtree *t, uint32_t *
  * Change a leaf and the bits of its block where readers see them. A block counts as mixed
  * before its first page differs, and as uniform after its last one does not.
  */
-static void inplace_store(struct gms_node *node, unsigned int i, struct gms_line *leaf,
-			  const struct gms_line *to, bool mixed, bool value)
+static gms_always_inline void inplace_store(struct gms_node *node, unsigned int i,
+					    struct gms_line *leaf, const struct gms_line *to,
+					    bool mixed, bool value)
 {
 	const bool was_mixed = gms_line_test(&node->mixed, i);
 
@@ -161,7 +162,8 @@ static void inplace_store(struct gms_node *node, unsigned int i, struct gms_line
 		gms_store_relaxed(&node->nr, (uint16_t)(node->nr + (mixed ? 1 : -1)));
 }
 
-static void inplace_commit(struct gms_rtree *t, struct gms_edge *e, bool set, uint32_t *leaves)
+static gms_always_inline void inplace_commit(struct gms_rtree *t, struct gms_edge *e, bool set,
+					     uint32_t *leaves)
 {
 	const unsigned int i = e->first;
 	struct gms_line *leaf = gms_node_leaf(t, e->old, i), to;
@@ -226,8 +228,8 @@ static void leaf_store(const struct gms_edge *e, unsigned int i, struct gms_line
 }
 
 /* All leaves of a dense node, whatever the node before was. */
-static void dense_fill(struct gms_rtree *t, const struct gms_edge *e, struct gms_node *node,
-		       bool set)
+static gms_always_inline void dense_fill(struct gms_rtree *t, const struct gms_edge *e,
+					 struct gms_node *node, bool set)
 {
 	const struct gms_node *old = e->old;
 
@@ -243,8 +245,9 @@ static void dense_fill(struct gms_rtree *t, const struct gms_edge *e, struct gms
 }
 
 /* A dense node turns sparse: every mixed block gets a leaf of its own. */
-static void sparse_fill_from_dense(struct gms_rtree *t, const struct gms_edge *e,
-				   struct gms_node *node, bool set, uint32_t *leaves)
+static gms_always_inline void sparse_fill_from_dense(struct gms_rtree *t, const struct gms_edge *e,
+						     struct gms_node *node, bool set,
+						     uint32_t *leaves)
 {
 	unsigned int n = 0;
 
@@ -403,8 +406,8 @@ static gms_always_inline void copy_release(struct gms_rtree *t, struct gms_edge 
 
 /* ---- all three ---- */
 
-void gms_edge_plan(const struct gms_rtree *t, struct gms_edge *e, unsigned int dirs,
-		   struct gms_stock *stock)
+GMS_CLONES void gms_edge_plan(const struct gms_rtree *t, struct gms_edge *e, unsigned int dirs,
+			      struct gms_stock *stock)
 {
 	plan(t, e, dirs, stock);
 }
@@ -420,7 +423,7 @@ static gms_always_inline void commit(struct gms_rtree *t, struct gms_edge *e, bo
 		copy_commit(t, e, set, leaves);
 }
 
-void gms_edge_commit(struct gms_rtree *t, struct gms_edge *e, bool set, uint32_t *leaves)
+GMS_CLONES void gms_edge_commit(struct gms_rtree *t, struct gms_edge *e, bool set, uint32_t *leaves)
 {
 	commit(t, e, set, leaves);
 }
@@ -469,7 +472,7 @@ static gms_always_inline int store(struct gms_rtree *t, struct gms_edge *e, bool
 	return 0;
 }
 
-int gms_edge_store(struct gms_rtree *t, struct gms_edge *e, bool set)
+GMS_CLONES int gms_edge_store(struct gms_rtree *t, struct gms_edge *e, bool set)
 {
 	return set ? store(t, e, true) : store(t, e, false);
 }

@@ -169,7 +169,8 @@ static gms_always_inline unsigned int find_in_block(const struct gms_rtree *t, u
 }
 
 /* The first block from @b on that is not uniformly @v; @end where there is none. */
-static uint64_t find_block(const struct gms_rtree *t, uint64_t b, uint64_t end, bool v)
+static gms_always_inline uint64_t find_block(const struct gms_rtree *t, uint64_t b, uint64_t end,
+					     bool v)
 {
 	for (; b < end && b % 8; b++)
 		if (gms_load_acquire(&t->kind[b]) != v)
@@ -185,8 +186,8 @@ static uint64_t find_block(const struct gms_rtree *t, uint64_t b, uint64_t end, 
 	return b < end ? b : end;
 }
 
-bool gms_rtree_next(const struct gms_rtree *t, gms_pgoff_t from, gms_pgoff_t end,
-		    struct gms_rtree_run *run)
+GMS_CLONES bool gms_rtree_next(const struct gms_rtree *t, gms_pgoff_t from, gms_pgoff_t end,
+			       struct gms_rtree_run *run)
 {
 	uint64_t block = from >> GMS_BLOCK_SHIFT, end_block;
 	gms_pgoff_t stop;
@@ -259,7 +260,7 @@ static gms_always_inline bool count_in_node(const struct gms_rtree *t, const str
 	return true;
 }
 
-uint64_t gms_rtree_count(const struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
+GMS_CLONES uint64_t gms_rtree_count(const struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
 {
 	uint64_t count = 0, n;
 	gms_pgoff_t end;

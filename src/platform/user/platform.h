@@ -56,9 +56,9 @@
 #endif
 
 /*
- * Vector code is chosen by the loader, function by function: where the compiler can
- * make clones for newer x86 levels, GMS_CLONES asks for them. Elsewhere it is empty
- * and the plain path is all there is.
+ * Vector code. With GMS_VECTOR a line is filled and copied as one vector, and functions
+ * that it pays for are compiled for newer x86 levels as well: the loader picks. Without,
+ * or with another compiler or machine, there is the plain path.
  */
 #if defined(GMS_VECTOR) && defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define GMS_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
