@@ -22,6 +22,7 @@
 #endif
 
 #define GMS_LINE_BITS (1u << GMS_RTREE_SHIFT)
+#define GMS_WORD_SHIFT (GMS_RTREE_SHIFT < 6 ? GMS_RTREE_SHIFT : 6)
 #define GMS_LINE_WORDS ((GMS_LINE_BITS + 63) / 64)
 /* The bits of a word that are in use. */
 #define GMS_WORD_FULL (GMS_LINE_BITS >= 64 ? ~0ULL : (1ULL << (GMS_LINE_BITS % 64)) - 1)

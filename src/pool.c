@@ -18,6 +18,11 @@ struct gms_slab {
 
 #define GMS_SLAB_HEAD ((sizeof(struct gms_slab) + 63) / 64 * 64)
 
+static struct gms_node *slab_node(const struct gms_slab *slab, size_t i)
+{
+	return (void *)((uintptr_t)slab + GMS_SLAB_HEAD + i * gms_class_size(slab->class));
+}
+
 void *gms_alloc(struct gms_pool *pool, size_t size, size_t align)
 {
 	void *ptr = pool->allocator.alloc(pool->allocator.ctx, size, align);
@@ -60,6 +65,8 @@ void gms_pool_fini(struct gms_pool *pool)
 		struct gms_slab *slab = pool->slabs;
 
 		pool->slabs = slab->next;
+		if (slab->class == GMS_CLASS_DENSE)
+			gms_free(pool, slab_node(slab, 0)->dense, GMS_DENSE_BYTES, 64);
 		gms_free(pool, slab, slab->size, 64);
 	}
 	for (uint32_t i = 0; table && i < table->nr; i++)
@@ -96,27 +103,34 @@ static inline void push_leaf_locked(struct gms_pool *pool, uint32_t id)
 
 static bool grow_nodes(struct gms_pool *pool, unsigned int class)
 {
-	const size_t obj = gms_class_size(class);
-	const size_t fit = (GMS_SLAB_BYTES - GMS_SLAB_HEAD) / obj, nr = fit ? fit : 1;
-	const size_t size = GMS_SLAB_HEAD + nr * obj;
+	const size_t fit = (GMS_SLAB_BYTES - GMS_SLAB_HEAD) / gms_class_size(class);
+	const size_t nr = class == GMS_CLASS_DENSE ? 1 : fit;
+	const size_t size = GMS_SLAB_HEAD + nr * gms_class_size(class);
 	struct gms_slab *slab = gms_alloc(pool, size, 64);
+	struct gms_line *dense = NULL;
 
+	if (slab && class == GMS_CLASS_DENSE) {
+		dense = gms_alloc(pool, GMS_DENSE_BYTES, 64);
+		if (!dense) {
+			gms_free(pool, slab, size, 64);
+			return false;
+		}
+	}
 	if (!slab)
 		return false;
 	slab->size = size;
 	slab->class = class;
 	/* a reader that comes too late finds leaf number 0, or is turned back by a bound */
-	for (size_t i = 0; i < nr; i++) {
-		struct gms_node *node = (void *)((uintptr_t)slab + GMS_SLAB_HEAD + i * obj);
-
-		gms_memset(node, 0, class == GMS_CLASS_DENSE ? GMS_DENSE_LEAVES : obj);
-		node->class = (uint8_t) class;
-	}
+	gms_memset(slab_node(slab, 0), 0, nr * gms_class_size(class));
+	for (size_t i = 0; i < nr; i++)
+		slab_node(slab, i)->class = (uint8_t) class;
+	if (dense)
+		slab_node(slab, 0)->dense = dense;
 	gms_spin_lock(&pool->lock);
 	slab->next = pool->slabs;
 	pool->slabs = slab;
 	for (size_t i = nr; i--;)
-		push_node_locked(pool, (void *)((uintptr_t)slab + GMS_SLAB_HEAD + i * obj));
+		push_node_locked(pool, slab_node(slab, i));
 	gms_spin_unlock(&pool->lock);
 	return true;
 }

@@ -30,6 +30,7 @@
 #error "GMS_RTREE_SHIFT is 9, or 2 in tests"
 #endif
 
+#define GMS_DENSE_BYTES (GMS_LINE_BITS * sizeof(struct gms_line)) /* 32K */
 #define GMS_LEAF_NONE UINT32_MAX
 #define GMS_LEAF_SLAB_SHIFT 6
 #define GMS_LEAF_SLAB (1u << GMS_LEAF_SLAB_SHIFT) /* leaves in a slab: a page */
@@ -40,12 +41,12 @@ struct gms_node {
 	uint32_t epoch; /* goes up when the node goes back to its pool */
 	uint16_t nr; /* mixed blocks */
 	uint8_t class; /* never changes */
-	uint64_t rank; /* sparse: in byte w, mixed blocks before word w of the mixed line */
+	union {
+		uint64_t rank; /* sparse: in byte w, mixed blocks before word w of mixed */
+		struct gms_line *dense; /* dense: the leaves of all blocks; never changes */
+	};
 	uint32_t leaf[]; /* sparse: numbers of the leaves, in the order of their blocks */
 };
-
-/* Where the leaves of a dense node begin: at the next full line. */
-#define GMS_DENSE_LEAVES ((sizeof(struct gms_node) + 63) / 64 * 64)
 
 struct gms_leaf_table {
 	struct gms_leaf_table *older; /* smaller tables, which readers may still hold */
@@ -90,18 +91,12 @@ static gms_always_inline unsigned int gms_class_of(unsigned int nr)
 	return class;
 }
 
+/* Bytes of a node; the leaves of a dense one come on top. */
 static gms_always_inline size_t gms_class_size(unsigned int class)
 {
-	if (class == GMS_CLASS_DENSE)
-		return GMS_DENSE_LEAVES + GMS_LINE_BITS * sizeof(struct gms_line);
-	return (sizeof(struct gms_node) + gms_class_leaves(class) * sizeof(uint32_t) + 31) / 32 *
-	       32;
-}
+	const unsigned int leaves = class == GMS_CLASS_DENSE ? 0 : gms_class_leaves(class);
 
-static gms_always_inline struct gms_line *gms_dense_leaf(const struct gms_node *node,
-							 unsigned int i)
-{
-	return (struct gms_line *)((uintptr_t)node + GMS_DENSE_LEAVES) + i;
+	return (sizeof(struct gms_node) + leaves * sizeof(uint32_t) + 31) / 32 * 32;
 }
 
 /* NULL where @id is no leaf that this table knows: a reader's view was overtaken. */

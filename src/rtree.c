@@ -2,15 +2,10 @@
 /*
  * rtree.c - making, sizing and freeing a range tree
  *
- * The tree, a byte for each 1G block and a pointer for each 64 of them are one piece of
+ * The tree, a byte for each 1G block and a pointer for each 1024 of them are one piece of
  * memory. That is all that a uniform tree has; see rtree_node.h for the rest.
  */
 #include "rtree_node.h"
-
-static uint64_t nr_chunks(uint64_t nr_blocks)
-{
-	return (nr_blocks + GMS_CHUNK_BLOCKS - 1) >> GMS_CHUNK_SHIFT;
-}
 
 /* The bytes of the top are read and written eight at a time. */
 static uint64_t top_bytes(uint64_t nr_blocks)
@@ -20,7 +15,7 @@ static uint64_t top_bytes(uint64_t nr_blocks)
 
 static size_t tree_size(uint64_t nr_blocks)
 {
-	return sizeof(struct gms_rtree) + nr_chunks(nr_blocks) * sizeof(struct gms_chunk *) +
+	return sizeof(struct gms_rtree) + gms_nr_chunks(nr_blocks) * sizeof(struct gms_node **) +
 	       top_bytes(nr_blocks);
 }
 
@@ -45,9 +40,10 @@ int gms_rtree_create(uint64_t nr_pages, enum gms_rtree_fill init,
 		return -ENOMEM;
 	t->nr_pages = nr_pages;
 	t->nr_blocks = nr_blocks;
-	t->chunk = (struct gms_chunk **)(t + 1);
-	t->kind = (uint8_t *)(t->chunk + nr_chunks(nr_blocks));
-	gms_memset(t->chunk, 0, nr_chunks(nr_blocks) * sizeof(struct gms_chunk *));
+	t->chunk = (struct gms_node ***)(t + 1);
+	t->only = NULL;
+	t->kind = (uint8_t *)(t->chunk + gms_nr_chunks(nr_blocks));
+	gms_memset(t->chunk, 0, gms_nr_chunks(nr_blocks) * sizeof(struct gms_node **));
 	gms_memset(t->kind, init, top_bytes(nr_blocks));
 	gms_pool_init(&t->pool, allocator, &t->leaves);
 	t->pool.bytes = tree_size(nr_blocks);
@@ -61,9 +57,9 @@ void gms_rtree_destroy(struct gms_rtree *t)
 
 	if (!t)
 		return;
-	for (uint64_t c = 0; c < nr_chunks(t->nr_blocks); c++)
+	for (uint64_t c = 0; c < gms_nr_chunks(t->nr_blocks); c++)
 		if (t->chunk[c])
-			gms_free(&t->pool, t->chunk[c], sizeof(struct gms_chunk), 64);
+			gms_free(&t->pool, t->chunk[c], gms_chunk_size(t, c), 64);
 	gms_pool_fini(&t->pool);
 	allocator = t->pool.allocator;
 	allocator.free(allocator.ctx, t, tree_size(t->nr_blocks), 64);
@@ -75,7 +71,7 @@ static size_t usage(const struct gms_rtree *t, uint64_t *nodes)
 	size_t bytes = tree_size(t->nr_blocks);
 
 	*nodes = 0;
-	for (uint64_t c = 0; c < nr_chunks(t->nr_blocks); c++) {
+	for (uint64_t c = 0; c < gms_nr_chunks(t->nr_blocks); c++) {
 		const uint64_t first = c << GMS_CHUNK_SHIFT;
 		bool used = false;
 
@@ -98,11 +94,11 @@ static size_t usage(const struct gms_rtree *t, uint64_t *nodes)
 			used = true;
 			*nodes += 1 + nr;
 			bytes += gms_class_size(class);
-			if (class != GMS_CLASS_DENSE)
-				bytes += nr * sizeof(struct gms_line);
+			bytes += class == GMS_CLASS_DENSE ? GMS_DENSE_BYTES
+							  : nr * sizeof(struct gms_line);
 		}
 		if (used)
-			bytes += sizeof(struct gms_chunk);
+			bytes += gms_chunk_size(t, c);
 	}
 	return bytes;
 }

@@ -79,7 +79,7 @@ static gms_always_inline unsigned int plan_copy(const struct gms_rtree *t, struc
 {
 	const bool left = has_left(e) && part_stays(t, e, e->first, e->a, left_end(e), set);
 	const bool right = has_right(e) && part_stays(t, e, e->end - 1u, 0, e->b, set);
-	const unsigned int nr = (e->old ? e->old->nr - e->inner : 0u) + left + right;
+	const unsigned int nr = (e->old ? (unsigned int)e->old->nr - e->inner : 0) + left + right;
 	uint8_t class;
 
 	e->plan[set] =
@@ -234,7 +234,7 @@ static gms_always_inline void dense_fill(struct gms_rtree *t, const struct gms_e
 	const struct gms_node *old = e->old;
 
 	for (unsigned int i = 0; i < GMS_LINE_BITS; i++) {
-		struct gms_line *leaf = gms_dense_leaf(node, i);
+		struct gms_line *leaf = &node->dense[i];
 
 		if (is_dense(old) || gms_line_test(&old->mixed, i))
 			gms_line_copy(leaf, gms_node_leaf(t, old, i));
@@ -259,7 +259,7 @@ static gms_always_inline void sparse_fill_from_dense(struct gms_rtree *t, const 
 			continue;
 		id = leaf_pop(t, leaves);
 		leaf = gms_leaf_at(&t->leaves, id);
-		gms_line_copy(leaf, gms_dense_leaf(e->old, i));
+		gms_line_copy(leaf, &e->old->dense[i]);
 		leaf_store(e, i, leaf, set);
 		gms_store_relaxed(&node->leaf[n++], id);
 	}
@@ -386,7 +386,7 @@ static gms_always_inline void node_retire(struct gms_rtree *t, const struct gms_
 static gms_always_inline void copy_release(struct gms_rtree *t, struct gms_edge *e,
 					   enum gms_edge_end end, bool set)
 {
-	struct gms_node *made = e->node[set], *spare = e->node[!set], *keep, *drop;
+	struct gms_node *made = e->node[set], *spare = e->node[!set], *drop;
 
 	if (spare && spare != made)
 		gms_pool_retire(&t->pool, spare, NULL, 0);
@@ -395,13 +395,9 @@ static gms_always_inline void copy_release(struct gms_rtree *t, struct gms_edge 
 			gms_pool_retire(&t->pool, made, NULL, 0);
 		return;
 	}
-	keep = end == GMS_EDGE_COMMITTED ? made : e->old;
 	drop = end == GMS_EDGE_COMMITTED ? e->old : made;
-	if (!drop)
-		return;
-	if (!keep) /* the block is uniform, and its entry has outlived its use */
-		gms_store_relaxed(gms_entry(t, e->block), NULL);
-	node_retire(t, e, drop, keep);
+	if (drop)
+		node_retire(t, e, drop, end == GMS_EDGE_COMMITTED ? made : e->old);
 }
 
 /* ---- all three ---- */
@@ -455,24 +451,29 @@ void gms_edge_release(struct gms_rtree *t, struct gms_edge *e, enum gms_edge_end
 	release(t, e, end, set, leaves);
 }
 
-/* The steps in a row, in one direction: the compiler drops what only the other one needs. */
-static gms_always_inline int store(struct gms_rtree *t, struct gms_edge *e, bool set)
+/* In one direction, all inline: the compiler drops what only the other one needs. */
+static gms_always_inline int store(struct gms_rtree *t, struct gms_edge *e, unsigned int nr,
+				   bool set)
 {
 	struct gms_stock stock;
 
 	stock.nr_nodes = stock.nr_leaves = 0;
 	stock.leaf = GMS_LEAF_NONE;
-	plan(t, e, 1u << set, &stock);
+	for (unsigned int i = 0; i < nr; i++)
+		if (!gms_edge_plan_word(t, &e[i], 1u << set))
+			plan(t, &e[i], 1u << set, &stock);
 	if ((stock.nr_nodes || stock.nr_leaves) && gms_pool_take(&t->pool, &stock))
 		return -ENOMEM;
-	commit(t, e, set, &stock.leaf);
-	release(t, e, GMS_EDGE_COMMITTED, set, &stock.leaf);
+	for (unsigned int i = 0; i < nr; i++) {
+		commit(t, &e[i], set, &stock.leaf);
+		release(t, &e[i], GMS_EDGE_COMMITTED, set, &stock.leaf);
+	}
 	if (stock.leaf != GMS_LEAF_NONE)
 		gms_pool_give_leaves(&t->pool, stock.leaf);
 	return 0;
 }
 
-GMS_CLONES int gms_edge_store(struct gms_rtree *t, struct gms_edge *e, bool set)
+GMS_CLONES int gms_edges_store(struct gms_rtree *t, struct gms_edge *e, unsigned int nr, bool set)
 {
-	return set ? store(t, e, true) : store(t, e, false);
+	return set ? store(t, e, nr, true) : store(t, e, nr, false);
 }

@@ -132,10 +132,7 @@ static gms_always_inline void gms_edge_commit_word(struct gms_edge *e, bool set)
 	gms_store_relaxed(e->word, set ? before | e->saved[1] : before & ~e->saved[1]);
 }
 
-/*
- * Plan one of the other ways, after gms_edge_plan_word() has said no; adds what it needs
- * to @stock.
- */
+/* Plan one of the other ways, after gms_edge_plan_word(); adds what it needs to @stock. */
 void gms_edge_plan(const struct gms_rtree *t, struct gms_edge *e, unsigned int dirs,
 		   struct gms_stock *stock);
 
@@ -148,7 +145,7 @@ enum gms_edge_end { GMS_EDGE_UNUSED, GMS_EDGE_COMMITTED, GMS_EDGE_REVERTED };
 void gms_edge_release(struct gms_rtree *t, struct gms_edge *e, enum gms_edge_end end, bool set,
 		      uint32_t *leaf);
 
-/* Plan, stock, commit and release in one, after gms_edge_plan_word(). 0 or -ENOMEM. */
-int gms_edge_store(struct gms_rtree *t, struct gms_edge *e, bool set);
+/* All steps for one or two edges, in one direction. 0 or -ENOMEM, and then none is changed. */
+int gms_edges_store(struct gms_rtree *t, struct gms_edge *e, unsigned int nr, bool set);
 
 #endif /* GMS_RTREE_EDGE_H */

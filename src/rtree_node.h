@@ -3,7 +3,7 @@
  * rtree_node.h - what a range tree is made of, and how to look at it
  *
  *	top         one byte a 1G block: NONE, ALL or MIXED; and, where MIXED,
- *	            the way to its node, in chunks of 64
+ *	            its node's address, in chunks of 1024
  *	node        two lines: value (of each 2M block that is uniform) and mixed
  *	leaf        one line: a bit for each 4K page of a mixed 2M block
  *
@@ -12,8 +12,8 @@
  *	sparse      up to GMS_SPARSE_MAX mixed 2M blocks; behind the lines stand the
  *	            numbers of their leaves, packed: the k-th mixed block has the k-th.
  *	            Four sizes, so that one with few leaves is small.
- *	dense       more than that; behind the lines stand all 512 leaves, so that a
- *	            page is found without looking at the lines.
+ *	dense       more than that; the leaves of all 512 blocks, one after another, so
+ *	            that a page is found without looking at the lines.
  *
  * Invariants
  *  1. Canonical: a 1G block has a node, and a 2M block counts as mixed, if and only if
@@ -51,20 +51,17 @@
 
 #define GMS_BLOCK_SHIFT (2 * GMS_RTREE_SHIFT)
 #define GMS_BLOCK_PAGES (1ULL << GMS_BLOCK_SHIFT) /* pages of a 1G block */
-#define GMS_CHUNK_SHIFT 6
-#define GMS_CHUNK_BLOCKS (1u << GMS_CHUNK_SHIFT)
-
-/* The way to the nodes of 64 neighbouring 1G blocks. An entry is a node's address. */
-struct gms_chunk {
-	struct gms_node *node[GMS_CHUNK_BLOCKS];
-};
+#define GMS_CHUNK_SHIFT 10
+#define GMS_CHUNK_BLOCKS (1u << GMS_CHUNK_SHIFT) /* 1 TiB */
 
 struct gms_rtree {
 	/* what readers load; hardly ever written */
 	uint64_t nr_pages;
 	uint64_t nr_blocks;
 	uint8_t *kind; /* enum gms_rtree_fill of each block */
-	struct gms_chunk **chunk; /* NULL until a block in it is mixed */
+	/* the nodes of 1024 neighbouring blocks each; NULL until one of them is mixed */
+	struct gms_node ***chunk;
+	struct gms_node **only; /* chunk 0, where there is no other: saves a dependent load */
 	struct gms_leaf_table *leaves;
 	/* what writers share */
 	struct gms_pool pool __attribute__((aligned(64)));
@@ -76,10 +73,27 @@ struct gms_view {
 	uint32_t epoch;
 };
 
+static inline uint64_t gms_nr_chunks(uint64_t nr_blocks)
+{
+	return (nr_blocks + GMS_CHUNK_BLOCKS - 1) >> GMS_CHUNK_SHIFT;
+}
+
+/* Bytes of a chunk: the last one has no more entries than it needs. */
+static inline size_t gms_chunk_size(const struct gms_rtree *t, uint64_t chunk)
+{
+	const uint64_t left = t->nr_blocks - (chunk << GMS_CHUNK_SHIFT);
+
+	return (left < GMS_CHUNK_BLOCKS ? left : GMS_CHUNK_BLOCKS) * sizeof(struct gms_node *);
+}
+
+/* Where the node of a block stands. It has a meaning while the block's kind is MIXED. */
 static gms_always_inline struct gms_node **gms_entry(const struct gms_rtree *t, uint64_t block)
 {
-	return &gms_load_acquire(&t->chunk[block >> GMS_CHUNK_SHIFT])
-			->node[block % GMS_CHUNK_BLOCKS];
+	struct gms_node **chunk = gms_load_acquire(&t->only);
+
+	if (gms_unlikely(!chunk))
+		chunk = gms_load_acquire(&t->chunk[block >> GMS_CHUNK_SHIFT]);
+	return &chunk[block % GMS_CHUNK_BLOCKS];
 }
 
 /*
@@ -87,8 +101,8 @@ static gms_always_inline struct gms_node **gms_entry(const struct gms_rtree *t, 
  *
  * The order of the loads matters. The entry is looked at again after the epoch: the node
  * was still in place when it had that epoch. The kind is looked at again after the
- * entry: an entry is written before its block turns mixed, and stays for a while after
- * the block turned uniform. To go round once more takes a writer that got something done.
+ * entry: an entry is written before its block turns mixed, and stays after the block
+ * turned uniform. To go round once more takes a writer that got something done.
  */
 static gms_always_inline enum gms_rtree_fill gms_view_begin(const struct gms_rtree *t,
 							    uint64_t block, struct gms_view *view)
@@ -101,8 +115,6 @@ static gms_always_inline enum gms_rtree_fill gms_view_begin(const struct gms_rtr
 			return (enum gms_rtree_fill)kind;
 		entry = gms_entry(t, block);
 		view->node = gms_load_acquire(entry);
-		if (gms_unlikely(!view->node))
-			continue;
 		view->epoch = gms_load_acquire(&view->node->epoch);
 		if (gms_likely(gms_load_acquire(entry) == view->node &&
 			       gms_load_acquire(&t->kind[block]) == GMS_RTREE_MIXED))
@@ -136,7 +148,7 @@ static gms_always_inline struct gms_line *gms_node_leaf(const struct gms_rtree *
 	unsigned int rank;
 
 	if (node->class == GMS_CLASS_DENSE)
-		return gms_dense_leaf(node, i);
+		return &node->dense[i];
 	rank = gms_node_rank(node, i);
 	if (gms_unlikely(rank >= gms_class_leaves(node->class)))
 		return NULL;

@@ -90,10 +90,9 @@ static uint64_t group_store(struct gms_rtree *t, const struct reserve *r, uint32
 static void group_retire(struct gms_rtree *t, uint32_t g, uint64_t before)
 {
 	for (before &= GMS_KINDS(GMS_RTREE_MIXED); before; before &= before - 1) {
-		struct gms_node **entry = gms_entry(t, (uint64_t)g * 8 + gms_ctz(before) / 8);
-		struct gms_node *node = gms_load_relaxed(entry);
+		const uint64_t block = (uint64_t)g * 8 + gms_ctz(before) / 8;
+		struct gms_node *node = gms_load_relaxed(gms_entry(t, block));
 
-		gms_store_relaxed(entry, NULL);
 		gms_pool_retire(&t->pool, node, node->leaf,
 				node->class == GMS_CLASS_DENSE ? 0 : node->nr);
 	}
@@ -178,23 +177,38 @@ static gms_always_inline void reserve_init(const struct gms_rtree *t, gms_pgoff_
 	r->mid_nr = last + 1 - tail - (first + head);
 }
 
-/* The way to the nodes of a block and its neighbours; it stays until the tree goes. */
-static int chunk_make(struct gms_rtree *t, uint64_t block)
+/* A reserve for no more than one word. */
+static gms_always_inline void reserve_word(struct reserve *r, uint64_t *word, uint64_t mask)
 {
-	struct gms_chunk **slot = &t->chunk[block >> GMS_CHUNK_SHIFT], *chunk;
+	r->stage = STAGE_PREPARED;
+	r->nr_edges = 1;
+	r->leaf = GMS_LEAF_NONE;
+	r->edge[0].way = GMS_EDGE_WORD;
+	r->edge[0].word = word;
+	r->edge[0].saved[1] = mask;
+	r->mid_first = r->mid_nr = 0;
+}
 
-	chunk = gms_alloc(&t->pool, sizeof(*chunk), 64);
+/* Make room for the nodes of a block and its neighbours; it stays until the tree goes. */
+static int chunk_make(struct gms_rtree *t, uint32_t block)
+{
+	struct gms_node ***slot = &t->chunk[block >> GMS_CHUNK_SHIFT], **chunk;
+	const size_t size = gms_chunk_size(t, block >> GMS_CHUNK_SHIFT);
+
+	chunk = gms_alloc(&t->pool, size, 64);
 	if (!chunk)
 		return -ENOMEM;
-	gms_memset(chunk, 0, sizeof(*chunk));
+	gms_memset(chunk, 0, size);
 	gms_spin_lock(&t->pool.lock);
 	if (!gms_load_relaxed(slot)) {
 		gms_store_release(slot, chunk);
+		if (t->nr_blocks <= GMS_CHUNK_BLOCKS)
+			gms_store_release(&t->only, chunk);
 		chunk = NULL;
 	}
 	gms_spin_unlock(&t->pool.lock);
 	if (chunk) /* a writer of a neighbouring block was faster */
-		gms_free(&t->pool, chunk, sizeof(*chunk), 64);
+		gms_free(&t->pool, chunk, size, 64);
 	return 0;
 }
 
@@ -252,17 +266,59 @@ static gms_always_inline void edges_release(struct gms_rtree *t, enum gms_edge_e
 		gms_pool_give_leaves(&t->pool, r->leaf);
 }
 
+/*
+ * The most common range lies in one word: of the leaf of a mixed 2M block, or of the value
+ * line of a sparse node. Where that word has both values afterwards, as one that is mixed
+ * now has, nothing above it changes. NULL where the range is another.
+ */
+static gms_always_inline uint64_t *find_word(const struct gms_rtree *t, gms_pgoff_t start,
+					     uint64_t nr_pages, uint64_t *mask)
+{
+	const gms_pgoff_t last = start + nr_pages - 1;
+	const unsigned int i = (start & (GMS_BLOCK_PAGES - 1)) >> GMS_RTREE_SHIFT;
+	const uint64_t block = start >> GMS_BLOCK_SHIFT;
+	const struct gms_node *node;
+	uint64_t *word;
+
+	if (gms_load_relaxed(&t->kind[block]) != GMS_RTREE_MIXED || last + 1 == t->nr_pages)
+		return NULL;
+	node = gms_load_relaxed(gms_entry(t, block));
+	if (!((start ^ last) >> GMS_WORD_SHIFT)) {
+		const bool dense = node->class == GMS_CLASS_DENSE;
+
+		if (!dense && !gms_line_test(&node->mixed, i))
+			return NULL;
+		*mask = (~0ULL >> (64 - nr_pages)) << (start & 63 & (GMS_LINE_BITS - 1));
+		word = &gms_node_leaf(t, node, i)->w[(start & (GMS_LINE_BITS - 1)) / 64];
+		/* the leaf of a dense node may be uniform */
+		return dense && (*word == 0 || *word == GMS_WORD_FULL) ? NULL : word;
+	}
+	if ((start ^ last) >> (GMS_RTREE_SHIFT + GMS_WORD_SHIFT) ||
+	    ((start | nr_pages) & (GMS_LINE_BITS - 1)) || node->class == GMS_CLASS_DENSE)
+		return NULL;
+	*mask = (~0ULL >> (64 - (nr_pages >> GMS_RTREE_SHIFT))) << (i % 64);
+	if (gms_load_relaxed(&node->mixed.w[i / 64]) & *mask)
+		return NULL;
+	return (uint64_t *)&node->value.w[i / 64];
+}
+
 /* ---- the operations ---- */
 
 int gms_rtree_prepare(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 		      struct gms_rtree_reserve *reserve)
 {
 	struct reserve *r = reserve_of(reserve);
+	uint64_t *word, mask;
 	int err;
 
 	r->stage = STAGE_NONE;
 	if (!gms_range_ok(t, start, nr_pages))
 		return -EINVAL;
+	word = find_word(t, start, nr_pages, &mask);
+	if (word && (*word | mask) != GMS_WORD_FULL && (*word & ~mask) != 0) {
+		reserve_word(r, word, mask);
+		return 0;
+	}
 	reserve_init(t, start, nr_pages, r);
 	err = mid_prepare(t, r);
 	if (err)
@@ -324,28 +380,35 @@ void gms_rtree_release(struct gms_rtree *t, struct gms_rtree_reserve *reserve)
 static gms_always_inline int store(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 				   bool set)
 {
+	uint64_t *word, mask;
 	struct reserve r;
 	int err;
 
-	if (!gms_range_ok(t, start, nr_pages))
+	if (gms_unlikely(!gms_range_ok(t, start, nr_pages)))
 		return -EINVAL;
-	reserve_init(t, start, nr_pages, &r);
-	if (r.nr_edges == 1 && !r.mid_nr) {
-		if (gms_edge_plan_word(t, &r.edge[0], 1u << set)) {
-			gms_edge_commit_word(&r.edge[0], set);
+	word = find_word(t, start, nr_pages, &mask);
+	if (gms_likely(word)) {
+		const uint64_t before = gms_load_relaxed(word);
+		const uint64_t after = set ? before | mask : before & ~mask;
+
+		if (gms_likely(after != gms_word_of(set))) {
+			gms_store_relaxed(word, after);
 			return 0;
 		}
-		err = chunk_need(t, r.edge[0].block);
-		return err ? err : gms_edge_store(t, &r.edge[0], set);
 	}
-	err = edges_prepare(t, 1u << set, &r);
-	if (err)
-		return err;
-	r.set = set;
-	edges_commit(t, set, &r);
+	reserve_init(t, start, nr_pages, &r);
+	for (unsigned int i = 0; i < r.nr_edges; i++) {
+		err = chunk_need(t, r.edge[i].block);
+		if (err)
+			return err;
+	}
+	if (r.nr_edges) {
+		err = gms_edges_store(t, r.edge, r.nr_edges, set);
+		if (err)
+			return err;
+	}
 	for (uint32_t g = r.mid_first / 8, n = groups_of(&r); n--; g++)
 		group_retire(t, g, group_store(t, &r, g, set));
-	edges_release(t, GMS_EDGE_COMMITTED, &r);
 	return 0;
 }
 

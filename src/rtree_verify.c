@@ -94,15 +94,14 @@ static const char *verify_tail(const struct gms_rtree *t)
 static const char *verify_top(const struct gms_rtree *t, struct held *held)
 {
 	for (uint64_t b = 0; b < t->nr_blocks; b++) {
-		const struct gms_chunk *chunk = t->chunk[b >> GMS_CHUNK_SHIFT];
-		const struct gms_node *node = chunk ? chunk->node[b % GMS_CHUNK_BLOCKS] : NULL;
-		const char *reason;
+		const char *reason = NULL;
 
 		if (t->kind[b] > GMS_RTREE_MIXED)
 			return "a 1G block is of no known kind";
-		if ((t->kind[b] == GMS_RTREE_MIXED) != !!node)
-			return "a 1G block has a node without being mixed, or the reverse";
-		reason = node ? verify_node(t, node, held) : NULL;
+		if (t->kind[b] == GMS_RTREE_MIXED && !t->chunk[b >> GMS_CHUNK_SHIFT])
+			return "a 1G block is mixed, but has no place for a node";
+		if (t->kind[b] == GMS_RTREE_MIXED)
+			reason = verify_node(t, *gms_entry(t, b), held);
 		if (reason)
 			return reason;
 	}

@@ -59,7 +59,8 @@ struct gms_state_opts {
 };
 
 /* clang-format off */
-#define GMS_STATE_OPTS_INIT { sizeof(struct gms_state_opts) }
+#define GMS_STATE_OPTS_INIT { sizeof(struct gms_state_opts), 0, 0, 0, \
+			      NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 /* clang-format on */
 
 /**

@@ -31,6 +31,7 @@
 #define gms_likely(x) __builtin_expect(!!(x), 1)
 #define gms_unlikely(x) __builtin_expect(!!(x), 0)
 #define gms_always_inline inline __attribute__((always_inline))
+#define gms_noinline __attribute__((noinline))
 #define GMS_UNROLL _Pragma("GCC unroll 8")
 
 #define gms_load_relaxed(p) __atomic_load_n(p, __ATOMIC_RELAXED)

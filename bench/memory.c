@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * memory.c - the allocator under every peer
+ *
+ * It is jemalloc, which also stands in for malloc and operator new in this program: what
+ * a thread has allocated and freed, by whatever way, jemalloc counts anyway. So the
+ * memory rows cost nothing where they are not asked for.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+#ifdef BENCH_JEMALLOC
+#include <jemalloc/jemalloc.h>
+
+void *bench_alloc(size_t size, size_t align)
+{
+	void *p = mallocx(size, MALLOCX_ALIGN(align));
+
+	if (!p)
+		abort();
+	return p;
+}
+
+void *bench_zalloc(size_t size, size_t align)
+{
+	void *p = mallocx(size, MALLOCX_ALIGN(align) | MALLOCX_ZERO);
+
+	if (!p)
+		abort();
+	return p;
+}
+
+void bench_free(void *ptr, size_t size, size_t align)
+{
+	sdallocx(ptr, size, MALLOCX_ALIGN(align));
+}
+
+uint64_t bench_allocated(void)
+{
+	uint64_t in = 0, out = 0;
+	size_t len = sizeof(in);
+
+	if (mallctl("thread.allocated", &in, &len, NULL, 0) ||
+	    mallctl("thread.deallocated", &out, &len, NULL, 0))
+		return 0;
+	return in - out;
+}
+#else
+void *bench_alloc(size_t size, size_t align)
+{
+	void *p;
+
+	if (posix_memalign(&p, align > sizeof(void *) ? align : sizeof(void *), size))
+		abort();
+	return p;
+}
+
+void *bench_zalloc(size_t size, size_t align)
+{
+	return memset(bench_alloc(size, align), 0, size);
+}
+
+void bench_free(void *ptr, size_t size, size_t align)
+{
+	(void)size;
+	(void)align;
+	free(ptr);
+}
+
+uint64_t bench_allocated(void)
+{
+	return 0;
+}
+#endif

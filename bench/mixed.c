@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* mixed.c - the pattern that most rows work on; see struct bench_mixed */
+#include <stdlib.h>
+
+#include "bench.h"
+
+const struct bench_mixed *bench_mixed_16g;
+
+static struct bench_mixed *make(unsigned int size_bits, unsigned int per_mille)
+{
+	uint64_t nr_2m = (uint64_t)1 << (size_bits - BENCH_ORDER_2M), x = 42, b, nr = 0;
+	struct bench_mixed *m = malloc(sizeof(*m));
+	uint32_t *block = malloc(nr_2m * sizeof(*block));
+	uint16_t *start = malloc(nr_2m * sizeof(*start)), *end = malloc(nr_2m * sizeof(*end));
+
+	if (!m || !block || !start || !end)
+		abort();
+	for (b = 0; b < nr_2m; b++) {
+		x = bench_next(x);
+		if (bench_below(x, 1000) >= per_mille)
+			continue;
+		x = bench_next(x);
+		block[nr] = b;
+		start[nr] = 1 + bench_below(x, 510);
+		x = bench_next(x);
+		end[nr] = start[nr] + 1 + bench_below(x, 511 - start[nr]);
+		nr++;
+	}
+	*m = (struct bench_mixed) {nr, block, start, end};
+	return m;
+}
+
+const struct bench_mixed *bench_mixed_of(unsigned int size_bits, unsigned int per_mille)
+{
+	static struct {
+		unsigned int size_bits, per_mille;
+		const struct bench_mixed *m;
+	} known[8];
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]) && known[i].m; i++) {
+		if (known[i].size_bits == size_bits && known[i].per_mille == per_mille)
+			return known[i].m;
+	}
+	if (i == sizeof(known) / sizeof(known[0]))
+		abort();
+	known[i].size_bits = size_bits;
+	known[i].per_mille = per_mille;
+	known[i].m = make(size_bits, per_mille);
+	return known[i].m;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* peers_list.h - PEER(name) for each peer that is built; included with PEER defined */
+PEER(ours)
+PEER(ours_plain)
+PEER(bitmap)
+PEER(bitmap_lpage)
+PEER(bitmap_counts)
+#ifdef GMS_BENCH_PEERS
+PEER(std_map)
+PEER(btree)
+PEER(roaring)
+PEER(maple)
+PEER(xa_kvm)
+#endif

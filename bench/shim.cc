@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * shim.cc - Google Benchmark for benchmarks that are written in C
+ *
+ * Each row of each peer is registered as "row/peer". A row takes operations in batches
+ * (bench_more), so that Google Benchmark's own loop is not in the measured time.
+ *
+ *	gms_bench --selfcheck[=rounds[,seed]]	compare the peers with each other instead
+ */
+#include <benchmark/benchmark.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "bench.h"
+
+static benchmark::State &state_of(struct bench *bench)
+{
+	return *reinterpret_cast<benchmark::State *>(bench);
+}
+
+bool bench_more(struct bench *bench, uint64_t nr)
+{
+	return state_of(bench).KeepRunningBatch(static_cast<benchmark::IterationCount>(nr));
+}
+
+void bench_counter(struct bench *bench, const char *name, double value)
+{
+	state_of(bench).counters[name] = value;
+}
+
+static int selfcheck(const char *arg)
+{
+	unsigned int rounds = 20;
+	unsigned long long seed = 1;
+
+	if (*arg == '=' && std::sscanf(arg + 1, "%u,%llu", &rounds, &seed) < 1) {
+		std::fprintf(stderr, "usage: --selfcheck[=rounds[,seed]]\n");
+		return EXIT_FAILURE;
+	}
+	return bench_selfcheck(seed, rounds) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static void add(const struct bench_peer *peer, const struct bench_row *row)
+{
+	std::string name = std::string(row->name) + "/" + peer->name;
+	bench_fn fn = row->fn;
+	auto *b = benchmark::RegisterBenchmark(name.c_str(), [fn](benchmark::State &state) {
+		fn(reinterpret_cast<struct bench *>(&state));
+	});
+
+	if (row->once)
+		b->Iterations(static_cast<benchmark::IterationCount>(row->once));
+	if (row->once == 1)
+		b->Repetitions(1); // a figure that does not vary
+}
+
+int main(int argc, char **argv)
+{
+	static const char check[] = "--selfcheck";
+
+	if (argc == 2 && !std::strncmp(argv[1], check, sizeof(check) - 1))
+		return selfcheck(argv[1] + sizeof(check) - 1);
+	// made now, so that no peer's memory row counts them
+	bench_mixed_16g = bench_mixed_of(BENCH_16G, 100);
+	for (unsigned int per_mille : {1, 100, 1000})
+		bench_mixed_of(BENCH_1T, per_mille);
+	for (size_t p = 0; p < bench_nr_peers; p++) {
+		for (const struct bench_row *r = bench_peers[p]->rows; r->name; r++)
+			add(bench_peers[p], r);
+	}
+	benchmark::Initialize(&argc, argv);
+	if (benchmark::ReportUnrecognizedArguments(argc, argv))
+		return EXIT_FAILURE;
+	benchmark::RunSpecifiedBenchmarks();
+	benchmark::Shutdown();
+	return EXIT_SUCCESS;
+}
