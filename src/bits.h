@@ -142,15 +142,17 @@ static gms_always_inline bool gms_line_rest_is(const struct gms_line *l, unsigne
 	const unsigned int first = a / 64, last = (b - 1) / 64;
 	uint64_t diff = (gms_load_relaxed(&l->w[first]) ^ full) & ~gms_word_mask(first, a, b);
 
-	if (diff & GMS_WORD_FULL)
+	diff &= GMS_WORD_FULL;
+	if (diff)
 		return false;
-	diff = 0;
 	if (last != first)
 		diff = (gms_load_relaxed(&l->w[last]) ^ full) & ~gms_mask_to(b) & GMS_WORD_FULL;
-	for (unsigned int i = 0; i < first; i++)
-		diff |= gms_load_relaxed(&l->w[i]) ^ full;
-	for (unsigned int i = last + 1; i < GMS_LINE_WORDS; i++)
-		diff |= gms_load_relaxed(&l->w[i]) ^ full;
+	GMS_UNROLL
+	for (unsigned int i = 0; i < GMS_LINE_WORDS; i++) {
+		const uint64_t rest = gms_load_relaxed(&l->w[i]) ^ full;
+
+		diff |= i < first || i > last ? rest : 0;
+	}
 	return !diff;
 }
 

@@ -92,7 +92,7 @@ static inline void push_node_locked(struct gms_pool *pool, struct gms_node *node
 
 static inline uint64_t *leaf_link(const struct gms_pool *pool, uint32_t id)
 {
-	return &gms_leaf_at(pool->table, id)->w[0];
+	return &gms_leaf(pool->table, id)->w[0];
 }
 
 static inline void push_leaf_locked(struct gms_pool *pool, uint32_t id)
@@ -234,7 +234,7 @@ int gms_pool_take(struct gms_pool *pool, struct gms_stock *stock)
 			break;
 		if (!ok) {
 			while (nodes--)
-				gms_pool_retire(pool, *stock->slot[nodes], NULL, 0);
+				gms_pool_give_node(pool, *stock->slot[nodes]);
 			gms_pool_give_leaves(pool, stock->leaf);
 			return -ENOMEM;
 		}
@@ -242,15 +242,22 @@ int gms_pool_take(struct gms_pool *pool, struct gms_stock *stock)
 	return 0;
 }
 
-void gms_pool_retire(struct gms_pool *pool, struct gms_node *node, const uint32_t *leaves,
-		     unsigned int nr_leaves)
+void gms_pool_retire(struct gms_pool *pool, uint32_t *epoch, struct gms_node *node,
+		     const uint32_t *leaves, unsigned int nr_leaves)
 {
 	/* after whatever took the node out of place, before anything that reuses it */
-	gms_store_release(&node->epoch, gms_load_relaxed(&node->epoch) + 1);
+	gms_store_release(epoch, gms_load_relaxed(epoch) + 1);
 	gms_fence_release();
 	gms_spin_lock(&pool->lock);
 	for (unsigned int i = nr_leaves; i--;)
 		push_leaf_locked(pool, gms_load_relaxed(&leaves[i]));
+	push_node_locked(pool, node);
+	gms_spin_unlock(&pool->lock);
+}
+
+void gms_pool_give_node(struct gms_pool *pool, struct gms_node *node)
+{
+	gms_spin_lock(&pool->lock);
 	push_node_locked(pool, node);
 	gms_spin_unlock(&pool->lock);
 }

@@ -38,7 +38,6 @@
 struct gms_node {
 	struct gms_line value; /* in a free node, the first word links to the next one */
 	struct gms_line mixed;
-	uint32_t epoch; /* goes up when the node goes back to its pool */
 	uint16_t nr; /* mixed blocks */
 	uint8_t class; /* never changes */
 	union {
@@ -99,7 +98,15 @@ static gms_always_inline size_t gms_class_size(unsigned int class)
 	return (sizeof(struct gms_node) + leaves * sizeof(uint32_t) + 31) / 32 * 32;
 }
 
-/* NULL where @id is no leaf that this table knows: a reader's view was overtaken. */
+/* For writers, whose leaves are there. */
+static gms_always_inline struct gms_line *gms_leaf(struct gms_leaf_table *const *table, uint32_t id)
+{
+	const struct gms_leaf_table *t = gms_load_relaxed(table);
+
+	return &t->slab[id >> GMS_LEAF_SLAB_SHIFT][id % GMS_LEAF_SLAB];
+}
+
+/* For readers: NULL where @id is no leaf that this table knows: a reader's view was overtaken. */
 static gms_always_inline struct gms_line *gms_leaf_at(struct gms_leaf_table *const *table,
 						      uint32_t id)
 {
@@ -120,9 +127,15 @@ void gms_pool_fini(struct gms_pool *pool);
 /* Take what @stock names; the contents are stale. 0 or -ENOMEM, and then nothing was taken. */
 int gms_pool_take(struct gms_pool *pool, struct gms_stock *stock);
 
-/* Give back a node and its @nr_leaves leaves, which readers may have seen. */
-void gms_pool_retire(struct gms_pool *pool, struct gms_node *node, const uint32_t *leaves,
-		     unsigned int nr_leaves);
+/*
+ * Give back a node that readers may have seen, and the @nr_leaves leaves that only it
+ * lists; @epoch is that of its block.
+ */
+void gms_pool_retire(struct gms_pool *pool, uint32_t *epoch, struct gms_node *node,
+		     const uint32_t *leaves, unsigned int nr_leaves);
+
+/* Give back a node that readers have not seen since it was taken. */
+void gms_pool_give_node(struct gms_pool *pool, struct gms_node *node);
 
 /* Give back leaves that are linked to each other; readers hold no node that lists them. */
 void gms_pool_give_leaves(struct gms_pool *pool, uint32_t first);

@@ -42,6 +42,7 @@ int gms_rtree_create(uint64_t nr_pages, enum gms_rtree_fill init,
 	t->nr_blocks = nr_blocks;
 	t->chunk = (struct gms_node ***)(t + 1);
 	t->only = NULL;
+	t->only_epoch = NULL;
 	t->kind = (uint8_t *)(t->chunk + gms_nr_chunks(nr_blocks));
 	gms_memset(t->chunk, 0, gms_nr_chunks(nr_blocks) * sizeof(struct gms_node **));
 	gms_memset(t->kind, init, top_bytes(nr_blocks));
@@ -59,7 +60,7 @@ void gms_rtree_destroy(struct gms_rtree *t)
 		return;
 	for (uint64_t c = 0; c < gms_nr_chunks(t->nr_blocks); c++)
 		if (t->chunk[c])
-			gms_free(&t->pool, t->chunk[c], gms_chunk_size(t, c), 64);
+			gms_free(&t->pool, t->chunk[c], gms_chunk_size(t), 64);
 	gms_pool_fini(&t->pool);
 	allocator = t->pool.allocator;
 	allocator.free(allocator.ctx, t, tree_size(t->nr_blocks), 64);
@@ -98,7 +99,7 @@ static size_t usage(const struct gms_rtree *t, uint64_t *nodes)
 							  : nr * sizeof(struct gms_line);
 		}
 		if (used)
-			bytes += gms_chunk_size(t, c);
+			bytes += gms_chunk_size(t);
 	}
 	return bytes;
 }

@@ -132,7 +132,7 @@ static gms_always_inline uint32_t leaf_pop(const struct gms_rtree *t, uint32_t *
 {
 	const uint32_t id = *leaf;
 
-	*leaf = (uint32_t)gms_load_relaxed(&gms_leaf_at(&t->leaves, id)->w[0]);
+	*leaf = (uint32_t)gms_load_relaxed(&gms_leaf(&t->leaves, id)->w[0]);
 	return id;
 }
 
@@ -171,7 +171,7 @@ static gms_always_inline void inplace_commit(struct gms_rtree *t, struct gms_edg
 	e->was_mixed = gms_line_test(&e->old->mixed, i);
 	e->value = gms_line_test(&e->old->value, i);
 	e->leaf = leaf_pop(t, leaves);
-	gms_line_copy(gms_leaf_at(&t->leaves, e->leaf), leaf);
+	gms_line_copy(gms_leaf(&t->leaves, e->leaf), leaf);
 	gms_line_copy(&to, leaf);
 	gms_line_store(&to, e->a, e->b, set);
 	inplace_store(e->old, i, leaf, &to, !gms_line_is(&to, set), set);
@@ -180,7 +180,7 @@ static gms_always_inline void inplace_commit(struct gms_rtree *t, struct gms_edg
 static void inplace_revert(struct gms_rtree *t, struct gms_edge *e)
 {
 	inplace_store(e->old, e->first, gms_node_leaf(t, e->old, e->first),
-		      gms_leaf_at(&t->leaves, e->leaf), e->was_mixed, e->value);
+		      gms_leaf(&t->leaves, e->leaf), e->was_mixed, e->value);
 }
 
 /* ---- COPY ---- */
@@ -191,7 +191,7 @@ static gms_always_inline uint32_t leaf_make(struct gms_rtree *t, const struct gm
 					    bool set, uint32_t *leaves)
 {
 	const uint32_t id = leaf_pop(t, leaves);
-	struct gms_line *leaf = gms_leaf_at(&t->leaves, id);
+	struct gms_line *leaf = gms_leaf(&t->leaves, id);
 
 	if (e->old && gms_line_test(&e->old->mixed, i))
 		gms_line_copy(leaf, gms_node_leaf(t, e->old, i));
@@ -258,7 +258,7 @@ static gms_always_inline void sparse_fill_from_dense(struct gms_rtree *t, const 
 		if (!gms_line_test(&node->mixed, i))
 			continue;
 		id = leaf_pop(t, leaves);
-		leaf = gms_leaf_at(&t->leaves, id);
+		leaf = gms_leaf(&t->leaves, id);
 		gms_line_copy(leaf, &e->old->dense[i]);
 		leaf_store(e, i, leaf, set);
 		gms_store_relaxed(&node->leaf[n++], id);
@@ -380,7 +380,7 @@ static gms_always_inline void node_retire(struct gms_rtree *t, const struct gms_
 		head = 0, nr = node->nr;
 	else if (node != e->old)
 		nr = keep ? node->nr + e->inner - keep->nr : node->nr;
-	gms_pool_retire(&t->pool, node, &node->leaf[head], nr);
+	gms_pool_retire(&t->pool, gms_epoch(t, e->block), node, &node->leaf[head], nr);
 }
 
 static gms_always_inline void copy_release(struct gms_rtree *t, struct gms_edge *e,
@@ -389,10 +389,10 @@ static gms_always_inline void copy_release(struct gms_rtree *t, struct gms_edge 
 	struct gms_node *made = e->node[set], *spare = e->node[!set], *drop;
 
 	if (spare && spare != made)
-		gms_pool_retire(&t->pool, spare, NULL, 0);
+		gms_pool_give_node(&t->pool, spare);
 	if (end == GMS_EDGE_UNUSED || copy_is_noop(e, set)) {
 		if (made)
-			gms_pool_retire(&t->pool, made, NULL, 0);
+			gms_pool_give_node(&t->pool, made);
 		return;
 	}
 	drop = end == GMS_EDGE_COMMITTED ? e->old : made;
@@ -440,7 +440,7 @@ static gms_always_inline void release(struct gms_rtree *t, struct gms_edge *e,
 	if (e->way == GMS_EDGE_COPY) {
 		copy_release(t, e, end, set);
 	} else if (e->way == GMS_EDGE_INPLACE && end != GMS_EDGE_UNUSED) {
-		gms_store_relaxed(&gms_leaf_at(&t->leaves, e->leaf)->w[0], *leaves);
+		gms_store_relaxed(&gms_leaf(&t->leaves, e->leaf)->w[0], *leaves);
 		*leaves = e->leaf;
 	}
 }

@@ -3,7 +3,7 @@
  * rtree_node.h - what a range tree is made of, and how to look at it
  *
  *	top         one byte a 1G block: NONE, ALL or MIXED; and, where MIXED,
- *	            its node's address, in chunks of 1024
+ *	            its node's address and an epoch, in chunks of 1024
  *	node        two lines: value (of each 2M block that is uniform) and mixed
  *	leaf        one line: a bit for each 4K page of a mixed 2M block
  *
@@ -31,10 +31,9 @@
  *  - Nodes and leaves are type-stable: they go back to the tree's pools and to the
  *    allocator only when the tree is destroyed. What a reader follows is always a node,
  *    and a node's size never changes.
- *  - A node has an epoch, which goes up when the node goes back to its pool, before it
- *    or one of its leaves can be used again. A leaf goes back only together with the
- *    node that lists it. So a reader that finds the epoch as it was when the node was
- *    still in place knows that all that it read was the block's own.
+ *  - A 1G block has an epoch, which goes up when a node that was in its place, or a leaf,
+ *    goes back to the pool, before it can be used again. A reader takes the epoch, then
+ *    the node. Where it finds the same epoch in the end, all that it read was the block's.
  *  - Until it has checked the epoch, a reader may hold a number from another time. It
  *    bounds each one before use: the rank by the node's size, the leaf number by the
  *    size of the leaf table.
@@ -62,6 +61,7 @@ struct gms_rtree {
 	/* the nodes of 1024 neighbouring blocks each; NULL until one of them is mixed */
 	struct gms_node ***chunk;
 	struct gms_node **only; /* chunk 0, where there is no other: saves a dependent load */
+	uint32_t *only_epoch; /* and its epochs */
 	struct gms_leaf_table *leaves;
 	/* what writers share */
 	struct gms_pool pool __attribute__((aligned(64)));
@@ -70,6 +70,7 @@ struct gms_rtree {
 /* A reader's hold on one mixed 1G block. */
 struct gms_view {
 	const struct gms_node *node;
+	const uint32_t *at;
 	uint32_t epoch;
 };
 
@@ -78,12 +79,20 @@ static inline uint64_t gms_nr_chunks(uint64_t nr_blocks)
 	return (nr_blocks + GMS_CHUNK_BLOCKS - 1) >> GMS_CHUNK_SHIFT;
 }
 
-/* Bytes of a chunk: the last one has no more entries than it needs. */
-static inline size_t gms_chunk_size(const struct gms_rtree *t, uint64_t chunk)
+/* A chunk is the addresses of its blocks' nodes, and then their epochs. */
+static inline uint64_t gms_chunk_blocks(const struct gms_rtree *t)
 {
-	const uint64_t left = t->nr_blocks - (chunk << GMS_CHUNK_SHIFT);
+	return t->nr_blocks < GMS_CHUNK_BLOCKS ? t->nr_blocks : GMS_CHUNK_BLOCKS;
+}
 
-	return (left < GMS_CHUNK_BLOCKS ? left : GMS_CHUNK_BLOCKS) * sizeof(struct gms_node *);
+static inline size_t gms_chunk_size(const struct gms_rtree *t)
+{
+	return gms_chunk_blocks(t) * (sizeof(struct gms_node *) + sizeof(uint32_t));
+}
+
+static inline uint32_t *gms_chunk_epochs(const struct gms_rtree *t, struct gms_node **chunk)
+{
+	return (uint32_t *)(chunk + gms_chunk_blocks(t));
 }
 
 /* Where the node of a block stands. It has a meaning while the block's kind is MIXED. */
@@ -96,37 +105,42 @@ static gms_always_inline struct gms_node **gms_entry(const struct gms_rtree *t, 
 	return &chunk[block % GMS_CHUNK_BLOCKS];
 }
 
+static gms_always_inline uint32_t *gms_epoch(const struct gms_rtree *t, uint64_t block)
+{
+	uint32_t *epochs = gms_load_acquire(&t->only_epoch);
+
+	if (gms_unlikely(!epochs))
+		epochs = (uint32_t *)(gms_load_acquire(&t->chunk[block >> GMS_CHUNK_SHIFT]) +
+				      GMS_CHUNK_BLOCKS);
+	return &epochs[block % GMS_CHUNK_BLOCKS];
+}
+
 /*
  * Begin to read a block. MIXED: *view can be read from until gms_view_ok().
  *
- * The order of the loads matters. The entry is looked at again after the epoch: the node
- * was still in place when it had that epoch. The kind is looked at again after the
- * entry: an entry is written before its block turns mixed, and stays after the block
- * turned uniform. To go round once more takes a writer that got something done.
+ * The order of the loads matters: the epoch, then the kind, then the node. While the block
+ * is MIXED its node is the current one; it may turn uniform after that, and then its node
+ * stays in place until it is retired, which the epoch shows.
  */
 static gms_always_inline enum gms_rtree_fill gms_view_begin(const struct gms_rtree *t,
 							    uint64_t block, struct gms_view *view)
 {
-	for (;;) {
-		const uint8_t kind = gms_load_acquire(&t->kind[block]);
-		struct gms_node **entry;
+	uint8_t kind = gms_load_acquire(&t->kind[block]);
 
-		if (kind != GMS_RTREE_MIXED)
-			return (enum gms_rtree_fill)kind;
-		entry = gms_entry(t, block);
-		view->node = gms_load_acquire(entry);
-		view->epoch = gms_load_acquire(&view->node->epoch);
-		if (gms_likely(gms_load_acquire(entry) == view->node &&
-			       gms_load_acquire(&t->kind[block]) == GMS_RTREE_MIXED))
-			return GMS_RTREE_MIXED;
-	}
+	if (kind != GMS_RTREE_MIXED) /* there may be no chunk yet */
+		return (enum gms_rtree_fill)kind;
+	view->at = gms_epoch(t, block);
+	view->epoch = gms_load_acquire(view->at);
+	kind = gms_load_acquire(&t->kind[block]);
+	view->node = gms_load_acquire(gms_entry(t, block));
+	return (enum gms_rtree_fill)kind;
 }
 
 /* Was all that was read from the view the block's own? Else begin again. */
 static gms_always_inline bool gms_view_ok(const struct gms_view *view)
 {
 	gms_fence_acquire();
-	return gms_likely(gms_load_relaxed(&view->node->epoch) == view->epoch);
+	return gms_likely(gms_load_relaxed(view->at) == view->epoch);
 }
 
 /* How many mixed blocks a sparse node has before block @i. */
@@ -138,11 +152,17 @@ static gms_always_inline unsigned int gms_node_rank(const struct gms_node *node,
 	       gms_popcount(gms_load_relaxed(&node->mixed.w[i / 64]) & below);
 }
 
-/*
- * The leaf of block @i, which is mixed; or of a dense node, any block. NULL where a
- * reader's view was overtaken.
- */
+/* The leaf of block @i, which is mixed; or of a dense node, any block. For writers. */
 static gms_always_inline struct gms_line *gms_node_leaf(const struct gms_rtree *t,
+							const struct gms_node *node, unsigned int i)
+{
+	if (node->class == GMS_CLASS_DENSE)
+		return &node->dense[i];
+	return gms_leaf(&t->leaves, gms_load_relaxed(&node->leaf[gms_node_rank(node, i)]));
+}
+
+/* The same for readers: NULL where the view was overtaken. */
+static gms_always_inline struct gms_line *gms_view_leaf(const struct gms_rtree *t,
 							const struct gms_node *node, unsigned int i)
 {
 	unsigned int rank;

@@ -39,7 +39,7 @@ static gms_noinline bool test_leaf(const struct gms_rtree *t, gms_pgoff_t index)
 			return kind == GMS_RTREE_ALL;
 		set = gms_line_test(&view.node->value, i);
 		if (view.node->class == GMS_CLASS_DENSE || gms_line_test(&view.node->mixed, i)) {
-			leaf = gms_node_leaf(t, view.node, i);
+			leaf = gms_view_leaf(t, view.node, i);
 			set = leaf && gms_line_test(leaf, page);
 		}
 	} while (!gms_view_ok(&view));
@@ -153,7 +153,7 @@ static gms_always_inline bool find_in_node(const struct gms_rtree *t, const stru
 		*v = fill;
 	while (fill == GMS_RTREE_MIXED || (int)fill == *v) {
 		if (fill == GMS_RTREE_MIXED) {
-			const struct gms_line *leaf = gms_node_leaf(t, node, i);
+			const struct gms_line *leaf = gms_view_leaf(t, node, i);
 
 			if (gms_unlikely(!leaf))
 				return false;
@@ -276,7 +276,7 @@ static gms_always_inline bool count_in_node(const struct gms_rtree *t, const str
 			*count -= GMS_LINE_BITS - b;
 		for (; mixed; mixed &= mixed - 1) {
 			const unsigned int i = w * 64 + gms_ctz(mixed);
-			const struct gms_line *leaf = gms_node_leaf(t, node, i);
+			const struct gms_line *leaf = gms_view_leaf(t, node, i);
 
 			if (gms_unlikely(!leaf))
 				return false;

@@ -86,15 +86,35 @@ static uint64_t group_store(struct gms_rtree *t, const struct reserve *r, uint32
 	return to % 8 ? before & ~(~0ULL << (to % 8 * 8)) : before;
 }
 
-/* Take away the nodes of those blocks of a group that were mixed, and are no longer. */
-static void group_retire(struct gms_rtree *t, uint32_t g, uint64_t before)
+/* Take away the node of a block that was mixed, and is no longer. */
+static void block_retire(struct gms_rtree *t, uint64_t block)
 {
-	for (before &= GMS_KINDS(GMS_RTREE_MIXED); before; before &= before - 1) {
-		const uint64_t block = (uint64_t)g * 8 + gms_ctz(before) / 8;
-		struct gms_node *node = gms_load_relaxed(gms_entry(t, block));
+	struct gms_node *node = gms_load_relaxed(gms_entry(t, block));
 
-		gms_pool_retire(&t->pool, node, node->leaf,
-				node->class == GMS_CLASS_DENSE ? 0 : node->nr);
+	gms_pool_retire(&t->pool, gms_epoch(t, block), node, node->leaf,
+			node->class == GMS_CLASS_DENSE ? 0 : node->nr);
+}
+
+/* Set the blocks of the middle to @set, for good. */
+static gms_always_inline void mid_store(struct gms_rtree *t, const struct reserve *r, bool set)
+{
+	const uint64_t end = (uint64_t)r->mid_first + r->mid_nr;
+
+	for (uint64_t b = r->mid_first; b < end; b++) {
+		uint64_t before;
+
+		if (b % 8 || end - b < 8) {
+			before = gms_load_relaxed(&t->kind[b]);
+			gms_store_relaxed(&t->kind[b], (uint8_t)set);
+			if (before == GMS_RTREE_MIXED)
+				block_retire(t, b);
+			continue;
+		}
+		before = gms_kinds(t, b) & GMS_KINDS(GMS_RTREE_MIXED);
+		gms_store_relaxed(gms_kinds_at(t, b), GMS_KINDS((uint64_t)set));
+		for (; before; before &= before - 1)
+			block_retire(t, b + gms_ctz(before) / 8);
+		b += 7;
 	}
 }
 
@@ -137,13 +157,9 @@ static void mid_release(struct gms_rtree *t, struct reserve *r)
 {
 	const uint16_t *saved = saved_of(r);
 
-	for (uint32_t g = r->mid_first / 8, n = groups_of(r); n--; g++, saved++) {
-		uint64_t mixed = 0;
-
-		for (unsigned int b = 0; *saved & 0xaaaa && b < 8; b++)
-			mixed |= (uint64_t)(*saved >> (b * 2) & 2) << (b * 8);
-		group_retire(t, g, mixed);
-	}
+	for (uint32_t g = r->mid_first / 8, n = groups_of(r); n--; g++, saved++)
+		for (uint16_t mixed = *saved & 0xaaaa; mixed; mixed &= (uint16_t)(mixed - 1))
+			block_retire(t, (uint64_t)g * 8 + gms_ctz(mixed) / 2);
 }
 
 /* ---- a reserve ---- */
@@ -193,22 +209,23 @@ static gms_always_inline void reserve_word(struct reserve *r, uint64_t *word, ui
 static int chunk_make(struct gms_rtree *t, uint32_t block)
 {
 	struct gms_node ***slot = &t->chunk[block >> GMS_CHUNK_SHIFT], **chunk;
-	const size_t size = gms_chunk_size(t, block >> GMS_CHUNK_SHIFT);
 
-	chunk = gms_alloc(&t->pool, size, 64);
+	chunk = gms_alloc(&t->pool, gms_chunk_size(t), 64);
 	if (!chunk)
 		return -ENOMEM;
-	gms_memset(chunk, 0, size);
+	gms_memset(chunk, 0, gms_chunk_size(t));
 	gms_spin_lock(&t->pool.lock);
 	if (!gms_load_relaxed(slot)) {
 		gms_store_release(slot, chunk);
-		if (t->nr_blocks <= GMS_CHUNK_BLOCKS)
+		if (t->nr_blocks <= GMS_CHUNK_BLOCKS) {
+			gms_store_release(&t->only_epoch, gms_chunk_epochs(t, chunk));
 			gms_store_release(&t->only, chunk);
+		}
 		chunk = NULL;
 	}
 	gms_spin_unlock(&t->pool.lock);
 	if (chunk) /* a writer of a neighbouring block was faster */
-		gms_free(&t->pool, chunk, size, 64);
+		gms_free(&t->pool, chunk, gms_chunk_size(t), 64);
 	return 0;
 }
 
@@ -407,8 +424,7 @@ static gms_always_inline int store(struct gms_rtree *t, gms_pgoff_t start, uint6
 		if (err)
 			return err;
 	}
-	for (uint32_t g = r.mid_first / 8, n = groups_of(&r); n--; g++)
-		group_retire(t, g, group_store(t, &r, g, set));
+	mid_store(t, &r, set);
 	return 0;
 }
 

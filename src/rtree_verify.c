@@ -37,7 +37,7 @@ static const char *verify_leaves(const struct gms_rtree *t, const struct gms_nod
 		rank += mixed;
 		if (!mixed && !dense)
 			continue;
-		leaf = gms_node_leaf(t, node, i);
+		leaf = gms_view_leaf(t, node, i);
 		if (!leaf)
 			return "a node lists a leaf that does not exist";
 		reason = verify_leaf(node, i, leaf);
