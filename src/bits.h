@@ -32,8 +32,9 @@ struct gms_line {
 };
 
 #ifdef GMS_VECTOR
-typedef uint64_t gms_vec __attribute__((vector_size(64), aligned(8), may_alias));
-_Static_assert(sizeof(gms_vec) == sizeof(struct gms_line), "a line is one vector");
+/* Half a line: nodes are aligned to 32 bytes, and a store across two cache lines is slow. */
+typedef uint64_t gms_vec __attribute__((vector_size(32), aligned(8), may_alias));
+_Static_assert(2 * sizeof(gms_vec) == sizeof(struct gms_line), "a line is two vectors");
 #endif
 
 /*
@@ -104,7 +105,7 @@ static gms_always_inline void gms_line_put(struct gms_line *l, unsigned int i, b
 static gms_always_inline void gms_line_fill(struct gms_line *l, bool v)
 {
 #ifdef GMS_VECTOR
-	*(gms_vec *)l = (gms_vec) {} + gms_word_of(v);
+	((gms_vec *)l)[0] = ((gms_vec *)l)[1] = (gms_vec) {} + gms_word_of(v);
 #else
 	GMS_UNROLL
 	for (unsigned int i = 0; i < GMS_LINE_WORDS; i++)
@@ -115,7 +116,8 @@ static gms_always_inline void gms_line_fill(struct gms_line *l, bool v)
 static gms_always_inline void gms_line_copy(struct gms_line *to, const struct gms_line *from)
 {
 #ifdef GMS_VECTOR
-	*(gms_vec *)to = *(const gms_vec *)from;
+	((gms_vec *)to)[0] = ((const gms_vec *)from)[0];
+	((gms_vec *)to)[1] = ((const gms_vec *)from)[1];
 #else
 	GMS_UNROLL
 	for (unsigned int i = 0; i < GMS_LINE_WORDS; i++)
@@ -194,7 +196,7 @@ static gms_always_inline unsigned int gms_line_count(const struct gms_line *l, u
 static gms_always_inline unsigned int gms_line_find(const struct gms_line *l, unsigned int from,
 						    bool v)
 {
-	uint64_t mask = ~0ULL << (from % 64);
+	uint64_t mask = gms_mask_from(from);
 
 	for (unsigned int i = from / 64; i < GMS_LINE_WORDS; i++, mask = ~0ULL) {
 		const uint64_t w = (gms_load_relaxed(&l->w[i]) ^ gms_word_of(v)) & mask;

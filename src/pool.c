@@ -214,12 +214,11 @@ static inline void take_locked(struct gms_pool *pool, struct gms_stock *stock,
 	}
 }
 
-int gms_pool_take(struct gms_pool *pool, struct gms_stock *stock)
+int gms_pool_take_slow(struct gms_pool *pool, struct gms_stock *stock)
 {
 	unsigned int nodes = 0, leaves = 0;
 	bool ok;
 
-	stock->leaf = GMS_LEAF_NONE;
 	for (;;) {
 		gms_spin_lock(&pool->lock);
 		/* who put these back raised an epoch: that is seen before what is written now */
@@ -233,45 +232,35 @@ int gms_pool_take(struct gms_pool *pool, struct gms_stock *stock)
 		else
 			break;
 		if (!ok) {
+			struct gms_drops drops = {.leaf = stock->leaf};
+
 			while (nodes--)
-				gms_pool_give_node(pool, *stock->slot[nodes]);
-			gms_pool_give_leaves(pool, stock->leaf);
+				gms_drop_node(&drops, *stock->slot[nodes]);
+			stock->leaf = GMS_LEAF_NONE;
+			gms_pool_give(pool, &drops);
 			return -ENOMEM;
 		}
 	}
 	return 0;
 }
 
-void gms_pool_retire(struct gms_pool *pool, uint32_t *epoch, struct gms_node *node,
-		     const uint32_t *leaves, unsigned int nr_leaves)
+void gms_pool_give_slow(struct gms_pool *pool, const struct gms_drops *drops)
 {
-	/* after whatever took the node out of place, before anything that reuses it */
-	gms_store_release(epoch, gms_load_relaxed(epoch) + 1);
-	gms_fence_release();
-	gms_spin_lock(&pool->lock);
-	for (unsigned int i = nr_leaves; i--;)
-		push_leaf_locked(pool, gms_load_relaxed(&leaves[i]));
-	push_node_locked(pool, node);
-	gms_spin_unlock(&pool->lock);
-}
+	struct gms_node *node = drops->node;
+	uint32_t leaf = drops->leaf;
 
-void gms_pool_give_node(struct gms_pool *pool, struct gms_node *node)
-{
 	gms_spin_lock(&pool->lock);
-	push_node_locked(pool, node);
-	gms_spin_unlock(&pool->lock);
-}
+	while (leaf != GMS_LEAF_NONE) {
+		const uint32_t next = (uint32_t)gms_load_relaxed(leaf_link(pool, leaf));
 
-void gms_pool_give_leaves(struct gms_pool *pool, uint32_t first)
-{
-	if (first == GMS_LEAF_NONE)
-		return;
-	gms_spin_lock(&pool->lock);
-	while (first != GMS_LEAF_NONE) {
-		const uint32_t next = (uint32_t)gms_load_relaxed(leaf_link(pool, first));
+		push_leaf_locked(pool, leaf);
+		leaf = next;
+	}
+	while (node) {
+		struct gms_node *next = next_node(node);
 
-		push_leaf_locked(pool, first);
-		first = next;
+		push_node_locked(pool, node);
+		node = next;
 	}
 	gms_spin_unlock(&pool->lock);
 }

@@ -25,7 +25,7 @@
 #define GMS_CLASS_LEAVES 4, 28, 60, 124 /* 160, 256, 384 and 640 bytes a node */
 #elif GMS_RTREE_SHIFT == 2
 #define GMS_SPARSE_MAX 3u
-#define GMS_CLASS_LEAVES 1, 2, 3, 3
+#define GMS_CLASS_LEAVES 2, 3, 3, 3
 #else
 #error "GMS_RTREE_SHIFT is 9, or 2 in tests"
 #endif
@@ -67,9 +67,10 @@ struct gms_pool {
 /* What a store needs: where to put nodes of which classes, and how many leaves. */
 #define GMS_STOCK_NODES 4
 struct gms_stock {
-	unsigned int nr_nodes, nr_leaves;
+	unsigned int nr_nodes;
 	uint8_t class[GMS_STOCK_NODES];
 	struct gms_node **slot[GMS_STOCK_NODES];
+	unsigned int nr_leaves;
 	uint32_t leaf; /* the first; each links to the next, the last to GMS_LEAF_NONE */
 };
 
@@ -124,21 +125,50 @@ void gms_pool_init(struct gms_pool *pool, const struct gms_allocator *allocator,
 		   struct gms_leaf_table **table);
 void gms_pool_fini(struct gms_pool *pool);
 
+static gms_always_inline void gms_stock_init(struct gms_stock *stock)
+{
+	stock->nr_nodes = 0;
+	stock->nr_leaves = 0;
+	stock->leaf = GMS_LEAF_NONE;
+}
+
 /* Take what @stock names; the contents are stale. 0 or -ENOMEM, and then nothing was taken. */
-int gms_pool_take(struct gms_pool *pool, struct gms_stock *stock);
+int gms_pool_take_slow(struct gms_pool *pool, struct gms_stock *stock);
 
-/*
- * Give back a node that readers may have seen, and the @nr_leaves leaves that only it
- * lists; @epoch is that of its block.
- */
-void gms_pool_retire(struct gms_pool *pool, uint32_t *epoch, struct gms_node *node,
-		     const uint32_t *leaves, unsigned int nr_leaves);
+static gms_always_inline int gms_pool_take(struct gms_pool *pool, struct gms_stock *stock)
+{
+	if (!stock->nr_nodes && !stock->nr_leaves)
+		return 0;
+	return gms_pool_take_slow(pool, stock);
+}
 
-/* Give back a node that readers have not seen since it was taken. */
-void gms_pool_give_node(struct gms_pool *pool, struct gms_node *node);
+/* Nodes and leaves on their way back, each a list. */
+struct gms_drops {
+	struct gms_node *node;
+	uint32_t leaf;
+};
 
-/* Give back leaves that are linked to each other; readers hold no node that lists them. */
-void gms_pool_give_leaves(struct gms_pool *pool, uint32_t first);
+static gms_always_inline void gms_drop_node(struct gms_drops *drops, struct gms_node *node)
+{
+	gms_store_relaxed(&node->value.w[0], (uint64_t)(uintptr_t)drops->node);
+	drops->node = node;
+}
+
+static gms_always_inline void gms_drop_leaf(const struct gms_pool *pool, struct gms_drops *drops,
+					    uint32_t id)
+{
+	gms_store_relaxed(&gms_leaf(pool->table, id)->w[0], drops->leaf);
+	drops->leaf = id;
+}
+
+/* Put them all back. Readers must have been told: see gms_retire() in rtree_node.h. */
+void gms_pool_give_slow(struct gms_pool *pool, const struct gms_drops *drops);
+
+static gms_always_inline void gms_pool_give(struct gms_pool *pool, const struct gms_drops *drops)
+{
+	if (drops->node || drops->leaf != GMS_LEAF_NONE)
+		gms_pool_give_slow(pool, drops);
+}
 
 /* Free and all objects of a kind; for verify. False where a list is damaged. */
 bool gms_pool_count(const struct gms_pool *pool, uint64_t free_nodes[GMS_NR_CLASSES],

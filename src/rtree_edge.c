@@ -370,7 +370,8 @@ static void copy_revert(struct gms_rtree *t, struct gms_edge *e, bool set)
 
 /* Retire the node before or the one that was made, and those of its leaves that @keep lacks. */
 static gms_always_inline void node_retire(struct gms_rtree *t, const struct gms_edge *e,
-					  struct gms_node *node, const struct gms_node *keep)
+					  struct gms_node *node, const struct gms_node *keep,
+					  struct gms_drops *drops)
 {
 	unsigned int head = e->head, nr = e->inner;
 
@@ -380,24 +381,24 @@ static gms_always_inline void node_retire(struct gms_rtree *t, const struct gms_
 		head = 0, nr = node->nr;
 	else if (node != e->old)
 		nr = keep ? node->nr + e->inner - keep->nr : node->nr;
-	gms_pool_retire(&t->pool, gms_epoch(t, e->block), node, &node->leaf[head], nr);
+	gms_retire(t, e->block, node, head, nr, drops);
 }
 
 static gms_always_inline void copy_release(struct gms_rtree *t, struct gms_edge *e,
-					   enum gms_edge_end end, bool set)
+					   enum gms_edge_end end, bool set, struct gms_drops *drops)
 {
 	struct gms_node *made = e->node[set], *spare = e->node[!set], *drop;
 
 	if (spare && spare != made)
-		gms_pool_give_node(&t->pool, spare);
+		gms_drop_node(drops, spare);
 	if (end == GMS_EDGE_UNUSED || copy_is_noop(e, set)) {
 		if (made)
-			gms_pool_give_node(&t->pool, made);
+			gms_drop_node(drops, made);
 		return;
 	}
 	drop = end == GMS_EDGE_COMMITTED ? e->old : made;
 	if (drop)
-		node_retire(t, e, drop, end == GMS_EDGE_COMMITTED ? made : e->old);
+		node_retire(t, e, drop, end == GMS_EDGE_COMMITTED ? made : e->old, drops);
 }
 
 /* ---- all three ---- */
@@ -435,41 +436,39 @@ void gms_edge_revert(struct gms_rtree *t, struct gms_edge *e, bool set)
 }
 
 static gms_always_inline void release(struct gms_rtree *t, struct gms_edge *e,
-				      enum gms_edge_end end, bool set, uint32_t *leaves)
+				      enum gms_edge_end end, bool set, struct gms_drops *drops)
 {
-	if (e->way == GMS_EDGE_COPY) {
-		copy_release(t, e, end, set);
-	} else if (e->way == GMS_EDGE_INPLACE && end != GMS_EDGE_UNUSED) {
-		gms_store_relaxed(&gms_leaf(&t->leaves, e->leaf)->w[0], *leaves);
-		*leaves = e->leaf;
-	}
+	if (e->way == GMS_EDGE_COPY)
+		copy_release(t, e, end, set, drops);
+	else if (e->way == GMS_EDGE_INPLACE && end != GMS_EDGE_UNUSED)
+		gms_drop_leaf(&t->pool, drops, e->leaf);
 }
 
 void gms_edge_release(struct gms_rtree *t, struct gms_edge *e, enum gms_edge_end end, bool set,
-		      uint32_t *leaves)
+		      struct gms_drops *drops)
 {
-	release(t, e, end, set, leaves);
+	release(t, e, end, set, drops);
 }
 
 /* In one direction, all inline: the compiler drops what only the other one needs. */
 static gms_always_inline int store(struct gms_rtree *t, struct gms_edge *e, unsigned int nr,
 				   bool set)
 {
+	struct gms_drops drops = {.leaf = GMS_LEAF_NONE};
 	struct gms_stock stock;
 
-	stock.nr_nodes = stock.nr_leaves = 0;
-	stock.leaf = GMS_LEAF_NONE;
+	gms_stock_init(&stock);
 	for (unsigned int i = 0; i < nr; i++)
 		if (!gms_edge_plan_word(t, &e[i], 1u << set))
 			plan(t, &e[i], 1u << set, &stock);
-	if ((stock.nr_nodes || stock.nr_leaves) && gms_pool_take(&t->pool, &stock))
+	if (gms_pool_take(&t->pool, &stock))
 		return -ENOMEM;
+	drops.leaf = stock.leaf;
 	for (unsigned int i = 0; i < nr; i++) {
-		commit(t, &e[i], set, &stock.leaf);
-		release(t, &e[i], GMS_EDGE_COMMITTED, set, &stock.leaf);
+		commit(t, &e[i], set, &drops.leaf);
+		release(t, &e[i], GMS_EDGE_COMMITTED, set, &drops);
 	}
-	if (stock.leaf != GMS_LEAF_NONE)
-		gms_pool_give_leaves(&t->pool, stock.leaf);
+	gms_pool_give(&t->pool, &drops);
 	return 0;
 }
 

@@ -136,14 +136,14 @@ static gms_always_inline void gms_edge_commit_word(struct gms_edge *e, bool set)
 void gms_edge_plan(const struct gms_rtree *t, struct gms_edge *e, unsigned int dirs,
 		   struct gms_stock *stock);
 
-/* @leaf is a list of the reserve's leaves: commit takes from it, release adds to it. */
-void gms_edge_commit(struct gms_rtree *t, struct gms_edge *e, bool set, uint32_t *leaf);
+/* Takes leaves from the list of those that are held for the edges. */
+void gms_edge_commit(struct gms_rtree *t, struct gms_edge *e, bool set, uint32_t *leaves);
 void gms_edge_revert(struct gms_rtree *t, struct gms_edge *e, bool set);
 
 /* What became of an edge before it is released. */
 enum gms_edge_end { GMS_EDGE_UNUSED, GMS_EDGE_COMMITTED, GMS_EDGE_REVERTED };
 void gms_edge_release(struct gms_rtree *t, struct gms_edge *e, enum gms_edge_end end, bool set,
-		      uint32_t *leaf);
+		      struct gms_drops *drops);
 
 /* All steps for one or two edges, in one direction. 0 or -ENOMEM, and then none is changed. */
 int gms_edges_store(struct gms_rtree *t, struct gms_edge *e, unsigned int nr, bool set);

@@ -116,6 +116,24 @@ static gms_always_inline uint32_t *gms_epoch(const struct gms_rtree *t, uint64_t
 }
 
 /*
+ * Take a node that was in the place of @block out of use, with the @nr leaves that nothing
+ * else lists. Readers that may still look at it learn so from the epoch, which goes up
+ * after the node lost its place and before anything in it is written again.
+ */
+static gms_always_inline void gms_retire(struct gms_rtree *t, uint64_t block, struct gms_node *node,
+					 unsigned int head, unsigned int nr,
+					 struct gms_drops *drops)
+{
+	uint32_t *epoch = gms_epoch(t, block);
+
+	gms_store_release(epoch, gms_load_relaxed(epoch) + 1);
+	gms_fence_release();
+	for (unsigned int i = head + nr; i-- > head;)
+		gms_drop_leaf(&t->pool, drops, gms_load_relaxed(&node->leaf[i]));
+	gms_drop_node(drops, node);
+}
+
+/*
  * Begin to read a block. MIXED: *view can be read from until gms_view_ok().
  *
  * The order of the loads matters: the epoch, then the kind, then the node. While the block

@@ -90,9 +90,10 @@ static uint64_t group_store(struct gms_rtree *t, const struct reserve *r, uint32
 static void block_retire(struct gms_rtree *t, uint64_t block)
 {
 	struct gms_node *node = gms_load_relaxed(gms_entry(t, block));
+	struct gms_drops drops = {.leaf = GMS_LEAF_NONE};
 
-	gms_pool_retire(&t->pool, gms_epoch(t, block), node, node->leaf,
-			node->class == GMS_CLASS_DENSE ? 0 : node->nr);
+	gms_retire(t, block, node, 0, node->class == GMS_CLASS_DENSE ? 0 : node->nr, &drops);
+	gms_pool_give(&t->pool, &drops);
 }
 
 /* Set the blocks of the middle to @set, for good. */
@@ -242,7 +243,7 @@ static gms_always_inline int edges_prepare(struct gms_rtree *t, unsigned int dir
 	struct gms_stock stock;
 	int err;
 
-	stock.nr_nodes = stock.nr_leaves = 0;
+	gms_stock_init(&stock);
 	for (unsigned int i = 0; i < r->nr_edges; i++) {
 		struct gms_edge *e = &r->edge[i];
 
@@ -253,11 +254,8 @@ static gms_always_inline int edges_prepare(struct gms_rtree *t, unsigned int dir
 			return err;
 		gms_edge_plan(t, e, dirs, &stock);
 	}
-	if (!stock.nr_nodes && !stock.nr_leaves)
-		return 0;
 	err = gms_pool_take(&t->pool, &stock);
-	if (!err)
-		r->leaf = stock.leaf;
+	r->leaf = stock.leaf;
 	return err;
 }
 
@@ -276,11 +274,12 @@ static gms_always_inline void edges_commit(struct gms_rtree *t, bool set, struct
 static gms_always_inline void edges_release(struct gms_rtree *t, enum gms_edge_end end,
 					    struct reserve *r)
 {
+	struct gms_drops drops = {.leaf = r->leaf};
+
 	for (unsigned int i = 0; i < r->nr_edges; i++)
 		if (r->edge[i].way != GMS_EDGE_WORD)
-			gms_edge_release(t, &r->edge[i], end, r->set, &r->leaf);
-	if (r->leaf != GMS_LEAF_NONE)
-		gms_pool_give_leaves(&t->pool, r->leaf);
+			gms_edge_release(t, &r->edge[i], end, r->set, &drops);
+	gms_pool_give(&t->pool, &drops);
 }
 
 /*
