@@ -113,9 +113,14 @@ static gms_always_inline void plan(const struct gms_rtree *t, struct gms_edge *e
 	e->node[false] = e->node[true] = NULL;
 	e->head = 0;
 	e->inner = 0;
-	if (e->old) {
-		e->head = is_dense(e->old) ? 0 : (uint8_t)gms_node_rank(e->old, e->first);
+	if (is_dense(e->old)) {
 		e->inner = (uint16_t)gms_line_count(&e->old->mixed, e->first, e->end);
+	} else if (e->old && e->old->nr) {
+		const unsigned int to =
+			e->end < GMS_LINE_BITS ? gms_node_rank(e->old, e->end) : e->old->nr;
+
+		e->head = (uint8_t)gms_node_rank(e->old, e->first);
+		e->inner = (uint16_t)(to - e->head);
 	}
 	if ((dirs & GMS_DIR_CLEAR) && e->kind != GMS_RTREE_NONE)
 		leaves = plan_copy(t, e, false, stock);
@@ -288,8 +293,12 @@ static gms_always_inline void copy_lines(const struct gms_edge *e, struct gms_no
 		gms_line_fill(&node->mixed, false);
 	}
 	if (whole < whole_end) {
-		gms_line_store(&node->value, whole, whole_end, set);
-		gms_line_store(&node->mixed, whole, whole_end, false);
+		for (unsigned int w = whole / 64; w <= (whole_end - 1) / 64; w++) {
+			const uint64_t mask = gms_word_mask(w, whole, whole_end);
+
+			gms_word_store(&node->value.w[w], mask, set);
+			gms_word_store(&node->mixed.w[w], mask, false);
+		}
 	}
 	if (has_left(e))
 		part_lines(node, e->first, e->plan[set] & PLAN_STAYS_LEFT, set);
@@ -298,26 +307,24 @@ static gms_always_inline void copy_lines(const struct gms_edge *e, struct gms_no
 }
 
 /*
- * A sparse node's ranks, one in each byte: what changed in a word of the mixed line moves
- * the ranks of all words above it.
+ * A sparse node's ranks, one in each byte. Where only one word of the mixed line changed, the
+ * ranks of the words above it move by as much.
  */
 static gms_always_inline void copy_rank(const struct gms_edge *e, struct gms_node *node)
 {
-	const struct gms_node *old = is_dense(e->old) ? NULL : e->old;
-	const unsigned int last = is_dense(e->old) ? GMS_LINE_WORDS - 1 : (e->end - 1u) / 64;
-	uint64_t rank = old ? gms_load_relaxed(&old->rank) : 0;
-	uint64_t left = node->nr - (old ? old->nr : 0ULL);
+	const unsigned int w = e->first / 64;
+	uint64_t ones = 0x0101010101010101ULL, rank = 0;
 
-	for (unsigned int w = is_dense(e->old) ? 0 : e->first / 64; w <= last && w < 7; w++) {
-		uint64_t change = left;
+	if (!is_dense(e->old) && w == (e->end - 1u) / 64) {
+		const uint64_t change = node->nr - (e->old ? e->old->nr : 0ULL);
 
-		if (w < last) {
-			change = gms_popcount(gms_load_relaxed(&node->mixed.w[w]));
-			if (old)
-				change -= gms_popcount(gms_load_relaxed(&old->mixed.w[w]));
-			left -= change;
+		rank = e->old ? gms_load_relaxed(&e->old->rank) : 0;
+		rank += w < 7 ? change * (ones << (8 * w + 8)) : 0;
+	} else {
+		for (unsigned int i = 0; i + 1 < GMS_LINE_WORDS; i++) {
+			ones <<= 8;
+			rank += ones * gms_popcount(gms_load_relaxed(&node->mixed.w[i]));
 		}
-		rank += change * (0x0101010101010101ULL << (8 * w + 8));
 	}
 	gms_store_relaxed(&node->rank, rank);
 }
