@@ -142,8 +142,9 @@ static gms_always_inline uint32_t leaf_pop(const struct gms_rtree *t, uint32_t *
 }
 
 /*
- * Change a leaf and the bits of its block where readers see them. A block counts as mixed
- * before its first page differs, and as uniform after its last one does not.
+ * Change a leaf and the bits of its block where readers see them. All the while the block
+ * counts as mixed, even if it goes from one uniform value to the other: so that a reader who
+ * starts from the lines looks at the leaf, like one who went there at once.
  */
 static gms_always_inline void inplace_store(struct gms_node *node, unsigned int i,
 					    struct gms_line *leaf, const struct gms_line *to,
@@ -151,7 +152,7 @@ static gms_always_inline void inplace_store(struct gms_node *node, unsigned int 
 {
 	const bool was_mixed = gms_line_test(&node->mixed, i);
 
-	if (mixed && !was_mixed)
+	if (!was_mixed)
 		gms_line_put(&node->mixed, i, true);
 	gms_fence_release();
 	for (unsigned int w = 0; w < GMS_LINE_WORDS; w++)
@@ -160,8 +161,7 @@ static gms_always_inline void inplace_store(struct gms_node *node, unsigned int 
 		gms_fence_release();
 		gms_line_put(&node->value, i, value);
 		gms_fence_release();
-		if (was_mixed)
-			gms_line_put(&node->mixed, i, false);
+		gms_line_put(&node->mixed, i, false);
 	}
 	if (mixed != was_mixed)
 		gms_store_relaxed(&node->nr, (uint16_t)(node->nr + (mixed ? 1 : -1)));

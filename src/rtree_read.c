@@ -157,9 +157,10 @@ static gms_always_inline bool find_in_node(const struct gms_rtree *t, const stru
 
 			if (gms_unlikely(!leaf))
 				return false;
-			if (*v < 0)
-				*v = gms_line_test(leaf, from);
-			from = gms_line_find(leaf, from, *v);
+			if (*v < 0) /* and not looked at again: it may have changed */
+				*v = gms_line_test(leaf, from++);
+			if (from < GMS_LINE_BITS)
+				from = gms_line_find(leaf, from, *v);
 			if (from < GMS_LINE_BITS)
 				break;
 		}
