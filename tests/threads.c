@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * threads.c - workers that start together and report by a text
+ */
+#include <signal.h>
+
+#include "test.h"
+#include "threads.h"
+
+static void *worker_main(void *arg)
+{
+	struct worker *worker = arg;
+
+	pthread_barrier_wait(worker->start);
+	worker->run(worker);
+	return NULL;
+}
+
+/* cmocka's handlers jump back to the main thread's stack, from whichever thread. */
+static void end_at_crashes(void)
+{
+	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		signal(signals[i], SIG_DFL);
+}
+
+void workers_run(struct worker *workers, unsigned int count)
+{
+	pthread_barrier_t start;
+	unsigned int i;
+
+	end_at_crashes();
+
+	assert_int_equal(pthread_barrier_init(&start, NULL, count), 0);
+	for (i = 0; i < count; i++) {
+		workers[i].start = &start;
+		workers[i].why = NULL;
+		/* A missing thread would leave the others at the barrier for good. */
+		if (pthread_create(&workers[i].thread, NULL, worker_main, &workers[i])) {
+			fprintf(stderr, "cannot make a thread\n");
+			exit(2);
+		}
+	}
+	for (i = 0; i < count; i++)
+		pthread_join(workers[i].thread, NULL);
+	pthread_barrier_destroy(&start);
+	for (i = 0; i < count; i++)
+		assert_fine(workers[i].why);
+}
