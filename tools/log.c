@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * log.c - read a log, line by line, once
+ *
+ * The events are kept: the size of the object may have to be found from them before the
+ * first can be applied, and a pipe cannot be read twice. Of a line only LOG_LINE_MAX
+ * bytes are, so that a file without line ends costs no memory.
+ */
+#include "log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One line, without its end. */
+struct line_buffer {
+	char text[LOG_LINE_MAX];
+	size_t len;
+	bool too_long;
+};
+
+const char *log_format_name(enum log_format format)
+{
+	switch (format) {
+	case LOG_FTRACE:
+		return "ftrace";
+	case LOG_QEMU:
+		return "qemu";
+	case LOG_CSV:
+		return "csv";
+	case LOG_AUTO:
+		break;
+	}
+	return "auto";
+}
+
+/* Make room for one more element. */
+static int grow(void **array, size_t *capacity, size_t nr, size_t size)
+{
+	size_t wanted;
+	void *p;
+
+	if (nr < *capacity)
+		return 0;
+	wanted = *capacity ? *capacity * 2 : 64;
+	p = reallocarray(*array, wanted, size);
+	if (!p)
+		return -ENOMEM;
+	*array = p;
+	*capacity = wanted;
+	return 0;
+}
+
+int log_refuse(struct log_refusals *refusals, const struct log_refusal *refusal)
+{
+	void *list = refusals->list;
+	int ret;
+
+	if (refusals->nr_listed < LOG_REFUSALS_MAX) {
+		ret = grow(&list, &refusals->capacity, refusals->nr_listed,
+			   sizeof(*refusals->list));
+		if (ret)
+			return ret;
+		refusals->list = list;
+		refusals->list[refusals->nr_listed++] = *refusal;
+	}
+	refusals->total++;
+	return 0;
+}
+
+static int add_event(struct log *log, const struct log_line *line)
+{
+	void *events = log->events;
+	int ret = grow(&events, &log->capacity, log->nr_events, sizeof(*log->events));
+
+	if (ret)
+		return ret;
+	log->events = events;
+	log->events[log->nr_events++] = (struct log_event) {
+		.start = line->start,
+		.nr_pages = line->nr_pages,
+		.line = log->nr_lines,
+		.to = line->to,
+	};
+	if (line->other_attributes)
+		log->nr_other_attributes++;
+	/* One that no object can hold will be refused; it says nothing about the size. */
+	if (line->start + line->nr_pages <= GMS_MAX_PAGES &&
+	    log->end < line->start + line->nr_pages)
+		log->end = line->start + line->nr_pages;
+	return 0;
+}
+
+static void count_other_line(struct log *log, const struct line_buffer *buf)
+{
+	uint64_t nr_lost;
+
+	log->nr_other_lines++;
+	if (buf->too_long || !log_parse_lost(buf->text, buf->len, &nr_lost))
+		return;
+	if (!nr_lost)
+		log->nr_lost_gaps++;
+	else if (log->nr_lost > UINT64_MAX - nr_lost)
+		log->nr_lost = UINT64_MAX;
+	else
+		log->nr_lost += nr_lost;
+}
+
+static int add_line(struct log *log, const struct line_buffer *buf)
+{
+	struct log_line line;
+
+	log->nr_lines++;
+	if (log->format == LOG_AUTO)
+		log->format = log_detect(buf->text, buf->len);
+	log_parse(log->format, buf->text, buf->len, &line);
+	if (buf->too_long && line.kind != LOG_OTHER_LINE) {
+		line.kind = LOG_MALFORMED;
+		line.reason = "the line is too long";
+	}
+	switch (line.kind) {
+	case LOG_CONVERSION:
+		return add_event(log, &line);
+	case LOG_OTHER_EVENT:
+		log->nr_other_events++;
+		break;
+	case LOG_MALFORMED:
+		return log_refuse(&log->malformed,
+				  &(struct log_refusal) {log->nr_lines, line.reason, true});
+	case LOG_OTHER_LINE:
+		count_other_line(log, buf);
+		break;
+	}
+	return 0;
+}
+
+/* False at the end of the file, or on an error. What has no line end is a line, too. */
+static bool next_line(FILE *file, struct line_buffer *buf)
+{
+	int c;
+
+	buf->len = 0;
+	buf->too_long = false;
+	while ((c = getc_unlocked(file)) != EOF && c != '\n') {
+		if (buf->len < sizeof(buf->text))
+			buf->text[buf->len++] = (char)c;
+		else
+			buf->too_long = true;
+	}
+	return c == '\n' || buf->len;
+}
+
+/* Some editors put a byte order mark before the first line. */
+static void drop_bom(struct line_buffer *buf)
+{
+	static const char bom[] = {'\xef', '\xbb', '\xbf'};
+
+	if (buf->len >= sizeof(bom) && !memcmp(buf->text, bom, sizeof(bom))) {
+		buf->len -= sizeof(bom);
+		memmove(buf->text, buf->text + sizeof(bom), buf->len);
+	}
+}
+
+int log_read(struct log *log, FILE *file, enum log_format format)
+{
+	struct line_buffer buf;
+	int ret = 0;
+
+	memset(log, 0, sizeof(*log));
+	log->format = format;
+	errno = 0;
+	while (!ret && next_line(file, &buf)) {
+		if (!log->nr_lines)
+			drop_bom(&buf);
+		ret = add_line(log, &buf);
+	}
+	if (!ret && ferror(file))
+		ret = errno ? -errno : -EIO;
+	return ret;
+}
+
+void log_fini(struct log *log)
+{
+	free(log->events);
+	free(log->malformed.list);
+	memset(log, 0, sizeof(*log));
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * replay.c - apply a log to a state object, and look at what came of it
+ *
+ * Cost: a call of the library for each conversion; then one for each 1G block, 512 more
+ * for each mixed one, and a walk over the runs. Nothing is in proportion to the pages.
+ */
+#include "replay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PAGES_2M (1ULL << GMS_ORDER_2M)
+#define PAGES_1G (1ULL << GMS_ORDER_1G)
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static int create(struct replay *replay, const struct log *log, uint64_t nr_pages)
+{
+	struct gms_state_opts opts = {.struct_size = sizeof(opts)};
+
+	replay->size_from_log = !nr_pages;
+	if (!nr_pages) {
+		if (!log->end)
+			return -ENODATA;
+		nr_pages = (log->end + PAGES_1G - 1) & ~(PAGES_1G - 1);
+	}
+	opts.nr_pages = nr_pages;
+	opts.flags = replay->init_private ? GMS_INIT_PRIVATE : 0;
+	return gms_state_create(&opts, &replay->state);
+}
+
+static const char *rejected_because(const struct replay *replay, const struct log_event *event,
+				    int error)
+{
+	const uint64_t nr_pages = gms_state_nr_pages(replay->state);
+
+	if (error == -ENOMEM)
+		return "out of memory";
+	if (event->start >= nr_pages || event->nr_pages > nr_pages - event->start)
+		return "the range ends past the object";
+	return "the library refuses it as invalid";
+}
+
+/* The clock stands around nothing but this loop. */
+static int convert_all(struct replay *replay, const struct log *log, struct log_refusals *rejected)
+{
+	uint64_t start = now_ns();
+
+	for (size_t i = 0; i < log->nr_events; i++) {
+		const struct log_event *event = &log->events[i];
+		struct log_refusal refusal;
+		int ret;
+
+		ret = gms_convert(replay->state, event->start, event->nr_pages, event->to, 0, NULL);
+		if (!ret)
+			continue;
+		refusal.line = event->line;
+		refusal.reason = rejected_because(replay, event, ret);
+		refusal.malformed = false;
+		ret = log_refuse(rejected, &refusal);
+		if (ret)
+			return ret;
+	}
+	replay->nanoseconds = now_ns() - start;
+	replay->calls = log->nr_events;
+	return 0;
+}
+
+/* Both lists ascend by line, and no line is in both. */
+static int merge_refusals(struct log_refusals *to, const struct log_refusals *a,
+			  const struct log_refusals *b)
+{
+	size_t i = 0, j = 0;
+
+	while (i < a->nr_listed || j < b->nr_listed) {
+		bool from_a = j == b->nr_listed ||
+			      (i < a->nr_listed && a->list[i].line < b->list[j].line);
+		int ret = log_refuse(to, from_a ? &a->list[i++] : &b->list[j++]);
+
+		if (ret)
+			return ret;
+	}
+	to->total = a->total + b->total;
+	return 0;
+}
+
+static void count_runs(struct replay *replay)
+{
+	const uint64_t nr_pages = gms_state_nr_pages(replay->state);
+	struct gms_iter iter;
+	struct gms_run run;
+
+	gms_iter_init(&iter, replay->state, 0, nr_pages);
+	while (gms_iter_next(&iter, &run)) {
+		struct replay_pages *pages = &replay->pages[run.shareability];
+
+		pages->nr_pages += run.nr_pages;
+		pages->nr_runs++;
+		if (pages->longest < run.nr_pages)
+			pages->longest = run.nr_pages;
+	}
+}
+
+/* Keep the blocks of the most runs, the earlier one first where two have as many. */
+static void rank_block(struct replay *replay, const struct replay_block *block)
+{
+	unsigned int i = replay->nr_top;
+
+	while (i && replay->top[i - 1].nr_runs < block->nr_runs)
+		i--;
+	if (i == REPLAY_TOP_BLOCKS)
+		return;
+	if (replay->nr_top < REPLAY_TOP_BLOCKS)
+		replay->nr_top++;
+	memmove(&replay->top[i + 1], &replay->top[i],
+		(replay->nr_top - 1 - i) * sizeof(*replay->top));
+	replay->top[i] = *block;
+}
+
+static void look_into_mixed(struct replay *replay, gms_pgoff_t start, uint64_t nr_pages)
+{
+	struct replay_block block = {.start = start};
+	struct gms_iter iter;
+	struct gms_run run;
+
+	for (uint64_t at = 0; at < nr_pages; at += PAGES_2M) {
+		enum gms_summary summary = gms_summary(replay->state, start + at, GMS_ORDER_2M);
+
+		replay->blocks_2m[summary]++;
+		block.nr_mixed_2m += summary == GMS_MIXED;
+	}
+	gms_iter_init(&iter, replay->state, start, nr_pages);
+	while (gms_iter_next(&iter, &run)) {
+		block.nr_runs++;
+		if (run.shareability == GMS_SHARED)
+			block.nr_shared += run.nr_pages;
+		else
+			block.nr_private += run.nr_pages;
+	}
+	rank_block(replay, &block);
+}
+
+static void count_blocks(struct replay *replay)
+{
+	const uint64_t nr_pages = gms_state_nr_pages(replay->state);
+
+	for (gms_pgoff_t start = 0; start < nr_pages; start += PAGES_1G) {
+		uint64_t in_block = nr_pages - start < PAGES_1G ? nr_pages - start : PAGES_1G;
+		enum gms_summary summary = gms_summary(replay->state, start, GMS_ORDER_1G);
+
+		replay->blocks_1g[summary]++;
+		if (summary == GMS_MIXED)
+			look_into_mixed(replay, start, in_block);
+		else
+			replay->blocks_2m[summary] += (in_block + PAGES_2M - 1) / PAGES_2M;
+	}
+}
+
+int replay_run(struct replay *replay, const struct log *log, uint64_t nr_pages, bool init_private)
+{
+	struct log_refusals rejected = {0};
+	int ret;
+
+	memset(replay, 0, sizeof(*replay));
+	replay->init_private = init_private;
+	ret = create(replay, log, nr_pages);
+	if (ret)
+		return ret;
+	ret = convert_all(replay, log, &rejected);
+	if (!ret)
+		ret = merge_refusals(&replay->refused, &log->malformed, &rejected);
+	replay->nr_rejected = rejected.total;
+	free(rejected.list);
+	if (ret)
+		return ret;
+	replay->stats.struct_size = sizeof(replay->stats);
+	gms_stats_read(replay->state, &replay->stats);
+	count_runs(replay);
+	count_blocks(replay);
+	return 0;
+}
+
+void replay_fini(struct replay *replay)
+{
+	gms_state_destroy(replay->state);
+	free(replay->refused.list);
+	memset(replay, 0, sizeof(*replay));
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * replay.h - apply a log to a state object, and look at what came of it
+ */
+#ifndef GMS_TOOL_REPLAY_H
+#define GMS_TOOL_REPLAY_H
+
+#include "log.h"
+
+#include <gmemstate/state.h>
+
+/* The most fragmented 1G blocks that are named. */
+#define REPLAY_TOP_BLOCKS 8
+
+/**
+ * struct replay_pages - the pages of one shareability
+ * @nr_pages: how many
+ * @nr_runs: in how many runs
+ * @longest: length of the longest run, in pages
+ */
+struct replay_pages {
+	uint64_t nr_pages;
+	uint64_t nr_runs;
+	uint64_t longest;
+};
+
+/**
+ * struct replay_block - one mixed 1G block
+ * @start: index of its first page
+ * @nr_runs: runs in it; one that crosses its edge counts
+ * @nr_mixed_2m: mixed 2M blocks in it
+ * @nr_shared: shared pages in it
+ * @nr_private: private pages in it
+ */
+struct replay_block {
+	gms_pgoff_t start;
+	uint64_t nr_runs;
+	uint64_t nr_mixed_2m;
+	uint64_t nr_shared;
+	uint64_t nr_private;
+};
+
+/**
+ * struct replay - a log, applied
+ * @state: the object
+ * @size_from_log: nobody gave the size; it is the log's, rounded up to 1G
+ * @init_private: every page was private at first
+ * @nr_rejected: conversions that the library refused
+ * @refused: malformed lines and rejected conversions, by line
+ * @calls: calls of gms_convert()
+ * @nanoseconds: that they took together
+ * @stats: the object's counters after the last
+ * @pages: by enum gms_shareability
+ * @blocks_2m: number of 2M blocks by enum gms_summary
+ * @blocks_1g: number of 1G blocks by enum gms_summary
+ * @top: the mixed 1G blocks of the most runs, the most fragmented first
+ * @nr_top: how many there are in @top
+ */
+struct replay {
+	struct gms_state *state;
+	bool size_from_log;
+	bool init_private;
+	uint64_t nr_rejected;
+	struct log_refusals refused;
+	uint64_t calls;
+	uint64_t nanoseconds;
+	struct gms_stats stats;
+	struct replay_pages pages[2];
+	uint64_t blocks_2m[3];
+	uint64_t blocks_1g[3];
+	struct replay_block top[REPLAY_TOP_BLOCKS];
+	unsigned int nr_top;
+};
+
+/**
+ * replay_run() - apply a log
+ * @replay: filled in; on failure, too, to be handed to replay_fini()
+ * @log: the log
+ * @nr_pages: size of the object in pages; 0: as far as the log's conversions reach,
+ *            rounded up to whole 1G blocks
+ * @init_private: every page is private at first; else shared
+ *
+ * A conversion that the library refuses is noted, and the next one tried.
+ *
+ * Return: 0; -ENODATA: @nr_pages is 0 and no conversion tells the size; -ENOMEM;
+ * -EINVAL: the library takes no object of that size.
+ */
+int replay_run(struct replay *replay, const struct log *log, uint64_t nr_pages, bool init_private);
+
+/**
+ * replay_fini() - free what a replay holds
+ * @replay: the replay
+ */
+void replay_fini(struct replay *replay);
+
+#endif /* GMS_TOOL_REPLAY_H */

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * report.c - what a replay came to, for people
+ */
+#include "report.h"
+
+#include "units.h"
+
+#include <inttypes.h>
+
+static const char *const shareability_names[] = {
+	[GMS_SHARED] = "shared",
+	[GMS_PRIVATE] = "private",
+};
+
+static void print_count(FILE *out, const char *what, uint64_t count, const char *note)
+{
+	char text[UNITS_TEXT_SIZE];
+
+	fprintf(out, "%-24s%16s%s%s\n", what, units_count(text, count), *note ? "   " : "", note);
+}
+
+static void print_head(FILE *out, const char *name, const struct log *log,
+		       const struct replay *replay)
+{
+	const uint64_t nr_pages = gms_state_nr_pages(replay->state);
+	char bytes[UNITS_TEXT_SIZE], pages[UNITS_TEXT_SIZE];
+
+	fprintf(out, "Log     %s, %s\n", name, log_format_name(log->format));
+	fprintf(out, "Object  %s, %s pages, all %s at first%s\n\n",
+		units_bytes(bytes, nr_pages << GMS_PAGE_SHIFT), units_count(pages, nr_pages),
+		shareability_names[replay->init_private ? GMS_PRIVATE : GMS_SHARED],
+		replay->size_from_log
+			? "\n        (size: how far the log reaches, rounded up to 1G)"
+			: "");
+}
+
+static void print_events(FILE *out, const struct log *log, const struct replay *replay)
+{
+	char note[64], text[UNITS_TEXT_SIZE];
+
+	print_count(out, "Lines", log->nr_lines, "");
+	print_count(out, "  conversions", log->nr_events, "");
+	print_count(out, "  other events", log->nr_other_events,
+		    log->nr_other_events ? "accesses and the like: no conversions" : "");
+	print_count(out, "  other lines", log->nr_other_lines, "");
+	print_count(out, "  malformed", log->malformed.total, "");
+	print_count(out, "Lost events", log->nr_lost,
+		    log->nr_lost || log->nr_lost_gaps ? "the log has gaps: so may the result" : "");
+	if (log->nr_lost_gaps)
+		print_count(out, "  gaps of unknown size", log->nr_lost_gaps, "");
+	if (log->nr_other_attributes)
+		print_count(out, "With other attributes", log->nr_other_attributes,
+			    "beside PRIVATE: not looked at");
+	fputc('\n', out);
+	print_count(out, "Conversions", log->nr_events, "");
+	snprintf(note, sizeof(note), "%s pages", units_count(text, replay->stats.pages_converted));
+	print_count(out, "  that changed pages", replay->stats.conversions, note);
+	print_count(out, "  no-ops", replay->stats.noops, "");
+	print_count(out, "  refused", replay->nr_rejected, "");
+	fputc('\n', out);
+}
+
+static void print_state(FILE *out, const struct replay *replay)
+{
+	char bytes[UNITS_TEXT_SIZE], pages[UNITS_TEXT_SIZE], runs[UNITS_TEXT_SIZE];
+	char longest[UNITS_TEXT_SIZE];
+
+	fprintf(out, "%-10s%14s  %17s%12s%16s\n", "State", "size", "pages", "runs", "longest run");
+	for (int i = 0; i < 2; i++) {
+		const struct replay_pages *p = &replay->pages[i];
+
+		fprintf(out, "  %-8s%14s  %17s%12s%16s\n", shareability_names[i],
+			units_bytes(bytes, p->nr_pages << GMS_PAGE_SHIFT),
+			units_count(pages, p->nr_pages), units_count(runs, p->nr_runs),
+			units_bytes(longest, p->longest << GMS_PAGE_SHIFT));
+	}
+	fputc('\n', out);
+}
+
+static void print_blocks(FILE *out, const char *name, const uint64_t blocks[3])
+{
+	char shared[UNITS_TEXT_SIZE], private[UNITS_TEXT_SIZE], mixed[UNITS_TEXT_SIZE];
+
+	fprintf(out, "  %-8s%14s  %17s%12s\n", name, units_count(shared, blocks[GMS_ALL_SHARED]),
+		units_count(private, blocks[GMS_ALL_PRIVATE]),
+		units_count(mixed, blocks[GMS_MIXED]));
+}
+
+static void print_summaries(FILE *out, const struct replay *replay)
+{
+	fprintf(out, "%-10s%14s  %17s%12s\n", "Blocks", "all shared", "all private", "mixed");
+	print_blocks(out, "2M", replay->blocks_2m);
+	print_blocks(out, "1G", replay->blocks_1g);
+	fputc('\n', out);
+	if (!replay->nr_top)
+		return;
+	fprintf(out, "The most fragmented 1G blocks\n");
+	fprintf(out, "  %-16s%6s%10s%14s%18s\n", "start", "runs", "mixed 2M", "shared", "private");
+	for (unsigned int i = 0; i < replay->nr_top; i++) {
+		const struct replay_block *b = &replay->top[i];
+		char runs[UNITS_TEXT_SIZE], shared[UNITS_TEXT_SIZE], private[UNITS_TEXT_SIZE];
+
+		fprintf(out, "  0x%-14" PRIx64 "%6s%10" PRIu64 "%14s%18s\n",
+			b->start << GMS_PAGE_SHIFT, units_count(runs, b->nr_runs), b->nr_mixed_2m,
+			units_bytes(shared, b->nr_shared << GMS_PAGE_SHIFT),
+			units_bytes(private, b->nr_private << GMS_PAGE_SHIFT));
+	}
+	fputc('\n', out);
+}
+
+static void print_cost(FILE *out, const struct replay *replay)
+{
+	char used[UNITS_TEXT_SIZE], pooled[UNITS_TEXT_SIZE], count[UNITS_TEXT_SIZE];
+
+	fprintf(out, "Memory  %s in use for %s mixed blocks, %s pooled\n",
+		units_bytes(used, replay->stats.bytes_in_use),
+		units_count(count, replay->stats.nodes),
+		units_bytes(pooled, replay->stats.bytes_pooled));
+	if (!replay->calls)
+		return;
+	fprintf(out, "Time    %.1f ns a conversion (this run, on this host: %s in %.3f ms)\n",
+		(double)replay->nanoseconds / (double)replay->calls,
+		units_count(count, replay->calls), (double)replay->nanoseconds / 1e6);
+}
+
+static void print_refused(FILE *out, const struct log_refusals *refused)
+{
+	char count[UNITS_TEXT_SIZE];
+	size_t i;
+
+	if (!refused->total)
+		return;
+	fprintf(out, "\nNot applied: %s\n", units_count(count, refused->total));
+	for (i = 0; i < refused->nr_listed && i < REPORT_REFUSALS; i++)
+		fprintf(out, "  line %-10" PRIu64 " %-10s %s\n", refused->list[i].line,
+			refused->list[i].malformed ? "malformed" : "refused",
+			refused->list[i].reason);
+	if (i < refused->total)
+		fprintf(out, "  and %s more\n", units_count(count, refused->total - i));
+}
+
+void report_table(FILE *out, const char *name, const struct log *log, const struct replay *replay)
+{
+	print_head(out, name, log, replay);
+	print_events(out, log, replay);
+	print_state(out, replay);
+	print_summaries(out, replay);
+	print_cost(out, replay);
+	print_refused(out, &replay->refused);
+}
+
+void report_runs(FILE *out, const struct replay *replay)
+{
+	struct gms_iter iter;
+	struct gms_run run;
+
+	gms_iter_init(&iter, replay->state, 0, gms_state_nr_pages(replay->state));
+	while (gms_iter_next(&iter, &run))
+		fprintf(out, "0x%012" PRIx64 " 0x%012" PRIx64 " %10" PRIu64 " %s\n",
+			run.start << GMS_PAGE_SHIFT, (run.start + run.nr_pages) << GMS_PAGE_SHIFT,
+			run.nr_pages, shareability_names[run.shareability]);
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * units.c - sizes and counts, as people write and read them
+ *
+ * Not by way of the locale: a table or an option means the same on every host.
+ */
+#include "units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char suffixes[] = "KMGTP";
+
+int units_parse_size(const char *text, uint64_t *bytes)
+{
+	const char *at = text;
+	uint64_t value = 0;
+	unsigned int shift = 0;
+
+	if (*at < '0' || *at > '9')
+		return -EINVAL;
+	for (; *at >= '0' && *at <= '9'; at++) {
+		unsigned int digit = (unsigned int)(*at - '0');
+
+		if (value > (UINT64_MAX - digit) / 10)
+			return -ERANGE;
+		value = value * 10 + digit;
+	}
+	if (*at) {
+		char upper = *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
+		const char *suffix = strchr(suffixes, upper);
+
+		if (!suffix || at[1])
+			return -EINVAL;
+		shift = 10 * (unsigned int)(suffix - suffixes + 1);
+	}
+	if (value > UINT64_MAX >> shift)
+		return -ERANGE;
+	*bytes = value << shift;
+	return 0;
+}
+
+const char *units_bytes(char *buf, uint64_t bytes)
+{
+	unsigned int unit = 0;
+	uint64_t whole, rest;
+
+	while (unit < sizeof(suffixes) - 1 && bytes >> (10 * (unit + 1)))
+		unit++;
+	whole = bytes >> (10 * unit);
+	rest = bytes - (whole << (10 * unit));
+	if (!unit) {
+		snprintf(buf, UNITS_TEXT_SIZE, "%" PRIu64 " B", bytes);
+	} else if (!rest) {
+		snprintf(buf, UNITS_TEXT_SIZE, "%" PRIu64 " %ciB", whole, suffixes[unit - 1]);
+	} else {
+		/* Cut, not rounded: 1023.999 MiB must not read as 1024.00 MiB. */
+		if (unit > 1)
+			rest >>= 10 * (unit - 1);
+		snprintf(buf, UNITS_TEXT_SIZE, "%" PRIu64 ".%02u %ciB", whole,
+			 (unsigned int)(rest * 100 >> 10), suffixes[unit - 1]);
+	}
+	return buf;
+}
+
+const char *units_count(char *buf, uint64_t count)
+{
+	char digits[UNITS_TEXT_SIZE];
+	int len = snprintf(digits, sizeof(digits), "%" PRIu64, count);
+	char *to = buf;
+
+	for (int i = 0; i < len; i++) {
+		if (i && (len - i) % 3 == 0)
+			*to++ = ',';
+		*to++ = digits[i];
+	}
+	*to = '\0';
+	return buf;
+}

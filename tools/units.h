@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * units.h - sizes and counts, as people write and read them
+ */
+#ifndef GMS_TOOL_UNITS_H
+#define GMS_TOOL_UNITS_H
+
+#include <stdint.h>
+
+/* Room for the longest text that the functions below write. */
+#define UNITS_TEXT_SIZE 32
+
+/**
+ * units_parse_size() - read a size in bytes
+ * @text: decimal digits, then nothing or one of K, M, G, T, P (binary, either case)
+ * @bytes: where to store the size; written on success only
+ *
+ * Return: 0; -EINVAL: not such a text; -ERANGE: more than 64 bits.
+ */
+int units_parse_size(const char *text, uint64_t *bytes);
+
+/**
+ * units_bytes() - write a size with a binary unit: "2 GiB", "1.87 GiB"
+ * @buf: UNITS_TEXT_SIZE bytes
+ * @bytes: the size
+ *
+ * A size that is a whole number of the unit has no decimals, another has two.
+ *
+ * Return: @buf.
+ */
+const char *units_bytes(char *buf, uint64_t bytes);
+
+/**
+ * units_count() - write a number with its thousands apart: "1,234,567"
+ * @buf: UNITS_TEXT_SIZE bytes
+ * @count: the number
+ *
+ * Return: @buf.
+ */
+const char *units_count(char *buf, uint64_t count);
+
+#endif /* GMS_TOOL_UNITS_H */
