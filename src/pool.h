@@ -102,7 +102,8 @@ static gms_always_inline size_t gms_class_size(unsigned int class)
 /* For writers, whose leaves are there. */
 static gms_always_inline struct gms_line *gms_leaf(struct gms_leaf_table *const *table, uint32_t id)
 {
-	const struct gms_leaf_table *t = gms_load_relaxed(table);
+	/* a writer of another block may just have moved the table */
+	const struct gms_leaf_table *t = gms_load_acquire(table);
 
 	return &t->slab[id >> GMS_LEAF_SLAB_SHIFT][id % GMS_LEAF_SLAB];
 }

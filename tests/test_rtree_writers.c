@@ -123,6 +123,51 @@ static void test_writers_of_different_blocks(void **state)
 	twin_fini(&team.twin);
 }
 
+/* Trees that grow from nothing: all writers find the pools short, again and again. */
+#define GROWTH_BLOCKS (T_SHIFT == 9 ? 4ULL : 300ULL)
+#define GROWTH_MIXED (T_SHIFT == 9 ? 120ULL : 2ULL)
+
+static void grow(struct worker *worker)
+{
+	struct gms_rtree *tree = worker->shared;
+	uint64_t base = worker->number * GROWTH_BLOCKS * T_1G;
+	uint64_t block, i;
+
+	for (block = 0; block < GROWTH_BLOCKS; block++) {
+		for (i = 0; i < GROWTH_MIXED; i++) {
+			uint64_t at = base + block * T_1G + i * T_2M;
+
+			worker_expect(worker, !gms_rtree_set(tree, at, 1), "a store failed");
+			worker_expect(worker, gms_rtree_count(tree, at, T_2M) == 1,
+				      "a page was counted wrongly");
+		}
+	}
+}
+
+static void test_pools_grow_under_all_writers(void **state)
+{
+	struct worker workers[NR_WRITERS] = {0};
+	uint64_t round, rounds = test_iters(100);
+	struct gms_rtree *tree;
+	unsigned int i;
+
+	(void)state;
+	for (round = 0; round < rounds; round++) {
+		assert_int_equal(gms_rtree_create(NR_WRITERS * GROWTH_BLOCKS * T_1G, GMS_RTREE_NONE,
+						  NULL, &tree),
+				 0);
+		for (i = 0; i < NR_WRITERS; i++)
+			workers[i] = (struct worker) {.run = grow, .shared = tree, .number = i};
+		workers_run(workers, NR_WRITERS);
+		assert_int_equal(gms_rtree_count(tree, 0, UINT64_MAX),
+				 NR_WRITERS * GROWTH_BLOCKS * GROWTH_MIXED);
+		assert_int_equal(gms_rtree_nodes(tree),
+				 NR_WRITERS * GROWTH_BLOCKS * (GROWTH_MIXED + 1));
+		assert_true(gms_rtree_verify(tree, NULL));
+		gms_rtree_destroy(tree);
+	}
+}
+
 /* Pages that go one way. */
 struct flood {
 	struct twin twin;
@@ -336,6 +381,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_writers_of_different_blocks),
+		cmocka_unit_test(test_pools_grow_under_all_writers),
 		cmocka_unit_test(test_r1_pages_that_go_one_way),
 		cmocka_unit_test(test_r1_questions_agree_in_time),
 	};
