@@ -169,15 +169,14 @@ static gms_always_inline void gms_word_store(uint64_t *p, uint64_t mask, bool v)
 static gms_always_inline void gms_line_store(struct gms_line *l, unsigned int a, unsigned int b,
 					     bool v)
 {
-	unsigned int i = a / 64;
-	const unsigned int last = (b - 1) / 64;
+	const unsigned int first = a / 64, last = (b - 1) / 64;
 
-	if (i == last) {
-		gms_word_store(&l->w[i], gms_mask_from(a) & gms_mask_to(b), v);
+	if (GMS_LINE_WORDS == 1 || first == last) {
+		gms_word_store(&l->w[first], gms_mask_from(a) & gms_mask_to(b), v);
 		return;
 	}
-	gms_word_store(&l->w[i], gms_mask_from(a), v);
-	while (++i < last)
+	gms_word_store(&l->w[first], gms_mask_from(a), v);
+	for (unsigned int i = first + 1; i < last; i++)
 		gms_store_relaxed(&l->w[i], gms_word_of(v));
 	gms_word_store(&l->w[last], gms_mask_to(b), v);
 }

@@ -324,7 +324,7 @@ int gms_rtree_prepare(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 		      struct gms_rtree_reserve *reserve)
 {
 	struct reserve *r = reserve_of(reserve);
-	uint64_t *word, mask;
+	uint64_t *word, mask = 0;
 	int err;
 
 	r->stage = STAGE_NONE;
@@ -396,7 +396,7 @@ void gms_rtree_release(struct gms_rtree *t, struct gms_rtree_reserve *reserve)
 static gms_always_inline int store(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 				   bool set)
 {
-	uint64_t *word, mask;
+	uint64_t *word, mask = 0;
 	struct reserve r;
 	int err;
 

@@ -412,6 +412,30 @@ static void test_memory_grows_with_content(void **state)
 	twin_fini(&twin);
 }
 
+#if T_SHIFT == 9
+/* Above 124 mixed 2M blocks a 1G has all of its 512 leaves: 32K. Below, what it needs. */
+static void test_memory_of_both_forms(void **state)
+{
+	size_t empty, sparse, dense;
+	struct twin twin;
+
+	(void)state;
+	twin_init(&twin, T_1G, false);
+	shape_mix(&twin, 0, 1, true);
+	shape_mix(&twin, 0, 1, false);
+	empty = gms_rtree_memory(twin.tree);
+	shape_mix(&twin, 0, 124, true);
+	sparse = gms_rtree_memory(twin.tree) - empty;
+	assert_in_range(sparse, 124 * 64, 124 * 64 + 124 * 8 + 256);
+	shape_mix(&twin, 0, 125, true);
+	dense = gms_rtree_memory(twin.tree) - empty;
+	assert_in_range(dense, 32768, 32768 + 1024);
+	shape_mix(&twin, 0, 512, true);
+	assert_int_equal(gms_rtree_memory(twin.tree) - empty, dense);
+	twin_fini(&twin);
+}
+#endif
+
 static void test_pool_is_reused(void **state)
 {
 	struct twin twin;
@@ -468,6 +492,9 @@ int main(void)
 		cmocka_unit_test(test_rule5_shapes_agree),
 		cmocka_unit_test(test_rule4_every_number_of_mixed_blocks),
 		cmocka_unit_test(test_memory_grows_with_content),
+#if T_SHIFT == 9
+		cmocka_unit_test(test_memory_of_both_forms),
+#endif
 		cmocka_unit_test(test_pool_is_reused),
 		cmocka_unit_test(test_verify_without_reason),
 	};

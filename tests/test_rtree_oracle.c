@@ -87,7 +87,7 @@ static void test_one_block(void **state)
 	static const uint64_t sizes[] = {T_1G - T_2M - 1, T_1G - 1, T_1G};
 
 	(void)state;
-	run_sizes(sizes, ARRAY_SIZE(sizes), T_SHIFT == 9 ? 3000 : 10000);
+	run_sizes(sizes, ARRAY_SIZE(sizes), T_SHIFT == 9 ? 1500 : 10000);
 }
 
 static void test_few_blocks(void **state)
@@ -100,7 +100,7 @@ static void test_few_blocks(void **state)
 	};
 
 	(void)state;
-	run_sizes(sizes, ARRAY_SIZE(sizes), T_SHIFT == 9 ? 3000 : 10000);
+	run_sizes(sizes, ARRAY_SIZE(sizes), T_SHIFT == 9 ? 1500 : 10000);
 }
 
 /* More than a reserve can save in itself. */
@@ -114,7 +114,7 @@ static void test_many_blocks(void **state)
 	};
 
 	(void)state;
-	run_sizes(sizes, ARRAY_SIZE(sizes), T_SHIFT == 9 ? 500 : 5000);
+	run_sizes(sizes, ARRAY_SIZE(sizes), T_SHIFT == 9 ? 300 : 5000);
 }
 
 /* More than one chunk of the top. */
@@ -127,7 +127,7 @@ static void test_thousands_of_blocks(void **state)
 	};
 
 	(void)state;
-	run_sizes(sizes, T_SHIFT == 9 ? 2 : 3, T_SHIFT == 9 ? 40 : 2000);
+	run_sizes(sizes, T_SHIFT == 9 ? 2 : 3, T_SHIFT == 9 ? 25 : 2000);
 }
 
 int main(void)

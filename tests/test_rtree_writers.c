@@ -147,7 +147,7 @@ static void grow(struct worker *worker)
 static void test_pools_grow_under_all_writers(void **state)
 {
 	struct worker workers[NR_WRITERS] = {0};
-	uint64_t round, rounds = test_iters(100);
+	uint64_t round, rounds = test_iters(600);
 	struct gms_rtree *tree;
 	unsigned int i;
 
