@@ -193,6 +193,9 @@ static gms_always_inline struct gms_line *gms_view_leaf(const struct gms_rtree *
 	return gms_leaf_at(&t->leaves, gms_load_relaxed(&node->leaf[rank]));
 }
 
+/* The invariants of one block, which nobody is changing; debug builds ask now and then. */
+bool gms_rtree_block_ok(const struct gms_rtree *t, uint64_t block);
+
 /* The kinds of 8 neighbouring 1G blocks from @b, a multiple of 8: the first in the low byte. */
 #define GMS_KINDS(kind) (0x0101010101010101ULL * (kind))
 

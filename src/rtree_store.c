@@ -195,11 +195,13 @@ static gms_always_inline void reserve_init(const struct gms_rtree *t, gms_pgoff_
 }
 
 /* A reserve for no more than one word. */
-static gms_always_inline void reserve_word(struct reserve *r, uint64_t *word, uint64_t mask)
+static gms_always_inline void reserve_word(struct reserve *r, uint64_t block, uint64_t *word,
+					   uint64_t mask)
 {
 	r->stage = STAGE_PREPARED;
 	r->nr_edges = 1;
 	r->leaf = GMS_LEAF_NONE;
+	r->edge[0].block = (uint32_t)block;
 	r->edge[0].way = GMS_EDGE_WORD;
 	r->edge[0].word = word;
 	r->edge[0].saved[1] = mask;
@@ -271,6 +273,14 @@ static gms_always_inline void edges_commit(struct gms_rtree *t, bool set, struct
 	}
 }
 
+/* In debug builds only, and of 64 times a block changes shape once: it costs a thousand stores. */
+static gms_always_inline void edges_check(const struct gms_rtree *t, const struct reserve *r)
+{
+	for (unsigned int i = 0; i < r->nr_edges; i++)
+		gms_assert(gms_load_relaxed(gms_epoch(t, r->edge[i].block)) % 64 != 1 ||
+			   gms_rtree_block_ok(t, r->edge[i].block));
+}
+
 static gms_always_inline void edges_release(struct gms_rtree *t, enum gms_edge_end end,
 					    struct reserve *r)
 {
@@ -280,6 +290,7 @@ static gms_always_inline void edges_release(struct gms_rtree *t, enum gms_edge_e
 		if (r->edge[i].way != GMS_EDGE_WORD)
 			gms_edge_release(t, &r->edge[i], end, r->set, &drops);
 	gms_pool_give(&t->pool, &drops);
+	edges_check(t, r);
 }
 
 /*
@@ -332,7 +343,7 @@ int gms_rtree_prepare(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 		return -EINVAL;
 	word = find_word(t, start, nr_pages, &mask);
 	if (word && (*word | mask) != GMS_WORD_FULL && (*word & ~mask) != 0) {
-		reserve_word(r, word, mask);
+		reserve_word(r, start >> GMS_BLOCK_SHIFT, word, mask);
 		return 0;
 	}
 	reserve_init(t, start, nr_pages, r);
@@ -422,6 +433,7 @@ static gms_always_inline int store(struct gms_rtree *t, gms_pgoff_t start, uint6
 		err = gms_edges_store(t, r.edge, r.nr_edges, set);
 		if (err)
 			return err;
+		edges_check(t, &r);
 	}
 	mid_store(t, &r, set);
 	return 0;

@@ -91,17 +91,29 @@ static const char *verify_tail(const struct gms_rtree *t)
 	return NULL;
 }
 
+static const char *verify_block(const struct gms_rtree *t, uint64_t b, struct held *held)
+{
+	if (t->kind[b] > GMS_RTREE_MIXED)
+		return "a 1G block is of no known kind";
+	if (t->kind[b] != GMS_RTREE_MIXED)
+		return NULL;
+	if (!t->chunk[b >> GMS_CHUNK_SHIFT])
+		return "a 1G block is mixed, but has no place for a node";
+	return verify_node(t, *gms_entry(t, b), held);
+}
+
+bool gms_rtree_block_ok(const struct gms_rtree *t, uint64_t block)
+{
+	struct held held = {0};
+
+	return !verify_block(t, block, &held);
+}
+
 static const char *verify_top(const struct gms_rtree *t, struct held *held)
 {
 	for (uint64_t b = 0; b < t->nr_blocks; b++) {
-		const char *reason = NULL;
+		const char *reason = verify_block(t, b, held);
 
-		if (t->kind[b] > GMS_RTREE_MIXED)
-			return "a 1G block is of no known kind";
-		if (t->kind[b] == GMS_RTREE_MIXED && !t->chunk[b >> GMS_CHUNK_SHIFT])
-			return "a 1G block is mixed, but has no place for a node";
-		if (t->kind[b] == GMS_RTREE_MIXED)
-			reason = verify_node(t, *gms_entry(t, b), held);
 		if (reason)
 			return reason;
 	}

@@ -220,6 +220,48 @@ static void test_r5_no_half_conversions(void **unused)
 	gms_state_destroy(field.state);
 }
 
+/* An object so large that its numbers are odd for most of the time. */
+#define VAST (1ULL << 34)
+
+static void convert_all(struct worker *worker)
+{
+	struct field *field = worker->shared;
+	uint64_t round;
+	int rc = 0;
+
+	for (round = 0; round < worker->rounds && !rc; round++)
+		rc = gms_convert(field->state, 0, VAST, round % 2 ? GMS_SHARED : GMS_PRIVATE, 0,
+				 NULL);
+	atomic_fetch_sub(&field->writers_left, 1);
+	worker_expect(worker, !rc, "a conversion failed");
+}
+
+static void watch_odd(struct worker *worker)
+{
+	struct field *field = worker->shared;
+
+	while (!worker->why && atomic_load(&field->writers_left))
+		worker->why = read_odd(field->state);
+}
+
+static void test_r5_odd_numbers_vouch_for_nothing(void **unused)
+{
+	struct worker workers[] = {{.run = convert_all}, {.run = watch_odd}};
+	static struct field field;
+	unsigned int i;
+
+	(void)unused;
+	field.state = create(VAST);
+	atomic_store(&field.writers_left, 1);
+	for (i = 0; i < ARRAY_SIZE(workers); i++) {
+		workers[i].shared = &field;
+		workers[i].rounds = test_iters(500);
+	}
+	workers_run(workers, ARRAY_SIZE(workers));
+	assert_int_equal(gms_seq_read(field.state, VAST - 1) % 2, 0);
+	gms_state_destroy(field.state);
+}
+
 /* Threads that convert the same pages: what comes out is what one of them wanted. */
 static void convert_own(struct worker *worker)
 {
@@ -314,6 +356,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_r5_no_half_conversions),
+		cmocka_unit_test(test_r5_odd_numbers_vouch_for_nothing),
 		cmocka_unit_test(test_conversions_of_the_same_pages),
 		cmocka_unit_test(test_lock_is_shared),
 		cmocka_unit_test(test_lock_keeps_conversions_out),
