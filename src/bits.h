@@ -9,8 +9,9 @@
  * Bit ranges are [a, b) with a < b. Bits are counted from 0 through all words.
  *
  * Lines that readers can see change by relaxed stores of whole words, so do all
- * lines on the plain path. On the vector path fill and copy are vector stores:
- * they are for lines that no reader follows a pointer to.
+ * lines on the plain path. On the vector path fill and copy are vector stores: they
+ * are for lines of nodes that are not in place. A reader that was overtaken may still
+ * look at such a line, but throws away what it saw (rtree_node.h).
  */
 #ifndef GMS_BITS_H
 #define GMS_BITS_H

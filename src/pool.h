@@ -24,8 +24,8 @@
 #define GMS_SPARSE_MAX 124u
 #define GMS_CLASS_LEAVES 4, 28, 60, 124 /* 160, 256, 384 and 640 bytes a node */
 #elif GMS_RTREE_SHIFT == 2
-#define GMS_SPARSE_MAX 3u
-#define GMS_CLASS_LEAVES 2, 3, 3, 3
+#define GMS_SPARSE_MAX 2u
+#define GMS_CLASS_LEAVES 1, 2, 2, 2
 #else
 #error "GMS_RTREE_SHIFT is 9, or 2 in tests"
 #endif

@@ -21,7 +21,8 @@ static size_t tree_size(uint64_t nr_blocks)
 
 static bool allocator_ok(const struct gms_allocator *a)
 {
-	return a->struct_size == sizeof(*a) && a->alloc && a->free;
+	return a->struct_size >= sizeof(*a) && gms_tail_is_zero(a, sizeof(*a), a->struct_size) &&
+	       a->alloc && a->free;
 }
 
 int gms_rtree_create(uint64_t nr_pages, enum gms_rtree_fill init,

@@ -152,6 +152,8 @@ static gms_always_inline void inplace_store(struct gms_node *node, unsigned int 
 {
 	const bool was_mixed = gms_line_test(&node->mixed, i);
 
+	if (!mixed && !was_mixed && gms_line_test(&node->value, i) == value)
+		return; /* nothing changes, and nothing may seem to */
 	if (!was_mixed)
 		gms_line_put(&node->mixed, i, true);
 	gms_fence_release();
@@ -232,7 +234,8 @@ static void leaf_store(const struct gms_edge *e, unsigned int i, struct gms_line
 			       i + 1 == e->end ? e->b : GMS_LINE_BITS, set);
 }
 
-/* All leaves of a dense node, whatever the node before was. */
+/* All leaves of a dense node. There was a node before: a uniform block needs two leaves at most. */
+_Static_assert(GMS_SPARSE_MAX >= 2, "no uniform block turns dense at once");
 static gms_always_inline void dense_fill(struct gms_rtree *t, const struct gms_edge *e,
 					 struct gms_node *node, bool set)
 {

@@ -34,6 +34,7 @@
  *  - A 1G block has an epoch, which goes up when a node that was in its place, or a leaf,
  *    goes back to the pool, before it can be used again. A reader takes the epoch, then
  *    the node. Where it finds the same epoch in the end, all that it read was the block's.
+ *    (It has 32 bits: a reader that sleeps for exactly 2^32 times that would be fooled.)
  *  - Until it has checked the epoch, a reader may hold a number from another time. It
  *    bounds each one before use: the rank by the node's size, the leaf number by the
  *    size of the leaf table.
@@ -47,6 +48,8 @@
 
 #include "bits.h"
 #include "pool.h"
+
+_Static_assert(sizeof(void *) == 8, "a reader loads 64 bits at once");
 
 #define GMS_BLOCK_SHIFT (2 * GMS_RTREE_SHIFT)
 #define GMS_BLOCK_PAGES (1ULL << GMS_BLOCK_SHIFT) /* pages of a 1G block */

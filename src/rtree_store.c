@@ -18,7 +18,7 @@ enum reserve_stage { STAGE_NONE, STAGE_PREPARED, STAGE_COMMITTED, STAGE_REVERTED
 
 #define GROUPS_INLINE 8 /* groups of 8 top bytes whose saved bits fit into the reserve */
 
-struct reserve {
+struct gms_may_alias reserve {
 	uint8_t stage;
 	bool set; /* what was committed */
 	uint8_t nr_edges; /* 0 to 2 */
@@ -87,19 +87,18 @@ static uint64_t group_store(struct gms_rtree *t, const struct reserve *r, uint32
 }
 
 /* Take away the node of a block that was mixed, and is no longer. */
-static void block_retire(struct gms_rtree *t, uint64_t block)
+static void block_retire(struct gms_rtree *t, uint64_t block, struct gms_drops *drops)
 {
 	struct gms_node *node = gms_load_relaxed(gms_entry(t, block));
-	struct gms_drops drops = {.leaf = GMS_LEAF_NONE};
 
-	gms_retire(t, block, node, 0, node->class == GMS_CLASS_DENSE ? 0 : node->nr, &drops);
-	gms_pool_give(&t->pool, &drops);
+	gms_retire(t, block, node, 0, node->class == GMS_CLASS_DENSE ? 0 : node->nr, drops);
 }
 
 /* Set the blocks of the middle to @set, for good. */
 static gms_always_inline void mid_store(struct gms_rtree *t, const struct reserve *r, bool set)
 {
 	const uint64_t end = (uint64_t)r->mid_first + r->mid_nr;
+	struct gms_drops drops = {.leaf = GMS_LEAF_NONE};
 
 	for (uint64_t b = r->mid_first; b < end; b++) {
 		uint64_t before;
@@ -108,15 +107,16 @@ static gms_always_inline void mid_store(struct gms_rtree *t, const struct reserv
 			before = gms_load_relaxed(&t->kind[b]);
 			gms_store_relaxed(&t->kind[b], (uint8_t)set);
 			if (before == GMS_RTREE_MIXED)
-				block_retire(t, b);
+				block_retire(t, b, &drops);
 			continue;
 		}
 		before = gms_kinds(t, b) & GMS_KINDS(GMS_RTREE_MIXED);
 		gms_store_relaxed(gms_kinds_at(t, b), GMS_KINDS((uint64_t)set));
 		for (; before; before &= before - 1)
-			block_retire(t, b + gms_ctz(before) / 8);
+			block_retire(t, b + gms_ctz(before) / 8, &drops);
 		b += 7;
 	}
+	gms_pool_give(&t->pool, &drops);
 }
 
 static int mid_prepare(struct gms_rtree *t, struct reserve *r)
@@ -156,11 +156,13 @@ static void mid_revert(struct gms_rtree *t, struct reserve *r)
 
 static void mid_release(struct gms_rtree *t, struct reserve *r)
 {
+	struct gms_drops drops = {.leaf = GMS_LEAF_NONE};
 	const uint16_t *saved = saved_of(r);
 
 	for (uint32_t g = r->mid_first / 8, n = groups_of(r); n--; g++, saved++)
 		for (uint16_t mixed = *saved & 0xaaaa; mixed; mixed &= (uint16_t)(mixed - 1))
-			block_retire(t, (uint64_t)g * 8 + gms_ctz(mixed) / 2);
+			block_retire(t, (uint64_t)g * 8 + gms_ctz(mixed) / 2, &drops);
+	gms_pool_give(&t->pool, &drops);
 }
 
 /* ---- a reserve ---- */
@@ -219,11 +221,11 @@ static int chunk_make(struct gms_rtree *t, uint32_t block)
 	gms_memset(chunk, 0, gms_chunk_size(t));
 	gms_spin_lock(&t->pool.lock);
 	if (!gms_load_relaxed(slot)) {
-		gms_store_release(slot, chunk);
 		if (t->nr_blocks <= GMS_CHUNK_BLOCKS) {
 			gms_store_release(&t->only_epoch, gms_chunk_epochs(t, chunk));
 			gms_store_release(&t->only, chunk);
 		}
+		gms_store_release(slot, chunk); /* last: who finds it here finds it there */
 		chunk = NULL;
 	}
 	gms_spin_unlock(&t->pool.lock);
@@ -232,11 +234,12 @@ static int chunk_make(struct gms_rtree *t, uint32_t block)
 	return 0;
 }
 
-static gms_always_inline int chunk_need(struct gms_rtree *t, uint32_t block)
+static gms_always_inline int chunk_need(struct gms_rtree *t, uint32_t block, unsigned int dirs)
 {
-	return gms_likely(gms_load_acquire(&t->chunk[block >> GMS_CHUNK_SHIFT]))
-		       ? 0
-		       : chunk_make(t, block);
+	if (gms_likely(gms_load_acquire(&t->chunk[block >> GMS_CHUNK_SHIFT])))
+		return 0;
+	/* the block is uniform: what it is already takes no node */
+	return dirs == 1u << gms_load_relaxed(&t->kind[block]) ? 0 : chunk_make(t, block);
 }
 
 static gms_always_inline int edges_prepare(struct gms_rtree *t, unsigned int dirs,
@@ -251,7 +254,7 @@ static gms_always_inline int edges_prepare(struct gms_rtree *t, unsigned int dir
 
 		if (gms_edge_plan_word(t, e, dirs))
 			continue;
-		err = chunk_need(t, e->block);
+		err = chunk_need(t, e->block, dirs);
 		if (err)
 			return err;
 		gms_edge_plan(t, e, dirs, &stock);
@@ -277,7 +280,8 @@ static gms_always_inline void edges_commit(struct gms_rtree *t, bool set, struct
 static gms_always_inline void edges_check(const struct gms_rtree *t, const struct reserve *r)
 {
 	for (unsigned int i = 0; i < r->nr_edges; i++)
-		gms_assert(gms_load_relaxed(gms_epoch(t, r->edge[i].block)) % 64 != 1 ||
+		gms_assert(!t->chunk[r->edge[i].block >> GMS_CHUNK_SHIFT] ||
+			   gms_load_relaxed(gms_epoch(t, r->edge[i].block)) % 64 != 1 ||
 			   gms_rtree_block_ok(t, r->edge[i].block));
 }
 
@@ -366,6 +370,7 @@ void gms_rtree_commit(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 
 	(void)start; /* the reserve knows the range */
 	(void)nr_pages;
+	gms_assert(r->stage == STAGE_PREPARED);
 	if (r->stage != STAGE_PREPARED)
 		return;
 	r->set = set;
@@ -383,6 +388,8 @@ void gms_rtree_revert(struct gms_rtree *t, struct gms_rtree_reserve *reserve)
 	mid_revert(t, r);
 	for (unsigned int i = 0; i < r->nr_edges; i++)
 		gms_edge_revert(t, &r->edge[i], r->set);
+	/* the next store may be to a word of a node that is back in place: not before that is seen */
+	gms_fence_release();
 	r->stage = STAGE_REVERTED;
 }
 
@@ -425,7 +432,7 @@ static gms_always_inline int store(struct gms_rtree *t, gms_pgoff_t start, uint6
 	}
 	reserve_init(t, start, nr_pages, &r);
 	for (unsigned int i = 0; i < r.nr_edges; i++) {
-		err = chunk_need(t, r.edge[i].block);
+		err = chunk_need(t, r.edge[i].block, 1u << set);
 		if (err)
 			return err;
 	}

@@ -30,20 +30,9 @@ struct gms_state {
 	struct shard shard[NR_SHARDS];
 };
 
-/* A library that knows less than the caller accepts only zeroes in what it does not know. */
-static bool tail_is_zero(const void *opts, size_t known, size_t size)
-{
-	const unsigned char *p = opts;
-
-	for (size_t i = known; i < size; i++)
-		if (p[i])
-			return false;
-	return true;
-}
-
 static bool opts_ok(const struct gms_state_opts *o)
 {
-	return o->struct_size >= sizeof(*o) && tail_is_zero(o, sizeof(*o), o->struct_size) &&
+	return o->struct_size >= sizeof(*o) && gms_tail_is_zero(o, sizeof(*o), o->struct_size) &&
 	       !(o->flags & ~GMS_INIT_PRIVATE) &&
 	       (o->folio_order == GMS_ORDER_4K || o->folio_order == GMS_ORDER_2M ||
 		o->folio_order == GMS_ORDER_1G) &&
@@ -210,6 +199,7 @@ bool gms_range_is(const struct gms_state *s, gms_pgoff_t start, uint64_t nr_page
 		  enum gms_shareability shareability)
 {
 	return range_ok(s, start, nr_pages) &&
+	       (shareability == GMS_SHARED || shareability == GMS_PRIVATE) &&
 	       (unsigned int)gms_rtree_fill_range(s->private, start, nr_pages) ==
 		       (unsigned int)shareability;
 }
@@ -239,7 +229,7 @@ uint64_t gms_count(const struct gms_state *s, gms_pgoff_t start, uint64_t nr_pag
 {
 	uint64_t private;
 
-	if (start >= s->nr_pages)
+	if (start >= s->nr_pages || (shareability != GMS_SHARED && shareability != GMS_PRIVATE))
 		return 0;
 	if (nr_pages > s->nr_pages - start)
 		nr_pages = s->nr_pages - start;
@@ -265,7 +255,7 @@ bool gms_seq_retry(const struct gms_state *s, gms_pgoff_t index, uint64_t seq)
 
 /* ---- the iterator ---- */
 
-struct iter {
+struct gms_may_alias iter {
 	const struct gms_state *state;
 	gms_pgoff_t at, end;
 };
@@ -316,8 +306,8 @@ void gms_stats_read(const struct gms_state *s, struct gms_stats *stats)
 		.bytes_pooled = gms_rtree_pooled(s->private),
 	};
 
-	gms_memcpy(stats, &now,
-		   stats->struct_size < sizeof(now) ? stats->struct_size : sizeof(now));
+	gms_memset(stats, 0, now.struct_size);
+	gms_memcpy(stats, &now, now.struct_size < sizeof(now) ? now.struct_size : sizeof(now));
 }
 
 bool gms_state_verify(struct gms_state *s, const char **reason)

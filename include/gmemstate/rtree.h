@@ -18,7 +18,7 @@
  *  R2  Writers change published words with atomic stores only.
  *  R3  A reader never waits for a writer, even one that has stopped half-way. It
  *      starts its walk of a block over only if, meanwhile, a writer took apart the
- *      part of the tree that it was reading.
+ *      part of the tree that it was reading; as often as that happens.
  *  R4  A query of many pages is no snapshot: each page is answered as in R1. Runs
  *      ascend and do not overlap.
  *
@@ -141,7 +141,8 @@ GMS_API int gms_rtree_prepare(struct gms_rtree *tree, gms_pgoff_t start, uint64_
  * @set: true: put the range into the set; false: take it out
  * @reserve: from gms_rtree_prepare()
  *
- * Cannot fail. What it replaces is kept in @reserve.
+ * Cannot fail. What it replaces is kept in @reserve. To be called once: a reserve that was
+ * committed or reverted, or whose prepare failed, is good for nothing but its release.
  *
  * Context: The writer that prepared. Neither allocates, frees nor sleeps.
  */

@@ -66,7 +66,7 @@ struct gms_state_opts {
 /**
  * struct gms_stats - what happened, and what it costs now
  * @struct_size: set by the caller to sizeof(struct gms_stats); no more than that is
- *               written
+ *               written, and what this library does not know is set to 0
  * @conversions: calls of gms_convert() that changed at least one page
  * @pages_converted: pages that those changed
  * @noops: calls of gms_convert() that found the range converted already
@@ -166,8 +166,8 @@ GMS_API bool gms_is_private(const struct gms_state *state, gms_pgoff_t index);
  * @shareability: what is asked for
  *
  * Context: Any; lock-free.
- * Return: true where each page has @shareability; false where one has not, and for a
- * range that is empty, wraps or passes the end.
+ * Return: true where each page has @shareability; false where one has not, for a range that
+ * is empty, wraps or passes the end, and for an unknown @shareability.
  */
 GMS_API bool gms_range_is(const struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			  enum gms_shareability shareability);
@@ -207,7 +207,7 @@ GMS_API unsigned int gms_max_order(const struct gms_state *state, gms_pgoff_t in
  * @shareability: which to count
  *
  * Context: Any; lock-free.
- * Return: the number of pages.
+ * Return: the number of pages; 0 for an unknown @shareability.
  */
 GMS_API uint64_t gms_count(const struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			   enum gms_shareability shareability);

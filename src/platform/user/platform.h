@@ -6,6 +6,8 @@
  * error numbers. Another platform (a kernel, a deterministic scheduler) brings a
  * header of the same name in which each primitive means the same:
  *
+ * Each evaluates its arguments once.
+ *
  *  gms_load_acquire      no later access is made before it
  *  gms_store_release     no earlier access is made after it
  *  gms_fence_acquire     no later access is made before an earlier load
@@ -31,6 +33,7 @@
 #define gms_likely(x) __builtin_expect(!!(x), 1)
 #define gms_unlikely(x) __builtin_expect(!!(x), 0)
 #define gms_always_inline inline __attribute__((always_inline))
+#define gms_may_alias __attribute__((may_alias))
 #define gms_noinline __attribute__((noinline))
 #define GMS_UNROLL _Pragma("GCC unroll 8")
 
@@ -61,12 +64,23 @@
  * that it pays for are compiled for newer x86 levels as well: the loader picks. Without,
  * or with another compiler or machine, there is the plain path.
  */
-#if defined(GMS_VECTOR) && defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(GMS_VECTOR) && defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
 #define GMS_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define GMS_CLONES
 #undef GMS_VECTOR
 #endif
+
+/* What an option struct holds beyond what this library knows must be zero. */
+static inline bool gms_tail_is_zero(const void *opts, size_t known, size_t size)
+{
+	const unsigned char *p = (const unsigned char *)opts;
+
+	for (size_t i = known; i < size; i++)
+		if (p[i])
+			return false;
+	return true;
+}
 
 /* The allocator that NULL stands for. */
 const struct gms_allocator *gms_platform_allocator(void);
