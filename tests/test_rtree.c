@@ -474,9 +474,54 @@ static void test_verify_without_reason(void **state)
 	twin_fini(&twin);
 }
 
+/* What a range is already costs nothing: no memory, so no failure. */
+static void test_rule9_no_change_allocates_nothing(void **state)
+{
+	struct gms_rtree *tree;
+	struct talloc talloc;
+
+	(void)state;
+	talloc_init(&talloc);
+	assert_int_equal(gms_rtree_create(4 * T_1G, GMS_RTREE_NONE, &talloc.ops, &tree), 0);
+	talloc_trap(&talloc, TALLOC_TRAP_BOTH);
+	assert_int_equal(gms_rtree_clear(tree, 1, 1), 0);
+	assert_int_equal(gms_rtree_clear(tree, T_2M, T_2M), 0);
+	assert_int_equal(gms_rtree_clear(tree, T_1G - 1, 2 * T_1G), 0);
+	assert_int_equal(gms_rtree_set(tree, T_1G, T_1G), 0);
+	assert_int_equal(gms_rtree_set(tree, T_1G + 1, 1), 0);
+	talloc_trap(&talloc, 0);
+	assert_null(talloc_check(&talloc));
+	gms_rtree_destroy(tree);
+}
+
+/* A larger allocator, as a newer program would pass it, with zeroes or not. */
+static void test_allocator_of_another_size(void **state)
+{
+	struct {
+		struct gms_allocator ops;
+		uint64_t more;
+	} newer = {.more = 0};
+	struct gms_rtree *tree;
+	struct talloc talloc;
+
+	(void)state;
+	talloc_init(&talloc);
+	newer.ops = talloc.ops;
+	newer.ops.struct_size = sizeof(newer);
+	assert_int_equal(gms_rtree_create(1, GMS_RTREE_NONE, &newer.ops, &tree), 0);
+	gms_rtree_destroy(tree);
+	newer.more = 1;
+	assert_int_equal(gms_rtree_create(1, GMS_RTREE_NONE, &newer.ops, &tree), -EINVAL);
+	newer.ops.struct_size = sizeof(newer.ops) - 1;
+	assert_int_equal(gms_rtree_create(1, GMS_RTREE_NONE, &newer.ops, &tree), -EINVAL);
+	assert_null(talloc_check(&talloc));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rule9_no_change_allocates_nothing),
+		cmocka_unit_test(test_allocator_of_another_size),
 		cmocka_unit_test(test_create_refuses),
 		cmocka_unit_test(test_create_copies_the_allocator),
 		cmocka_unit_test(test_default_allocator),

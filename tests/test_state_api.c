@@ -320,6 +320,19 @@ static void test_lock_shared(void **unused)
 	destroy_with(state, NULL);
 }
 
+static void test_unknown_shareability(void **unused)
+{
+	const enum gms_shareability unknown = (enum gms_shareability)2;
+	struct gms_state *state = create_with(BLOCK_1G, NULL);
+
+	(void)unused;
+	assert_int_equal(gms_convert(state, 1, 5, GMS_PRIVATE, 0, NULL), 0);
+	assert_false(gms_range_is(state, 0, 10, unknown));
+	assert_int_equal(gms_count(state, 0, 10, unknown), 0);
+	assert_int_equal(gms_convert(state, 0, 10, unknown, 0, NULL), -EINVAL);
+	destroy_with(state, NULL);
+}
+
 static void test_stats_of_another_size(void **unused)
 {
 	struct gms_state *state = create_with(BLOCK_1G, NULL);
@@ -338,6 +351,8 @@ static void test_stats_of_another_size(void **unused)
 		assert_int_equal(got.stats.struct_size, size);
 		if (size >= offsetof(struct gms_stats, noops))
 			assert_int_equal(got.stats.pages_converted, 5);
+		for (i = sizeof(got.stats); i < size; i++)
+			assert_int_equal(((unsigned char *)&got)[i], 0);
 		for (i = size; i < sizeof(got); i++)
 			assert_int_equal(((unsigned char *)&got)[i], 0xee);
 	}
@@ -493,6 +508,7 @@ int main(void)
 		cmocka_unit_test(test_sequence_numbers),
 		cmocka_unit_test(test_lock_shared),
 		cmocka_unit_test(test_stats_of_another_size),
+		cmocka_unit_test(test_unknown_shareability),
 		cmocka_unit_test(test_stats_account_for_memory),
 		cmocka_unit_test(test_rule14_convert),
 		cmocka_unit_test(test_rule14_create),
