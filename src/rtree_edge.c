@@ -385,12 +385,14 @@ static gms_always_inline void node_retire(struct gms_rtree *t, const struct gms_
 {
 	unsigned int head = e->head, nr = e->inner;
 
-	if (is_dense(node))
+	if (is_dense(node)) {
 		nr = 0;
-	else if (is_dense(keep))
-		head = 0, nr = node->nr;
-	else if (node != e->old)
+	} else if (is_dense(keep)) {
+		head = 0;
+		nr = node->nr;
+	} else if (node != e->old) {
 		nr = keep ? node->nr + e->inner - keep->nr : node->nr;
+	}
 	gms_retire(t, e->block, node, head, nr, drops);
 }
 
