@@ -214,34 +214,49 @@ static inline void take_locked(struct gms_pool *pool, struct gms_stock *stock,
 	}
 }
 
+int gms_pool_grow(struct gms_pool *pool, const struct gms_need *need)
+{
+	const bool ok =
+		need->what == GMS_NEED_NODE ? grow_nodes(pool, need->which) : grow_leaves(pool);
+
+	return ok ? 0 : -ENOMEM;
+}
+
+/* Say what is missing, and allocate it unless the caller would rather know. */
+static int fill_up(struct gms_pool *pool, const struct gms_stock *stock, unsigned int nodes)
+{
+	struct gms_need need = {.what = GMS_NEED_LEAF};
+
+	if (nodes < stock->nr_nodes)
+		need = (struct gms_need) {GMS_NEED_NODE, stock->class[nodes]};
+	if (!stock->need)
+		return gms_pool_grow(pool, &need);
+	*stock->need = need;
+	return -EAGAIN;
+}
+
 int gms_pool_take_slow(struct gms_pool *pool, struct gms_stock *stock)
 {
 	unsigned int nodes = 0, leaves = 0;
-	bool ok;
+	struct gms_drops drops;
+	int err;
 
-	for (;;) {
+	do {
 		gms_spin_lock(&pool->lock);
 		/* who put these back raised an epoch: that is seen before what is written now */
 		gms_fence_release();
 		take_locked(pool, stock, &nodes, &leaves);
 		gms_spin_unlock(&pool->lock);
-		if (nodes < stock->nr_nodes)
-			ok = grow_nodes(pool, stock->class[nodes]);
-		else if (leaves < stock->nr_leaves)
-			ok = grow_leaves(pool);
-		else
-			break;
-		if (!ok) {
-			struct gms_drops drops = {.leaf = stock->leaf};
-
-			while (nodes--)
-				gms_drop_node(&drops, *stock->slot[nodes]);
-			stock->leaf = GMS_LEAF_NONE;
-			gms_pool_give(pool, &drops);
-			return -ENOMEM;
-		}
-	}
-	return 0;
+		if (nodes == stock->nr_nodes && leaves == stock->nr_leaves)
+			return 0;
+		err = fill_up(pool, stock, nodes);
+	} while (!err);
+	drops = (struct gms_drops) {.leaf = stock->leaf};
+	while (nodes--)
+		gms_drop_node(&drops, *stock->slot[nodes]);
+	stock->leaf = GMS_LEAF_NONE;
+	gms_pool_give(pool, &drops);
+	return err;
 }
 
 void gms_pool_give_slow(struct gms_pool *pool, const struct gms_drops *drops)

@@ -72,6 +72,17 @@ struct gms_stock {
 	struct gms_node **slot[GMS_STOCK_NODES];
 	unsigned int nr_leaves;
 	uint32_t leaf; /* the first; each links to the next, the last to GMS_LEAF_NONE */
+	struct gms_need *need; /* NULL: allocate what the pool lacks; else only say what that is */
+};
+
+/*
+ * What kept a store from being made without the allocator: a node of a class, a leaf, or room
+ * for the nodes of a 1G block and its neighbours.
+ */
+enum gms_need_what { GMS_NEED_NODE, GMS_NEED_LEAF, GMS_NEED_CHUNK };
+struct gms_need {
+	enum gms_need_what what;
+	uint32_t which; /* the class, or the block */
 };
 
 static gms_always_inline unsigned int gms_class_leaves(unsigned int class)
@@ -131,9 +142,13 @@ static gms_always_inline void gms_stock_init(struct gms_stock *stock)
 	stock->nr_nodes = 0;
 	stock->nr_leaves = 0;
 	stock->leaf = GMS_LEAF_NONE;
+	stock->need = NULL;
 }
 
-/* Take what @stock names; the contents are stale. 0 or -ENOMEM, and then nothing was taken. */
+/*
+ * Take what @stock names; the contents are stale. 0, -ENOMEM, or -EAGAIN where it is not to
+ * allocate; nothing was taken then.
+ */
 int gms_pool_take_slow(struct gms_pool *pool, struct gms_stock *stock);
 
 static gms_always_inline int gms_pool_take(struct gms_pool *pool, struct gms_stock *stock)
@@ -142,6 +157,9 @@ static gms_always_inline int gms_pool_take(struct gms_pool *pool, struct gms_sto
 		return 0;
 	return gms_pool_take_slow(pool, stock);
 }
+
+/* Allocate what a pool lacked, into the pool. 0 or -ENOMEM. */
+int gms_pool_grow(struct gms_pool *pool, const struct gms_need *need);
 
 /* Nodes and leaves on their way back, each a list. */
 struct gms_drops {

@@ -464,17 +464,20 @@ void gms_edge_release(struct gms_rtree *t, struct gms_edge *e, enum gms_edge_end
 
 /* In one direction, all inline: the compiler drops what only the other one needs. */
 static gms_always_inline int store(struct gms_rtree *t, struct gms_edge *e, unsigned int nr,
-				   bool set)
+				   bool set, struct gms_need *need)
 {
 	struct gms_drops drops = {.leaf = GMS_LEAF_NONE};
 	struct gms_stock stock;
+	int err;
 
 	gms_stock_init(&stock);
+	stock.need = need;
 	for (unsigned int i = 0; i < nr; i++)
 		if (!gms_edge_plan_word(t, &e[i], 1u << set))
 			plan(t, &e[i], 1u << set, &stock);
-	if (gms_pool_take(&t->pool, &stock))
-		return -ENOMEM;
+	err = gms_pool_take(&t->pool, &stock);
+	if (err)
+		return err;
 	drops.leaf = stock.leaf;
 	for (unsigned int i = 0; i < nr; i++) {
 		commit(t, &e[i], set, &drops.leaf);
@@ -484,7 +487,8 @@ static gms_always_inline int store(struct gms_rtree *t, struct gms_edge *e, unsi
 	return 0;
 }
 
-GMS_CLONES int gms_edges_store(struct gms_rtree *t, struct gms_edge *e, unsigned int nr, bool set)
+GMS_CLONES int gms_edges_store(struct gms_rtree *t, struct gms_edge *e, unsigned int nr, bool set,
+			       struct gms_need *need)
 {
-	return set ? store(t, e, nr, true) : store(t, e, nr, false);
+	return set ? store(t, e, nr, true, need) : store(t, e, nr, false, need);
 }

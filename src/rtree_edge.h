@@ -145,7 +145,11 @@ enum gms_edge_end { GMS_EDGE_UNUSED, GMS_EDGE_COMMITTED, GMS_EDGE_REVERTED };
 void gms_edge_release(struct gms_rtree *t, struct gms_edge *e, enum gms_edge_end end, bool set,
 		      struct gms_drops *drops);
 
-/* All steps for one or two edges, in one direction. 0 or -ENOMEM, and then none is changed. */
-int gms_edges_store(struct gms_rtree *t, struct gms_edge *e, unsigned int nr, bool set);
+/*
+ * All steps for one or two edges, in one direction. 0, or as gms_pool_take() where @need is
+ * the stock's, and then none is changed.
+ */
+int gms_edges_store(struct gms_rtree *t, struct gms_edge *e, unsigned int nr, bool set,
+		    struct gms_need *need);
 
 #endif /* GMS_RTREE_EDGE_H */

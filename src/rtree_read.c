@@ -8,6 +8,7 @@
  * the lines of mixed ones, and at the leaves of those of their 2M blocks that are mixed.
  */
 #include "rtree_node.h"
+#include "rtree_priv.h"
 
 #define PAGE_MASK (GMS_BLOCK_PAGES - 1)
 #define LINE_MASK (GMS_LINE_BITS - 1)
@@ -246,6 +247,8 @@ enum gms_rtree_fill gms_rtree_fill_range(const struct gms_rtree *t, gms_pgoff_t 
 {
 	struct gms_rtree_run run;
 
+	if (nr_pages == 1)
+		return gms_rtree_test(t, start) ? GMS_RTREE_ALL : GMS_RTREE_NONE;
 	if (start >= t->nr_pages)
 		return GMS_RTREE_NONE;
 	if (nr_pages > t->nr_pages - start)
@@ -255,6 +258,75 @@ enum gms_rtree_fill gms_rtree_fill_range(const struct gms_rtree *t, gms_pgoff_t 
 	if (run.nr_pages < nr_pages)
 		return GMS_RTREE_MIXED;
 	return run.set ? GMS_RTREE_ALL : GMS_RTREE_NONE;
+}
+
+/* Is leaf block @i all @set when its pages [a, b) are? */
+static gms_always_inline bool leaf_after(const struct gms_rtree *t, const struct gms_node *node,
+					 unsigned int i, unsigned int a, unsigned int b, bool set)
+{
+	const enum gms_rtree_fill fill = node_fill(node, i);
+	const struct gms_line *leaf;
+
+	if (fill != GMS_RTREE_MIXED)
+		return (bool)fill == set || b - a == GMS_LINE_BITS;
+	leaf = gms_view_leaf(t, node, i);
+	return leaf && gms_line_rest_is(leaf, a, b, set);
+}
+
+/* Is a mixed block all @set when its pages [lo, hi) are? */
+static gms_always_inline bool node_after(const struct gms_rtree *t, const struct gms_node *node,
+					 unsigned int lo, unsigned int hi, bool set)
+{
+	const unsigned int first = lo >> GMS_RTREE_SHIFT, last = (hi - 1) >> GMS_RTREE_SHIFT;
+	const unsigned int a = lo & LINE_MASK, b = ((hi - 1) & LINE_MASK) + 1;
+	uint64_t diff = 0;
+
+	GMS_UNROLL
+	for (unsigned int w = 0; w < GMS_LINE_WORDS; w++) {
+		uint64_t d = gms_load_acquire(&node->mixed.w[w]);
+
+		d |= gms_load_relaxed(&node->value.w[w]) ^ gms_word_of(set);
+		if (w >= first / 64 && w <= last / 64)
+			d &= ~gms_word_mask(w, first, last + 1);
+		diff |= d & GMS_WORD_FULL;
+	}
+	if (diff)
+		return false;
+	if (first == last)
+		return leaf_after(t, node, first, a, b, set);
+	return leaf_after(t, node, first, a, GMS_LINE_BITS, set) &&
+	       leaf_after(t, node, last, 0, b, set);
+}
+
+enum gms_rtree_fill gms_rtree_fill_after(const struct gms_rtree *t, gms_pgoff_t index,
+					 unsigned int order, gms_pgoff_t start, gms_pgoff_t end,
+					 bool set)
+{
+	const gms_pgoff_t from = index >> order << order, to = from + (1ULL << order);
+	struct gms_view view;
+	unsigned int lo, hi;
+	bool same;
+
+	if (end == t->nr_pages && end < to)
+		end = to; /* what does not exist follows the last page */
+	if (start >= to || end <= from)
+		return gms_rtree_fill(t, index, order);
+	if (start <= from && end >= to)
+		return (enum gms_rtree_fill)set;
+	lo = start > from ? start & PAGE_MASK : from & PAGE_MASK;
+	hi = ((end < to ? end - 1 : to - 1) & PAGE_MASK) + 1;
+	do {
+		const enum gms_rtree_fill kind = gms_view_begin(t, index >> GMS_BLOCK_SHIFT, &view);
+
+		if (kind != GMS_RTREE_MIXED)
+			return kind == (enum gms_rtree_fill)set ? kind : GMS_RTREE_MIXED;
+		if (order == GMS_BLOCK_SHIFT)
+			same = node_after(t, view.node, lo, hi, set);
+		else
+			same = leaf_after(t, view.node, leaf_of(index), lo & LINE_MASK,
+					  ((hi - 1) & LINE_MASK) + 1, set);
+	} while (!gms_view_ok(&view));
+	return same ? (enum gms_rtree_fill)set : GMS_RTREE_MIXED;
 }
 
 /* How many pages of [lo, hi) of a mixed block are set. False where the view was overtaken. */
@@ -288,9 +360,9 @@ static gms_always_inline bool count_in_node(const struct gms_rtree *t, const str
 	return true;
 }
 
-GMS_CLONES uint64_t gms_rtree_count(const struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
+GMS_CLONES static uint64_t count(const struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
 {
-	uint64_t count = 0, n;
+	uint64_t sum = 0, n;
 	gms_pgoff_t end;
 
 	if (start >= t->nr_pages)
@@ -311,8 +383,13 @@ GMS_CLONES uint64_t gms_rtree_count(const struct gms_rtree *t, gms_pgoff_t start
 			    (count_in_node(t, view.node, lo, hi, &n) && gms_view_ok(&view)))
 				break;
 		}
-		count += n;
+		sum += n;
 		start = next;
 	}
-	return count;
+	return sum;
+}
+
+uint64_t gms_rtree_count(const struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
+{
+	return nr_pages == 1 ? gms_rtree_test(t, start) : count(t, start, nr_pages);
 }

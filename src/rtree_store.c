@@ -13,6 +13,7 @@
  * so that revert has only the bytes to put back; release takes the nodes away.
  */
 #include "rtree_edge.h"
+#include "rtree_priv.h"
 
 enum reserve_stage { STAGE_NONE, STAGE_PREPARED, STAGE_COMMITTED, STAGE_REVERTED };
 
@@ -234,12 +235,18 @@ static int chunk_make(struct gms_rtree *t, uint32_t block)
 	return 0;
 }
 
-static gms_always_inline int chunk_need(struct gms_rtree *t, uint32_t block, unsigned int dirs)
+static gms_always_inline int chunk_need(struct gms_rtree *t, uint32_t block, unsigned int dirs,
+					struct gms_need *need)
 {
 	if (gms_likely(gms_load_acquire(&t->chunk[block >> GMS_CHUNK_SHIFT])))
 		return 0;
 	/* the block is uniform: what it is already takes no node */
-	return dirs == 1u << gms_load_relaxed(&t->kind[block]) ? 0 : chunk_make(t, block);
+	if (dirs == 1u << gms_load_relaxed(&t->kind[block]))
+		return 0;
+	if (!need)
+		return chunk_make(t, block);
+	*need = (struct gms_need) {GMS_NEED_CHUNK, block};
+	return -EAGAIN;
 }
 
 static gms_always_inline int edges_prepare(struct gms_rtree *t, unsigned int dirs,
@@ -254,7 +261,7 @@ static gms_always_inline int edges_prepare(struct gms_rtree *t, unsigned int dir
 
 		if (gms_edge_plan_word(t, e, dirs))
 			continue;
-		err = chunk_need(t, e->block, dirs);
+		err = chunk_need(t, e->block, dirs, NULL);
 		if (err)
 			return err;
 		gms_edge_plan(t, e, dirs, &stock);
@@ -412,7 +419,7 @@ void gms_rtree_release(struct gms_rtree *t, struct gms_rtree_reserve *reserve)
 
 /* All in one: the direction is known, and nobody will want anything back. */
 static gms_always_inline int store(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
-				   bool set)
+				   bool set, struct gms_need *need)
 {
 	uint64_t *word, mask = 0;
 	struct reserve r;
@@ -432,12 +439,12 @@ static gms_always_inline int store(struct gms_rtree *t, gms_pgoff_t start, uint6
 	}
 	reserve_init(t, start, nr_pages, &r);
 	for (unsigned int i = 0; i < r.nr_edges; i++) {
-		err = chunk_need(t, r.edge[i].block, 1u << set);
+		err = chunk_need(t, r.edge[i].block, 1u << set, need);
 		if (err)
 			return err;
 	}
 	if (r.nr_edges) {
-		err = gms_edges_store(t, r.edge, r.nr_edges, set);
+		err = gms_edges_store(t, r.edge, r.nr_edges, set, need);
 		if (err)
 			return err;
 		edges_check(t, &r);
@@ -448,10 +455,22 @@ static gms_always_inline int store(struct gms_rtree *t, gms_pgoff_t start, uint6
 
 int gms_rtree_set(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
 {
-	return store(t, start, nr_pages, true);
+	return store(t, start, nr_pages, true, NULL);
 }
 
 int gms_rtree_clear(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
 {
-	return store(t, start, nr_pages, false);
+	return store(t, start, nr_pages, false, NULL);
+}
+
+int gms_rtree_try_store(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages, bool set,
+			struct gms_need *need)
+{
+	return store(t, start, nr_pages, set, need);
+}
+
+int gms_rtree_grow(struct gms_rtree *t, const struct gms_need *need)
+{
+	return need->what == GMS_NEED_CHUNK ? chunk_make(t, need->which)
+					    : gms_pool_grow(&t->pool, need);
 }

@@ -103,12 +103,39 @@ static void test_opts_refused(void **unused)
 		if (i != GMS_ORDER_4K && i != GMS_ORDER_2M && i != GMS_ORDER_1G)
 			refuse_opts(&opts);
 	}
-	opts = good, opts.policy = (void *)&opts, refuse_opts(&opts);
+	/* a context for nobody is a mistake */
 	opts = good, opts.policy_ctx = &opts, refuse_opts(&opts);
-	opts = good, opts.backend = (void *)&opts, refuse_opts(&opts);
 	opts = good, opts.backend_ctx = &opts, refuse_opts(&opts);
-	opts = good, opts.clock_ns = (uint64_t(*)(void *))(uintptr_t)8, refuse_opts(&opts);
 	opts = good, opts.clock_ctx = &opts, refuse_opts(&opts);
+}
+
+static void test_policy_and_backend_refused(void **unused)
+{
+	struct {
+		struct gms_policy_ops policy;
+		struct gms_backend_ops backend;
+		uint64_t tail;
+	} larger = {.policy = *gms_policy_lazy(), .tail = 1};
+	struct gms_state_opts good = GMS_STATE_OPTS_INIT, opts;
+	struct gms_backend_ops backend;
+	struct gms_policy_ops policy;
+
+	(void)unused;
+	good.nr_pages = 1;
+	good.policy = &policy;
+	policy = *gms_policy_lazy(), opts = good, policy.struct_size = 0, refuse_opts(&opts);
+	policy = *gms_policy_lazy(), opts = good, policy.struct_size--, refuse_opts(&opts);
+	policy = *gms_policy_lazy(), opts = good, policy.decide = NULL, refuse_opts(&opts);
+	policy = *gms_policy_lazy(), opts = good, policy.name = NULL, refuse_opts(&opts);
+	good.policy = NULL;
+	good.backend = &backend;
+	memset(&backend, 0, sizeof(backend));
+	opts = good, refuse_opts(&opts);
+	backend.struct_size = sizeof(backend) - 1, refuse_opts(&opts);
+	backend.struct_size = sizeof(backend), backend.flags = 2, refuse_opts(&opts);
+	/* larger than this library knows, and not zero there */
+	larger.backend.struct_size = sizeof(backend) + sizeof(larger.tail);
+	opts.backend = &larger.backend, refuse_opts(&opts);
 }
 
 static void test_opts_accepted(void **unused)
@@ -489,7 +516,7 @@ static void test_memory_of_uniform_tibs(void **unused)
 
 	(void)unused;
 	gms_stats_read(state, &stats);
-	assert_true(stats.bytes_in_use < 4096 * (GMS_MAX_PAGES >> 28));
+	assert_true(stats.bytes_in_use < 24 * 1024 * (GMS_MAX_PAGES >> 28));
 	assert_int_equal(stats.nodes, 0);
 	gms_state_destroy(state);
 }
@@ -499,6 +526,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_opts_of_another_size),
 		cmocka_unit_test(test_opts_refused),
+		cmocka_unit_test(test_policy_and_backend_refused),
 		cmocka_unit_test(test_opts_accepted),
 		cmocka_unit_test(test_allocator_refused),
 		cmocka_unit_test(test_rule11_past_the_end),

@@ -2,28 +2,37 @@
 /*
  * gmemstate/state.h - the state object: which pages are shared, which private
  *
- * One object for one guest memory object (a guest_memfd, a RAM block). Changes go
- * through gms_convert(), one at a time. Queries take no lock, never wait and may be
- * made from any context, beside a conversion too; what they guarantee (R1 to R4) is
- * in rtree.h. To that the state object adds
+ * One object for one guest memory object (a guest_memfd, a RAM block). It knows which
+ * pages are private, which folios back them, who has pinned them; gms_convert() moves a range
+ * from one state to the other as a transaction, and asks a policy (policy.h) when to split
+ * and merge folios. What is to be done to real memory and page tables is done by a backend
+ * (backend.h). Faults, allocation and pins are in fault.h.
+ *
+ * Queries take no lock, never wait and may be made from any context, beside a conversion
+ * too; what they guarantee (R1 to R4) is in rtree.h. To that the state object adds
  *
  *  R5  Who needs more than R4 reads gms_seq_read() before and asks gms_seq_retry()
  *      after, or holds gms_lock_shared() meanwhile: then no conversion of those 1G
  *      blocks took place in between.
+ *
+ * Locks. Blocks of 1G whose numbers are equal modulo 16 are a shard. Each shard has a convert
+ * lock, held for all of a conversion, and an invalidate lock, held exclusively while pages
+ * change and shared by faults, allocation and pinning. Conversions of different shards run
+ * side by side, and never make a fault of another shard wait. From inside a hook of the
+ * backend a call that would change something returns -EDEADLK.
  */
 #ifndef GMEMSTATE_STATE_H
 #define GMEMSTATE_STATE_H
 
 #include <gmemstate/alloc.h>
+#include <gmemstate/backend.h>
+#include <gmemstate/fault.h>
+#include <gmemstate/policy.h>
 #include <gmemstate/types.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-struct gms_state;
-struct gms_policy_ops;
-struct gms_backend_ops;
 
 /** GMS_INIT_PRIVATE - create with every page private; else every page is shared */
 #define GMS_INIT_PRIVATE (1ULL << 0)
@@ -34,15 +43,17 @@ struct gms_backend_ops;
  *               one is accepted where all that this library does not know is 0
  * @nr_pages: size in pages, 1 to GMS_MAX_PAGES
  * @flags: 0 or GMS_INIT_PRIVATE
- * @folio_order: of the backing: 0, 9 or 18. This version has no folios yet: the order
- *               is checked, and changes nothing
- * @policy: must be NULL in this version
- * @policy_ctx: must be NULL in this version
- * @backend: must be NULL in this version
- * @backend_ctx: must be NULL in this version
+ * @folio_order: of the backing: 0, 9 or 18. Where the object does not end at a multiple of it
+ *               the rest is backed by the largest folios that are complete
+ * @policy: when to split and merge, copied; NULL: gms_policy_lazy()
+ * @policy_ctx: passed to it
+ * @backend: what to call when something changes, copied; NULL: nothing. Folios, pins and splits
+ *           are tracked all the same
+ * @backend_ctx: passed to it
  * @allocator: source of memory, copied; NULL: the platform's
- * @clock_ns: must be NULL in this version
- * @clock_ctx: must be NULL in this version
+ * @clock_ns: time in nanoseconds, for policies; must be thread-safe and quick, and not call the
+ *            library. NULL: a count of changes serves as time
+ * @clock_ctx: passed to it
  */
 struct gms_state_opts {
 	size_t struct_size;
@@ -70,11 +81,31 @@ struct gms_state_opts {
  * @conversions: calls of gms_convert() that changed at least one page
  * @pages_converted: pages that those changed
  * @noops: calls of gms_convert() that found the range converted already
- * @refused_inval: calls of gms_convert() that returned -EINVAL
- * @refused_nomem: calls of gms_convert() that returned -ENOMEM
+ * @refused_inval: calls that returned -EINVAL
+ * @refused_nomem: calls that returned -ENOMEM
  * @nodes: mixed 1G and 2M blocks now
  * @bytes_in_use: memory that holds the state now
  * @bytes_pooled: memory kept for reuse now
+ * @refused_access: calls that returned -EACCES
+ * @refused_pinned: calls that returned -EAGAIN because of a pin
+ * @refused_quarantined: calls that returned -ENOTRECOVERABLE
+ * @refused_deadlock: calls that returned -EDEADLK
+ * @refused_backend: calls that returned what a hook of the backend had
+ * @faults_host: host faults answered; gms_pin() is not counted
+ * @faults_guest: guest faults answered
+ * @folios_allocated: folios of any order allocated
+ * @folios_freed: folios of any order freed
+ * @blocks_freed: 1G blocks that became wholly free
+ * @prepares: blocks that the backend prepared
+ * @splits_1g: folios of order 18 split; to 2M or to 4K, each is one
+ * @splits_2m: folios of order 9 split
+ * @merges_1g: folios of order 18 merged
+ * @merges_2m: folios of order 9 merged
+ * @splits_deferred: splits that a pin prevented
+ * @merges_refused: merges that the backend refused, or that a pin prevented
+ * @undone: calls that took back hooks which had succeeded
+ * @quarantined_pages: pages that are quarantined now
+ * @surplus_unpins: pages that were unpinned and were not pinned; a bad range counts as one
  */
 struct gms_stats {
 	size_t struct_size;
@@ -86,6 +117,26 @@ struct gms_stats {
 	uint64_t nodes;
 	uint64_t bytes_in_use;
 	uint64_t bytes_pooled;
+	uint64_t refused_access;
+	uint64_t refused_pinned;
+	uint64_t refused_quarantined;
+	uint64_t refused_deadlock;
+	uint64_t refused_backend;
+	uint64_t faults_host;
+	uint64_t faults_guest;
+	uint64_t folios_allocated;
+	uint64_t folios_freed;
+	uint64_t blocks_freed;
+	uint64_t prepares;
+	uint64_t splits_1g;
+	uint64_t splits_2m;
+	uint64_t merges_1g;
+	uint64_t merges_2m;
+	uint64_t splits_deferred;
+	uint64_t merges_refused;
+	uint64_t undone;
+	uint64_t quarantined_pages;
+	uint64_t surplus_unpins;
 };
 
 /**
@@ -106,13 +157,16 @@ struct gms_iter {
  * Takes O(size / 1G) at most in time and memory.
  *
  * Context: Allocates, may sleep.
- * Return: 0; -EINVAL: a bad size, flag, order, allocator or unknown option; -ENOMEM.
+ * Return: 0; -EINVAL: a bad size, flag, order, allocator, policy, backend or unknown option;
+ * -ENOMEM.
  */
 GMS_API int gms_state_create(const struct gms_state_opts *opts, struct gms_state **state);
 
 /**
  * gms_state_destroy() - free a state object
  * @state: the object; NULL is allowed
+ *
+ * Folios that are allocated are merged as far as they can be and freed, pinned or not.
  *
  * Context: Nobody else may be using the object. May sleep.
  */
@@ -128,25 +182,42 @@ GMS_API void gms_state_destroy(struct gms_state *state);
 GMS_API uint64_t gms_state_nr_pages(const struct gms_state *state);
 
 /**
+ * GMS_CONVERT_RESUMABLE - convert 1G block by 1G block
+ *
+ * On failure err_index is where to go on. Locks are let go between blocks.
+ */
+#define GMS_CONVERT_RESUMABLE (1U << 0)
+
+/**
  * gms_convert() - make a range shared or private
  * @state: the object
  * @start: index of the first page
  * @nr_pages: length in pages, at least 1; the range must lie in the object
  * @to: what every page of the range is to be
- * @flags: must be 0 in this version
- * @err_index: NULL, or where to store @start on failure: everything before it is
- *             converted, which of an atomic conversion is nothing. Not written on
- *             success
+ * @flags: 0 or GMS_CONVERT_RESUMABLE
+ * @err_index: NULL, or where to store an index on failure. Atomic: the first page that is pinned
+ *             or quarantined, else @start. Resumable: everything before it is converted, and
+ *             nothing from there on; the first page that is pinned or quarantined, else the
+ *             start of the failing 1G block. Never below @start. Not written on success
  *
  * Atomic: all of the range or, on failure, nothing. Converting to what a range is
- * already succeeds and does nothing.
+ * already succeeds and does nothing. On failure the host may have to fault the range again.
  *
- * Context: Takes the object's lock exclusively. Allocates, may sleep.
+ * What the backend cannot undo, after a failure of its own, is quarantined, from the first
+ * page that would have changed to the last: it answers -ENOTRECOVERABLE until gms_repair().
+ *
+ * With GMS_BACKEND_PINS_BY_FOLIO a pin anywhere in a folio counts; where none of the range
+ * itself is pinned, *@err_index is @start, or, if resumable, the first page of the range in
+ * that folio.
+ *
+ * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @to or @flags are
- * unknown; -ENOMEM.
+ * unknown; -EAGAIN: to private, and a page is pinned; -ENOTRECOVERABLE: a page is quarantined;
+ * -EDEADLK: called from inside a hook; -ENOMEM; what a hook of the backend returned.
  */
 GMS_API int gms_convert(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
-			enum gms_shareability to, unsigned int flags, gms_pgoff_t *err_index);
+			enum gms_shareability to, unsigned int flags, gms_pgoff_t *err_index)
+	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 
 /**
  * gms_is_private() - is a page private?
@@ -265,13 +336,15 @@ GMS_API bool gms_iter_next(struct gms_iter *iter, struct gms_run *run);
  * @start: index of the first page
  * @nr_pages: length in pages, at least 1; the range must lie in the object
  *
- * Several threads may hold it. The holder must not call gms_convert(), nor take it
- * again. In this version it keeps the whole object from being converted.
+ * Several threads may hold it. The holder may query, prepare and pin nothing: it must not make
+ * a call that changes the object or takes this lock again.
  *
- * Context: Takes the object's lock shared; may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end (nothing is locked).
+ * Context: Takes the invalidate locks of its shards, shared; may sleep.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EDEADLK: called from inside a
+ * hook. On failure nothing is locked.
  */
-GMS_API int gms_lock_shared(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages);
+GMS_API int gms_lock_shared(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages)
+	GMS_EXCLUDES(gms_convert_lock) GMS_TRY_ACQUIRE_SHARED(0, gms_invalidate_lock);
 
 /**
  * gms_unlock_shared() - the other end of gms_lock_shared()
@@ -281,7 +354,128 @@ GMS_API int gms_lock_shared(struct gms_state *state, gms_pgoff_t start, uint64_t
  *
  * Context: The thread that locked.
  */
-GMS_API void gms_unlock_shared(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages);
+GMS_API void gms_unlock_shared(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages)
+	GMS_RELEASE_SHARED(gms_invalidate_lock);
+
+/**
+ * gms_inhibit() - the guest's side of a range is split
+ * @state: the object
+ * @start: index of the first page
+ * @nr_pages: length in pages, at least 1; the range must lie in the object
+ * @order: of the largest mapping that the guest may still have there: 0 or 9
+ *
+ * For an RMP that was split to 4K, or a TDX page that was accepted at 4K: guest faults in a 2M
+ * or 1G block with such a page get no larger mapping, until gms_uninhibit().
+ *
+ * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @order is another;
+ * -EDEADLK: called from inside a hook; -ENOMEM: nothing has changed.
+ */
+GMS_API int gms_inhibit(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
+			unsigned int order) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
+
+/**
+ * gms_uninhibit() - lift what gms_inhibit() set
+ * @state: the object
+ * @start: index of the first page
+ * @nr_pages: length in pages, at least 1; the range must lie in the object
+ *
+ * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EDEADLK: called from inside a
+ * hook; -ENOMEM: nothing has changed.
+ */
+GMS_API int gms_uninhibit(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages)
+	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
+
+/**
+ * gms_maintain() - let the policy merge
+ * @state: the object
+ * @max_blocks: how many 1G blocks to look at, at most
+ *
+ * To be called now and then. Each call goes on where the last one stopped, and looks only at
+ * blocks that are split. A folio is merged where all of its pages are allocated and none is
+ * pinned, and the backend can.
+ *
+ * Context: Takes the convert and the invalidate locks, 1G block by 1G block. May sleep.
+ * Return: how many folios were merged. 0 from inside a hook.
+ */
+GMS_API uint64_t gms_maintain(struct gms_state *state, uint64_t max_blocks)
+	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
+
+/** GMS_MAX_ATTRS - attributes that an object can have */
+#define GMS_MAX_ATTRS 16
+
+/**
+ * gms_attr_create() - make another attribute of pages
+ * @state: the object
+ * @id: where to store its number; written on success only
+ *
+ * A set of pages of the caller's (read-only, say, or poisoned), empty at first. A guest
+ * fault's max_order covers no page that differs in an attribute from the one at the index.
+ *
+ * Context: Takes all convert locks. Allocates, may sleep.
+ * Return: 0; -EDEADLK: called from inside a hook; -ENOMEM, also where there are GMS_MAX_ATTRS.
+ */
+GMS_API int gms_attr_create(struct gms_state *state, unsigned int *id)
+	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
+
+/**
+ * gms_attr_set() - give pages an attribute, or take it
+ * @state: the object
+ * @id: of gms_attr_create()
+ * @start: index of the first page
+ * @nr_pages: length in pages, at least 1; the range must lie in the object
+ * @set: whether the pages have it from now on
+ *
+ * The guest's mappings of what changes are zapped.
+ *
+ * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
+ * Return: 0; -EINVAL: no such attribute, or the range is empty, wraps or passes the end;
+ * -EDEADLK: called from inside a hook; -ENOMEM: nothing has changed.
+ */
+GMS_API int gms_attr_set(struct gms_state *state, unsigned int id, gms_pgoff_t start,
+			 uint64_t nr_pages, bool set)
+	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
+
+/**
+ * gms_attr_test() - does a page have an attribute?
+ * @state: the object
+ * @id: of gms_attr_create()
+ * @index: of the page
+ *
+ * Context: Any; lock-free.
+ * Return: true where it has; false past the end, and where there is no such attribute.
+ */
+GMS_API bool gms_attr_test(const struct gms_state *state, unsigned int id, gms_pgoff_t index);
+
+/**
+ * gms_is_quarantined() - is a page quarantined?
+ * @state: the object
+ * @index: of the page
+ *
+ * Context: Any; lock-free.
+ * Return: true where it is; false past the end.
+ */
+GMS_API bool gms_is_quarantined(const struct gms_state *state, gms_pgoff_t index);
+
+/**
+ * gms_repair() - lift a quarantine
+ * @state: the object
+ * @start: index of the first page
+ * @nr_pages: length in pages, at least 1
+ * @shareability: what the pages are now
+ *
+ * For a caller that has brought the pages into a known state by its own means: no hook but
+ * invalidate_begin and invalidate_end is called. They are not prepared.
+ *
+ * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end, a page of it is not
+ * quarantined, or @shareability is unknown; -EAGAIN: to private, and a page is pinned; -EDEADLK:
+ * called from inside a hook; -ENOMEM. On failure nothing has changed.
+ */
+GMS_API int gms_repair(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
+		       enum gms_shareability shareability)
+	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 
 /**
  * gms_stats_read() - read the counters
@@ -300,10 +494,11 @@ GMS_API void gms_stats_read(const struct gms_state *state, struct gms_stats *sta
  * @reason: where to store what is wrong, a static string; NULL is allowed; written
  *          where false is returned
  *
- * Context: Takes the object's lock exclusively; may sleep.
+ * Context: Takes all locks; may sleep. Not from inside a hook, where it answers false.
  * Return: true where the object is sound.
  */
-GMS_API bool gms_state_verify(struct gms_state *state, const char **reason);
+GMS_API bool gms_state_verify(struct gms_state *state, const char **reason)
+	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 
 #ifdef __cplusplus
 }

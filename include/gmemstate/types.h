@@ -27,6 +27,30 @@ extern "C" {
 #define GMS_API
 #endif
 
+/*
+ * What a function does with the locks, for clang -Wthread-safety; nothing for others. The
+ * locks are roles: gms_convert_lock, gms_invalidate_lock and so on stand for all the locks
+ * of their rank, and no object of that name exists.
+ */
+#if defined(__clang__)
+#define GMS_TSA(x) __attribute__((x))
+#else
+#define GMS_TSA(x)
+#endif
+#define GMS_EXCLUDES(...) GMS_TSA(locks_excluded(__VA_ARGS__))
+#define GMS_REQUIRES(...) GMS_TSA(requires_capability(__VA_ARGS__))
+#define GMS_REQUIRES_SHARED(...) GMS_TSA(requires_shared_capability(__VA_ARGS__))
+#define GMS_ACQUIRE(...) GMS_TSA(acquire_capability(__VA_ARGS__))
+#define GMS_ACQUIRE_SHARED(...) GMS_TSA(acquire_shared_capability(__VA_ARGS__))
+#define GMS_TRY_ACQUIRE_SHARED(...) GMS_TSA(try_acquire_shared_capability(__VA_ARGS__))
+#define GMS_RELEASE(...) GMS_TSA(release_capability(__VA_ARGS__))
+#define GMS_RELEASE_SHARED(...) GMS_TSA(release_shared_capability(__VA_ARGS__))
+#define GMS_NO_TSA GMS_TSA(no_thread_safety_analysis)
+
+struct GMS_TSA(capability("lock")) gms_lock_role;
+extern struct gms_lock_role gms_convert_lock; /* outermost: one for each shard */
+extern struct gms_lock_role gms_invalidate_lock; /* one for each shard */
+
 /** typedef gms_pgoff_t - index of a page in the memory object, in units of 4 KiB */
 typedef uint64_t gms_pgoff_t;
 
@@ -44,6 +68,13 @@ typedef uint64_t gms_pgoff_t;
  * @GMS_PRIVATE: the guest only
  */
 enum gms_shareability { GMS_SHARED = 0, GMS_PRIVATE = 1 };
+
+/**
+ * enum gms_accessor - who touches a page
+ * @GMS_HOST: the VMM or another process or device of the host; shared pages only
+ * @GMS_GUEST: the guest
+ */
+enum gms_accessor { GMS_HOST = 0, GMS_GUEST = 1 };
 
 /**
  * enum gms_summary - the pages of one block, taken together

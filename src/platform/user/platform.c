@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * platform.c - user-space side of platform.h: libc or jemalloc, and pthreads
+ * platform.c - user-space side of platform.h: memory, the slow path of spinlocks, slots
  */
 #define _GNU_SOURCE
 #include "platform.h"
@@ -52,15 +52,6 @@ const struct gms_allocator *gms_platform_allocator(void)
 	return &allocator;
 }
 
-static inline void gms_cpu_relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield" ::: "memory");
-#endif
-}
-
 /* The holder is at most a few instructions from its unlock, unless it was preempted. */
 void gms_spin_lock_slow(struct gms_spinlock *lock)
 {
@@ -76,46 +67,13 @@ void gms_spin_lock_slow(struct gms_spinlock *lock)
 	} while (__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE));
 }
 
-/*
- * glibc's default prefers readers: beside a few that overlap, a writer waits for
- * seconds. The non-recursive writer preference is the one that glibc honours.
- */
-int gms_rwlock_init(struct gms_rwlock *lock)
-{
-	pthread_rwlockattr_t attr;
-	int err;
+__thread struct gms_thread gms_thread;
 
-	if (pthread_rwlockattr_init(&attr))
-		return -ENOMEM;
-#ifdef __GLIBC__
-	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-#endif
-	err = pthread_rwlock_init(&lock->lock, &attr);
-	pthread_rwlockattr_destroy(&attr);
-	return err ? -ENOMEM : 0;
-}
-
-void gms_rwlock_fini(struct gms_rwlock *lock)
+unsigned int gms_slot_deal(void)
 {
-	pthread_rwlock_destroy(&lock->lock);
-}
+	static uint32_t dealt;
+	const uint32_t slot = __atomic_fetch_add(&dealt, 1, __ATOMIC_RELAXED) % GMS_NR_SLOTS;
 
-void gms_rwlock_read_lock(struct gms_rwlock *lock)
-{
-	pthread_rwlock_rdlock(&lock->lock);
-}
-
-void gms_rwlock_read_unlock(struct gms_rwlock *lock)
-{
-	pthread_rwlock_unlock(&lock->lock);
-}
-
-void gms_rwlock_write_lock(struct gms_rwlock *lock)
-{
-	pthread_rwlock_wrlock(&lock->lock);
-}
-
-void gms_rwlock_write_unlock(struct gms_rwlock *lock)
-{
-	pthread_rwlock_unlock(&lock->lock);
+	gms_thread.slot = slot + 1;
+	return slot;
 }

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * compare.c - does the simulated machine agree with the library?
+ *
+ * Shareability is compared exactly, run by run. The rest the library tells page by page only:
+ * up to EXACT_PAGES every page is asked; in a larger object, of a run that is uniform in the
+ * simulation, the pages near its ends and every STRIDE-th in between, so that a block of 2M
+ * that differs is found wherever it is.
+ */
+#include "sim_priv.h"
+
+#include <gmemstate/state.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define EXACT_PAGES (1ULL << 21)
+#define NEAR 1024
+#define STRIDE 61
+
+/* The text lives in the sim, like that of sim_check(). */
+static const char *differs(struct sim *sim, gms_pgoff_t index, const char *what)
+{
+	snprintf(sim->differs, sizeof(sim->differs), "page 0x%" PRIx64 ": %s", index, what);
+	return sim->differs;
+}
+
+static const char *compare_private(struct sim *sim, const struct gms_state *state)
+{
+	struct gms_iter iter;
+	struct gms_run run;
+
+	gms_iter_init(&iter, state, 0, sim->opts.nr_pages);
+	while (gms_iter_next(&iter, &run)) {
+		const bool private = run.shareability == GMS_PRIVATE;
+		const gms_pgoff_t end = run.start + run.nr_pages;
+		struct gms_rtree_run r;
+
+		for (gms_pgoff_t at = run.start; gms_rtree_next(sim->private, at, end, &r);
+		     at += r.nr_pages) {
+			if (r.set == private)
+				continue;
+			for (at = r.start; at < r.start + r.nr_pages; at++) {
+				if (!gms_is_quarantined(state, at))
+					return differs(sim, at,
+						       private ? "private, and shared in the sim"
+							       : "shared, and private in the sim");
+			}
+			at = r.start;
+		}
+	}
+	return NULL;
+}
+
+static const char *compare_page(struct sim *sim, const struct gms_state *state, gms_pgoff_t index,
+				int level, bool prepared)
+{
+	if (gms_is_allocated(state, index) != (level != LEVEL_NONE))
+		return differs(sim, index,
+			       level == LEVEL_NONE ? "allocated, and not in the sim"
+						   : "allocated in the sim only");
+	if (level != LEVEL_NONE && gms_folio_order(state, index) != level_order(level))
+		return differs(sim, index, "in a folio of another order than in the sim");
+	if (gms_is_prepared(state, index) != prepared && !gms_is_quarantined(state, index))
+		return differs(sim, index,
+			       prepared ? "prepared in the sim only"
+					: "prepared, and not in the sim");
+	return NULL;
+}
+
+static const char *compare_run(struct sim *sim, const struct gms_state *state,
+			       const struct sizes_run *run, bool prepared)
+{
+	const uint64_t stride = sim->opts.nr_pages > EXACT_PAGES ? STRIDE : 1;
+	const char *why = NULL;
+
+	for (uint64_t i = 0; !why && i < run->nr_pages;) {
+		why = compare_page(sim, state, run->start + i, run->level, prepared);
+		i += i < NEAR || i + NEAR + stride > run->nr_pages ? 1 : stride;
+	}
+	return why;
+}
+
+const char *sim_compare(struct sim *sim, const struct gms_state *state)
+{
+	const uint64_t nr_pages = sim->opts.nr_pages;
+	struct gms_rtree_run prepared;
+	struct sizes_run run;
+	const char *why;
+
+	if (gms_state_nr_pages(state) != nr_pages)
+		return "of another size than the sim";
+	if (sim->nr_begun)
+		return "invalidate_begin without invalidate_end";
+	why = compare_private(sim, state);
+	for (gms_pgoff_t at = 0; !why && at < nr_pages; at += run.nr_pages) {
+		gms_rtree_next(sim->prepared, at, nr_pages, &prepared);
+		sizes_next(&sim->folios, at, at + prepared.nr_pages, &run);
+		why = compare_run(sim, state, &run, prepared.set);
+	}
+	for (gms_pgoff_t at = 0; !why && at < nr_pages; at += PAGES_1G) {
+		if (sim->used[at / PAGES_1G] &&
+		    gms_rtree_fill(sim->folios.at_least[0], at, GMS_ORDER_1G) == GMS_RTREE_NONE)
+			why = differs(sim, at, "the 1G block became free, and no block_freed");
+	}
+	return why;
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * sim.c - a backend without a machine behind it: making one, and its controls
+ */
+#include "sim_priv.h"
+
+#include "cost.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const hook_names[SIM_NR_HOOKS] = {
+	[SIM_UNMAP_HOST] = "unmap_host",
+	[SIM_CHECK_PINS] = "check_pins",
+	[SIM_INVALIDATE_BEGIN] = "invalidate_begin",
+	[SIM_ZAP_GUEST] = "zap_guest",
+	[SIM_APPLY] = "apply",
+	[SIM_UNDO] = "undo",
+	[SIM_INVALIDATE_END] = "invalidate_end",
+	[SIM_PREPARE] = "prepare",
+	[SIM_FOLIO_ALLOC] = "folio_alloc",
+	[SIM_FOLIO_FREE] = "folio_free",
+	[SIM_FOLIO_SPLIT] = "folio_split",
+	[SIM_FOLIO_MERGE] = "folio_merge",
+	[SIM_BLOCK_FREED] = "block_freed",
+};
+
+const char *sim_hook_name(enum sim_hook hook)
+{
+	return (unsigned int)hook < SIM_NR_HOOKS ? hook_names[hook] : "map";
+}
+
+static int create_trees(struct sim *sim)
+{
+	const struct sim_opts *opts = &sim->opts;
+	struct gms_rtree **const empty[] = {&sim->prepared, &sim->begun, &sim->applied,
+					    &sim->zapped[0], &sim->zapped[1]};
+	int ret;
+
+	ret = gms_rtree_create(opts->nr_pages, opts->init_private ? GMS_RTREE_ALL : GMS_RTREE_NONE,
+			       NULL, &sim->private);
+	for (size_t i = 0; !ret && i < sizeof(empty) / sizeof(*empty); i++)
+		ret = gms_rtree_create(opts->nr_pages, GMS_RTREE_NONE, NULL, empty[i]);
+	if (!ret)
+		ret = sizes_init(&sim->folios, opts->nr_pages);
+	for (int i = 0; !ret && i < 2; i++)
+		ret = sizes_init(&sim->maps[i], opts->nr_pages);
+	return ret;
+}
+
+int sim_create(const struct sim_opts *opts, struct sim **out)
+{
+	struct sim *sim;
+	int ret;
+
+	if (!opts->nr_pages || opts->nr_pages > GMS_MAX_PAGES ||
+	    order_level(opts->folio_order) == LEVEL_NONE || (unsigned int)opts->arch > SIM_PKVM)
+		return -EINVAL;
+	sim = calloc(1, sizeof(*sim));
+	if (!sim)
+		return -ENOMEM;
+	pthread_mutex_init(&sim->lock, NULL);
+	sim->opts = *opts;
+	sim->ops = sim_hooks;
+	sim->ops.flags = opts->flags;
+	sim->used = calloc((opts->nr_pages + PAGES_1G - 1) / PAGES_1G, 1);
+	sim->calls = opts->record ? calloc(opts->record, sizeof(*sim->calls)) : NULL;
+	ret = create_trees(sim);
+	if (!ret && (!sim->used || (opts->record && !sim->calls)))
+		ret = -ENOMEM;
+	if (ret) {
+		sim_destroy(sim);
+		return ret;
+	}
+	*out = sim;
+	return 0;
+}
+
+void sim_destroy(struct sim *sim)
+{
+	if (!sim)
+		return;
+	gms_rtree_destroy(sim->private);
+	gms_rtree_destroy(sim->prepared);
+	gms_rtree_destroy(sim->begun);
+	gms_rtree_destroy(sim->applied);
+	for (int i = 0; i < 2; i++) {
+		gms_rtree_destroy(sim->zapped[i]);
+		sizes_fini(&sim->maps[i]);
+	}
+	sizes_fini(&sim->folios);
+	free(sim->used);
+	free(sim->pins);
+	free(sim->calls);
+	pthread_mutex_destroy(&sim->lock);
+	free(sim);
+}
+
+struct gms_backend_ops *sim_ops(struct sim *sim)
+{
+	return &sim->ops;
+}
+
+void sim_refuse(struct sim *sim, unsigned int hooks, uint64_t skip, uint64_t count, int err)
+{
+	pthread_mutex_lock(&sim->lock);
+	sim->refusal.hooks = hooks;
+	sim->refusal.skip = skip;
+	sim->refusal.count = count;
+	sim->refusal.err = err;
+	pthread_mutex_unlock(&sim->lock);
+}
+
+void sim_refuse_after(struct sim *sim, uint64_t nr_pages)
+{
+	pthread_mutex_lock(&sim->lock);
+	sim->refusal.after = nr_pages;
+	pthread_mutex_unlock(&sim->lock);
+}
+
+bool sim_in_object(const struct sim *sim, gms_pgoff_t start, uint64_t nr_pages)
+{
+	return nr_pages && start < sim->opts.nr_pages && nr_pages <= sim->opts.nr_pages - start;
+}
+
+bool sim_find_pin(const struct sim *sim, gms_pgoff_t start, uint64_t nr_pages, gms_pgoff_t *index)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < sim->nr_pins; i++) {
+		const struct sim_range *pin = &sim->pins[i];
+		gms_pgoff_t first = pin->start > start ? pin->start : start;
+
+		if (pin->start >= start + nr_pages || pin->start + pin->nr_pages <= start)
+			continue;
+		if (!found || first < *index)
+			*index = first;
+		found = true;
+	}
+	return found;
+}
+
+int sim_pin(struct sim *sim, gms_pgoff_t start, uint64_t nr_pages)
+{
+	struct sim_range *pins;
+	int ret = -EINVAL;
+
+	pthread_mutex_lock(&sim->lock);
+	if (sim_in_object(sim, start, nr_pages)) {
+		pins = reallocarray(sim->pins, sim->nr_pins + 1, sizeof(*pins));
+		ret = pins ? 0 : -ENOMEM;
+		if (pins) {
+			sim->pins = pins;
+			pins[sim->nr_pins++] = (struct sim_range) {start, nr_pages};
+		}
+	}
+	pthread_mutex_unlock(&sim->lock);
+	return ret;
+}
+
+int sim_unpin(struct sim *sim, gms_pgoff_t start, uint64_t nr_pages)
+{
+	int ret = -ENOENT;
+
+	pthread_mutex_lock(&sim->lock);
+	for (size_t i = 0; ret && i < sim->nr_pins; i++) {
+		if (sim->pins[i].start != start || sim->pins[i].nr_pages != nr_pages)
+			continue;
+		sim->pins[i] = sim->pins[--sim->nr_pins];
+		ret = 0;
+	}
+	pthread_mutex_unlock(&sim->lock);
+	return ret;
+}
+
+void sim_on_call(struct sim *sim, void (*fn)(void *arg, const struct sim_call *call), void *arg)
+{
+	pthread_mutex_lock(&sim->lock);
+	sim->on_call = fn;
+	sim->on_call_arg = arg;
+	pthread_mutex_unlock(&sim->lock);
+}
+
+const struct sim_call *sim_calls(struct sim *sim, size_t *count)
+{
+	*count = sim->nr_calls;
+	return sim->calls;
+}
+
+void sim_forget(struct sim *sim)
+{
+	pthread_mutex_lock(&sim->lock);
+	sim->nr_calls = 0;
+	pthread_mutex_unlock(&sim->lock);
+}
+
+void sim_totals(struct sim *sim, struct sim_totals *totals)
+{
+	const uint64_t *folios = sim->folios.nr_pages;
+
+	pthread_mutex_lock(&sim->lock);
+	*totals = sim->totals;
+	totals->vmemmap_bytes = folios[0] * STRUCT_PAGE_SIZE;
+	for (int level = 1; level < NR_LEVELS; level++)
+		totals->vmemmap_bytes += (folios[level] >> level_order(level)) * VMEMMAP_HUGE;
+	for (int i = 0; i < 2; i++) {
+		const struct sizes *maps = &sim->maps[i == 0 ? GMS_GUEST : GMS_HOST];
+
+		memcpy(totals->mapped_pages[i], maps->nr_pages, sizeof(maps->nr_pages));
+	}
+	pthread_mutex_unlock(&sim->lock);
+}
+
+const char *sim_check(struct sim *sim)
+{
+	const char *broken;
+
+	pthread_mutex_lock(&sim->lock);
+	broken = *sim->broken ? sim->broken : NULL;
+	pthread_mutex_unlock(&sim->lock);
+	return broken;
+}
+
+/* NULL, or why the block may not be mapped. */
+static const char *check_map(const struct sim *sim, const struct sim_call *call, int level,
+			     enum gms_accessor accessor)
+{
+	enum gms_rtree_fill fill;
+
+	if (level == LEVEL_NONE || (unsigned int)accessor > GMS_GUEST ||
+	    !sim_in_object(sim, call->start, call->nr_pages))
+		return "no block of the object";
+	fill = gms_rtree_fill_range(sim->private, call->start, call->nr_pages);
+	if (accessor == GMS_HOST && fill != GMS_RTREE_NONE)
+		return "the host maps a private page";
+	if (fill == GMS_RTREE_MIXED)
+		return "one mapping of shared and private pages";
+	if (gms_rtree_fill_range(sim->folios.at_least[0], call->start, call->nr_pages) !=
+	    GMS_RTREE_ALL)
+		return "it is not allocated";
+	if (accessor == GMS_GUEST && fill == GMS_RTREE_ALL &&
+	    gms_rtree_fill_range(sim->prepared, call->start, call->nr_pages) != GMS_RTREE_ALL)
+		return "it is private and not prepared";
+	if (gms_rtree_fill_range(sim->begun, call->start, call->nr_pages) != GMS_RTREE_NONE)
+		return "it is being invalidated";
+	return NULL;
+}
+
+int sim_map(struct sim *sim, gms_pgoff_t index, unsigned int order, enum gms_accessor accessor)
+{
+	int level = order_level(order), ret = 0;
+	struct sim_call call = {.hook = SIM_NR_HOOKS, .from = accessor, .to = order};
+	const char *rule;
+
+	call.start = level == LEVEL_NONE ? index : block_start(index, order);
+	call.nr_pages = level == LEVEL_NONE ? 1 : 1ULL << order;
+	pthread_mutex_lock(&sim->lock);
+	rule = check_map(sim, &call, level, accessor);
+	if (rule) {
+		sim_broke(sim, &call, rule);
+		ret = -EINVAL;
+	} else if (sizes_level(&sim->maps[accessor], index) < level) {
+		ret = sizes_set(&sim->maps[accessor], call.start, call.nr_pages, level);
+		sim->totals.cycles[SIM_COST_MAP] += COST_MAP;
+	}
+	pthread_mutex_unlock(&sim->lock);
+	return ret;
+}
+
+bool sim_next_unmapped(struct sim *sim, enum gms_accessor accessor, gms_pgoff_t from,
+		       gms_pgoff_t end, gms_pgoff_t *index)
+{
+	struct gms_rtree_run run;
+	bool found = false;
+
+	pthread_mutex_lock(&sim->lock);
+	while (!found && gms_rtree_next(sim->maps[accessor].at_least[0], from, end, &run)) {
+		found = !run.set;
+		*index = run.start;
+		from += run.nr_pages;
+	}
+	pthread_mutex_unlock(&sim->lock);
+	return found;
+}
+
+int sim_set(struct sim *sim, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to)
+{
+	int ret;
+
+	pthread_mutex_lock(&sim->lock);
+	ret = to == GMS_PRIVATE ? gms_rtree_set(sim->private, start, nr_pages)
+				: gms_rtree_clear(sim->private, start, nr_pages);
+	if (!ret)
+		ret = gms_rtree_clear(sim->prepared, start, nr_pages);
+	pthread_mutex_unlock(&sim->lock);
+	return ret;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * sizes.h - pages that are there in blocks of 4K, 2M or 1G: folios, or mappings
+ *
+ * Three sets, each within the one before: pages that are there at all, in blocks of 2M at
+ * least, in blocks of 1G. So a guest of 1 TiB in 1G blocks takes 3 KiB.
+ */
+#ifndef GMS_SIM_SIZES_H
+#define GMS_SIM_SIZES_H
+
+#include <gmemstate/rtree.h>
+
+/* Of a block: 0 for 4K, 1 for 2M, 2 for 1G. */
+#define NR_LEVELS 3
+#define LEVEL_NONE (-1)
+
+struct sizes {
+	struct gms_rtree *at_least[NR_LEVELS];
+	uint64_t nr_pages[NR_LEVELS]; /* in blocks of just this level */
+};
+
+struct sizes_run {
+	gms_pgoff_t start;
+	uint64_t nr_pages;
+	int level;
+};
+
+static inline unsigned int level_order(int level)
+{
+	return (unsigned int)level * 9;
+}
+
+/* LEVEL_NONE where there is no such order. */
+static inline int order_level(unsigned int order)
+{
+	return order == 0 || order == 9 || order == 18 ? (int)(order / 9) : LEVEL_NONE;
+}
+
+static inline gms_pgoff_t block_start(gms_pgoff_t index, unsigned int order)
+{
+	return index >> order << order;
+}
+
+int sizes_init(struct sizes *sizes, uint64_t nr_pages);
+void sizes_fini(struct sizes *sizes);
+
+/* Make the range, whole blocks, one of this level; LEVEL_NONE: it is not there. 0 or -ENOMEM. */
+int sizes_set(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int level);
+
+/* The level of the block at an index. */
+int sizes_level(const struct sizes *sizes, gms_pgoff_t index);
+
+/* The next run of one level, or of nothing. */
+bool sizes_next(const struct sizes *sizes, gms_pgoff_t from, gms_pgoff_t end,
+		struct sizes_run *run);
+
+/* Is the range wholly of this level? */
+bool sizes_all(const struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int level);
+
+/*
+ * Take out the blocks that the range touches and that are of @above or larger. @nr_blocks grows
+ * by their number. 0 or -ENOMEM.
+ */
+int sizes_drop(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int above,
+	       uint64_t *nr_blocks);
+
+#endif /* GMS_SIM_SIZES_H */

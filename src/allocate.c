@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * allocate.c - giving memory to pages, at a fault or ahead of it
+ */
+#include "state_priv.h"
+
+int gms_populate(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor, bool *fresh)
+{
+	const struct gms_ask ask = {
+		.event = GMS_EV_ALLOCATE, .accessor = accessor, .cap = GMS_ORDER_1G};
+	struct gms_folio folio;
+	unsigned int above;
+	int err;
+
+	err = gms_folio_populate(&s->folios, index, fresh);
+	if (err || !*fresh)
+		return err;
+	gms_event(s, index);
+	if (!gms_folio_at(&s->folios, index).order)
+		return 0;
+	err = gms_settle(s, &ask, index, &folio, &above);
+	return err == -EAGAIN ? 0 : err;
+}
+
+int gms_populate_range(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
+{
+	struct gms_rtree_run run;
+	uint64_t nr;
+	bool fresh;
+	int err;
+
+	for (*at = start; gms_rtree_next(s->folios.allocated, *at, end, &run);) {
+		if (run.set) {
+			*at += run.nr_pages;
+		} else if (gms_folios_are_pages(&s->folios)) {
+			err = gms_folios_populate_pages(&s->folios, *at, run.nr_pages, &nr);
+			if (err)
+				return err;
+			gms_event(s, *at);
+			*at += run.nr_pages;
+		} else {
+			err = gms_populate(s, *at, GMS_HOST, &fresh);
+			if (err)
+				return err;
+			*at = gms_folio_end(gms_folio_at(&s->folios, *at));
+		}
+	}
+	return 0;
+}
+
+int gms_allocate(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, gms_pgoff_t *err_index)
+{
+	const gms_pgoff_t end = start + nr_pages;
+	gms_pgoff_t at = start, next;
+	int err = 0;
+
+	if (!gms_state_range_ok(s, start, nr_pages))
+		err = -EINVAL;
+	else if (gms_backend_inside(&s->backend))
+		err = -EDEADLK;
+	for (; !err && at < end; at = err ? at : next) {
+		const gms_shards shard = gms_shards_of(at, at + 1);
+
+		next = gms_order_down(at, GMS_ORDER_1G) + gms_order_pages(GMS_ORDER_1G);
+		if (next > end)
+			next = end;
+		gms_shards_lock_shared(s, shard);
+		err = gms_populate_range(s, at, next, &at);
+		gms_shards_unlock_shared(s, shard);
+	}
+	if (err && err_index)
+		*err_index = at;
+	return err ? gms_refused(s, err) : 0;
+}

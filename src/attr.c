@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * attr.c - other sets of pages: the caller's attributes, inhibits, quarantine
+ *
+ * Each is a range tree that changes under the convert lock and the exclusive invalidate lock.
+ */
+#include "state_priv.h"
+
+/* May this thread change [start, start + nr_pages)? */
+static int may_change(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
+{
+	if (!gms_state_range_ok(s, start, nr_pages))
+		return -EINVAL;
+	return gms_backend_inside(&s->backend) ? -EDEADLK : 0;
+}
+
+/* ---- attributes ---- */
+
+int gms_attr_create(struct gms_state *s, unsigned int *id)
+{
+	struct gms_rtree *tree;
+	int err;
+
+	if (gms_backend_inside(&s->backend))
+		return gms_refused(s, -EDEADLK);
+	err = gms_rtree_create(s->nr_pages, GMS_RTREE_NONE, &s->allocator, &tree);
+	if (err)
+		return gms_refused(s, err);
+	gms_shards_lock_convert(s, GMS_ALL_SHARDS);
+	if (s->nr_attrs < GMS_MAX_ATTRS) {
+		*id = s->nr_attrs;
+		s->attr[*id] = tree;
+		gms_store_release(&s->nr_attrs, s->nr_attrs + 1);
+		tree = NULL;
+	}
+	gms_shards_unlock_convert(s, GMS_ALL_SHARDS);
+	if (!tree)
+		return 0;
+	gms_rtree_destroy(tree);
+	return gms_refused(s, -ENOMEM);
+}
+
+/* A larger mapping that the guest has may not stand any more. */
+static int attr_set(struct gms_state *s, struct gms_rtree *attr, gms_pgoff_t start, gms_pgoff_t end,
+		    bool set) GMS_REQUIRES(gms_convert_lock)
+{
+	const gms_shards shards = gms_shards_of(start, end);
+	struct gms_rtree_reserve reserve;
+	struct gms_spans spans;
+	int err;
+
+	err = gms_rtree_prepare(attr, start, end - start, &reserve);
+	if (err)
+		return err;
+	err = gms_spans_init(s, &spans, attr, !set, start, end, s->backend.hooked);
+	if (!err) {
+		gms_shards_lock(s, shards);
+		if (s->backend.hooked) {
+			gms_spans_begin(s, &spans);
+			gms_spans_zap(s, &spans, GMS_SHARED);
+			gms_spans_zap(s, &spans, GMS_PRIVATE);
+		}
+		gms_rtree_commit(attr, start, end - start, set, &reserve);
+		if (s->backend.hooked)
+			gms_spans_end(s, &spans);
+		gms_shards_unlock(s, shards);
+		gms_spans_fini(s, &spans);
+	}
+	gms_rtree_release(attr, &reserve);
+	return err;
+}
+
+int gms_attr_set(struct gms_state *s, unsigned int id, gms_pgoff_t start, uint64_t nr_pages,
+		 bool set)
+{
+	const enum gms_rtree_fill done = set ? GMS_RTREE_ALL : GMS_RTREE_NONE;
+	gms_shards shards;
+	int err;
+
+	err = id < gms_load_acquire(&s->nr_attrs) ? may_change(s, start, nr_pages) : -EINVAL;
+	if (err)
+		return gms_refused(s, err);
+	shards = gms_shards_of(start, start + nr_pages);
+	gms_shards_lock_convert(s, shards);
+	if (gms_rtree_fill_range(s->attr[id], start, nr_pages) != done)
+		err = attr_set(s, s->attr[id], start, start + nr_pages, set);
+	gms_shards_unlock_convert(s, shards);
+	return err ? gms_refused(s, err) : 0;
+}
+
+bool gms_attr_test(const struct gms_state *s, unsigned int id, gms_pgoff_t index)
+{
+	return id < gms_load_acquire(&s->nr_attrs) && gms_rtree_test(s->attr[id], index);
+}
+
+/* ---- inhibits ---- */
+
+/* Set or clear the trees from @first on: all of them, or none. */
+static int inhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, unsigned int first,
+		   bool set) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock)
+{
+	const gms_shards shards = gms_shards_of(start, start + nr_pages);
+	struct gms_rtree_reserve reserve[GMS_NR_INHIBITS];
+	unsigned int nr;
+	int err = 0;
+
+	gms_shards_lock_convert(s, shards);
+	for (nr = first; nr < GMS_NR_INHIBITS; nr++) {
+		err = gms_rtree_prepare(s->inhibit[nr], start, nr_pages, &reserve[nr]);
+		if (err)
+			break;
+	}
+	if (!err) {
+		gms_shards_lock(s, shards);
+		for (unsigned int i = first; i < nr; i++)
+			gms_rtree_commit(s->inhibit[i], start, nr_pages, set, &reserve[i]);
+		gms_add_relaxed(&s->inhibited, set);
+		gms_shards_unlock(s, shards);
+	}
+	while (nr-- > first)
+		gms_rtree_release(s->inhibit[nr], &reserve[nr]);
+	gms_shards_unlock_convert(s, shards);
+	return err ? gms_refused(s, err) : 0;
+}
+
+int gms_inhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, unsigned int order)
+{
+	int err = may_change(s, start, nr_pages);
+
+	if (order != GMS_ORDER_4K && order != GMS_ORDER_2M)
+		err = -EINVAL;
+	if (err)
+		return gms_refused(s, err);
+	/* a page that is held to 4K is held to 2M as well */
+	return inhibit(s, start, nr_pages, order == GMS_ORDER_4K ? 0 : 1, true);
+}
+
+int gms_uninhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
+{
+	int err = may_change(s, start, nr_pages);
+
+	return err ? gms_refused(s, err) : inhibit(s, start, nr_pages, 0, false);
+}
+
+/* ---- quarantine ---- */
+
+bool gms_is_quarantined(const struct gms_state *s, gms_pgoff_t index)
+{
+	return gms_rtree_test(s->quarantine, index);
+}
+
+static int repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
+		  enum gms_shareability shareability) GMS_REQUIRES(gms_convert_lock)
+{
+	struct gms_rtree *const tree[] = {s->quarantine, s->private, s->folios.prepared};
+	const bool set[] = {false, shareability == GMS_PRIVATE, false};
+	const gms_shards shards = gms_shards_of(start, end);
+	struct gms_rtree_reserve reserve[3];
+	unsigned int nr = 0;
+	int err = 0;
+
+	if (gms_rtree_fill_range(s->quarantine, start, end - start) != GMS_RTREE_ALL)
+		return -EINVAL;
+	gms_shards_lock(s, shards);
+	if (shareability == GMS_PRIVATE && gms_first_pin(s, start, end - start, NULL))
+		err = -EAGAIN;
+	while (!err && nr < 3) {
+		err = gms_rtree_prepare(tree[nr], start, end - start, &reserve[nr]);
+		nr += !err;
+	}
+	if (!err) {
+		gms_backend_invalidate_begin(&s->backend, start, end - start);
+		for (unsigned int i = 0; i < nr; i++)
+			gms_rtree_commit(tree[i], start, end - start, set[i], &reserve[i]);
+		gms_add_relaxed(&s->quarantined, start - end);
+		gms_event(s, start);
+		gms_backend_invalidate_end(&s->backend, start, end - start);
+	}
+	while (nr--)
+		gms_rtree_release(tree[nr], &reserve[nr]);
+	gms_shards_unlock(s, shards);
+	return err;
+}
+
+int gms_repair(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
+	       enum gms_shareability shareability)
+{
+	int err = may_change(s, start, nr_pages);
+	gms_shards shards;
+
+	if (shareability != GMS_SHARED && shareability != GMS_PRIVATE)
+		err = -EINVAL;
+	if (err)
+		return gms_refused(s, err);
+	shards = gms_shards_of(start, start + nr_pages);
+	gms_shards_lock_convert(s, shards);
+	err = repair(s, start, start + nr_pages, shareability);
+	gms_shards_unlock_convert(s, shards);
+	return err ? gms_refused(s, err) : 0;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * backend.h - calling the caller's hooks, and knowing who is inside one
+ *
+ * Every hook is called through here: one that is not there has succeeded, a positive value is
+ * -EIO. A thread that is inside a hook is on a list, with a frame on its own stack, so that what
+ * it calls from there can be refused instead of waiting for itself.
+ */
+#ifndef GMS_BACKEND_PRIV_H
+#define GMS_BACKEND_PRIV_H
+
+#include <gmemstate/backend.h>
+
+#include "platform.h"
+
+struct gms_hook_frame {
+	const void *self;
+	struct gms_hook_frame *next;
+};
+
+struct gms_backend {
+	struct gms_backend_ops ops;
+	void *ctx;
+	bool hooked; /* there is a hook that a conversion calls */
+	struct gms_spinlock lock;
+	struct gms_hook_frame *inside;
+};
+
+/* False where @ops is not sound. NULL: no hooks. */
+bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, void *ctx);
+
+/* Is this thread inside a hook? */
+bool gms_backend_inside_slow(const struct gms_backend *b);
+
+static inline bool gms_backend_inside(const struct gms_backend *b)
+{
+	/* a thread sees its own frame, whatever else it sees */
+	return gms_unlikely(gms_load_relaxed(&b->inside) != NULL) && gms_backend_inside_slow(b);
+}
+
+static inline bool gms_backend_by_folio(const struct gms_backend *b)
+{
+	return b->ops.flags & GMS_BACKEND_PINS_BY_FOLIO;
+}
+
+int gms_backend_unmap_host(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);
+/* -EAGAIN: *pinned lies in the range */
+int gms_backend_check_pins(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
+			   gms_pgoff_t *pinned);
+void gms_backend_invalidate_begin(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);
+void gms_backend_zap_guest(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
+			   enum gms_shareability only);
+/* On failure *done pages of the range were applied. */
+int gms_backend_apply(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
+		      enum gms_shareability to, uint64_t *done);
+int gms_backend_undo(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
+		     enum gms_shareability back_to);
+void gms_backend_invalidate_end(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);
+int gms_backend_prepare(struct gms_backend *b, gms_pgoff_t start, unsigned int order);
+int gms_backend_folio_alloc(struct gms_backend *b, gms_pgoff_t index, unsigned int order);
+void gms_backend_folio_free(struct gms_backend *b, gms_pgoff_t index, unsigned int order);
+int gms_backend_folio_split(struct gms_backend *b, gms_pgoff_t index, unsigned int from,
+			    unsigned int to);
+int gms_backend_folio_merge(struct gms_backend *b, gms_pgoff_t index, unsigned int from,
+			    unsigned int to);
+void gms_backend_block_freed(struct gms_backend *b, gms_pgoff_t index);
+
+#endif /* GMS_BACKEND_PRIV_H */

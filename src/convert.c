@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * convert.c - conversion as a transaction
+ *
+ * The steps, each of which may fail until the state is committed:
+ *
+ *	convert locks
+ *	  which pages change                        none: done
+ *	  prepare: the tree of private pages, quarantine, records, the list of runs
+ *	  invalidate locks, exclusively; sequence numbers odd
+ *	    prepare: the tree of prepared pages
+ *	    to private: unmap from the host, look for pins
+ *	    split what the policy wants split       undo: merge
+ *	    invalidate begin, zap the guest         undo: invalidate end
+ *	    apply, run by run                       undo: undo, the last run first
+ *	    commit ---------------------------------- nothing fails or allocates from here on
+ *	    invalidate end, merge what the policy wants merged
+ *	  sequence numbers even, unlock
+ *
+ * Where undo fails, nobody knows what the pages are: they are quarantined, and the reserve
+ * for that was made with the others.
+ */
+#include "state_priv.h"
+
+struct conversion {
+	struct gms_state *s;
+	gms_pgoff_t start, end;
+	enum gms_shareability to;
+	struct gms_ask ask;
+	struct gms_spans spans; /* of what changes */
+	struct gms_block *journal; /* blocks with splits */
+	bool undone; /* something was taken back */
+	struct gms_rtree_reserve private;
+	bool clear_prepared;
+	struct gms_rtree_reserve prepared;
+	bool can_quarantine;
+	gms_pgoff_t first, last; /* [first, last) is what would be quarantined */
+	struct gms_rtree_reserve quarantine;
+};
+
+static enum gms_shareability other(enum gms_shareability to)
+{
+	return to == GMS_PRIVATE ? GMS_SHARED : GMS_PRIVATE;
+}
+
+/* ---- before the invalidate lock ---- */
+
+/* A block that may come to be mixed needs a record of that: those of the two ends. */
+static int prepare_history(struct conversion *c)
+{
+	struct gms_blocks *blocks = &c->s->folios.blocks;
+	int err = 0;
+
+	if (!c->s->folios.order)
+		return 0;
+	if (c->start != gms_order_down(c->start, GMS_ORDER_1G))
+		err = gms_block_make(blocks, c->start);
+	if (!err && c->end != gms_order_down(c->end, GMS_ORDER_1G))
+		err = gms_block_make(blocks, c->end - 1);
+	return err;
+}
+
+static int prepare_quarantine(struct conversion *c)
+{
+	struct gms_span_at at = {0};
+
+	c->can_quarantine = c->s->backend.ops.undo;
+	if (!c->can_quarantine)
+		return 0;
+	for (c->first = UINT64_MAX; gms_spans_next(&c->spans, &at); c->last = at.span.end)
+		if (at.span.start < c->first)
+			c->first = at.span.start;
+	return gms_rtree_prepare(c->s->quarantine, c->first, c->last - c->first, &c->quarantine);
+}
+
+static int prepare(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+{
+	struct gms_state *s = c->s;
+	const bool keep = s->backend.hooked;
+	int err;
+
+	err = gms_rtree_prepare(s->private, c->start, c->end - c->start, &c->private);
+	if (err)
+		return err;
+	err = gms_spans_init(s, &c->spans, s->private, c->to == GMS_SHARED, c->start, c->end, keep);
+	if (err)
+		goto no_spans;
+	err = prepare_history(c);
+	if (!err)
+		err = prepare_quarantine(c);
+	if (!err)
+		return 0;
+	gms_spans_fini(s, &c->spans);
+no_spans:
+	gms_rtree_release(s->private, &c->private);
+	return err;
+}
+
+static void release(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+{
+	if (c->can_quarantine)
+		gms_rtree_release(c->s->quarantine, &c->quarantine);
+	gms_spans_fini(c->s, &c->spans);
+	gms_rtree_release(c->s->private, &c->private);
+}
+
+/* ---- under it ---- */
+
+/*
+ * Ask the policy about each folio that changes: once for a 2M block that is split. *merge: it
+ * would like some to be larger.
+ */
+static int settle(struct conversion *c, bool *merge) GMS_REQUIRES(gms_invalidate_lock)
+{
+	struct gms_state *s = c->s;
+	struct gms_span_at at = {0};
+
+	*merge = false;
+	if (!s->folios.order)
+		return 0;
+	while (gms_spans_next(&c->spans, &at)) {
+		gms_pgoff_t index = at.span.start;
+		struct gms_rtree_run run;
+
+		for (; gms_rtree_next(s->folios.allocated, index, at.span.end, &run);) {
+			struct gms_folio folio;
+			unsigned int above;
+			int err;
+
+			if (!run.set) {
+				index += run.nr_pages;
+				continue;
+			}
+			err = gms_settle(s, &c->ask, index, &folio, &above);
+			if (err && err != -EAGAIN) /* put off to the next fault */
+				return err;
+			*merge |= above;
+			index = folio.order ? gms_folio_end(folio)
+					    : gms_order_down(index, GMS_ORDER_2M) +
+						      gms_order_pages(GMS_ORDER_2M);
+		}
+	}
+	return 0;
+}
+
+/* Take back what was applied of the kept spans below @nr, and @done pages of the one at @nr. */
+static void unapply(struct conversion *c, size_t nr, uint64_t done)
+	GMS_REQUIRES(gms_invalidate_lock)
+{
+	struct gms_state *s = c->s;
+	int err = 0;
+
+	c->undone = nr || done;
+	for (size_t i = nr + 1; i--;) {
+		const struct gms_span span = c->spans.kept[i];
+		const uint64_t nr_pages = i == nr ? done : span.end - span.start;
+
+		if (nr_pages && gms_backend_undo(&s->backend, span.start, nr_pages, other(c->to)))
+			err = -ENOTRECOVERABLE;
+	}
+	if (!err)
+		return;
+	gms_add_relaxed(&s->quarantined,
+			c->last - c->first -
+				gms_rtree_count(s->quarantine, c->first, c->last - c->first));
+	gms_rtree_commit(s->quarantine, c->first, c->last - c->first, true, &c->quarantine);
+}
+
+static int apply(struct conversion *c) GMS_REQUIRES(gms_invalidate_lock)
+{
+	struct gms_state *s = c->s;
+	uint64_t done;
+	int err = 0;
+
+	if (!s->backend.hooked)
+		return 0;
+	gms_spans_begin(s, &c->spans);
+	gms_spans_zap(s, &c->spans, other(c->to));
+	for (size_t i = 0; !err && i < c->spans.nr; i++) {
+		const struct gms_span span = c->spans.kept[i];
+
+		err = gms_backend_apply(&s->backend, span.start, span.end - span.start, c->to,
+					&done);
+		if (err)
+			unapply(c, i, done);
+	}
+	if (err)
+		gms_spans_end(s, &c->spans);
+	return err;
+}
+
+/* ---- history ---- */
+
+static bool flips(const struct conversion *c, gms_pgoff_t index, unsigned int order)
+{
+	const bool before = gms_rtree_fill(c->s->private, index, order) == GMS_RTREE_MIXED;
+
+	return before != (gms_summary_after(c->s, &c->ask, index, order) == GMS_MIXED);
+}
+
+/* Will the 1G block of [start, end), or a 2M block of that, go from uniform to mixed, or back? */
+static bool will_flip(const struct conversion *c, gms_pgoff_t start, gms_pgoff_t end)
+{
+	const uint64_t size = gms_order_pages(GMS_ORDER_2M);
+
+	if (flips(c, start, GMS_ORDER_1G))
+		return true;
+	if (gms_rtree_fill(c->s->private, start, GMS_ORDER_1G) != GMS_RTREE_MIXED)
+		return false;
+	for (gms_pgoff_t at = start; at < end; at = gms_order_down(at, GMS_ORDER_2M) + size)
+		if (flips(c, at, GMS_ORDER_2M))
+			return true;
+	return false;
+}
+
+/* Before the commit: note which records will have to say something new. After it: say it. */
+static void history(struct conversion *c, bool committed)
+{
+	struct gms_state *s = c->s;
+	gms_pgoff_t next;
+
+	if (!s->folios.order)
+		return;
+	for (gms_pgoff_t at = c->start; at < c->end; at = next) {
+		struct gms_block *b = gms_block_at(&s->folios.blocks, at);
+
+		next = gms_order_down(at, GMS_ORDER_1G) + gms_order_pages(GMS_ORDER_1G);
+		if (!b)
+			continue;
+		if (!committed) {
+			b->flipping = will_flip(c, at, next < c->end ? next : c->end);
+		} else if (b->flipping) {
+			gms_store_relaxed(&b->flips, b->flips + 1);
+			gms_store_relaxed(&b->since, gms_now(s, at));
+		}
+	}
+}
+
+/* ---- the transaction ---- */
+
+static int prepare_locked(struct conversion *c) GMS_REQUIRES(gms_invalidate_lock)
+{
+	struct gms_rtree *prepared = c->s->folios.prepared;
+	const uint64_t nr_pages = c->end - c->start;
+
+	c->clear_prepared = c->to == GMS_SHARED &&
+			    gms_rtree_fill_range(prepared, c->start, nr_pages) != GMS_RTREE_NONE;
+	return c->clear_prepared ? gms_rtree_prepare(prepared, c->start, nr_pages, &c->prepared)
+				 : 0;
+}
+
+static void commit(struct conversion *c, bool merge)
+	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+{
+	struct gms_state *s = c->s;
+	struct gms_ask ask = c->ask;
+
+	history(c, false);
+	gms_rtree_commit(s->private, c->start, c->end - c->start, c->to == GMS_PRIVATE,
+			 &c->private);
+	if (c->clear_prepared)
+		gms_rtree_commit(s->folios.prepared, c->start, c->end - c->start, false,
+				 &c->prepared);
+	gms_event(s, c->start);
+	history(c, true);
+	if (s->backend.hooked)
+		gms_spans_end(s, &c->spans);
+	ask.start = ask.end; /* as it is now */
+	if (merge)
+		gms_settle_up(s, &ask, c->start, c->end);
+}
+
+/* With the invalidate locks. *err_index and *stop are set on -EAGAIN. */
+static int convert_locked(struct conversion *c, gms_pgoff_t *err_index, gms_pgoff_t *stop)
+	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+{
+	struct gms_state *s = c->s;
+	bool merge;
+	int err;
+
+	err = prepare_locked(c);
+	if (err)
+		return err;
+	if (c->to == GMS_PRIVATE) {
+		err = gms_spans_unmap_host(s, &c->spans);
+		if (!err)
+			err = gms_spans_pinned(s, &c->spans, err_index, stop);
+	}
+	if (!err) {
+		err = settle(c, &merge);
+		if (!err)
+			err = apply(c);
+		if (!err)
+			commit(c, merge);
+		else
+			gms_folios_unsplit(&s->folios, c->journal);
+		if (err && (c->journal || c->undone))
+			gms_count_add(&s->counters, GMS_UNDONE, 1);
+		gms_folios_forget(c->journal);
+	}
+	if (c->clear_prepared)
+		gms_rtree_release(s->folios.prepared, &c->prepared);
+	return err;
+}
+
+/* The first quarantined page of a range; its end where there is none. */
+static gms_pgoff_t first_quarantined(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+{
+	struct gms_rtree_run run;
+
+	if (!gms_load_relaxed(&s->quarantined))
+		return end;
+	if (gms_rtree_next(s->quarantine, start, end, &run) && !run.set)
+		start = run.start + run.nr_pages;
+	return start;
+}
+
+/*
+ * All of [start, end), or nothing. *err_index: as gms_convert() says for atomic mode; *stop: what
+ * comes before it might be converted. *changed: pages.
+ */
+static int convert(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
+		   enum gms_shareability to, gms_pgoff_t *err_index, gms_pgoff_t *stop,
+		   uint64_t *changed) GMS_REQUIRES(gms_convert_lock)
+{
+	const gms_shards shards = gms_shards_of(start, end);
+	struct conversion c;
+	uint64_t nr;
+	int err;
+
+	*changed = 0;
+	*err_index = *stop = first_quarantined(s, start, end);
+	if (*stop < end)
+		return -ENOTRECOVERABLE;
+	*err_index = *stop = start;
+	nr = gms_rtree_count(s->private, start, end - start);
+	if (to == GMS_PRIVATE)
+		nr = end - start - nr;
+	if (!nr)
+		return 0;
+	c.s = s;
+	c.start = start;
+	c.end = end;
+	c.to = to;
+	c.journal = NULL;
+	c.undone = false;
+	c.ask = (struct gms_ask) {.event = GMS_EV_CONVERT,
+				  .start = start,
+				  .end = end,
+				  .to = to,
+				  .cap = GMS_ORDER_1G,
+				  .journal = &c.journal};
+	err = prepare(&c);
+	if (err)
+		return err;
+	gms_shards_lock(s, shards);
+	err = convert_locked(&c, err_index, stop);
+	gms_shards_unlock(s, shards);
+	release(&c);
+	if (!err)
+		*changed = nr;
+	return err;
+}
+
+static int convert_atomic(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
+			  enum gms_shareability to, gms_pgoff_t *err_index, uint64_t *changed)
+{
+	const gms_shards shards = gms_shards_of(start, end);
+	gms_pgoff_t stop;
+	int err;
+
+	gms_shards_lock_convert(s, shards);
+	err = convert(s, start, end, to, err_index, &stop, changed);
+	gms_shards_unlock_convert(s, shards);
+	return err;
+}
+
+/* Block by block; of the one that fails, what comes before a page that is in the way. */
+static int convert_resumable(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
+			     enum gms_shareability to, gms_pgoff_t *err_index, uint64_t *changed)
+{
+	gms_pgoff_t next, stop, ignored;
+	uint64_t more;
+	int err = 0;
+
+	*changed = 0;
+	for (gms_pgoff_t at = start; !err && at < end; at = next) {
+		const gms_shards shard = gms_shards_of(at, at + 1);
+
+		next = gms_order_down(at, GMS_ORDER_1G) + gms_order_pages(GMS_ORDER_1G);
+		if (next > end)
+			next = end;
+		gms_shards_lock_convert(s, shard);
+		err = convert(s, at, next, to, &ignored, &stop, &more);
+		*err_index = at;
+		if (!err) {
+			*changed += more;
+		} else if (stop > at && !convert(s, at, stop, to, &ignored, &ignored, &more)) {
+			*changed += more;
+			*err_index = stop;
+		}
+		gms_shards_unlock_convert(s, shard);
+	}
+	return err;
+}
+
+int gms_convert(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
+		unsigned int flags, gms_pgoff_t *err_index)
+{
+	gms_pgoff_t failed = start;
+	uint64_t changed = 0;
+	int err;
+
+	if (!gms_state_range_ok(s, start, nr_pages) || (to != GMS_SHARED && to != GMS_PRIVATE) ||
+	    (flags & ~GMS_CONVERT_RESUMABLE))
+		err = -EINVAL;
+	else if (gms_backend_inside(&s->backend))
+		err = -EDEADLK;
+	else if (flags & GMS_CONVERT_RESUMABLE)
+		err = convert_resumable(s, start, start + nr_pages, to, &failed, &changed);
+	else
+		err = convert_atomic(s, start, start + nr_pages, to, &failed, &changed);
+	if (err && err_index)
+		*err_index = failed;
+	if (changed) {
+		gms_count_add(&s->counters, GMS_CONVERSIONS, 1);
+		gms_count_add(&s->counters, GMS_PAGES_CONVERTED, changed);
+	} else if (!err) {
+		gms_count_add(&s->counters, GMS_NOOPS, 1);
+	}
+	return err ? gms_refused(s, err) : 0;
+}

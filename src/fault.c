@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * fault.c - faults: which folio, how large a mapping, ready for the guest or not
+ *
+ * A fault holds the invalidate lock of its shard, shared, from begin to end: the state of the
+ * page cannot change under it. On the common path, where the folio is there and the policy is
+ * content, it takes no other lock and writes nothing but counters of its own thread. What it
+ * may have to do - allocate, split, prepare - is done under the folio lock, after another look:
+ * two threads that fault in one folio do it once.
+ */
+#include "state_priv.h"
+
+struct gms_may_alias fault {
+	gms_pgoff_t index;
+	uint32_t accessor;
+};
+
+_Static_assert(sizeof(struct fault) <= sizeof(((struct gms_fault *)0)->priv), "the fault's size");
+
+static inline struct fault *fault_of(struct gms_fault *fault)
+{
+	return (struct fault *)(void *)fault->priv;
+}
+
+static inline unsigned int min_order(unsigned int a, unsigned int b)
+{
+	return a < b ? a : b;
+}
+
+/* What attributes and inhibits leave of @order. */
+static unsigned int guest_order(const struct gms_state *s, gms_pgoff_t index, unsigned int order)
+{
+	const unsigned int nr_attrs = gms_load_acquire(&s->nr_attrs);
+
+	for (unsigned int i = 0; order && i < nr_attrs; i++)
+		order = min_order(order, gms_rtree_uniform_order(s->attr[i], index));
+	if (gms_likely(!order || !gms_load_relaxed(&s->inhibited)))
+		return order;
+	if (order == GMS_ORDER_1G && gms_rtree_fill(s->inhibit[1], index, order) != GMS_RTREE_NONE)
+		order = GMS_ORDER_2M;
+	if (gms_rtree_fill(s->inhibit[0], index, GMS_ORDER_2M) != GMS_RTREE_NONE)
+		order = GMS_ORDER_4K;
+	return order;
+}
+
+/* The folio at an index, there and settled. */
+static int find_folio(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor,
+		      struct gms_fault *fault) GMS_REQUIRES_SHARED(gms_invalidate_lock)
+{
+	const struct gms_ask ask = {
+		.event = GMS_EV_FAULT, .accessor = accessor, .cap = GMS_ORDER_1G};
+	struct gms_folio folio = gms_folio_at(&s->folios, index);
+	unsigned int above;
+	int err = 0;
+
+	fault->fresh = false;
+	if (gms_unlikely(!gms_rtree_test(s->folios.allocated, index))) {
+		err = gms_populate(s, index, accessor, &fault->fresh);
+		if (err)
+			return err;
+		folio = gms_folio_at(&s->folios, index);
+	}
+	if (folio.order) {
+		err = gms_settle(s, &ask, index, &folio, &above);
+		if (err == -EAGAIN) /* put off to the next fault */
+			err = 0;
+	}
+	fault->folio_index = folio.index;
+	fault->folio_order = folio.order;
+	return err;
+}
+
+/* The host may have a mapping of the folio from here on. */
+static int expose(struct gms_state *s, const struct gms_fault *fault)
+{
+	const uint64_t nr_pages = gms_order_pages(fault->folio_order);
+
+	if (gms_likely(gms_rtree_fill(s->folios.mapped, fault->folio_index, fault->folio_order) ==
+		       GMS_RTREE_ALL))
+		return 0;
+	return gms_folios_store(&s->folios, s->folios.mapped, fault->folio_index, nr_pages, true);
+}
+
+static int begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor,
+			struct gms_fault *fault) GMS_REQUIRES_SHARED(gms_invalidate_lock)
+{
+	int err;
+
+	if (gms_unlikely(gms_load_relaxed(&s->quarantined)) && gms_is_quarantined(s, index))
+		return -ENOTRECOVERABLE;
+	if (accessor == GMS_HOST && gms_rtree_test(s->private, index))
+		return -EACCES;
+	err = find_folio(s, index, accessor, fault);
+	if (!err && accessor == GMS_HOST)
+		err = expose(s, fault);
+	if (err)
+		return err;
+	fault->max_order =
+		min_order(fault->folio_order, gms_rtree_uniform_order(s->private, index));
+	if (accessor == GMS_GUEST)
+		fault->max_order = guest_order(s, index, fault->max_order);
+	fault->prepared =
+		accessor == GMS_GUEST &&
+		gms_rtree_fill(s->folios.prepared, index, fault->max_order) == GMS_RTREE_ALL;
+	fault->seq = gms_load_relaxed(&s->shard[gms_shard_of(index)].seq);
+	fault_of(fault)->index = index;
+	fault_of(fault)->accessor = accessor;
+	return 0;
+}
+
+int gms_fault_begin(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor,
+		    struct gms_fault *fault) GMS_NO_TSA
+{
+	int err;
+
+	if (index >= s->nr_pages || (accessor != GMS_HOST && accessor != GMS_GUEST))
+		return gms_refused(s, -EINVAL);
+	if (gms_backend_inside(&s->backend))
+		return gms_refused(s, -EDEADLK);
+	gms_shard_lock_shared(s, gms_shard_of(index));
+	err = begin_locked(s, index, accessor, fault);
+	if (gms_unlikely(err)) {
+		gms_shard_unlock_shared(s, gms_shard_of(index));
+		return gms_refused(s, err);
+	}
+	gms_count_add(&s->counters, accessor == GMS_HOST ? GMS_FAULTS_HOST : GMS_FAULTS_GUEST, 1);
+	return 0;
+}
+
+void gms_fault_end(struct gms_state *s, struct gms_fault *fault) GMS_NO_TSA
+{
+	gms_shard_unlock_shared(s, gms_shard_of(fault_of(fault)->index));
+}
+
+/* ---- preparing ---- */
+
+static int prepare_block(struct gms_state *s, gms_pgoff_t index, unsigned int order)
+{
+	int err = gms_backend_prepare(&s->backend, index, order);
+
+	if (!err)
+		err = gms_folios_store(&s->folios, s->folios.prepared, index,
+				       gms_order_pages(order), true);
+	if (!err)
+		gms_count_add(&s->counters, GMS_PREPARES, 1);
+	return err;
+}
+
+/* All that is not prepared in [start, end), in the largest blocks that lie in it. */
+static int prepare_run(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+{
+	int err = 0;
+
+	while (!err && start < end) {
+		unsigned int order = GMS_ORDER_1G;
+
+		while (order && (start != gms_order_down(start, order) ||
+				 gms_order_pages(order) > end - start))
+			order = order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K;
+		err = prepare_block(s, start, order);
+		start += gms_order_pages(order);
+	}
+	return err;
+}
+
+static int prepare_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+	GMS_REQUIRES_SHARED(gms_invalidate_lock) GMS_REQUIRES(gms_folio_locks)
+{
+	struct gms_rtree_run run;
+	int err = 0;
+
+	for (; !err && gms_rtree_next(s->folios.prepared, start, end, &run);
+	     start = run.start + run.nr_pages)
+		if (!run.set)
+			err = prepare_run(s, run.start, run.start + run.nr_pages);
+	return err;
+}
+
+int gms_fault_prepare(struct gms_state *s, struct gms_fault *fault)
+{
+	const struct fault *f = fault_of(fault);
+	struct gms_folio folio;
+	gms_pgoff_t start;
+	int err = 0;
+
+	if (f->accessor != GMS_GUEST)
+		return gms_refused(s, -EINVAL);
+	if (fault->prepared || !gms_rtree_test(s->private, f->index))
+		return 0;
+	folio = gms_folio_lock(&s->folios, f->index);
+	fault->max_order = min_order(fault->max_order, folio.order);
+	start = gms_order_down(f->index, fault->max_order);
+	err = prepare_locked(s, start, start + gms_order_pages(fault->max_order));
+	gms_folio_unlock(&s->folios, folio);
+	fault->prepared = !err;
+	return err ? gms_refused(s, err) : 0;
+}

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * folio.c - folios: see folio.h
+ *
+ * Every step asks the backend first, which may refuse, and then notes down what it did. What
+ * has to be noted takes no memory, but for the set of allocated pages: a folio for which that
+ * has no room is given back.
+ */
+#include "folio.h"
+
+#include "rtree_priv.h"
+
+/* ---- making them ---- */
+
+/* The last 1G and 2M are split as far as they are not complete. */
+static int split_tail(struct gms_folios *f)
+{
+	const uint64_t rest = f->nr_pages & (gms_order_pages(f->order) - 1);
+	struct gms_block *b;
+
+	if (!rest)
+		return 0;
+	if (gms_block_make(&f->blocks, f->nr_pages - 1))
+		return -ENOMEM;
+	b = gms_block_at(&f->blocks, f->nr_pages - 1);
+	b->split_1g = f->order == GMS_ORDER_1G;
+	if (rest & (gms_order_pages(GMS_ORDER_2M) - 1))
+		gms_line_put(&b->split_2m, gms_block_2m(f->nr_pages - 1), true);
+	return 0;
+}
+
+static int make_locks(struct gms_folios *f)
+{
+	unsigned int i;
+
+	for (i = 0; i < GMS_NR_SHARDS; i++)
+		gms_spin_init(&f->tree[i].lock);
+	for (i = 0; i < GMS_NR_FOLIO_LOCKS; i++)
+		if (gms_mutex_init(&f->lock[i]))
+			break;
+	if (i == GMS_NR_FOLIO_LOCKS)
+		return 0;
+	while (i--)
+		gms_mutex_fini(&f->lock[i]);
+	return -ENOMEM;
+}
+
+int gms_folios_init(struct gms_folios *f, uint64_t nr_pages, unsigned int order,
+		    const struct gms_allocator *a, struct gms_backend *backend,
+		    struct gms_counters *counters)
+{
+	int err;
+
+	f->nr_pages = nr_pages;
+	f->order = order;
+	f->backend = backend;
+	f->counters = counters;
+	f->allocated = f->prepared = f->mapped = NULL;
+	err = gms_blocks_init(&f->blocks, nr_pages, a);
+	if (err)
+		return err;
+	err = make_locks(f);
+	if (err)
+		goto no_locks;
+	err = gms_rtree_create(nr_pages, GMS_RTREE_NONE, a, &f->allocated);
+	if (!err)
+		err = gms_rtree_create(nr_pages, GMS_RTREE_NONE, a, &f->prepared);
+	if (!err)
+		err = gms_rtree_create(nr_pages, GMS_RTREE_NONE, a, &f->mapped);
+	if (!err)
+		err = split_tail(f);
+	if (err)
+		gms_folios_fini(f);
+	return err;
+no_locks:
+	gms_blocks_fini(&f->blocks);
+	return err;
+}
+
+void gms_folios_fini(struct gms_folios *f)
+{
+	gms_rtree_destroy(f->mapped);
+	gms_rtree_destroy(f->prepared);
+	gms_rtree_destroy(f->allocated);
+	for (unsigned int i = 0; i < GMS_NR_FOLIO_LOCKS; i++)
+		gms_mutex_fini(&f->lock[i]);
+	gms_blocks_fini(&f->blocks);
+}
+
+/* ---- locks ---- */
+
+static struct gms_spinlock *tree_lock(struct gms_folios *f, gms_pgoff_t index)
+	GMS_ACQUIRE(gms_tree_locks) GMS_NO_TSA
+{
+	struct gms_spinlock *lock = &f->tree[gms_shard_of(index)].lock;
+
+	gms_rank_enter(f, GMS_RANK_TREE, gms_shard_of(index));
+	gms_spin_lock(lock);
+	return lock;
+}
+
+static void tree_unlock(struct gms_folios *f, gms_pgoff_t index)
+	GMS_RELEASE(gms_tree_locks) GMS_NO_TSA
+{
+	gms_spin_unlock(&f->tree[gms_shard_of(index)].lock);
+	gms_rank_leave(f, GMS_RANK_TREE, gms_shard_of(index));
+}
+
+/* *changed: how many pages were not @value before. */
+static int store(struct gms_folios *f, struct gms_rtree *set, gms_pgoff_t start, uint64_t nr_pages,
+		 bool value, uint64_t *changed)
+{
+	struct gms_need need;
+	int err;
+
+	for (;;) {
+		tree_lock(f, start);
+		if (changed) {
+			*changed = gms_rtree_count(set, start, nr_pages);
+			if (value)
+				*changed = nr_pages - *changed;
+		}
+		err = gms_rtree_try_store(set, start, nr_pages, value, &need);
+		tree_unlock(f, start);
+		if (err != -EAGAIN)
+			return err;
+		err = gms_rtree_grow(set, &need);
+		if (err)
+			return err;
+	}
+}
+
+int gms_folios_store(struct gms_folios *f, struct gms_rtree *set, gms_pgoff_t start,
+		     uint64_t nr_pages, bool value)
+{
+	return store(f, set, start, nr_pages, value, NULL);
+}
+
+/* Neighbours of any order have different locks. */
+static unsigned int lock_number(gms_pgoff_t index)
+{
+	return (unsigned int)(index + 7 * (index >> GMS_ORDER_2M) + 31 * (index >> GMS_ORDER_1G)) %
+	       GMS_NR_FOLIO_LOCKS;
+}
+
+struct gms_folio gms_folio_lock(struct gms_folios *f, gms_pgoff_t index) GMS_NO_TSA
+{
+	struct gms_folio folio = gms_folio_at(f, index), now;
+
+	for (;;) {
+		gms_rank_enter(f, GMS_RANK_FOLIO, lock_number(folio.index));
+		gms_mutex_lock(&f->lock[lock_number(folio.index)]);
+		now = gms_folio_at(f, index);
+		if (now.index == folio.index)
+			return now;
+		/* it was split meanwhile, and the page is now in a folio with another lock */
+		gms_folio_unlock(f, folio);
+		folio = now;
+	}
+}
+
+void gms_folio_unlock(struct gms_folios *f, struct gms_folio folio) GMS_NO_TSA
+{
+	gms_mutex_unlock(&f->lock[lock_number(folio.index)]);
+	gms_rank_leave(f, GMS_RANK_FOLIO, lock_number(folio.index));
+}
+
+/* ---- allocating ---- */
+
+static int populate_locked(struct gms_folios *f, struct gms_folio folio)
+	GMS_REQUIRES(gms_folio_locks)
+{
+	int err;
+
+	if (f->order) {
+		err = gms_block_make(&f->blocks, folio.index);
+		if (err)
+			return err;
+	}
+	err = gms_backend_folio_alloc(f->backend, folio.index, folio.order);
+	if (err)
+		return err;
+	err = gms_folios_store(f, f->allocated, folio.index, gms_order_pages(folio.order), true);
+	if (err) {
+		gms_backend_folio_free(f->backend, folio.index, folio.order);
+		return err;
+	}
+	gms_count_add(f->counters, GMS_FOLIOS_ALLOCATED, 1);
+	return 0;
+}
+
+int gms_folios_populate_pages(struct gms_folios *f, gms_pgoff_t start, uint64_t nr_pages,
+			      uint64_t *fresh)
+{
+	int err = store(f, f->allocated, start, nr_pages, true, fresh);
+
+	if (!err)
+		gms_count_add(f->counters, GMS_FOLIOS_ALLOCATED, *fresh);
+	return err;
+}
+
+int gms_folio_populate(struct gms_folios *f, gms_pgoff_t index, bool *fresh)
+{
+	struct gms_folio folio;
+	uint64_t nr = 0;
+	int err = 0;
+
+	if (gms_folios_are_pages(f)) {
+		err = gms_folios_populate_pages(f, index, 1, &nr);
+		*fresh = !err && nr;
+		return err;
+	}
+	folio = gms_folio_lock(f, index);
+	*fresh = false;
+	if (!gms_rtree_test(f->allocated, index)) {
+		err = populate_locked(f, folio);
+		*fresh = !err;
+	}
+	gms_folio_unlock(f, folio);
+	return err;
+}
+
+/* ---- splitting and merging ---- */
+
+bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio)
+{
+	const struct gms_block *b = gms_block_at(&f->blocks, folio.index);
+	const unsigned int lo = folio.index & (gms_order_pages(GMS_ORDER_1G) - 1);
+
+	return b && gms_pins_any(gms_load_acquire(&b->pins), lo,
+				 lo + (unsigned int)gms_order_pages(folio.order));
+}
+
+int gms_folio_busy(struct gms_folios *f, struct gms_folio folio)
+{
+	gms_pgoff_t pinned;
+	int err;
+
+	if (gms_folio_pinned(f, folio))
+		return 1;
+	err = gms_backend_check_pins(f->backend, folio.index, gms_order_pages(folio.order),
+				     &pinned);
+	return err == -EAGAIN ? 1 : err;
+}
+
+static void note(struct gms_block *b, struct gms_block **journal)
+{
+	if (!journal || b->noted)
+		return;
+	b->noted = true;
+	b->noted_1g = b->split_1g;
+	gms_line_copy(&b->noted_2m, &b->split_2m);
+	b->next = *journal;
+	*journal = b;
+}
+
+int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigned int to,
+			   struct gms_block **journal)
+{
+	struct gms_block *b = gms_block_at(&f->blocks, folio.index);
+	int err;
+
+	err = gms_backend_folio_split(f->backend, folio.index, folio.order, to);
+	if (err)
+		return err;
+	note(b, journal);
+	tree_lock(f, folio.index);
+	if (folio.order == GMS_ORDER_2M) {
+		gms_line_put(&b->split_2m, gms_block_2m(folio.index), true);
+	} else {
+		gms_line_store(&b->split_2m, 0, GMS_LINE_BITS, to == GMS_ORDER_4K);
+		gms_store_release(&b->split_1g, 1);
+	}
+	tree_unlock(f, folio.index);
+	gms_count_add(f->counters, folio.order == GMS_ORDER_2M ? GMS_SPLITS_2M : GMS_SPLITS_1G, 1);
+	return 0;
+}
+
+int gms_folio_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
+{
+	const struct gms_folio folio = {gms_order_down(index, to), to};
+	struct gms_block *b = gms_block_at(&f->blocks, index);
+	unsigned int from = GMS_ORDER_4K;
+
+	if (!b || gms_folio_end(folio) > f->nr_pages ||
+	    gms_rtree_fill(f->allocated, index, to) != GMS_RTREE_ALL)
+		return -ENOENT;
+	if (to == GMS_ORDER_1G && gms_line_is(&b->split_2m, false))
+		from = GMS_ORDER_2M;
+	if (gms_folio_pinned(f, folio) ||
+	    gms_backend_folio_merge(f->backend, folio.index, from, to)) {
+		gms_count_add(f->counters, GMS_MERGES_REFUSED, 1);
+		return -EBUSY;
+	}
+	if (to == GMS_ORDER_2M) {
+		gms_line_put(&b->split_2m, gms_block_2m(index), false);
+	} else {
+		gms_store_release(&b->split_1g, 0);
+		gms_line_store(&b->split_2m, 0, GMS_LINE_BITS, false);
+	}
+	gms_count_add(f->counters, to == GMS_ORDER_2M ? GMS_MERGES_2M : GMS_MERGES_1G, 1);
+	return 0;
+}
+
+void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
+{
+	for (struct gms_block *b = journal; b; b = b->next) {
+		if (b->split_1g && !b->noted_1g && f->order == GMS_ORDER_1G) {
+			gms_folio_merge(f, b->start, GMS_ORDER_1G);
+			continue;
+		}
+		for (unsigned int i = 0; i < GMS_LINE_BITS; i++)
+			if (gms_line_test(&b->split_2m, i) && !gms_line_test(&b->noted_2m, i))
+				gms_folio_merge(f, b->start + ((gms_pgoff_t)i << GMS_ORDER_2M),
+						GMS_ORDER_2M);
+	}
+}
+
+void gms_folios_forget(struct gms_block *journal)
+{
+	for (struct gms_block *b = journal; b; b = b->next)
+		b->noted = false;
+}
+
+bool gms_folio_exposed(const struct gms_folios *f, struct gms_folio folio)
+{
+	return gms_rtree_fill(f->mapped, folio.index, folio.order) != GMS_RTREE_NONE ||
+	       gms_folio_pinned(f, folio);
+}
+
+/* ---- freeing ---- */
+
+/* The largest folio that can be made at an index, of pages below @end that are all allocated. */
+static struct gms_folio merge_up(struct gms_folios *f, gms_pgoff_t index, gms_pgoff_t end)
+{
+	const struct gms_folio folio = gms_folio_at(f, index);
+	unsigned int to = f->order;
+
+	for (; to > folio.order; to = to == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K)
+		if (index == gms_order_down(index, to) && gms_order_pages(to) <= end - index &&
+		    !gms_folio_merge(f, index, to))
+			return (struct gms_folio) {index, to};
+	return folio;
+}
+
+void gms_folios_free(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
+{
+	struct gms_rtree_run run;
+
+	for (; gms_rtree_next(f->allocated, start, end, &run); start = run.start + run.nr_pages) {
+		gms_pgoff_t at = run.start;
+
+		if (!run.set)
+			continue;
+		if (!f->order && !f->backend->ops.folio_free) {
+			gms_count_add(f->counters, GMS_FOLIOS_FREED, run.nr_pages);
+			continue;
+		}
+		while (at < run.start + run.nr_pages) {
+			const struct gms_folio folio = merge_up(f, at, run.start + run.nr_pages);
+
+			gms_backend_folio_free(f->backend, folio.index, folio.order);
+			gms_count_add(f->counters, GMS_FOLIOS_FREED, 1);
+			at = gms_folio_end(folio);
+		}
+	}
+}
+
+/* Those 2M blocks of one 1G that are complete and have nothing in them. */
+static void reset_2m(struct gms_folios *f, struct gms_block *b, gms_pgoff_t start, gms_pgoff_t end)
+{
+	const uint64_t size = gms_order_pages(GMS_ORDER_2M);
+
+	for (gms_pgoff_t at = gms_order_down(start, GMS_ORDER_2M); at < end; at += size)
+		if (gms_line_test(&b->split_2m, gms_block_2m(at)) && at + size <= f->nr_pages &&
+		    gms_rtree_fill(f->allocated, at, GMS_ORDER_2M) == GMS_RTREE_NONE)
+			gms_line_put(&b->split_2m, gms_block_2m(at), false);
+}
+
+void gms_folios_reset(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
+{
+	const uint64_t size = gms_order_pages(GMS_ORDER_1G);
+	gms_pgoff_t next;
+
+	for (; f->order && start < end; start = next) {
+		const gms_pgoff_t block = gms_order_down(start, GMS_ORDER_1G);
+		struct gms_block *b = gms_block_at(&f->blocks, start);
+
+		next = block + size;
+		if (!b)
+			continue;
+		if (f->order == GMS_ORDER_1G && next <= f->nr_pages &&
+		    gms_rtree_fill(f->allocated, start, GMS_ORDER_1G) == GMS_RTREE_NONE) {
+			gms_store_release(&b->split_1g, 0);
+			gms_line_store(&b->split_2m, 0, GMS_LINE_BITS, false);
+		} else {
+			reset_2m(f, b, start, end < next ? end : next);
+		}
+	}
+}
+
+void gms_folios_tell_free(struct gms_folios *f, gms_pgoff_t index)
+{
+	if (gms_rtree_fill(f->allocated, index, GMS_ORDER_1G) != GMS_RTREE_NONE)
+		return;
+	gms_count_add(f->counters, GMS_BLOCKS_FREED, 1);
+	gms_backend_block_freed(f->backend, gms_order_down(index, GMS_ORDER_1G));
+}

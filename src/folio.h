@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * folio.h - which folio backs an index, its order, its lock, its pins
+ *
+ * Two things make up the folios of an object: how its blocks are split (blocks.h), and which
+ * pages are allocated. The first says where folios begin and end, also where there is no memory
+ * yet: a place. The second says which places are in use.
+ *
+ *	|                        1G                        |
+ *	|  2M  |  2M  |4|4|4|4|4|4|4|4|  2M  |  2M  |  2M  |      split_1g, one bit of split_2m
+ *	|######|      |####|          |######|      |      |      allocated
+ *
+ * Invariants
+ *  1. A place is allocated wholly or not at all.
+ *  2. A place is complete: what the last block lacks is split off when the object is made, and
+ *     never merged.
+ *  3. What is prepared, mapped or pinned is allocated.
+ *  4. The record of a 1G block exists where anything of it is allocated, unless the backing is
+ *     of order 0.
+ *
+ * Locks. The caller has the invalidate lock of the shard. If shared, a place is allocated, split
+ * or prepared under its folio lock, and sets and records change under the tree lock of the
+ * shard; all that is in gms_folio_populate() and the functions that end in _locked. If exclusive,
+ * neither is needed, and places may be merged and freed.
+ */
+#ifndef GMS_FOLIO_H
+#define GMS_FOLIO_H
+
+#include <gmemstate/rtree.h>
+
+#include "backend.h"
+#include "blocks.h"
+#include "counters.h"
+
+#define GMS_NR_SHARDS 16u
+#define GMS_NR_FOLIO_LOCKS 64u
+
+extern struct gms_lock_role gms_folio_locks;
+extern struct gms_lock_role gms_tree_locks;
+
+struct gms_folio {
+	gms_pgoff_t index; /* of the first page */
+	unsigned int order;
+};
+
+struct gms_folios {
+	uint64_t nr_pages;
+	unsigned int order; /* of the backing */
+	struct gms_rtree *allocated;
+	struct gms_rtree *prepared;
+	struct gms_rtree *mapped; /* by the host, perhaps: its folio is exposed */
+	struct gms_blocks blocks;
+	struct gms_backend *backend;
+	struct gms_counters *counters;
+	struct {
+		struct gms_spinlock lock;
+	} __attribute__((aligned(64))) tree[GMS_NR_SHARDS];
+	struct gms_mutex lock[GMS_NR_FOLIO_LOCKS];
+};
+
+static inline uint64_t gms_order_pages(unsigned int order)
+{
+	return 1ULL << order;
+}
+
+static inline gms_pgoff_t gms_order_down(gms_pgoff_t index, unsigned int order)
+{
+	return index >> order << order;
+}
+
+static inline unsigned int gms_shard_of(gms_pgoff_t index)
+{
+	return (index >> GMS_ORDER_1G) % GMS_NR_SHARDS;
+}
+
+static inline gms_pgoff_t gms_folio_end(struct gms_folio folio)
+{
+	return folio.index + gms_order_pages(folio.order);
+}
+
+/* The place at an index. Needs no lock; what it is for needs one. */
+static inline struct gms_folio gms_folio_at(const struct gms_folios *f, gms_pgoff_t index)
+{
+	unsigned int order = f->order;
+	const struct gms_block *b;
+
+	if (order) {
+		b = gms_block_at(&f->blocks, index);
+		if (b && (order == GMS_ORDER_2M || gms_load_acquire(&b->split_1g)))
+			order = gms_line_test(&b->split_2m, gms_block_2m(index)) ? GMS_ORDER_4K
+										 : GMS_ORDER_2M;
+	}
+	return (struct gms_folio) {gms_order_down(index, order), order};
+}
+
+int gms_folios_init(struct gms_folios *f, uint64_t nr_pages, unsigned int order,
+		    const struct gms_allocator *a, struct gms_backend *backend,
+		    struct gms_counters *counters);
+void gms_folios_fini(struct gms_folios *f);
+
+/* Set or clear pages of one 1G block in one of the sets. 0 or -ENOMEM. */
+int gms_folios_store(struct gms_folios *f, struct gms_rtree *set, gms_pgoff_t start,
+		     uint64_t nr_pages, bool value);
+
+/* Lock the place at an index, whatever that is by then. */
+struct gms_folio gms_folio_lock(struct gms_folios *f, gms_pgoff_t index)
+	GMS_ACQUIRE(gms_folio_locks);
+void gms_folio_unlock(struct gms_folios *f, struct gms_folio folio) GMS_RELEASE(gms_folio_locks);
+
+/* Allocate the place at an index, unless it is. 0, -ENOMEM or the backend's error. */
+int gms_folio_populate(struct gms_folios *f, gms_pgoff_t index, bool *fresh)
+	GMS_EXCLUDES(gms_folio_locks);
+
+/* Are folios pages, which no hook wants to hear of one by one? Then a range is one step. */
+static inline bool gms_folios_are_pages(const struct gms_folios *f)
+{
+	return !f->order && !f->backend->ops.folio_alloc;
+}
+
+/* Allocate such pages of one 1G block; *fresh: how many were not. 0 or -ENOMEM. */
+int gms_folios_populate_pages(struct gms_folios *f, gms_pgoff_t start, uint64_t nr_pages,
+			      uint64_t *fresh);
+
+/* Is a page of the folio pinned, as far as the library knows? */
+bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio);
+
+/* The same, and as far as the backend knows: 1, 0, or its error. */
+int gms_folio_busy(struct gms_folios *f, struct gms_folio folio);
+
+/* Split a folio to @to, all of it. Notes the block on a journal if there is one. */
+int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigned int to,
+			   struct gms_block **journal) GMS_REQUIRES(gms_folio_locks);
+
+/* ---- for those who hold the invalidate lock exclusively ---- */
+
+/* Take back the splits on a journal, as far as the backend can. */
+void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
+	GMS_REQUIRES(gms_invalidate_lock);
+void gms_folios_forget(struct gms_block *journal);
+
+/*
+ * Make one folio of the block of order @to at an index. 0; -ENOENT where not all of it is there;
+ * else it is refused.
+ */
+int gms_folio_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to);
+
+/* Has the host, or may it have, a mapping of the folio? */
+bool gms_folio_exposed(const struct gms_folios *f, struct gms_folio folio);
+
+/* Merge and free the folios in [start, end), none of which crosses an end. */
+void gms_folios_free(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end);
+
+/* [start, end) is no longer allocated: what is wholly free is one place again. */
+void gms_folios_reset(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end);
+
+/* The 1G block at an index had folios: if it has none now, the backend is told. */
+void gms_folios_tell_free(struct gms_folios *f, gms_pgoff_t index);
+
+/* NULL, or what is wrong. Nobody may be changing anything. */
+const char *gms_folios_verify(const struct gms_folios *f);
+
+#endif /* GMS_FOLIO_H */

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * pin.c - references on pages, as get_user_pages() and VFIO take them
+ *
+ * A pin touches each page as the host would, makes sure that there is memory for the counts, and
+ * then counts, which cannot fail. It holds the invalidate lock shared: a conversion looks for
+ * pins when it has that lock exclusively, and finds all. Giving a reference back takes the tree
+ * lock only: that may happen at any time.
+ */
+#include "state_priv.h"
+
+/* The end of the part of [start, end) that lies in the 1G block of @start. */
+static gms_pgoff_t block_end(gms_pgoff_t start, gms_pgoff_t end)
+{
+	const gms_pgoff_t next =
+		gms_order_down(start, GMS_ORDER_1G) + gms_order_pages(GMS_ORDER_1G);
+
+	return next < end ? next : end;
+}
+
+/* Such a part, in pages of the block. */
+static unsigned int page_in_block(gms_pgoff_t index)
+{
+	return index & (gms_order_pages(GMS_ORDER_1G) - 1);
+}
+
+static unsigned int end_in_block(gms_pgoff_t end)
+{
+	return page_in_block(end - 1) + 1;
+}
+
+static struct gms_spinlock *pins_lock(struct gms_state *s, gms_pgoff_t index)
+{
+	return &s->folios.tree[gms_shard_of(index)].lock;
+}
+
+/* The first page of a tree in [start, end); @end where there is none. */
+static gms_pgoff_t first_in(const struct gms_rtree *set, gms_pgoff_t start, gms_pgoff_t end)
+{
+	struct gms_rtree_run run;
+
+	if (gms_rtree_next(set, start, end, &run) && !run.set)
+		start = run.start + run.nr_pages;
+	return start;
+}
+
+/* Part of one block, touched as if by host faults. *at: where it failed. */
+static int touch(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
+	GMS_REQUIRES_SHARED(gms_invalidate_lock)
+{
+	const struct gms_ask ask = {
+		.event = GMS_EV_FAULT, .accessor = GMS_HOST, .cap = GMS_ORDER_1G};
+	struct gms_folio folio;
+	unsigned int above;
+	gms_pgoff_t last;
+	int err;
+
+	err = gms_populate_range(s, start, end, at);
+	for (*at = err ? *at : start; !err && s->folios.order && *at < end;) {
+		folio = gms_folio_at(&s->folios, *at);
+		if (folio.order)
+			err = gms_settle(s, &ask, *at, &folio, &above);
+		if (err == -EAGAIN) /* put off to the next fault */
+			err = 0;
+		if (!err)
+			*at = folio.order ? gms_folio_end(folio)
+					  : gms_order_down(*at, GMS_ORDER_2M) +
+						    gms_order_pages(GMS_ORDER_2M);
+	}
+	if (err)
+		return err;
+	*at = start;
+	start = gms_folio_at(&s->folios, start).index;
+	last = gms_folio_end(gms_folio_at(&s->folios, end - 1));
+	if (gms_rtree_fill_range(s->folios.mapped, start, last - start) == GMS_RTREE_ALL)
+		return 0;
+	return gms_folios_store(&s->folios, s->folios.mapped, start, last - start, true);
+}
+
+/* Memory for one more pin of each page of [start, end). All or none of the blocks. */
+static int reserve(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
+{
+	int err = 0;
+
+	for (*at = start; *at < end; *at = block_end(*at, end)) {
+		struct gms_spinlock *lock = pins_lock(s, *at);
+
+		err = gms_block_make(&s->folios.blocks, *at);
+		if (!err)
+			err = gms_pins_reserve(&gms_block_at(&s->folios.blocks, *at)->pins, lock,
+					       &s->allocator);
+		if (err)
+			break;
+	}
+	for (gms_pgoff_t b = start; err && b < *at; b = block_end(b, end)) {
+		gms_spin_lock(pins_lock(s, b));
+		gms_pins_cancel(gms_block_at(&s->folios.blocks, b)->pins);
+		gms_spin_unlock(pins_lock(s, b));
+	}
+	return err;
+}
+
+static int pin_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
+	GMS_REQUIRES_SHARED(gms_invalidate_lock)
+{
+	const gms_pgoff_t quarantined = first_in(s->quarantine, start, end);
+	const gms_pgoff_t private = first_in(s->private, start, quarantined);
+	int err = 0;
+
+	*at = private;
+	if (private < quarantined)
+		return -EACCES;
+	if (quarantined < end)
+		return -ENOTRECOVERABLE;
+	for (gms_pgoff_t b = start; !err && b < end; b = block_end(b, end))
+		err = touch(s, b, block_end(b, end), at);
+	if (!err)
+		err = reserve(s, start, end, at);
+	for (gms_pgoff_t b = start; !err && b < end; b = block_end(b, end)) {
+		gms_spin_lock(pins_lock(s, b));
+		gms_pins_commit(gms_block_at(&s->folios.blocks, b)->pins, page_in_block(b),
+				end_in_block(block_end(b, end)));
+		gms_spin_unlock(pins_lock(s, b));
+	}
+	return err;
+}
+
+int gms_pin(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, gms_pgoff_t *err_index)
+{
+	gms_pgoff_t at = start;
+	int err;
+
+	if (!gms_state_range_ok(s, start, nr_pages)) {
+		err = -EINVAL;
+	} else if (gms_backend_inside(&s->backend)) {
+		err = -EDEADLK;
+	} else {
+		const gms_shards shards = gms_shards_of(start, start + nr_pages);
+
+		gms_shards_lock_shared(s, shards);
+		err = pin_locked(s, start, start + nr_pages, &at);
+		gms_shards_unlock_shared(s, shards);
+	}
+	if (err && err_index)
+		*err_index = at;
+	return err ? gms_refused(s, err) : 0;
+}
+
+void gms_unpin(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
+{
+	const gms_pgoff_t end = start + nr_pages;
+	uint64_t surplus = 0;
+
+	if (!gms_state_range_ok(s, start, nr_pages)) {
+		gms_count_add(&s->counters, GMS_SURPLUS_UNPINS, 1);
+		return;
+	}
+	for (gms_pgoff_t next; start < end; start = next) {
+		struct gms_block *b = gms_block_at(&s->folios.blocks, start);
+		struct gms_pins *pins = b ? gms_load_acquire(&b->pins) : NULL;
+
+		next = block_end(start, end);
+		if (pins) {
+			gms_spin_lock(pins_lock(s, start));
+			surplus += gms_pins_unpin(pins, page_in_block(start), end_in_block(next));
+			gms_spin_unlock(pins_lock(s, start));
+		} else {
+			surplus += next - start;
+		}
+	}
+	if (surplus)
+		gms_count_add(&s->counters, GMS_SURPLUS_UNPINS, surplus);
+}
+
+bool gms_first_pin(const struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
+		   gms_pgoff_t *index)
+{
+	gms_pgoff_t end;
+
+	if (start >= s->nr_pages)
+		return false;
+	end = nr_pages > s->nr_pages - start ? s->nr_pages : start + nr_pages;
+	for (; start < end; start = block_end(start, end)) {
+		const struct gms_block *b = gms_block_at(&s->folios.blocks, start);
+		unsigned int page;
+
+		if (!b || !gms_pins_first(gms_load_acquire(&b->pins), page_in_block(start),
+					  end_in_block(block_end(start, end)), &page))
+			continue;
+		if (index)
+			*index = gms_order_down(start, GMS_ORDER_1G) + page;
+		return true;
+	}
+	return false;
+}

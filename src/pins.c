@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * pins.c - how often each page of one 1G block is pinned
+ *
+ * Cost: an operation on n pages touches n / 64 words in each plane that it carries or
+ * borrows through; a whole block 16 words, and what its dirty leaves take.
+ */
+#include "pins.h"
+
+#define NR_LEAVES GMS_LINE_BITS
+#define LEAF_PAGES GMS_LINE_BITS
+#define PLANE_BYTES (NR_LEAVES * sizeof(struct gms_line))
+
+/* The state of a leaf, two bits of a word. */
+#define ANY 1u
+#define DIRTY 2u
+#define PER_WORD (NR_LEAVES < 32 ? NR_LEAVES : 32)
+#define ANY_ALL (0x5555555555555555ULL >> (64 - 2 * PER_WORD))
+
+static unsigned int leaf_state(const struct gms_pins *pins, unsigned int leaf)
+{
+	return gms_load_acquire(&pins->state[leaf / 32]) >> leaf % 32 * 2 & 3;
+}
+
+static void leaf_set_state(struct gms_pins *pins, unsigned int leaf, unsigned int state)
+{
+	uint64_t *const p = &pins->state[leaf / 32], old = *p;
+	const unsigned int shift = leaf % 32 * 2, was = old >> shift & 3;
+
+	if (state == was)
+		return;
+	gms_store_release(p, (old & ~(3ULL << shift)) | (uint64_t)state << shift);
+	gms_store_relaxed(&pins->nr_any, pins->nr_any + (state & ANY) - (was & ANY));
+	pins->nr_dirty += (state & DIRTY) / DIRTY - (was & DIRTY) / DIRTY;
+}
+
+static void plane_set(struct gms_pins *pins, unsigned int p, uint64_t *word, uint64_t value)
+{
+	pins->nonzero[p] += !!value - !!*word;
+	*word = value;
+}
+
+/* As gms_line_fill(), for lines that readers may be looking at. */
+static void line_put(struct gms_line *line, bool v)
+{
+	for (unsigned int i = 0; i < GMS_LINE_WORDS; i++)
+		gms_store_relaxed(&line->w[i], gms_word_of(v));
+}
+
+/* Give a clean leaf counts of its own. Readers may be looking at pinned. */
+static void leaf_make_dirty(struct gms_pins *pins, unsigned int leaf)
+{
+	for (unsigned int p = 0; p < pins->nr_planes; p++) {
+		const bool bit = pins->uniform >> p & 1;
+
+		line_put(&pins->plane[p][leaf], bit);
+		pins->nonzero[p] += bit ? GMS_LINE_WORDS : 0;
+	}
+	line_put(&pins->pinned[leaf], pins->uniform);
+	leaf_set_state(pins, leaf, DIRTY | (pins->uniform ? ANY : 0));
+}
+
+static void leaf_add(struct gms_pins *pins, unsigned int leaf, unsigned int a, unsigned int b)
+{
+	for (unsigned int w = a / 64; w <= (b - 1) / 64; w++) {
+		const uint64_t mask = gms_word_mask(w, a, b);
+		uint64_t carry = mask;
+
+		for (unsigned int p = 0; carry; p++) {
+			uint64_t *const word = &pins->plane[p][leaf].w[w], old = *word;
+
+			gms_assert(p < pins->nr_planes);
+			plane_set(pins, p, word, old ^ carry);
+			carry &= old;
+		}
+		gms_word_store(&pins->pinned[leaf].w[w], mask, true);
+	}
+	leaf_set_state(pins, leaf, DIRTY | ANY);
+}
+
+static uint64_t leaf_sub(struct gms_pins *pins, unsigned int leaf, unsigned int a, unsigned int b)
+{
+	uint64_t surplus = 0;
+
+	for (unsigned int w = a / 64; w <= (b - 1) / 64; w++) {
+		uint64_t *const pinned = &pins->pinned[leaf].w[w];
+		const uint64_t mask = gms_word_mask(w, a, b), hit = mask & *pinned;
+		uint64_t borrow = hit, left = 0;
+
+		surplus += gms_popcount(mask ^ hit);
+		for (unsigned int p = 0; hit && p < pins->nr_planes; p++) {
+			uint64_t *const word = &pins->plane[p][leaf].w[w], old = *word;
+
+			plane_set(pins, p, word, old ^ borrow);
+			left |= *word;
+			borrow &= ~old;
+		}
+		gms_assert(!borrow);
+		gms_word_store(pinned, hit & ~left, false);
+	}
+	if (!gms_line_is(&pins->pinned[leaf], false))
+		return surplus;
+	leaf_set_state(pins, leaf, pins->uniform ? DIRTY : 0);
+	return surplus;
+}
+
+/* I2, and then I1: where no leaf is clean, uniform counts no page. */
+static void settle(struct gms_pins *pins)
+{
+	if (pins->nr_dirty < NR_LEAVES || !pins->uniform)
+		return;
+	pins->uniform = 0;
+	for (unsigned int leaf = 0; leaf < NR_LEAVES; leaf++) {
+		if (leaf_state(pins, leaf) == DIRTY)
+			leaf_set_state(pins, leaf, 0);
+	}
+}
+
+/* Move uniform between 0 and 1: the clean leaves have pins now, or none any more. */
+static void clean_set_any(struct gms_pins *pins, bool any)
+{
+	uint32_t nr_any = 0;
+
+	for (unsigned int i = 0; i < GMS_PINS_STATE_WORDS; i++) {
+		const uint64_t old = pins->state[i], clean = ~(old >> 1) & ANY_ALL;
+		const uint64_t new = any ? old | clean : old & ~clean;
+
+		gms_store_release(&pins->state[i], new);
+		nr_any += gms_popcount(new &ANY_ALL);
+	}
+	gms_store_relaxed(&pins->nr_any, nr_any);
+}
+
+static void add_all(struct gms_pins *pins)
+{
+	if (!pins->uniform++)
+		clean_set_any(pins, true);
+	for (unsigned int leaf = 0; pins->nr_dirty && leaf < NR_LEAVES; leaf++) {
+		if (leaf_state(pins, leaf) & DIRTY)
+			leaf_add(pins, leaf, 0, LEAF_PAGES);
+	}
+}
+
+static uint64_t sub_all(struct gms_pins *pins)
+{
+	uint64_t surplus = 0;
+
+	if (!pins->uniform)
+		surplus = (uint64_t)(NR_LEAVES - pins->nr_dirty) * LEAF_PAGES;
+	else if (!--pins->uniform)
+		clean_set_any(pins, false);
+	for (unsigned int leaf = 0; pins->nr_dirty && leaf < NR_LEAVES; leaf++) {
+		if (leaf_state(pins, leaf) & DIRTY)
+			surplus += leaf_sub(pins, leaf, 0, LEAF_PAGES);
+	}
+	return surplus;
+}
+
+/* An end of a range as an offset in a leaf that the range meets. */
+static unsigned int clip(unsigned int page, unsigned int leaf)
+{
+	const unsigned int first = leaf * LEAF_PAGES;
+
+	if (page <= first)
+		return 0;
+	return page - first < LEAF_PAGES ? page - first : LEAF_PAGES;
+}
+
+void gms_pins_commit(struct gms_pins *pins, unsigned int lo, unsigned int hi)
+{
+	gms_assert(lo < hi && hi <= GMS_PINS_PAGES && pins->reserved);
+	pins->reserved--;
+	if (hi - lo == GMS_PINS_PAGES) {
+		add_all(pins);
+		settle(pins);
+		return;
+	}
+	for (unsigned int leaf = lo / LEAF_PAGES; leaf <= (hi - 1) / LEAF_PAGES; leaf++) {
+		if (!(leaf_state(pins, leaf) & DIRTY))
+			leaf_make_dirty(pins, leaf);
+		leaf_add(pins, leaf, clip(lo, leaf), clip(hi, leaf));
+	}
+	settle(pins);
+}
+
+void gms_pins_cancel(struct gms_pins *pins)
+{
+	gms_assert(pins->reserved);
+	pins->reserved--;
+}
+
+uint64_t gms_pins_unpin(struct gms_pins *pins, unsigned int lo, unsigned int hi)
+{
+	uint64_t surplus = 0;
+
+	gms_assert(lo < hi && hi <= GMS_PINS_PAGES);
+	if (hi - lo == GMS_PINS_PAGES)
+		return sub_all(pins);
+	for (unsigned int leaf = lo / LEAF_PAGES; leaf <= (hi - 1) / LEAF_PAGES; leaf++) {
+		const unsigned int a = clip(lo, leaf), b = clip(hi, leaf);
+		const unsigned int state = leaf_state(pins, leaf);
+
+		if (!state) {
+			surplus += b - a;
+			continue;
+		}
+		if (!(state & DIRTY))
+			leaf_make_dirty(pins, leaf);
+		surplus += leaf_sub(pins, leaf, a, b);
+	}
+	settle(pins);
+	return surplus;
+}
+
+/* An upper bound of all counts that takes no search: all ones, up to the highest bit in use. */
+static uint32_t count_bound(const struct gms_pins *pins)
+{
+	unsigned int p = pins->nr_planes;
+
+	while (p && !pins->nonzero[p - 1] && !(pins->uniform >> (p - 1)))
+		p--;
+	return (1u << p) - 1;
+}
+
+/* The largest count: of the pages that are left, keep those with the next lower bit set. */
+static uint32_t count_max(const struct gms_pins *pins)
+{
+	uint32_t max = pins->uniform;
+
+	for (unsigned int i = 0; i < NR_LEAVES * GMS_LINE_WORDS; i++) {
+		const unsigned int leaf = i / GMS_LINE_WORDS, w = i % GMS_LINE_WORDS;
+		uint64_t left = GMS_WORD_FULL;
+		uint32_t count = 0;
+
+		if (!(leaf_state(pins, leaf) & DIRTY))
+			continue;
+		for (unsigned int p = pins->nr_planes; p--;) {
+			const uint64_t with = left & pins->plane[p][leaf].w[w];
+
+			count |= with ? 1u << p : 0;
+			left = with ? with : left;
+		}
+		max = count > max ? count : max;
+	}
+	return max;
+}
+
+/* I3, if there were one reservation more? */
+static bool has_room(const struct gms_pins *pins)
+{
+	const uint64_t most = (1ULL << pins->nr_planes) - 1, more = (uint64_t)pins->reserved + 1;
+
+	if (count_bound(pins) + more <= most)
+		return true;
+	return pins->nr_planes == GMS_PINS_PLANES && count_max(pins) + more <= most;
+}
+
+static void pins_init(struct gms_pins *pins)
+{
+	gms_memset(pins, 0, offsetof(struct gms_pins, pinned));
+}
+
+static void add_plane(struct gms_pins *pins, struct gms_line *plane)
+{
+	for (unsigned int leaf = 0; pins->nr_dirty && leaf < NR_LEAVES; leaf++) {
+		if (leaf_state(pins, leaf) & DIRTY)
+			line_put(&plane[leaf], false);
+	}
+	pins->plane[pins->nr_planes] = plane;
+	gms_store_relaxed(&pins->nr_planes, pins->nr_planes + 1);
+}
+
+/* What a reservation lacks, one of which is NULL: made outside the lock, used inside. */
+struct stock {
+	struct gms_pins *pins;
+	struct gms_line *plane;
+};
+
+/* 0; -ENOMEM: for good; -EAGAIN: what is NULL in @stock is missing. */
+static int reserve_locked(struct gms_pins **slot, struct stock *stock)
+{
+	struct gms_pins *pins = *slot;
+
+	if (!pins) {
+		if (!stock->pins)
+			return -EAGAIN;
+		pins = stock->pins;
+		stock->pins = NULL;
+		pins_init(pins);
+		gms_store_release(slot, pins);
+	}
+	if (!has_room(pins)) {
+		if (pins->nr_planes == GMS_PINS_PLANES)
+			return -ENOMEM;
+		if (!stock->plane)
+			return -EAGAIN;
+		add_plane(pins, stock->plane);
+		stock->plane = NULL;
+		if (!has_room(pins))
+			return pins->nr_planes == GMS_PINS_PLANES ? -ENOMEM : -EAGAIN;
+	}
+	pins->reserved++;
+	return 0;
+}
+
+int gms_pins_reserve(struct gms_pins **slot, struct gms_spinlock *lock,
+		     const struct gms_allocator *a)
+{
+	struct stock stock = {NULL, NULL};
+	int err;
+
+	for (;;) {
+		bool has_pins;
+
+		gms_spin_lock(lock);
+		err = reserve_locked(slot, &stock);
+		has_pins = *slot;
+		gms_spin_unlock(lock);
+		if (err != -EAGAIN)
+			break;
+		if (!has_pins)
+			stock.pins = a->alloc(a->ctx, sizeof(*stock.pins), 64);
+		if (!stock.plane)
+			stock.plane = a->alloc(a->ctx, PLANE_BYTES, 64);
+		if (!stock.plane || (!has_pins && !stock.pins)) {
+			err = -ENOMEM;
+			break;
+		}
+	}
+	if (stock.plane)
+		a->free(a->ctx, stock.plane, PLANE_BYTES, 64);
+	if (stock.pins)
+		a->free(a->ctx, stock.pins, sizeof(*stock.pins), 64);
+	return err;
+}
+
+uint32_t gms_pins_count(const struct gms_pins *pins, unsigned int page)
+{
+	const unsigned int leaf = page / LEAF_PAGES;
+	uint32_t count = 0;
+
+	if (!(leaf_state(pins, leaf) & DIRTY))
+		return pins->uniform;
+	for (unsigned int p = 0; p < pins->nr_planes; p++)
+		count |= (uint32_t)gms_line_test(&pins->plane[p][leaf], page % LEAF_PAGES) << p;
+	return count;
+}
+
+bool gms_pins_first(const struct gms_pins *pins, unsigned int lo, unsigned int hi,
+		    unsigned int *page)
+{
+	while (pins && lo < hi) {
+		const unsigned int leaf = lo / LEAF_PAGES, i = leaf % 32;
+		const uint64_t w = gms_load_acquire(&pins->state[leaf / 32]) >> 2 * i;
+		const uint64_t any = w & ANY_ALL;
+		const unsigned int skip = any ? gms_ctz(any) / 2 : PER_WORD - i;
+
+		if (skip) {
+			lo = (leaf + skip) * LEAF_PAGES;
+			continue;
+		}
+		if (w & DIRTY)
+			lo = leaf * LEAF_PAGES +
+			     gms_line_find(&pins->pinned[leaf], lo % LEAF_PAGES, false);
+		if (lo / LEAF_PAGES == leaf && lo < hi) {
+			*page = lo;
+			return true;
+		}
+	}
+	return false;
+}
+
+size_t gms_pins_bytes(const struct gms_pins *pins)
+{
+	return pins ? sizeof(*pins) + gms_load_relaxed(&pins->nr_planes) * PLANE_BYTES : 0;
+}
+
+static bool leaf_ok(const struct gms_pins *pins, unsigned int leaf, uint32_t *nonzero)
+{
+	const unsigned int state = leaf_state(pins, leaf);
+
+	if (!(state & DIRTY))
+		return !(state & ANY) == !pins->uniform;
+	for (unsigned int w = 0; w < GMS_LINE_WORDS; w++) {
+		uint64_t pinned = 0;
+
+		for (unsigned int p = 0; p < pins->nr_planes; p++) {
+			pinned |= pins->plane[p][leaf].w[w];
+			nonzero[p] += !!pins->plane[p][leaf].w[w];
+		}
+		if (pinned != pins->pinned[leaf].w[w])
+			return false;
+	}
+	if (!(state & ANY))
+		return pins->uniform && gms_line_is(&pins->pinned[leaf], false);
+	return !gms_line_is(&pins->pinned[leaf], false);
+}
+
+bool gms_pins_ok(const struct gms_pins *pins)
+{
+	const uint64_t most = (1ULL << pins->nr_planes) - 1;
+	uint32_t nr_any = 0, nr_dirty = 0, nonzero[GMS_PINS_PLANES] = {0};
+
+	for (unsigned int leaf = 0; leaf < NR_LEAVES; leaf++) {
+		nr_any += leaf_state(pins, leaf) & ANY;
+		nr_dirty += leaf_state(pins, leaf) / DIRTY;
+		if (!leaf_ok(pins, leaf, nonzero))
+			return false;
+	}
+	for (unsigned int p = 0; p < pins->nr_planes; p++) {
+		if (nonzero[p] != pins->nonzero[p])
+			return false;
+	}
+	if (nr_any != pins->nr_any || nr_dirty != pins->nr_dirty)
+		return false;
+	if (nr_dirty == NR_LEAVES && pins->uniform)
+		return false;
+	return (uint64_t)count_max(pins) + pins->reserved <= most;
+}
+
+void gms_pins_fini(struct gms_pins *pins, const struct gms_allocator *a)
+{
+	if (!pins)
+		return;
+	gms_assert(!pins->reserved);
+	for (unsigned int p = 0; p < pins->nr_planes; p++)
+		a->free(a->ctx, pins->plane[p], PLANE_BYTES, 64);
+	a->free(a->ctx, pins, sizeof(*pins), 64);
+}

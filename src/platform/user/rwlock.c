@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * rwlock.c - where the two sides of a gms_rwlock meet
+ *
+ * One side writes its word and then reads the other's, both sequentially consistent, so of
+ * two sides that come at once at least one sees the other:
+ *
+ *	reader				writer
+ *	slot += 1			writer = 1
+ *	writer 0? it holds the lock	all slots 0? it holds the lock
+ *
+ *	slot -= 1			writer = 2, under the mutex
+ *	writer 2? wake it		a slot not 0? sleep
+ *
+ *	asleep += 1, under the mutex	writer = 0
+ *	slot += 1; writer 0? it holds	asleep not 0? let them in, under the mutex
+ *	    the lock, else sleep
+ *
+ * A slot that was 0 while the writer's word was set belongs to readers that will all step
+ * back: the writer may look at one slot after the other.
+ *
+ * Nobody starves. A reader that met a writer spins a little, then goes to sleep; the writer
+ * counts the sleepers into their slots before it returns from its unlock, so they hold the
+ * lock before the next writer begins, which waits for them. Readers that come while a writer
+ * holds the lock or waits for it step back.
+ */
+#include "platform.h"
+
+/* Some microseconds: less than it costs to sleep and be woken. */
+#define SPINS 64
+
+int gms_rwlock_init(struct gms_rwlock *lock)
+{
+	memset(lock, 0, sizeof(*lock));
+	if (gms_mutex_init(&lock->mutex))
+		return -ENOMEM;
+	if (pthread_cond_init(&lock->wake_readers, NULL))
+		goto fail_readers;
+	if (pthread_cond_init(&lock->wake_writer, NULL))
+		goto fail_writer;
+	return 0;
+
+fail_writer:
+	pthread_cond_destroy(&lock->wake_readers);
+fail_readers:
+	gms_mutex_fini(&lock->mutex);
+	return -ENOMEM;
+}
+
+void gms_rwlock_fini(struct gms_rwlock *lock)
+{
+	pthread_cond_destroy(&lock->wake_writer);
+	pthread_cond_destroy(&lock->wake_readers);
+	gms_mutex_fini(&lock->mutex);
+}
+
+void gms_rwlock_wake_writer(struct gms_rwlock *lock)
+{
+	/* Inside the mutex the writer is either not asleep yet, and will look again, or asleep. */
+	gms_mutex_lock(&lock->mutex);
+	pthread_cond_signal(&lock->wake_writer);
+	gms_mutex_unlock(&lock->mutex);
+}
+
+static bool writer_is(const struct gms_rwlock *lock, uint32_t state)
+{
+	return __atomic_load_n(&lock->writer, __ATOMIC_SEQ_CST) == state;
+}
+
+/* The mutex is held. A reader that is let in has been counted into its slot by the writer. */
+static void read_sleep_locked(struct gms_rwlock *lock, struct gms_rwlock_slot *slot)
+{
+	const uint32_t phase = lock->phase;
+
+	slot->asleep++;
+	__atomic_fetch_add(&lock->asleep, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&slot->readers, 1, __ATOMIC_SEQ_CST);
+	if (writer_is(lock, GMS_WRITER_NONE)) {
+		slot->asleep--;
+		__atomic_fetch_sub(&lock->asleep, 1, __ATOMIC_SEQ_CST);
+		return;
+	}
+	/* A writer that goes to sleep looks inside the mutex: it has not seen this reader. */
+	__atomic_fetch_sub(&slot->readers, 1, __ATOMIC_SEQ_CST);
+	while (lock->phase == phase)
+		pthread_cond_wait(&lock->wake_readers, &lock->mutex.lock);
+}
+
+/* The caller has counted itself and seen a writer. */
+void gms_rwlock_read_lock_slow(struct gms_rwlock *lock)
+{
+	struct gms_rwlock_slot *slot = &lock->slot[gms_slot()];
+
+	gms_rwlock_read_unlock(lock);
+	for (unsigned int i = 0; i < SPINS; i++) {
+		gms_cpu_relax();
+		if (!writer_is(lock, GMS_WRITER_NONE))
+			continue;
+		__atomic_fetch_add(&slot->readers, 1, __ATOMIC_SEQ_CST);
+		if (writer_is(lock, GMS_WRITER_NONE))
+			return;
+		gms_rwlock_read_unlock(lock);
+	}
+	gms_mutex_lock(&lock->mutex);
+	read_sleep_locked(lock, slot);
+	gms_mutex_unlock(&lock->mutex);
+}
+
+static bool has_readers(const struct gms_rwlock *lock)
+{
+	for (unsigned int i = 0; i < GMS_NR_SLOTS; i++)
+		if (__atomic_load_n(&lock->slot[i].readers, __ATOMIC_SEQ_CST))
+			return true;
+	return false;
+}
+
+void gms_rwlock_write_lock_slow(struct gms_rwlock *lock)
+{
+	for (unsigned int i = 0; i < SPINS; i++) {
+		gms_cpu_relax();
+		if (!has_readers(lock))
+			return;
+	}
+	gms_mutex_lock(&lock->mutex);
+	__atomic_store_n(&lock->writer, GMS_WRITER_ASLEEP, __ATOMIC_SEQ_CST);
+	while (has_readers(lock))
+		pthread_cond_wait(&lock->wake_writer, &lock->mutex.lock);
+	__atomic_store_n(&lock->writer, GMS_WRITER_AWAKE, __ATOMIC_SEQ_CST);
+	gms_mutex_unlock(&lock->mutex);
+}
+
+/*
+ * The writer's word is 0 again, and stays so until this returns: no other writer may begin.
+ * Whoever is asleep has seen it set, so nobody else will let him in.
+ */
+void gms_rwlock_write_unlock_slow(struct gms_rwlock *lock)
+{
+	gms_mutex_lock(&lock->mutex);
+	if (gms_load_relaxed(&lock->asleep)) {
+		for (unsigned int i = 0; i < GMS_NR_SLOTS; i++) {
+			__atomic_fetch_add(&lock->slot[i].readers, lock->slot[i].asleep,
+					   __ATOMIC_SEQ_CST);
+			lock->slot[i].asleep = 0;
+		}
+		__atomic_store_n(&lock->asleep, 0, __ATOMIC_SEQ_CST);
+		lock->phase++;
+		pthread_cond_broadcast(&lock->wake_readers);
+	}
+	gms_mutex_unlock(&lock->mutex);
+}

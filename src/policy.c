@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * policy.c - the split policies that come with the library
+ *
+ * Each is a function of the view alone. They differ in what they hold against a huge folio
+ * (pages that are shared, or pages of both kinds) and in when they look:
+ *
+ *	                    against           splits at             merges at
+ *	eager               shared pages      all but maintenance   conversion
+ *	eager-nonuniform    mixed blocks      all but maintenance   conversion
+ *	lazy                mixed blocks      host fault            -
+ *	adaptive            mixed blocks      host fault            maintenance, when at rest
+ */
+#include <gmemstate/policy.h>
+
+#include "platform.h"
+
+/* The largest order, not above @max, of a block at the index that is all private. */
+static unsigned int private_order(const struct gms_policy_view *v, unsigned int max)
+{
+	if (max >= GMS_ORDER_1G && v->s1g == GMS_ALL_PRIVATE)
+		return GMS_ORDER_1G;
+	return max >= GMS_ORDER_2M && v->s2m == GMS_ALL_PRIVATE ? GMS_ORDER_2M : GMS_ORDER_4K;
+}
+
+/* The same of a block that is uniform. */
+static unsigned int uniform_order(const struct gms_policy_view *v, unsigned int max)
+{
+	if (max >= GMS_ORDER_1G && v->s1g != GMS_MIXED)
+		return GMS_ORDER_1G;
+	return max >= GMS_ORDER_2M && v->s2m != GMS_MIXED ? GMS_ORDER_2M : GMS_ORDER_4K;
+}
+
+/* Only a conversion merges; elsewhere there is nothing above the folio's own order. */
+static unsigned int eager_max(const struct gms_policy_view *v)
+{
+	return v->event == GMS_EV_CONVERT ? GMS_ORDER_1G : v->folio_order;
+}
+
+static void eager(void *ctx, const struct gms_policy_view *v, struct gms_policy_verdict *verdict)
+{
+	(void)ctx;
+	verdict->uniform = true;
+	if (v->event == GMS_EV_MAINTAIN)
+		return;
+	verdict->order = private_order(v, eager_max(v));
+	/* a folio is left whole, or goes to 4K altogether */
+	if (verdict->order < v->folio_order)
+		verdict->order = GMS_ORDER_4K;
+}
+
+static void eager_nonuniform(void *ctx, const struct gms_policy_view *v,
+			     struct gms_policy_verdict *verdict)
+{
+	(void)ctx;
+	verdict->uniform = false;
+	if (v->event != GMS_EV_MAINTAIN)
+		verdict->order = uniform_order(v, eager_max(v));
+}
+
+static void lazy(void *ctx, const struct gms_policy_view *v, struct gms_policy_verdict *verdict)
+{
+	(void)ctx;
+	verdict->uniform = false;
+	if (v->event == GMS_EV_FAULT && v->accessor == GMS_HOST)
+		verdict->order = uniform_order(v, v->folio_order);
+}
+
+/*
+ * A block that flipped n times until `since` did so every since / n on the average. It is at rest
+ * when it has been uniform for twice that.
+ */
+static bool at_rest(const struct gms_policy_view *v)
+{
+	const uint64_t quiet = v->now - v->since;
+
+	return !v->flips || quiet / 2 >= v->since / v->flips;
+}
+
+static void adaptive(void *ctx, const struct gms_policy_view *v, struct gms_policy_verdict *verdict)
+{
+	lazy(ctx, v, verdict);
+	if (v->event == GMS_EV_MAINTAIN && at_rest(v))
+		verdict->order = uniform_order(v, GMS_ORDER_1G);
+	if (verdict->order < v->folio_order && v->event == GMS_EV_MAINTAIN)
+		verdict->order = v->folio_order;
+}
+
+#define POLICY(symbol, text)                                   \
+	const struct gms_policy_ops *gms_policy_##symbol(void) \
+	{                                                      \
+		static const struct gms_policy_ops ops = {     \
+			.struct_size = sizeof(ops),            \
+			.name = text,                          \
+			.decide = symbol,                      \
+		};                                             \
+                                                               \
+		return &ops;                                   \
+	}
+
+POLICY(eager, "eager")
+POLICY(eager_nonuniform, "eager-nonuniform")
+POLICY(lazy, "lazy")
+POLICY(adaptive, "adaptive")
+
+const struct gms_policy_ops *gms_policy_by_name(const char *name)
+{
+	const struct gms_policy_ops *const all[] = {
+		gms_policy_eager(),
+		gms_policy_eager_nonuniform(),
+		gms_policy_lazy(),
+		gms_policy_adaptive(),
+	};
+
+	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (!gms_strcmp(name, all[i]->name))
+			return all[i];
+	return NULL;
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * punch.c - giving memory back
+ *
+ *	convert and invalidate locks, exclusively; sequence numbers odd
+ *	  unmap from the host, look for pins
+ *	  split the folios that cross an end           undo: merge
+ *	  prepare: the trees
+ *	  invalidate begin, zap the guest
+ *	  merge and free the folios ------------------ nothing fails from here on
+ *	  commit, invalidate end, tell of blocks that are free
+ *	sequence numbers even, unlock
+ *
+ * Hooks hear of the pages that are allocated.
+ */
+#include "state_priv.h"
+
+struct hole {
+	struct gms_state *s;
+	gms_pgoff_t start, end;
+	struct gms_spans spans; /* what is allocated */
+	struct gms_block *journal;
+	/* of allocated, prepared and mapped; those with nothing in the hole are left alone */
+	struct gms_rtree *tree[3];
+	struct gms_rtree_reserve reserve[3];
+	unsigned int nr_trees;
+};
+
+/* Split the folio at @index, which crosses the end of the hole at @edge. */
+static int split_at(struct hole *h, gms_pgoff_t index, gms_pgoff_t edge)
+	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+{
+	struct gms_state *s = h->s;
+	const struct gms_ask ask = {
+		.event = GMS_EV_PUNCH,
+		.cap = edge == gms_order_down(edge, GMS_ORDER_2M) ? GMS_ORDER_2M : GMS_ORDER_4K,
+		.journal = &h->journal,
+	};
+	struct gms_folio folio = gms_folio_at(&s->folios, index);
+	unsigned int above;
+
+	if (!gms_rtree_test(s->folios.allocated, index) ||
+	    (folio.index >= h->start && gms_folio_end(folio) <= h->end))
+		return 0;
+	return gms_settle(s, &ask, index, &folio, &above);
+}
+
+static int prepare(struct hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+{
+	struct gms_folios *f = &h->s->folios;
+	struct gms_rtree *const tree[] = {f->allocated, f->prepared, f->mapped};
+	const uint64_t nr_pages = h->end - h->start;
+	int err;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		if (gms_rtree_fill_range(tree[i], h->start, nr_pages) == GMS_RTREE_NONE)
+			continue;
+		err = gms_rtree_prepare(tree[i], h->start, nr_pages, &h->reserve[h->nr_trees]);
+		if (err)
+			return err;
+		h->tree[h->nr_trees++] = tree[i];
+	}
+	return 0;
+}
+
+static void commit(struct hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+{
+	struct gms_state *s = h->s;
+	struct gms_span_at at = {0};
+	gms_pgoff_t told = 0; /* of the blocks below */
+
+	gms_folios_free(&s->folios, h->start, h->end);
+	for (unsigned int i = 0; i < h->nr_trees; i++)
+		gms_rtree_commit(h->tree[i], h->start, h->end - h->start, false, &h->reserve[i]);
+	gms_folios_reset(&s->folios, h->start, h->end);
+	gms_event(s, h->start);
+	gms_spans_end(s, &h->spans);
+	while (gms_spans_next(&h->spans, &at)) {
+		const gms_pgoff_t first = gms_order_down(at.span.start, GMS_ORDER_1G);
+
+		for (told = first > told ? first : told; told < at.span.end;
+		     told += gms_order_pages(GMS_ORDER_1G))
+			gms_folios_tell_free(&s->folios, told);
+	}
+}
+
+static int punch_locked(struct hole *h, gms_pgoff_t *err_index)
+	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+{
+	struct gms_state *s = h->s;
+	gms_pgoff_t stop;
+	int err;
+
+	err = gms_spans_unmap_host(s, &h->spans);
+	if (!err)
+		err = gms_spans_pinned(s, &h->spans, err_index, &stop);
+	if (!err)
+		err = split_at(h, h->start, h->start);
+	if (!err)
+		err = split_at(h, h->end - 1, h->end);
+	if (!err)
+		err = prepare(h);
+	if (!err) {
+		gms_spans_begin(s, &h->spans);
+		gms_spans_zap(s, &h->spans, GMS_SHARED);
+		gms_spans_zap(s, &h->spans, GMS_PRIVATE);
+		commit(h);
+	} else if (h->journal) {
+		gms_folios_unsplit(&s->folios, h->journal);
+		gms_count_add(&s->counters, GMS_UNDONE, 1);
+	}
+	gms_folios_forget(h->journal);
+	for (unsigned int i = 0; i < h->nr_trees; i++)
+		gms_rtree_release(h->tree[i], &h->reserve[i]);
+	return err;
+}
+
+/* Under the exclusive lock, because what is allocated changes under the shared one. */
+static int punch(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *err_index)
+	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+{
+	struct hole h;
+	int err;
+
+	h.s = s;
+	h.start = start;
+	h.end = end;
+	h.journal = NULL;
+	h.nr_trees = 0;
+	if (gms_rtree_fill_range(s->folios.allocated, start, end - start) == GMS_RTREE_NONE)
+		return 0;
+	err = gms_spans_init(s, &h.spans, s->folios.allocated, true, start, end, true);
+	if (err)
+		return err;
+	err = punch_locked(&h, err_index);
+	gms_spans_fini(s, &h.spans);
+	return err;
+}
+
+int gms_punch_hole(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
+		   gms_pgoff_t *err_index)
+{
+	gms_pgoff_t failed = start;
+	int err;
+
+	if (!gms_state_range_ok(s, start, nr_pages)) {
+		err = -EINVAL;
+	} else if (gms_backend_inside(&s->backend)) {
+		err = -EDEADLK;
+	} else {
+		const gms_shards shards = gms_shards_of(start, start + nr_pages);
+
+		gms_shards_lock_convert(s, shards);
+		gms_shards_lock(s, shards);
+		err = punch(s, start, start + nr_pages, &failed);
+		gms_shards_unlock(s, shards);
+		gms_shards_unlock_convert(s, shards);
+	}
+	if (err && err_index)
+		*err_index = err == -EAGAIN ? failed : start;
+	return err ? gms_refused(s, err) : 0;
+}

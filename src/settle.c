@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * settle.c - what the policy wants, done
+ *
+ * A folio is settled when the policy, asked about it, would not have it smaller. A split is one
+ * step, and then the policy is asked about what is there now: 1G goes to 2M first, and the 2M
+ * at the index to 4K if that is what it takes. Only a split to 4K of all of a 1G (uniform) is
+ * one step.
+ */
+#include "rtree_priv.h"
+#include "state_priv.h"
+
+enum gms_summary gms_summary_after(const struct gms_state *s, const struct gms_ask *ask,
+				   gms_pgoff_t index, unsigned int order)
+{
+	if (ask->start == ask->end)
+		return (enum gms_summary)gms_rtree_fill(s->private, index, order);
+	return (enum gms_summary)gms_rtree_fill_after(s->private, index, order, ask->start,
+						      ask->end, ask->to);
+}
+
+static unsigned int round_order(unsigned int order)
+{
+	return order >= GMS_ORDER_1G   ? GMS_ORDER_1G
+	       : order >= GMS_ORDER_2M ? GMS_ORDER_2M
+				       : GMS_ORDER_4K;
+}
+
+/* Of the page and its blocks, as they will be. */
+static void look(const struct gms_state *s, const struct gms_ask *ask, struct gms_policy_view *v)
+{
+	const struct gms_rtree *t = s->private;
+
+	v->s1g = gms_summary_after(s, ask, v->index, GMS_ORDER_1G);
+	v->s2m = v->s1g != GMS_MIXED ? v->s1g : gms_summary_after(s, ask, v->index, GMS_ORDER_2M);
+	v->to = ask->to;
+	if (ask->event != GMS_EV_CONVERT)
+		v->to = v->s2m != GMS_MIXED ? (enum gms_shareability)v->s2m
+					    : (enum gms_shareability)gms_rtree_test(t, v->index);
+}
+
+struct gms_policy_verdict gms_policy_ask(const struct gms_state *s, const struct gms_ask *ask,
+					 gms_pgoff_t index, struct gms_folio folio)
+{
+	struct gms_policy_verdict verdict = {.order = folio.order, .uniform = true};
+	const struct gms_block *b = gms_block_at(&s->folios.blocks, index);
+	struct gms_policy_view view;
+
+	view.event = ask->event;
+	view.accessor = ask->accessor;
+	view.index = index;
+	view.folio_index = folio.index;
+	view.folio_order = folio.order;
+	look(s, ask, &view);
+	view.pinned = gms_folio_pinned(&s->folios, folio);
+	view.flips = b ? gms_load_relaxed(&b->flips) : 0;
+	view.since = b ? gms_load_relaxed(&b->since) : 0;
+	view.now = gms_now(s, index);
+	if (view.now < view.since) /* a clock that steps back */
+		view.now = view.since;
+	s->policy.decide(s->policy_ctx, &view, &verdict);
+	verdict.order = round_order(verdict.order);
+	if (verdict.order > ask->cap)
+		verdict.order = ask->cap;
+	return verdict;
+}
+
+/* One step towards the verdict, unless the folio has changed since. 0, -EAGAIN, or an error. */
+static int split_step(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t index,
+		      struct gms_folio folio, struct gms_policy_verdict verdict)
+	GMS_REQUIRES_SHARED(gms_invalidate_lock)
+{
+	const struct gms_folio now = gms_folio_lock(&s->folios, index);
+	unsigned int to = GMS_ORDER_4K;
+	int err = 0;
+
+	if (now.index == folio.index && now.order == folio.order) {
+		if (folio.order == GMS_ORDER_1G && !(verdict.uniform && !verdict.order))
+			to = GMS_ORDER_2M;
+		err = gms_folio_busy(&s->folios, folio);
+		if (err > 0) {
+			gms_count_add(&s->counters, GMS_SPLITS_DEFERRED, 1);
+			err = -EAGAIN;
+		} else if (!err) {
+			err = gms_folio_split_locked(&s->folios, folio, to, ask->journal);
+		}
+		if (!err)
+			gms_event(s, index);
+	}
+	gms_folio_unlock(&s->folios, now);
+	return err;
+}
+
+int gms_settle(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t index,
+	       struct gms_folio *folio, unsigned int *above)
+{
+	struct gms_policy_verdict verdict;
+	int err = 0;
+
+	*above = 0;
+	for (;;) {
+		*folio = gms_folio_at(&s->folios, index);
+		if (!s->folios.order)
+			return 0;
+		verdict = gms_policy_ask(s, ask, index, *folio);
+		if (verdict.order >= folio->order)
+			break;
+		err = split_step(s, ask, index, *folio, verdict);
+		if (err)
+			return err;
+	}
+	*above = verdict.order > folio->order ? verdict.order : 0;
+	return 0;
+}
+
+/* Merge at an index up to @order, or to what can be had. The end of what it looked at. */
+static gms_pgoff_t merge_at(struct gms_state *s, gms_pgoff_t index, unsigned int order,
+			    uint64_t *merges) GMS_REQUIRES(gms_invalidate_lock)
+{
+	struct gms_folio folio = gms_folio_at(&s->folios, index);
+	int err = -ENOENT;
+
+	if (order > s->folios.order)
+		order = s->folios.order;
+	for (; order > folio.order; order = order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K) {
+		err = gms_folio_merge(&s->folios, index, order);
+		if (err != -ENOENT)
+			break;
+	}
+	if (!err) {
+		++*merges;
+		gms_event(s, index);
+	}
+	if (order < folio.order)
+		order = folio.order;
+	if (order < GMS_ORDER_2M)
+		order = GMS_ORDER_2M; /* folios of order 0: the 2M that they are in */
+	return gms_order_down(index, order) + gms_order_pages(order);
+}
+
+uint64_t gms_settle_up(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t start,
+		       gms_pgoff_t end)
+{
+	uint64_t merges = 0;
+	struct gms_rtree_run run;
+
+	while (gms_rtree_next(s->folios.allocated, start, end, &run)) {
+		const struct gms_folio folio = gms_folio_at(&s->folios, start);
+
+		if (run.set)
+			start = merge_at(s, start, gms_policy_ask(s, ask, start, folio).order,
+					 &merges);
+		else
+			start = run.start + run.nr_pages;
+	}
+	return merges;
+}

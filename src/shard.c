@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * shard.c - the locks of a state object, its sequence numbers and its time
+ *
+ * Blocks of 1G whose numbers are equal modulo 16 share their locks: however large a range is,
+ * it takes 16 of a kind at most. They are always taken in ascending order.
+ */
+#include "state_priv.h"
+
+gms_shards gms_shards_of(gms_pgoff_t start, gms_pgoff_t end)
+{
+	const uint64_t first = start >> GMS_ORDER_1G;
+	const uint64_t nr = ((end - 1) >> GMS_ORDER_1G) - first + 1;
+	uint32_t shards;
+
+	if (nr >= GMS_NR_SHARDS)
+		return GMS_ALL_SHARDS;
+	shards = ((1U << nr) - 1) << first % GMS_NR_SHARDS;
+	return (gms_shards)(shards | shards >> GMS_NR_SHARDS);
+}
+
+/* The lowest shard of a set, which is taken out. */
+static inline unsigned int take_first(gms_shards *shards)
+{
+	const unsigned int i = gms_ctz(*shards);
+
+	*shards &= (gms_shards)(*shards - 1);
+	return i;
+}
+
+void gms_shards_lock_convert(struct gms_state *s, gms_shards shards) GMS_NO_TSA
+{
+	while (shards) {
+		const unsigned int i = take_first(&shards);
+
+		gms_rank_enter(&s->folios, GMS_RANK_CONVERT, i);
+		gms_mutex_lock(&s->shard[i].convert);
+	}
+}
+
+void gms_shards_unlock_convert(struct gms_state *s, gms_shards shards) GMS_NO_TSA
+{
+	while (shards) {
+		const unsigned int i = take_first(&shards);
+
+		gms_mutex_unlock(&s->shard[i].convert);
+		gms_rank_leave(&s->folios, GMS_RANK_CONVERT, i);
+	}
+}
+
+static void seq_add(struct gms_state *s, gms_shards shards)
+{
+	while (shards) {
+		struct gms_shard *shard = &s->shard[take_first(&shards)];
+
+		gms_store_relaxed(&shard->seq, gms_load_relaxed(&shard->seq) + 1);
+	}
+}
+
+/*
+ * Odd only when all locks are there: whoever waits for an even number may well hold one of
+ * them, shared. And odd is seen before anything that changes afterwards, even after all that.
+ */
+void gms_shards_lock(struct gms_state *s, gms_shards shards) GMS_NO_TSA
+{
+	for (gms_shards rest = shards; rest;) {
+		const unsigned int i = take_first(&rest);
+
+		gms_rank_enter(&s->folios, GMS_RANK_INVALIDATE, i);
+		gms_rwlock_write_lock(&s->shard[i].invalidate);
+	}
+	seq_add(s, shards);
+	gms_fence_release();
+}
+
+void gms_shards_unlock(struct gms_state *s, gms_shards shards) GMS_NO_TSA
+{
+	while (shards) {
+		const unsigned int i = take_first(&shards);
+		struct gms_shard *shard = &s->shard[i];
+
+		gms_store_release(&shard->seq, gms_load_relaxed(&shard->seq) + 1);
+		gms_rwlock_write_unlock(&shard->invalidate);
+		gms_rank_leave(&s->folios, GMS_RANK_INVALIDATE, i);
+	}
+}
+
+void gms_shards_lock_shared(struct gms_state *s, gms_shards shards) GMS_NO_TSA
+{
+	while (shards)
+		gms_shard_lock_shared(s, take_first(&shards));
+}
+
+void gms_shards_unlock_shared(struct gms_state *s, gms_shards shards) GMS_NO_TSA
+{
+	while (shards)
+		gms_shard_unlock_shared(s, take_first(&shards));
+}
+
+int gms_lock_shared(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages) GMS_NO_TSA
+{
+	if (!gms_state_range_ok(s, start, nr_pages))
+		return gms_refused(s, -EINVAL);
+	if (gms_backend_inside(&s->backend))
+		return gms_refused(s, -EDEADLK);
+	gms_shards_lock_shared(s, gms_shards_of(start, start + nr_pages));
+	return 0;
+}
+
+void gms_unlock_shared(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
+{
+	gms_shards_unlock_shared(s, gms_shards_of(start, start + nr_pages));
+}
+
+/* ---- sequence numbers ---- */
+
+uint64_t gms_seq_read(const struct gms_state *s, gms_pgoff_t index)
+{
+	return index < s->nr_pages ? gms_load_acquire(&s->shard[gms_shard_of(index)].seq) : 0;
+}
+
+bool gms_seq_retry(const struct gms_state *s, gms_pgoff_t index, uint64_t seq)
+{
+	gms_fence_acquire();
+	return (seq & 1) ||
+	       (index < s->nr_pages && gms_load_relaxed(&s->shard[gms_shard_of(index)].seq) != seq);
+}
+
+/* ---- time ---- */
+
+/*
+ * Each shard counts its own events, and passes them on by 16: so that who
+ * converts in one shard does not write a line that the others write, and still knows within
+ * that what went on there.
+ */
+#define EVENTS_AT_ONCE 16
+
+void gms_event(struct gms_state *s, gms_pgoff_t index)
+{
+	const uint64_t before = gms_fetch_add_relaxed(&s->shard[gms_shard_of(index)].events, 1);
+
+	if ((before + 1) % EVENTS_AT_ONCE == 0)
+		gms_add_relaxed(&s->events, EVENTS_AT_ONCE);
+}
+
+uint64_t gms_now(const struct gms_state *s, gms_pgoff_t index)
+{
+	const struct gms_shard *shard = &s->shard[gms_shard_of(index)];
+
+	if (s->clock_ns)
+		return s->clock_ns(s->clock_ctx) - s->clock_start;
+	return gms_load_relaxed(&s->events) + gms_load_relaxed(&shard->events) % EVENTS_AT_ONCE;
+}

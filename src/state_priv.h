@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * state_priv.h - the inside of a state object
+ *
+ * Which locks protect what (a shard's locks protect what belongs to its 1G blocks):
+ *
+ *	private, attributes, inhibits, quarantine, history     convert lock and exclusive
+ *	                                                       invalidate lock; to read: either
+ *	allocated, prepared, mapped, splits, pins              see folio.h
+ *
+ * Order: convert locks, ascending; invalidate locks, ascending; a folio lock; a tree lock.
+ * All writers of a shard's invalidate lock hold its convert lock.
+ */
+#ifndef GMS_STATE_PRIV_H
+#define GMS_STATE_PRIV_H
+
+#include <gmemstate/state.h>
+
+#include "folio.h"
+
+#define GMS_NR_INHIBITS 2
+
+struct gms_shard {
+	uint64_t seq; /* odd while a block of this shard is being changed */
+	uint64_t events; /* see gms_event() */
+	struct gms_mutex convert;
+	struct gms_rwlock invalidate;
+} __attribute__((aligned(64)));
+
+struct gms_state {
+	/* what queries load; hardly ever written */
+	struct gms_rtree *private;
+	uint64_t nr_pages;
+	struct gms_rtree *quarantine;
+	struct gms_rtree *inhibit[GMS_NR_INHIBITS]; /* to 4K; to 2M, or less */
+	struct gms_rtree *attr[GMS_MAX_ATTRS];
+	unsigned int nr_attrs;
+	uint64_t quarantined; /* pages */
+	uint64_t inhibited; /* calls of gms_inhibit(): 0 saves looking */
+	struct gms_policy_ops policy;
+	void *policy_ctx;
+	uint64_t (*clock_ns)(void *ctx);
+	void *clock_ctx;
+	uint64_t clock_start;
+	uint64_t maintain_at; /* the 1G block where gms_maintain() goes on */
+	struct gms_allocator allocator;
+	struct gms_backend backend;
+	struct gms_folios folios;
+	uint64_t events __attribute__((aligned(64)));
+	struct gms_counters counters;
+	struct gms_shard shard[GMS_NR_SHARDS];
+};
+
+static inline bool gms_state_range_ok(const struct gms_state *s, gms_pgoff_t start,
+				      uint64_t nr_pages)
+{
+	return nr_pages && start < s->nr_pages && nr_pages <= s->nr_pages - start;
+}
+
+/* Counts a refusal; returns it. */
+int gms_refused(struct gms_state *s, int err);
+
+/* ---- shards: sets of them are bits ---- */
+
+typedef uint16_t gms_shards;
+#define GMS_ALL_SHARDS ((gms_shards)0xffff)
+
+/* The shards of [start, end). */
+gms_shards gms_shards_of(gms_pgoff_t start, gms_pgoff_t end);
+
+void gms_shards_lock_convert(struct gms_state *s, gms_shards shards) GMS_ACQUIRE(gms_convert_lock);
+void gms_shards_unlock_convert(struct gms_state *s, gms_shards shards)
+	GMS_RELEASE(gms_convert_lock);
+
+/* Exclusively; the sequence numbers are odd meanwhile. */
+void gms_shards_lock(struct gms_state *s, gms_shards shards) GMS_REQUIRES(gms_convert_lock)
+	GMS_ACQUIRE(gms_invalidate_lock);
+void gms_shards_unlock(struct gms_state *s, gms_shards shards) GMS_REQUIRES(gms_convert_lock)
+	GMS_RELEASE(gms_invalidate_lock);
+
+/* Shared. */
+static inline void gms_shard_lock_shared(struct gms_state *s, unsigned int shard)
+	GMS_ACQUIRE_SHARED(gms_invalidate_lock) GMS_NO_TSA
+{
+	gms_rank_enter(&s->folios, GMS_RANK_INVALIDATE, shard);
+	gms_rwlock_read_lock(&s->shard[shard].invalidate);
+}
+
+static inline void gms_shard_unlock_shared(struct gms_state *s, unsigned int shard)
+	GMS_RELEASE_SHARED(gms_invalidate_lock) GMS_NO_TSA
+{
+	gms_rwlock_read_unlock(&s->shard[shard].invalidate);
+	gms_rank_leave(&s->folios, GMS_RANK_INVALIDATE, shard);
+}
+
+void gms_shards_lock_shared(struct gms_state *s, gms_shards shards)
+	GMS_ACQUIRE_SHARED(gms_invalidate_lock);
+void gms_shards_unlock_shared(struct gms_state *s, gms_shards shards)
+	GMS_RELEASE_SHARED(gms_invalidate_lock);
+
+/* ---- time: the clock, or a count of events ---- */
+
+/* Something has changed in the 1G block at an index. */
+void gms_event(struct gms_state *s, gms_pgoff_t index);
+uint64_t gms_now(const struct gms_state *s, gms_pgoff_t index);
+
+/* ---- asking the policy ---- */
+
+/**
+ * struct gms_ask - what is happening
+ * @event: the event
+ * @accessor: who faults
+ * @start: GMS_EV_CONVERT, before it is committed: the range; else empty
+ * @end: its end
+ * @to: GMS_EV_CONVERT: what the range becomes
+ * @cap: GMS_EV_PUNCH: the largest order that a folio at the index may have; else 18
+ * @journal: where to note splits; NULL: nowhere
+ */
+struct gms_ask {
+	enum gms_event event;
+	enum gms_accessor accessor;
+	gms_pgoff_t start, end;
+	enum gms_shareability to;
+	unsigned int cap;
+	struct gms_block **journal;
+};
+
+/* The summary of the block at an index as it will be when the range has been converted. */
+enum gms_summary gms_summary_after(const struct gms_state *s, const struct gms_ask *ask,
+				   gms_pgoff_t index, unsigned int order);
+
+/* What the policy says of the folio at an index. Any lock that keeps the range from changing. */
+struct gms_policy_verdict gms_policy_ask(const struct gms_state *s, const struct gms_ask *ask,
+					 gms_pgoff_t index, struct gms_folio folio);
+
+/*
+ * Split the folio at an index until the policy is content. *folio: what is there then; *above:
+ * the order that the policy would like, where that is more. 0; -EAGAIN: a pin is in the way;
+ * the backend's error. Holds an invalidate lock.
+ */
+int gms_settle(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t index,
+	       struct gms_folio *folio, unsigned int *above)
+	GMS_REQUIRES_SHARED(gms_invalidate_lock);
+
+/* Merge what the policy wants merged in [start, end), which is locked exclusively. How many. */
+uint64_t gms_settle_up(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t start,
+		       gms_pgoff_t end) GMS_REQUIRES(gms_invalidate_lock);
+
+/* ---- runs of pages, and the hooks that are called for each ---- */
+
+struct gms_span {
+	gms_pgoff_t start, end;
+};
+
+/*
+ * The runs of [start, end) that are, or are not, in a tree. They are looked up in the tree as it
+ * is, or kept: then they outlast a change of the tree.
+ */
+#define GMS_SPANS_INLINE 8
+struct gms_spans {
+	const struct gms_rtree *tree;
+	bool set;
+	gms_pgoff_t start, end;
+	size_t nr; /* kept */
+	struct gms_span *kept; /* NULL: they are not */
+	struct gms_span few[GMS_SPANS_INLINE];
+};
+
+/* 0 or -ENOMEM. */
+int gms_spans_init(struct gms_state *s, struct gms_spans *spans, const struct gms_rtree *tree,
+		   bool set, gms_pgoff_t start, gms_pgoff_t end, bool keep);
+void gms_spans_fini(struct gms_state *s, struct gms_spans *spans);
+
+/* for (at = {0}; gms_spans_next(spans, &at);) visits all; ascending, and none touch. */
+struct gms_span_at {
+	struct gms_span span;
+	size_t next;
+};
+bool gms_spans_next(const struct gms_spans *spans, struct gms_span_at *at);
+
+/* Unmap them from the host, with all of each exposed folio that they touch. */
+int gms_spans_unmap_host(struct gms_state *s, const struct gms_spans *spans)
+	GMS_REQUIRES(gms_invalidate_lock);
+
+/*
+ * Is a page pinned that keeps the spans from going private, or away? -EAGAIN: *pinned is the
+ * first such page in the spans, or their start where they have none; *stop is the first page of
+ * the spans that has to stay. Or the backend's error.
+ */
+int gms_spans_pinned(struct gms_state *s, const struct gms_spans *spans, gms_pgoff_t *pinned,
+		     gms_pgoff_t *stop) GMS_REQUIRES(gms_invalidate_lock);
+
+/* Begin to invalidate, and zap what is @only of them. */
+void gms_spans_begin(struct gms_state *s, const struct gms_spans *spans)
+	GMS_REQUIRES(gms_invalidate_lock);
+void gms_spans_zap(struct gms_state *s, const struct gms_spans *spans, enum gms_shareability only)
+	GMS_REQUIRES(gms_invalidate_lock);
+void gms_spans_end(struct gms_state *s, const struct gms_spans *spans)
+	GMS_REQUIRES(gms_invalidate_lock);
+
+/* ---- memory ---- */
+
+/* Allocate the folio at an index, unless it is there, and settle it. 0 or an error. */
+int gms_populate(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor, bool *fresh)
+	GMS_REQUIRES_SHARED(gms_invalidate_lock);
+
+/* All of them in a part of one 1G block. *at: where it failed. */
+int gms_populate_range(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
+	GMS_REQUIRES_SHARED(gms_invalidate_lock);
+
+#endif /* GMS_STATE_PRIV_H */
