@@ -7,7 +7,8 @@
 bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, void *ctx)
 {
 	gms_memset(b, 0, sizeof(*b));
-	gms_spin_init(&b->lock);
+	for (unsigned int i = 0; i < GMS_NR_SLOTS; i++)
+		gms_spin_init(&b->inside[i].lock);
 	b->ctx = ctx;
 	if (!ops)
 		return !ctx;
@@ -21,36 +22,38 @@ bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, 
 	return true;
 }
 
-bool gms_backend_inside_slow(const struct gms_backend *b)
+bool gms_backend_inside_slow(struct gms_hook_frames *frames)
 {
-	struct gms_spinlock *lock = (struct gms_spinlock *)&b->lock;
 	const struct gms_hook_frame *f;
 
-	gms_spin_lock(lock);
-	for (f = b->inside; f && f->self != gms_self(); f = f->next)
+	gms_spin_lock(&frames->lock);
+	for (f = frames->first; f && f->self != gms_self(); f = f->next)
 		;
-	gms_spin_unlock(lock);
+	gms_spin_unlock(&frames->lock);
 	return f;
 }
 
 static void enter(struct gms_backend *b, struct gms_hook_frame *f)
 {
+	struct gms_hook_frames *frames = &b->inside[gms_slot()];
+
 	f->self = gms_self();
-	gms_spin_lock(&b->lock);
-	f->next = b->inside;
-	gms_store_relaxed(&b->inside, f);
-	gms_spin_unlock(&b->lock);
+	gms_spin_lock(&frames->lock);
+	f->next = frames->first;
+	gms_store_relaxed(&frames->first, f);
+	gms_spin_unlock(&frames->lock);
 }
 
 static void leave(struct gms_backend *b, struct gms_hook_frame *f)
 {
-	struct gms_hook_frame **at = &b->inside;
+	struct gms_hook_frames *frames = &b->inside[gms_slot()];
+	struct gms_hook_frame **at = &frames->first;
 
-	gms_spin_lock(&b->lock);
+	gms_spin_lock(&frames->lock);
 	while (*at != f)
 		at = &(*at)->next;
 	gms_store_relaxed(at, f->next);
-	gms_spin_unlock(&b->lock);
+	gms_spin_unlock(&frames->lock);
 }
 
 /* 0 or -errno, whatever a hook makes of it. */

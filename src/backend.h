@@ -3,8 +3,8 @@
  * backend.h - calling the caller's hooks, and knowing who is inside one
  *
  * Every hook is called through here: one that is not there has succeeded, a positive value is
- * -EIO. A thread that is inside a hook is on a list, with a frame on its own stack, so that what
- * it calls from there can be refused instead of waiting for itself.
+ * -EIO. A thread that is inside a hook is on the list of its slot, with a frame on its own stack,
+ * so that what it calls from there can be refused instead of waiting for itself.
  */
 #ifndef GMS_BACKEND_PRIV_H
 #define GMS_BACKEND_PRIV_H
@@ -18,24 +18,32 @@ struct gms_hook_frame {
 	struct gms_hook_frame *next;
 };
 
+/* Frames of the threads of one slot: they hardly ever meet. */
+struct gms_hook_frames {
+	struct gms_spinlock lock;
+	struct gms_hook_frame *first;
+} __attribute__((aligned(64)));
+
 struct gms_backend {
 	struct gms_backend_ops ops;
 	void *ctx;
 	bool hooked; /* there is a hook that a conversion calls */
-	struct gms_spinlock lock;
-	struct gms_hook_frame *inside;
+	struct gms_hook_frames inside[GMS_NR_SLOTS];
 };
 
 /* False where @ops is not sound. NULL: no hooks. */
 bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, void *ctx);
 
 /* Is this thread inside a hook? */
-bool gms_backend_inside_slow(const struct gms_backend *b);
+bool gms_backend_inside_slow(struct gms_hook_frames *frames);
 
-static inline bool gms_backend_inside(const struct gms_backend *b)
+static inline bool gms_backend_inside(struct gms_backend *b)
 {
+	struct gms_hook_frames *frames = &b->inside[gms_slot()];
+
 	/* a thread sees its own frame, whatever else it sees */
-	return gms_unlikely(gms_load_relaxed(&b->inside) != NULL) && gms_backend_inside_slow(b);
+	return gms_unlikely(gms_load_relaxed(&frames->first) != NULL) &&
+	       gms_backend_inside_slow(frames);
 }
 
 static inline bool gms_backend_by_folio(const struct gms_backend *b)

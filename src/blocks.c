@@ -54,10 +54,15 @@ gms_noinline int gms_block_make_slow(struct gms_blocks *blocks, gms_pgoff_t inde
 	return 0;
 }
 
+/* Something that goes away again: history, and a record as such, stay. */
+static bool in_use_now(const struct gms_block *b)
+{
+	return gms_load_relaxed(&b->split_1g) || !gms_line_is(&b->split_2m, false);
+}
+
 void gms_blocks_bytes(const struct gms_blocks *blocks, uint64_t *in_use, uint64_t *pooled)
 {
-	*in_use = blocks->nr * sizeof(*blocks->block) +
-		  gms_load_relaxed(&blocks->nr_records) * sizeof(struct gms_block);
+	*in_use = blocks->nr * sizeof(*blocks->block);
 	*pooled = 0;
 	if (!gms_load_relaxed(&blocks->nr_records))
 		return;
@@ -65,6 +70,8 @@ void gms_blocks_bytes(const struct gms_blocks *blocks, uint64_t *in_use, uint64_
 		const struct gms_block *b = gms_load_acquire(&blocks->block[i]);
 		const struct gms_pins *pins = b ? gms_load_acquire(&b->pins) : NULL;
 
+		if (b)
+			*(in_use_now(b) ? in_use : pooled) += sizeof(*b);
 		if (pins)
 			*(gms_pins_any(pins, 0, GMS_PINS_PAGES) ? in_use : pooled) +=
 				gms_pins_bytes(pins);

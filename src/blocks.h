@@ -19,11 +19,12 @@ struct gms_block {
 	uint8_t split_1g; /* there are no folios of order 18 */
 	struct gms_line split_2m; /* bit i: in the i-th 2M there are none of order 9, either */
 	struct gms_pins *pins;
+	uint32_t populating; /* threads that are allocating; under the tree lock */
 	/* history, for policies; changes under the convert lock */
 	uint64_t since;
 	uint32_t flips;
 	/* of the operation under way, under the exclusive invalidate lock */
-	bool flipping;
+	uint8_t mixed; /* see history() in convert.c */
 	bool noted; /* is on a journal */
 	uint8_t noted_1g;
 	struct gms_line noted_2m;

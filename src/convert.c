@@ -28,6 +28,7 @@ struct conversion {
 	enum gms_shareability to;
 	struct gms_ask ask;
 	struct gms_spans spans; /* of what changes */
+	bool whole; /* all of the range changes */
 	struct gms_block *journal; /* blocks with splits */
 	bool undone; /* something was taken back */
 	struct gms_rtree_reserve private;
@@ -82,7 +83,11 @@ static int prepare(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 	err = gms_rtree_prepare(s->private, c->start, c->end - c->start, &c->private);
 	if (err)
 		return err;
-	err = gms_spans_init(s, &c->spans, s->private, c->to == GMS_SHARED, c->start, c->end, keep);
+	if (c->whole)
+		gms_spans_one(&c->spans, c->start, c->end);
+	else
+		err = gms_spans_init(s, &c->spans, s->private, c->to == GMS_SHARED, c->start,
+				     c->end, keep);
 	if (err)
 		goto no_spans;
 	err = prepare_history(c);
@@ -191,29 +196,31 @@ static int apply(struct conversion *c) GMS_REQUIRES(gms_invalidate_lock)
 
 /* ---- history ---- */
 
-static bool flips(const struct conversion *c, gms_pgoff_t index, unsigned int order)
+static bool is_mixed(const struct gms_state *s, gms_pgoff_t index, unsigned int order)
 {
-	const bool before = gms_rtree_fill(c->s->private, index, order) == GMS_RTREE_MIXED;
-
-	return before != (gms_summary_after(c->s, &c->ask, index, order) == GMS_MIXED);
+	return gms_rtree_fill(s->private, index, order) == GMS_RTREE_MIXED;
 }
 
-/* Will the 1G block of [start, end), or a 2M block of that, go from uniform to mixed, or back? */
-static bool will_flip(const struct conversion *c, gms_pgoff_t start, gms_pgoff_t end)
+/* What is mixed of a 1G block: itself, and 2M blocks in [start, end): the ends, those between. */
+static uint8_t mixedness(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
-	const uint64_t size = gms_order_pages(GMS_ORDER_2M);
+	const gms_pgoff_t last = gms_order_down(end - 1, GMS_ORDER_2M);
+	gms_pgoff_t at = gms_order_down(start, GMS_ORDER_2M);
+	uint8_t mixed;
 
-	if (flips(c, start, GMS_ORDER_1G))
-		return true;
-	if (gms_rtree_fill(c->s->private, start, GMS_ORDER_1G) != GMS_RTREE_MIXED)
-		return false;
-	for (gms_pgoff_t at = start; at < end; at = gms_order_down(at, GMS_ORDER_2M) + size)
-		if (flips(c, at, GMS_ORDER_2M))
-			return true;
-	return false;
+	if (!is_mixed(s, start, GMS_ORDER_1G))
+		return 0;
+	mixed = (uint8_t)(1 | is_mixed(s, start, GMS_ORDER_2M) << 1 |
+			  is_mixed(s, last, GMS_ORDER_2M) << 2);
+	while ((at += gms_order_pages(GMS_ORDER_2M)) < last && !(mixed & 8))
+		mixed |= (uint8_t)(is_mixed(s, at, GMS_ORDER_2M) << 3);
+	return mixed;
 }
 
-/* Before the commit: note which records will have to say something new. After it: say it. */
+/*
+ * A flip is a change between uniform and mixed, of a 1G block or of a 2M block in it. Before the
+ * commit: note how things stand. After it: compare. Those between the ends are uniform by then.
+ */
 static void history(struct conversion *c, bool committed)
 {
 	struct gms_state *s = c->s;
@@ -223,16 +230,17 @@ static void history(struct conversion *c, bool committed)
 		return;
 	for (gms_pgoff_t at = c->start; at < c->end; at = next) {
 		struct gms_block *b = gms_block_at(&s->folios.blocks, at);
+		uint8_t mixed;
 
 		next = gms_order_down(at, GMS_ORDER_1G) + gms_order_pages(GMS_ORDER_1G);
 		if (!b)
 			continue;
-		if (!committed) {
-			b->flipping = will_flip(c, at, next < c->end ? next : c->end);
-		} else if (b->flipping) {
+		mixed = mixedness(s, at, next < c->end ? next : c->end);
+		if (committed && mixed != b->mixed) {
 			gms_store_relaxed(&b->flips, b->flips + 1);
 			gms_store_relaxed(&b->since, gms_now(s, at));
 		}
+		b->mixed = mixed;
 	}
 }
 
@@ -261,7 +269,7 @@ static void commit(struct conversion *c, bool merge)
 	if (c->clear_prepared)
 		gms_rtree_commit(s->folios.prepared, c->start, c->end - c->start, false,
 				 &c->prepared);
-	gms_event(s, c->start);
+	gms_event_locked(s, c->start);
 	history(c, true);
 	if (s->backend.hooked)
 		gms_spans_end(s, &c->spans);
@@ -342,6 +350,7 @@ static int convert(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 	c.start = start;
 	c.end = end;
 	c.to = to;
+	c.whole = nr == end - start;
 	c.journal = NULL;
 	c.undone = false;
 	c.ask = (struct gms_ask) {.event = GMS_EV_CONVERT,
@@ -359,31 +368,46 @@ static int convert(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 	release(&c);
 	if (!err)
 		*changed = nr;
+	if (err != -EAGAIN)
+		*err_index = *stop = start;
 	return err;
 }
 
+/* Under the convert lock of the shard: an ordinary addition will do. */
+static void count(struct gms_state *s, gms_pgoff_t start, uint64_t changed, int err)
+{
+	struct gms_shard *shard = &s->shard[gms_shard_of(start)];
+	uint64_t *const which = changed ? &shard->conversions : &shard->noops;
+
+	if (err && !changed)
+		return;
+	gms_store_relaxed(which, *which + 1);
+	gms_store_relaxed(&shard->pages_converted, shard->pages_converted + changed);
+}
+
 static int convert_atomic(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
-			  enum gms_shareability to, gms_pgoff_t *err_index, uint64_t *changed)
+			  enum gms_shareability to, gms_pgoff_t *err_index)
 {
 	const gms_shards shards = gms_shards_of(start, end);
 	gms_pgoff_t stop;
+	uint64_t changed;
 	int err;
 
 	gms_shards_lock_convert(s, shards);
-	err = convert(s, start, end, to, err_index, &stop, changed);
+	err = convert(s, start, end, to, err_index, &stop, &changed);
+	count(s, start, changed, err);
 	gms_shards_unlock_convert(s, shards);
 	return err;
 }
 
 /* Block by block; of the one that fails, what comes before a page that is in the way. */
 static int convert_resumable(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
-			     enum gms_shareability to, gms_pgoff_t *err_index, uint64_t *changed)
+			     enum gms_shareability to, gms_pgoff_t *err_index)
 {
 	gms_pgoff_t next, stop, ignored;
-	uint64_t more;
+	uint64_t changed = 0, more;
 	int err = 0;
 
-	*changed = 0;
 	for (gms_pgoff_t at = start; !err && at < end; at = next) {
 		const gms_shards shard = gms_shards_of(at, at + 1);
 
@@ -393,14 +417,16 @@ static int convert_resumable(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t
 		gms_shards_lock_convert(s, shard);
 		err = convert(s, at, next, to, &ignored, &stop, &more);
 		*err_index = at;
-		if (!err) {
-			*changed += more;
-		} else if (stop > at && !convert(s, at, stop, to, &ignored, &ignored, &more)) {
-			*changed += more;
+		changed += more;
+		if (err && stop > at && !convert(s, at, stop, to, &ignored, &ignored, &more)) {
+			changed += more;
 			*err_index = stop;
 		}
 		gms_shards_unlock_convert(s, shard);
 	}
+	gms_shards_lock_convert(s, gms_shards_of(start, start + 1));
+	count(s, start, changed, err);
+	gms_shards_unlock_convert(s, gms_shards_of(start, start + 1));
 	return err;
 }
 
@@ -408,7 +434,6 @@ int gms_convert(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, enum 
 		unsigned int flags, gms_pgoff_t *err_index)
 {
 	gms_pgoff_t failed = start;
-	uint64_t changed = 0;
 	int err;
 
 	if (!gms_state_range_ok(s, start, nr_pages) || (to != GMS_SHARED && to != GMS_PRIVATE) ||
@@ -417,16 +442,10 @@ int gms_convert(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, enum 
 	else if (gms_backend_inside(&s->backend))
 		err = -EDEADLK;
 	else if (flags & GMS_CONVERT_RESUMABLE)
-		err = convert_resumable(s, start, start + nr_pages, to, &failed, &changed);
+		err = convert_resumable(s, start, start + nr_pages, to, &failed);
 	else
-		err = convert_atomic(s, start, start + nr_pages, to, &failed, &changed);
+		err = convert_atomic(s, start, start + nr_pages, to, &failed);
 	if (err && err_index)
 		*err_index = failed;
-	if (changed) {
-		gms_count_add(&s->counters, GMS_CONVERSIONS, 1);
-		gms_count_add(&s->counters, GMS_PAGES_CONVERTED, changed);
-	} else if (!err) {
-		gms_count_add(&s->counters, GMS_NOOPS, 1);
-	}
 	return err ? gms_refused(s, err) : 0;
 }

@@ -11,9 +11,6 @@
 #include "platform.h"
 
 enum gms_counter {
-	GMS_CONVERSIONS,
-	GMS_PAGES_CONVERTED,
-	GMS_NOOPS,
 	GMS_FAULTS_HOST,
 	GMS_FAULTS_GUEST,
 	GMS_FOLIOS_ALLOCATED,

@@ -45,29 +45,24 @@ static unsigned int guest_order(const struct gms_state *s, gms_pgoff_t index, un
 
 /* The folio at an index, there and settled. */
 static int find_folio(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor,
-		      struct gms_fault *fault) GMS_REQUIRES_SHARED(gms_invalidate_lock)
+		      const struct gms_look *look, struct gms_fault *fault)
+	GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
 	const struct gms_ask ask = {
-		.event = GMS_EV_FAULT, .accessor = accessor, .cap = GMS_ORDER_1G};
-	struct gms_folio folio = gms_folio_at(&s->folios, index);
+		.event = GMS_EV_FAULT, .accessor = accessor, .cap = GMS_ORDER_1G, .look = look};
+	struct gms_folio folio;
 	unsigned int above;
 	int err = 0;
 
 	fault->fresh = false;
-	if (gms_unlikely(!gms_rtree_test(s->folios.allocated, index))) {
+	if (gms_unlikely(!gms_rtree_test(s->folios.allocated, index)))
 		err = gms_populate(s, index, accessor, &fault->fresh);
-		if (err)
-			return err;
-		folio = gms_folio_at(&s->folios, index);
-	}
-	if (folio.order) {
+	folio = gms_folio_at(&s->folios, index);
+	if (!err && folio.order)
 		err = gms_settle(s, &ask, index, &folio, &above);
-		if (err == -EAGAIN) /* put off to the next fault */
-			err = 0;
-	}
 	fault->folio_index = folio.index;
 	fault->folio_order = folio.order;
-	return err;
+	return err == -EAGAIN ? 0 : err; /* a split is put off to the next fault */
 }
 
 /* The host may have a mapping of the folio from here on. */
@@ -81,22 +76,36 @@ static int expose(struct gms_state *s, const struct gms_fault *fault)
 	return gms_folios_store(&s->folios, s->folios.mapped, fault->folio_index, nr_pages, true);
 }
 
+/* The largest complete block at an index that is uniform. */
+static unsigned int look_order(const struct gms_state *s, gms_pgoff_t index,
+			       const struct gms_look *look)
+{
+	unsigned int order = GMS_ORDER_1G;
+
+	if (look->fill_1g == GMS_RTREE_MIXED)
+		order = look->fill_2m == GMS_RTREE_MIXED ? GMS_ORDER_4K : GMS_ORDER_2M;
+	while (order && gms_order_down(index, order) + gms_order_pages(order) > s->nr_pages)
+		order = order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K;
+	return order;
+}
+
 static int begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor,
 			struct gms_fault *fault) GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
+	struct gms_look look;
 	int err;
 
 	if (gms_unlikely(gms_load_relaxed(&s->quarantined)) && gms_is_quarantined(s, index))
 		return -ENOTRECOVERABLE;
-	if (accessor == GMS_HOST && gms_rtree_test(s->private, index))
+	look = gms_rtree_look(s->private, index);
+	if (accessor == GMS_HOST && look.set)
 		return -EACCES;
-	err = find_folio(s, index, accessor, fault);
+	err = find_folio(s, index, accessor, &look, fault);
 	if (!err && accessor == GMS_HOST)
 		err = expose(s, fault);
 	if (err)
 		return err;
-	fault->max_order =
-		min_order(fault->folio_order, gms_rtree_uniform_order(s->private, index));
+	fault->max_order = min_order(fault->folio_order, look_order(s, index, &look));
 	if (accessor == GMS_GUEST)
 		fault->max_order = guest_order(s, index, fault->max_order);
 	fault->prepared =
@@ -117,6 +126,8 @@ int gms_fault_begin(struct gms_state *s, gms_pgoff_t index, enum gms_accessor ac
 		return gms_refused(s, -EINVAL);
 	if (gms_backend_inside(&s->backend))
 		return gms_refused(s, -EDEADLK);
+	/* a thread has one fault at a time: it may wait behind a writer that waits for the first */
+	gms_assert(!gms_rank_holds(&s->folios, GMS_RANK_INVALIDATE));
 	gms_shard_lock_shared(s, gms_shard_of(index));
 	err = begin_locked(s, index, accessor, fault);
 	if (gms_unlikely(err)) {

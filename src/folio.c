@@ -167,24 +167,50 @@ void gms_folio_unlock(struct gms_folios *f, struct gms_folio folio) GMS_NO_TSA
 
 /* ---- allocating ---- */
 
+/* Threads that are allocating in a block: as long as there are some, it is not free. */
+static void populating(struct gms_folios *f, struct gms_block *b, int more)
+{
+	tree_lock(f, b->start);
+	b->populating += (uint32_t)more;
+	tree_unlock(f, b->start);
+}
+
+/* A folio that could not be noted down: nobody has seen it, but the backend. */
+static void unpopulate(struct gms_folios *f, struct gms_block *b, struct gms_folio folio)
+{
+	bool free;
+
+	gms_backend_folio_free(f->backend, folio.index, folio.order);
+	tree_lock(f, b->start);
+	free = !--b->populating &&
+	       gms_rtree_fill(f->allocated, b->start, GMS_ORDER_1G) == GMS_RTREE_NONE;
+	tree_unlock(f, b->start);
+	if (free)
+		gms_folios_tell_free(f, b->start);
+}
+
 static int populate_locked(struct gms_folios *f, struct gms_folio folio)
 	GMS_REQUIRES(gms_folio_locks)
 {
+	struct gms_block *b;
 	int err;
 
-	if (f->order) {
-		err = gms_block_make(&f->blocks, folio.index);
-		if (err)
-			return err;
-	}
-	err = gms_backend_folio_alloc(f->backend, folio.index, folio.order);
+	err = gms_block_make(&f->blocks, folio.index);
 	if (err)
 		return err;
-	err = gms_folios_store(f, f->allocated, folio.index, gms_order_pages(folio.order), true);
+	b = gms_block_at(&f->blocks, folio.index);
+	populating(f, b, 1);
+	err = gms_backend_folio_alloc(f->backend, folio.index, folio.order);
 	if (err) {
-		gms_backend_folio_free(f->backend, folio.index, folio.order);
+		populating(f, b, -1);
 		return err;
 	}
+	err = gms_folios_store(f, f->allocated, folio.index, gms_order_pages(folio.order), true);
+	if (err) {
+		unpopulate(f, b, folio);
+		return err;
+	}
+	populating(f, b, -1);
 	gms_count_add(f->counters, GMS_FOLIOS_ALLOCATED, 1);
 	return 0;
 }
@@ -276,7 +302,7 @@ int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigne
 	return 0;
 }
 
-int gms_folio_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
+static int merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
 {
 	const struct gms_folio folio = {gms_order_down(index, to), to};
 	struct gms_block *b = gms_block_at(&f->blocks, index);
@@ -298,21 +324,39 @@ int gms_folio_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
 		gms_store_release(&b->split_1g, 0);
 		gms_line_store(&b->split_2m, 0, GMS_LINE_BITS, false);
 	}
-	gms_count_add(f->counters, to == GMS_ORDER_2M ? GMS_MERGES_2M : GMS_MERGES_1G, 1);
 	return 0;
+}
+
+int gms_folio_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
+{
+	int err = merge(f, index, to);
+
+	if (!err)
+		gms_count_add(f->counters, to == GMS_ORDER_2M ? GMS_MERGES_2M : GMS_MERGES_1G, 1);
+	return err;
+}
+
+/* As if it had never been split. */
+static void unsplit(struct gms_folios *f, gms_pgoff_t index, unsigned int order)
+{
+	if (!merge(f, index, order))
+		gms_count_add(f->counters, order == GMS_ORDER_2M ? GMS_SPLITS_2M : GMS_SPLITS_1G,
+			      (uint64_t)-1);
 }
 
 void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
 {
 	for (struct gms_block *b = journal; b; b = b->next) {
-		if (b->split_1g && !b->noted_1g && f->order == GMS_ORDER_1G) {
-			gms_folio_merge(f, b->start, GMS_ORDER_1G);
-			continue;
-		}
-		for (unsigned int i = 0; i < GMS_LINE_BITS; i++)
+		const bool was_1g = f->order == GMS_ORDER_1G && b->split_1g && !b->noted_1g;
+
+		/* a 1G that went to 4K in one step goes back in one */
+		for (unsigned int i = GMS_LINE_BITS;
+		     i-- && !(was_1g && gms_line_is(&b->split_2m, true));)
 			if (gms_line_test(&b->split_2m, i) && !gms_line_test(&b->noted_2m, i))
-				gms_folio_merge(f, b->start + ((gms_pgoff_t)i << GMS_ORDER_2M),
-						GMS_ORDER_2M);
+				unsplit(f, b->start + ((gms_pgoff_t)i << GMS_ORDER_2M),
+					GMS_ORDER_2M);
+		if (was_1g)
+			unsplit(f, b->start, GMS_ORDER_1G);
 	}
 }
 
@@ -401,8 +445,6 @@ void gms_folios_reset(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 
 void gms_folios_tell_free(struct gms_folios *f, gms_pgoff_t index)
 {
-	if (gms_rtree_fill(f->allocated, index, GMS_ORDER_1G) != GMS_RTREE_NONE)
-		return;
 	gms_count_add(f->counters, GMS_BLOCKS_FREED, 1);
 	gms_backend_block_freed(f->backend, gms_order_down(index, GMS_ORDER_1G));
 }

@@ -153,7 +153,7 @@ void gms_folios_free(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end);
 /* [start, end) is no longer allocated: what is wholly free is one place again. */
 void gms_folios_reset(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end);
 
-/* The 1G block at an index had folios: if it has none now, the backend is told. */
+/* Tell the backend that the 1G block at an index had folios, and now has none. */
 void gms_folios_tell_free(struct gms_folios *f, gms_pgoff_t index);
 
 /* NULL, or what is wrong. Nobody may be changing anything. */

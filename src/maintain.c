@@ -11,19 +11,6 @@ static bool is_split(const struct gms_state *s, const struct gms_block *b)
 		     !gms_line_is(&b->split_2m, false));
 }
 
-/* The next split block from the @from-th on, all the way round; false where there is none. */
-static bool next_split(const struct gms_state *s, uint64_t from, uint64_t *found)
-{
-	const struct gms_blocks *blocks = &s->folios.blocks;
-
-	for (uint64_t i = 0; i < blocks->nr; i++) {
-		*found = (from + i) % blocks->nr;
-		if (is_split(s, gms_load_acquire(&blocks->block[*found])))
-			return true;
-	}
-	return false;
-}
-
 static uint64_t maintain(struct gms_state *s, uint64_t block)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock)
 {
@@ -43,21 +30,18 @@ static uint64_t maintain(struct gms_state *s, uint64_t block)
 
 uint64_t gms_maintain(struct gms_state *s, uint64_t max_blocks)
 {
-	uint64_t at = gms_load_relaxed(&s->maintain_at), merges = 0, block, first = 0;
+	const struct gms_blocks *blocks = &s->folios.blocks;
+	uint64_t at = gms_load_relaxed(&s->maintain_at), merges = 0;
 
-	if (gms_backend_inside(&s->backend)) {
-		gms_refused(s, -EDEADLK);
+	if (!s->folios.order || gms_backend_inside(&s->backend))
 		return 0;
-	}
-	if (!s->folios.order)
-		return 0;
-	for (uint64_t i = 0; i < max_blocks && next_split(s, at, &block); i++) {
-		if (i && block == first) /* all have been looked at */
-			break;
-		if (!i)
-			first = block;
-		merges += maintain(s, block);
-		at = block + 1;
+	/* all the way round at most */
+	for (uint64_t i = 0; i < blocks->nr && max_blocks; i++) {
+		if (is_split(s, gms_load_acquire(&blocks->block[at]))) {
+			merges += maintain(s, at);
+			max_blocks--;
+		}
+		at = (at + 1) % blocks->nr;
 	}
 	gms_store_relaxed(&s->maintain_at, at);
 	return merges;

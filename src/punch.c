@@ -4,8 +4,8 @@
  *
  *	convert and invalidate locks, exclusively; sequence numbers odd
  *	  unmap from the host, look for pins
- *	  split the folios that cross an end           undo: merge
  *	  prepare: the trees
+ *	  split the folios that cross an end           undo: merge
  *	  invalidate begin, zap the guest
  *	  merge and free the folios ------------------ nothing fails from here on
  *	  commit, invalidate end, tell of blocks that are free
@@ -80,7 +80,9 @@ static void commit(struct hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate
 
 		for (told = first > told ? first : told; told < at.span.end;
 		     told += gms_order_pages(GMS_ORDER_1G))
-			gms_folios_tell_free(&s->folios, told);
+			if (gms_rtree_fill(s->folios.allocated, told, GMS_ORDER_1G) ==
+			    GMS_RTREE_NONE)
+				gms_folios_tell_free(&s->folios, told);
 	}
 }
 
@@ -95,11 +97,11 @@ static int punch_locked(struct hole *h, gms_pgoff_t *err_index)
 	if (!err)
 		err = gms_spans_pinned(s, &h->spans, err_index, &stop);
 	if (!err)
+		err = prepare(h);
+	if (!err)
 		err = split_at(h, h->start, h->start);
 	if (!err)
 		err = split_at(h, h->end - 1, h->end);
-	if (!err)
-		err = prepare(h);
 	if (!err) {
 		gms_spans_begin(s, &h->spans);
 		gms_spans_zap(s, &h->spans, GMS_SHARED);

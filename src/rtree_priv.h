@@ -31,4 +31,11 @@ enum gms_rtree_fill gms_rtree_fill_after(const struct gms_rtree *tree, gms_pgoff
 					 unsigned int order, gms_pgoff_t start, gms_pgoff_t end,
 					 bool set);
 
+/* One walk for all that can be asked of an index, which exists: itself, and its two blocks. */
+struct gms_look {
+	bool set;
+	enum gms_rtree_fill fill_2m, fill_1g;
+};
+struct gms_look gms_rtree_look(const struct gms_rtree *tree, gms_pgoff_t index);
+
 #endif /* GMS_RTREE_PRIV_H */

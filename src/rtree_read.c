@@ -111,6 +111,27 @@ enum gms_rtree_fill gms_rtree_fill(const struct gms_rtree *t, gms_pgoff_t index,
 	return gms_rtree_test(t, index) ? GMS_RTREE_ALL : GMS_RTREE_NONE;
 }
 
+struct gms_look gms_rtree_look(const struct gms_rtree *t, gms_pgoff_t index)
+{
+	struct gms_look look;
+	struct gms_view view;
+
+	do {
+		look.fill_1g = look.fill_2m = gms_view_begin(t, index >> GMS_BLOCK_SHIFT, &view);
+		look.set = look.fill_1g == GMS_RTREE_ALL;
+		if (gms_likely(look.fill_1g != GMS_RTREE_MIXED))
+			return look;
+		look.fill_2m = node_fill(view.node, leaf_of(index));
+		look.set = look.fill_2m == GMS_RTREE_ALL;
+		if (look.fill_2m == GMS_RTREE_MIXED) {
+			const struct gms_line *leaf = gms_view_leaf(t, view.node, leaf_of(index));
+
+			look.set = leaf && gms_line_test(leaf, index & LINE_MASK);
+		}
+	} while (!gms_view_ok(&view));
+	return look;
+}
+
 unsigned int gms_rtree_uniform_order(const struct gms_rtree *t, gms_pgoff_t index)
 {
 	bool block_mixed;

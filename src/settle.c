@@ -7,14 +7,11 @@
  * at the index to 4K if that is what it takes. Only a split to 4K of all of a 1G (uniform) is
  * one step.
  */
-#include "rtree_priv.h"
 #include "state_priv.h"
 
-enum gms_summary gms_summary_after(const struct gms_state *s, const struct gms_ask *ask,
-				   gms_pgoff_t index, unsigned int order)
+static enum gms_summary summary_after(const struct gms_state *s, const struct gms_ask *ask,
+				      gms_pgoff_t index, unsigned int order)
 {
-	if (ask->start == ask->end)
-		return (enum gms_summary)gms_rtree_fill(s->private, index, order);
 	return (enum gms_summary)gms_rtree_fill_after(s->private, index, order, ask->start,
 						      ask->end, ask->to);
 }
@@ -26,17 +23,23 @@ static unsigned int round_order(unsigned int order)
 				       : GMS_ORDER_4K;
 }
 
-/* Of the page and its blocks, as they will be. */
+/* At the page and its blocks, as they will be. */
 static void look(const struct gms_state *s, const struct gms_ask *ask, struct gms_policy_view *v)
 {
-	const struct gms_rtree *t = s->private;
+	struct gms_look look;
 
-	v->s1g = gms_summary_after(s, ask, v->index, GMS_ORDER_1G);
-	v->s2m = v->s1g != GMS_MIXED ? v->s1g : gms_summary_after(s, ask, v->index, GMS_ORDER_2M);
 	v->to = ask->to;
+	if (ask->start != ask->end) {
+		v->s2m = summary_after(s, ask, v->index, GMS_ORDER_2M);
+		v->s1g = v->s2m == GMS_MIXED ? GMS_MIXED
+					     : summary_after(s, ask, v->index, GMS_ORDER_1G);
+		return;
+	}
+	look = ask->look ? *ask->look : gms_rtree_look(s->private, v->index);
+	v->s2m = (enum gms_summary)look.fill_2m;
+	v->s1g = (enum gms_summary)look.fill_1g;
 	if (ask->event != GMS_EV_CONVERT)
-		v->to = v->s2m != GMS_MIXED ? (enum gms_shareability)v->s2m
-					    : (enum gms_shareability)gms_rtree_test(t, v->index);
+		v->to = (enum gms_shareability)look.set;
 }
 
 struct gms_policy_verdict gms_policy_ask(const struct gms_state *s, const struct gms_ask *ask,

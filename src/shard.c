@@ -135,12 +135,25 @@ bool gms_seq_retry(const struct gms_state *s, gms_pgoff_t index, uint64_t seq)
  */
 #define EVENTS_AT_ONCE 16
 
+static void pass_on(struct gms_state *s, uint64_t events)
+{
+	if (events % EVENTS_AT_ONCE == 0)
+		gms_add_relaxed(&s->events, EVENTS_AT_ONCE);
+}
+
 void gms_event(struct gms_state *s, gms_pgoff_t index)
 {
-	const uint64_t before = gms_fetch_add_relaxed(&s->shard[gms_shard_of(index)].events, 1);
+	pass_on(s, gms_fetch_add_relaxed(&s->shard[gms_shard_of(index)].events, 1) + 1);
+}
 
-	if ((before + 1) % EVENTS_AT_ONCE == 0)
-		gms_add_relaxed(&s->events, EVENTS_AT_ONCE);
+/* Nobody else counts: an ordinary addition will do. */
+void gms_event_locked(struct gms_state *s, gms_pgoff_t index)
+{
+	struct gms_shard *shard = &s->shard[gms_shard_of(index)];
+	const uint64_t events = gms_load_relaxed(&shard->events) + 1;
+
+	gms_store_relaxed(&shard->events, events);
+	pass_on(s, events);
 }
 
 uint64_t gms_now(const struct gms_state *s, gms_pgoff_t index)

@@ -322,9 +322,6 @@ void gms_stats_read(const struct gms_state *s, struct gms_stats *stats)
 	const struct gms_counters *c = &s->counters;
 	struct gms_stats now = {
 		.struct_size = stats->struct_size,
-		.conversions = gms_counted(c, GMS_CONVERSIONS),
-		.pages_converted = gms_counted(c, GMS_PAGES_CONVERTED),
-		.noops = gms_counted(c, GMS_NOOPS),
 		.refused_inval = gms_counted(c, GMS_REFUSED_INVAL),
 		.refused_nomem = gms_counted(c, GMS_REFUSED_NOMEM),
 		.refused_access = gms_counted(c, GMS_REFUSED_ACCESS),
@@ -349,6 +346,11 @@ void gms_stats_read(const struct gms_state *s, struct gms_stats *stats)
 		.surplus_unpins = gms_counted(c, GMS_SURPLUS_UNPINS),
 	};
 
+	for (unsigned int i = 0; i < GMS_NR_SHARDS; i++) {
+		now.conversions += gms_load_relaxed(&s->shard[i].conversions);
+		now.pages_converted += gms_load_relaxed(&s->shard[i].pages_converted);
+		now.noops += gms_load_relaxed(&s->shard[i].noops);
+	}
 	measure(s, &now);
 	gms_memset(stats, 0, now.struct_size);
 	gms_memcpy(stats, &now, now.struct_size < sizeof(now) ? now.struct_size : sizeof(now));

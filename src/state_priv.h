@@ -17,12 +17,15 @@
 #include <gmemstate/state.h>
 
 #include "folio.h"
+#include "rtree_priv.h"
 
 #define GMS_NR_INHIBITS 2
 
 struct gms_shard {
 	uint64_t seq; /* odd while a block of this shard is being changed */
 	uint64_t events; /* see gms_event() */
+	/* calls of gms_convert(), counted by the first shard that they touch, under its convert lock */
+	uint64_t conversions, pages_converted, noops;
 	struct gms_mutex convert;
 	struct gms_rwlock invalidate;
 } __attribute__((aligned(64)));
@@ -102,6 +105,7 @@ void gms_shards_unlock_shared(struct gms_state *s, gms_shards shards)
 
 /* Something has changed in the 1G block at an index. */
 void gms_event(struct gms_state *s, gms_pgoff_t index);
+void gms_event_locked(struct gms_state *s, gms_pgoff_t index) GMS_REQUIRES(gms_invalidate_lock);
 uint64_t gms_now(const struct gms_state *s, gms_pgoff_t index);
 
 /* ---- asking the policy ---- */
@@ -115,6 +119,7 @@ uint64_t gms_now(const struct gms_state *s, gms_pgoff_t index);
  * @to: GMS_EV_CONVERT: what the range becomes
  * @cap: GMS_EV_PUNCH: the largest order that a folio at the index may have; else 18
  * @journal: where to note splits; NULL: nowhere
+ * @look: GMS_EV_FAULT: what the page and its blocks are; NULL: have a look
  */
 struct gms_ask {
 	enum gms_event event;
@@ -123,11 +128,8 @@ struct gms_ask {
 	enum gms_shareability to;
 	unsigned int cap;
 	struct gms_block **journal;
+	const struct gms_look *look;
 };
-
-/* The summary of the block at an index as it will be when the range has been converted. */
-enum gms_summary gms_summary_after(const struct gms_state *s, const struct gms_ask *ask,
-				   gms_pgoff_t index, unsigned int order);
 
 /* What the policy says of the folio at an index. Any lock that keeps the range from changing. */
 struct gms_policy_verdict gms_policy_ask(const struct gms_state *s, const struct gms_ask *ask,
@@ -170,6 +172,16 @@ struct gms_spans {
 int gms_spans_init(struct gms_state *s, struct gms_spans *spans, const struct gms_rtree *tree,
 		   bool set, gms_pgoff_t start, gms_pgoff_t end, bool keep);
 void gms_spans_fini(struct gms_state *s, struct gms_spans *spans);
+
+/* All of [start, end) is one. */
+static inline void gms_spans_one(struct gms_spans *spans, gms_pgoff_t start, gms_pgoff_t end)
+{
+	spans->start = start;
+	spans->end = end;
+	spans->nr = 1;
+	spans->kept = spans->few;
+	spans->few[0] = (struct gms_span) {start, end};
+}
 
 /* for (at = {0}; gms_spans_next(spans, &at);) visits all; ascending, and none touch. */
 struct gms_span_at {

@@ -97,8 +97,8 @@ struct gms_state_opts {
  * @folios_freed: folios of any order freed
  * @blocks_freed: 1G blocks that became wholly free
  * @prepares: blocks that the backend prepared
- * @splits_1g: folios of order 18 split; to 2M or to 4K, each is one
- * @splits_2m: folios of order 9 split
+ * @splits_1g: folios of order 18 split, to 2M or to 4K; without those that were undone
+ * @splits_2m: folios of order 9 split; without those that were undone
  * @merges_1g: folios of order 18 merged
  * @merges_2m: folios of order 9 merged
  * @splits_deferred: splits that a pin prevented

@@ -19,9 +19,9 @@
  * A slot that was 0 while the writer's word was set belongs to readers that will all step
  * back: the writer may look at one slot after the other.
  *
- * Nobody starves. A reader that met a writer spins a little, then goes to sleep; the writer
- * counts the sleepers into their slots before it returns from its unlock, so they hold the
- * lock before the next writer begins, which waits for them. Readers that come while a writer
+ * Nobody starves. A reader that met a writer says that it waits, spins a little, then goes to
+ * sleep; the writer counts those who wait into their slots before it returns from its unlock,
+ * so they hold the lock before the next writer begins, which waits for them. Readers that come while a writer
  * holds the lock or waits for it step back.
  */
 #include "platform.h"
@@ -67,42 +67,48 @@ static bool writer_is(const struct gms_rwlock *lock, uint32_t state)
 	return __atomic_load_n(&lock->writer, __ATOMIC_SEQ_CST) == state;
 }
 
-/* The mutex is held. A reader that is let in has been counted into its slot by the writer. */
-static void read_sleep_locked(struct gms_rwlock *lock, struct gms_rwlock_slot *slot)
+/*
+ * The mutex is held. Say that a reader is waiting; it is counted into its slot by the writer, which
+ * is when the phase changes. False where the writer is gone, and the reader has the lock.
+ */
+static bool read_wait_locked(struct gms_rwlock *lock, struct gms_rwlock_slot *slot)
 {
-	const uint32_t phase = lock->phase;
-
 	slot->asleep++;
 	__atomic_fetch_add(&lock->asleep, 1, __ATOMIC_SEQ_CST);
 	__atomic_fetch_add(&slot->readers, 1, __ATOMIC_SEQ_CST);
 	if (writer_is(lock, GMS_WRITER_NONE)) {
 		slot->asleep--;
 		__atomic_fetch_sub(&lock->asleep, 1, __ATOMIC_SEQ_CST);
-		return;
+		return false;
 	}
 	/* A writer that goes to sleep looks inside the mutex: it has not seen this reader. */
 	__atomic_fetch_sub(&slot->readers, 1, __ATOMIC_SEQ_CST);
-	while (lock->phase == phase)
-		pthread_cond_wait(&lock->wake_readers, &lock->mutex.lock);
+	return true;
 }
 
 /* The caller has counted itself and seen a writer. */
 void gms_rwlock_read_lock_slow(struct gms_rwlock *lock)
 {
 	struct gms_rwlock_slot *slot = &lock->slot[gms_slot()];
+	uint32_t phase;
+	bool wait;
 
 	gms_rwlock_read_unlock(lock);
-	for (unsigned int i = 0; i < SPINS; i++) {
-		gms_cpu_relax();
-		if (!writer_is(lock, GMS_WRITER_NONE))
-			continue;
-		__atomic_fetch_add(&slot->readers, 1, __ATOMIC_SEQ_CST);
-		if (writer_is(lock, GMS_WRITER_NONE))
-			return;
-		gms_rwlock_read_unlock(lock);
-	}
 	gms_mutex_lock(&lock->mutex);
-	read_sleep_locked(lock, slot);
+	phase = lock->phase;
+	wait = read_wait_locked(lock, slot);
+	gms_mutex_unlock(&lock->mutex);
+	/* The next unlock lets it in, so it is not overtaken by a writer while it spins. */
+	for (unsigned int i = 0; wait && i < SPINS; i++) {
+		if (gms_load_acquire(&lock->phase) != phase)
+			return;
+		gms_cpu_relax();
+	}
+	if (!wait)
+		return;
+	gms_mutex_lock(&lock->mutex);
+	while (lock->phase == phase)
+		pthread_cond_wait(&lock->wake_readers, &lock->mutex.lock);
 	gms_mutex_unlock(&lock->mutex);
 }
 
@@ -143,7 +149,7 @@ void gms_rwlock_write_unlock_slow(struct gms_rwlock *lock)
 			lock->slot[i].asleep = 0;
 		}
 		__atomic_store_n(&lock->asleep, 0, __ATOMIC_SEQ_CST);
-		lock->phase++;
+		gms_store_release(&lock->phase, lock->phase + 1);
 		pthread_cond_broadcast(&lock->wake_readers);
 	}
 	gms_mutex_unlock(&lock->mutex);
