@@ -221,8 +221,6 @@ static void check_apply(struct sim *sim, const struct sim_call *call)
 		sim_broke(sim, call, "part of it is that already");
 	if (fill_of(sim->zapped[!to_private], call) != GMS_RTREE_ALL)
 		sim_broke(sim, call, "it was not zapped as what it is");
-	if (fill_of(sim->maps[GMS_GUEST].at_least[0], call) != GMS_RTREE_NONE)
-		sim_broke(sim, call, "the guest maps part of it");
 	if (!to_private)
 		return;
 	if (fill_of(sim->maps[GMS_HOST].at_least[0], call) != GMS_RTREE_NONE)
@@ -270,16 +268,17 @@ static int undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_sharea
 		later.nr_pages = (end + PAGES_1G - 1) / PAGES_1G * PAGES_1G - end;
 		if (fill_of(sim->begun, &call) != GMS_RTREE_ALL)
 			sim_broke(sim, &call, "outside of invalidate_begin and invalidate_end");
-		if (fill_of(sim->applied, &call) != GMS_RTREE_ALL)
-			sim_broke(sim, &call, "part of it was not applied");
-		else if (fill_of(sim->private, &call) !=
-			 (to_private ? GMS_RTREE_NONE : GMS_RTREE_ALL))
-			sim_broke(sim, &call, "part of it is that already");
+		if (fill_of(sim->private, &call) != (to_private ? GMS_RTREE_NONE : GMS_RTREE_ALL))
+			sim_broke(sim, &call,
+				  fill_of(sim->applied, &call) != GMS_RTREE_ALL
+					  ? "part of it was not applied"
+					  : "part of it is that already");
 		if (fill_of(sim->applied, &later) != GMS_RTREE_NONE)
 			sim_broke(sim, &call, "a later run is to be undone before it");
+		/* also where it is refused: then those before it are undone all the same */
+		sim_mark(sim, &call, sim->applied, false);
 		if (!call.ret) {
 			sim_mark(sim, &call, sim->private, to_private);
-			sim_mark(sim, &call, sim->applied, false);
 			charge(sim, SIM_COST_APPLY,
 			       COST_CONVERT + nr_entries(&call) * arch_costs[sim->opts.arch].apply);
 		}
@@ -389,6 +388,21 @@ static int folio_alloc(void *ctx, gms_pgoff_t index, unsigned int order)
 	return leave(sim, &call);
 }
 
+/* What goes in a hole is let go of before. At the end of the object it is freed as it is. */
+static void check_hole(struct sim *sim, const struct sim_call *call)
+{
+	gms_pgoff_t pinned;
+
+	if (fill_of(sim->begun, call) == GMS_RTREE_NONE)
+		return;
+	for (int i = 0; i < 2; i++) {
+		if (fill_of(sim->maps[i].at_least[0], call) != GMS_RTREE_NONE)
+			sim_broke(sim, call, "part of it is mapped");
+	}
+	if (sim_find_pin(sim, call->start, call->nr_pages, &pinned))
+		sim_broke(sim, call, "it is pinned");
+}
+
 static void folio_free(void *ctx, gms_pgoff_t index, unsigned int order)
 {
 	struct sim_call call = block_call(SIM_FOLIO_FREE, index, order, order, 0);
@@ -397,6 +411,7 @@ static void folio_free(void *ctx, gms_pgoff_t index, unsigned int order)
 	if (enter(sim, &call)) {
 		if (!sizes_all(&sim->folios, index, call.nr_pages, order_level(order)))
 			sim_broke(sim, &call, "there is no such folio");
+		check_hole(sim, &call);
 		set_folios(sim, &call, LEVEL_NONE);
 		sim_mark(sim, &call, sim->prepared, false);
 		drop_maps(sim, &call, GMS_GUEST, 0);

@@ -164,16 +164,20 @@ static int repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 	gms_shards_lock(s, shards);
 	if (shareability == GMS_PRIVATE && gms_first_pin(s, start, end - start, NULL))
 		err = -EAGAIN;
+	if (!err)
+		err = gms_history_prepare(s, start, end);
 	while (!err && nr < 3) {
 		err = gms_rtree_prepare(tree[nr], start, end - start, &reserve[nr]);
 		nr += !err;
 	}
 	if (!err) {
 		gms_backend_invalidate_begin(&s->backend, start, end - start);
+		gms_history(s, start, end, false);
 		for (unsigned int i = 0; i < nr; i++)
 			gms_rtree_commit(tree[i], start, end - start, set[i], &reserve[i]);
 		gms_add_relaxed(&s->quarantined, start - end);
-		gms_event(s, start);
+		gms_event_locked(s, start);
+		gms_history(s, start, end, true);
 		gms_backend_invalidate_end(&s->backend, start, end - start);
 	}
 	while (nr--)

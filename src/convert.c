@@ -46,21 +46,6 @@ static enum gms_shareability other(enum gms_shareability to)
 
 /* ---- before the invalidate lock ---- */
 
-/* A block that may come to be mixed needs a record of that: those of the two ends. */
-static int prepare_history(struct conversion *c)
-{
-	struct gms_blocks *blocks = &c->s->folios.blocks;
-	int err = 0;
-
-	if (!c->s->folios.order)
-		return 0;
-	if (c->start != gms_order_down(c->start, GMS_ORDER_1G))
-		err = gms_block_make(blocks, c->start);
-	if (!err && c->end != gms_order_down(c->end, GMS_ORDER_1G))
-		err = gms_block_make(blocks, c->end - 1);
-	return err;
-}
-
 static int prepare_quarantine(struct conversion *c)
 {
 	struct gms_span_at at = {0};
@@ -90,7 +75,7 @@ static int prepare(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 				     c->end, keep);
 	if (err)
 		goto no_spans;
-	err = prepare_history(c);
+	err = gms_history_prepare(s, c->start, c->end);
 	if (!err)
 		err = prepare_quarantine(c);
 	if (!err)
@@ -194,56 +179,6 @@ static int apply(struct conversion *c) GMS_REQUIRES(gms_invalidate_lock)
 	return err;
 }
 
-/* ---- history ---- */
-
-static bool is_mixed(const struct gms_state *s, gms_pgoff_t index, unsigned int order)
-{
-	return gms_rtree_fill(s->private, index, order) == GMS_RTREE_MIXED;
-}
-
-/* What is mixed of a 1G block: itself, and 2M blocks in [start, end): the ends, those between. */
-static uint8_t mixedness(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
-{
-	const gms_pgoff_t last = gms_order_down(end - 1, GMS_ORDER_2M);
-	gms_pgoff_t at = gms_order_down(start, GMS_ORDER_2M);
-	uint8_t mixed;
-
-	if (!is_mixed(s, start, GMS_ORDER_1G))
-		return 0;
-	mixed = (uint8_t)(1 | is_mixed(s, start, GMS_ORDER_2M) << 1 |
-			  is_mixed(s, last, GMS_ORDER_2M) << 2);
-	while ((at += gms_order_pages(GMS_ORDER_2M)) < last && !(mixed & 8))
-		mixed |= (uint8_t)(is_mixed(s, at, GMS_ORDER_2M) << 3);
-	return mixed;
-}
-
-/*
- * A flip is a change between uniform and mixed, of a 1G block or of a 2M block in it. Before the
- * commit: note how things stand. After it: compare. Those between the ends are uniform by then.
- */
-static void history(struct conversion *c, bool committed)
-{
-	struct gms_state *s = c->s;
-	gms_pgoff_t next;
-
-	if (!s->folios.order)
-		return;
-	for (gms_pgoff_t at = c->start; at < c->end; at = next) {
-		struct gms_block *b = gms_block_at(&s->folios.blocks, at);
-		uint8_t mixed;
-
-		next = gms_order_down(at, GMS_ORDER_1G) + gms_order_pages(GMS_ORDER_1G);
-		if (!b)
-			continue;
-		mixed = mixedness(s, at, next < c->end ? next : c->end);
-		if (committed && mixed != b->mixed) {
-			gms_store_relaxed(&b->flips, b->flips + 1);
-			gms_store_relaxed(&b->since, gms_now(s, at));
-		}
-		b->mixed = mixed;
-	}
-}
-
 /* ---- the transaction ---- */
 
 static int prepare_locked(struct conversion *c) GMS_REQUIRES(gms_invalidate_lock)
@@ -263,14 +198,14 @@ static void commit(struct conversion *c, bool merge)
 	struct gms_state *s = c->s;
 	struct gms_ask ask = c->ask;
 
-	history(c, false);
+	gms_history(s, c->start, c->end, false);
 	gms_rtree_commit(s->private, c->start, c->end - c->start, c->to == GMS_PRIVATE,
 			 &c->private);
 	if (c->clear_prepared)
 		gms_rtree_commit(s->folios.prepared, c->start, c->end - c->start, false,
 				 &c->prepared);
 	gms_event_locked(s, c->start);
-	history(c, true);
+	gms_history(s, c->start, c->end, true);
 	if (s->backend.hooked)
 		gms_spans_end(s, &c->spans);
 	ask.start = ask.end; /* as it is now */
@@ -400,12 +335,32 @@ static int convert_atomic(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t en
 	return err;
 }
 
-/* Block by block; of the one that fails, what comes before a page that is in the way. */
+/*
+ * As much of [start, end) as there is before the first page that is in the way: it may take some
+ * tries to find that. *err_index: the first page that is not converted.
+ */
+static int convert_block(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
+			 enum gms_shareability to, gms_pgoff_t *err_index, uint64_t *changed)
+	GMS_REQUIRES(gms_convert_lock)
+{
+	gms_pgoff_t stop, ignored;
+	int err, in_the_way = 0;
+
+	for (;;) {
+		err = convert(s, start, end, to, &ignored, &stop, changed);
+		*err_index = err ? start : end;
+		if (!err || stop == start)
+			return err ? err : in_the_way;
+		in_the_way = err;
+		end = stop;
+	}
+}
+
 static int convert_resumable(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 			     enum gms_shareability to, gms_pgoff_t *err_index)
 {
-	gms_pgoff_t next, stop, ignored;
 	uint64_t changed = 0, more;
+	gms_pgoff_t next;
 	int err = 0;
 
 	for (gms_pgoff_t at = start; !err && at < end; at = next) {
@@ -415,14 +370,9 @@ static int convert_resumable(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t
 		if (next > end)
 			next = end;
 		gms_shards_lock_convert(s, shard);
-		err = convert(s, at, next, to, &ignored, &stop, &more);
-		*err_index = at;
-		changed += more;
-		if (err && stop > at && !convert(s, at, stop, to, &ignored, &ignored, &more)) {
-			changed += more;
-			*err_index = stop;
-		}
+		err = convert_block(s, at, next, to, err_index, &more);
 		gms_shards_unlock_convert(s, shard);
+		changed += more;
 	}
 	gms_shards_lock_convert(s, gms_shards_of(start, start + 1));
 	count(s, start, changed, err);

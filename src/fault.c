@@ -27,6 +27,14 @@ static inline unsigned int min_order(unsigned int a, unsigned int b)
 	return a < b ? a : b;
 }
 
+/* The largest block at an index, not above @order, with no page in the set. */
+static unsigned int free_order(const struct gms_rtree *set, gms_pgoff_t index, unsigned int order)
+{
+	while (order && gms_rtree_fill(set, index, order) != GMS_RTREE_NONE)
+		order = order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K;
+	return order;
+}
+
 /* What attributes and inhibits leave of @order. */
 static unsigned int guest_order(const struct gms_state *s, gms_pgoff_t index, unsigned int order)
 {
@@ -106,6 +114,8 @@ static int begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_accesso
 	if (err)
 		return err;
 	fault->max_order = min_order(fault->folio_order, look_order(s, index, &look));
+	if (gms_unlikely(gms_load_relaxed(&s->quarantined)))
+		fault->max_order = free_order(s->quarantine, index, fault->max_order);
 	if (accessor == GMS_GUEST)
 		fault->max_order = guest_order(s, index, fault->max_order);
 	fault->prepared =

@@ -108,6 +108,15 @@ void gms_event(struct gms_state *s, gms_pgoff_t index);
 void gms_event_locked(struct gms_state *s, gms_pgoff_t index) GMS_REQUIRES(gms_invalidate_lock);
 uint64_t gms_now(const struct gms_state *s, gms_pgoff_t index);
 
+/* ---- history ---- */
+
+/* Records for what [start, end) may turn mixed. 0 or -ENOMEM. */
+int gms_history_prepare(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end);
+
+/* Before a change of [start, end) is committed: note how things stand. After it: compare. */
+void gms_history(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool committed)
+	GMS_REQUIRES(gms_invalidate_lock);
+
 /* ---- asking the policy ---- */
 
 /**

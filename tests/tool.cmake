@@ -16,14 +16,21 @@ function(gms_tool_test name)
 	set_tests_properties(${name} PROPERTIES TIMEOUT 600)
 endfunction()
 
-gms_tool_test(log)
-target_link_libraries(test_log PRIVATE gmemstate_tool_objects)
+foreach(name log lab gen)
+	gms_tool_test(${name})
+	target_link_libraries(test_${name} PRIVATE gmemstate_tool_objects)
+endforeach()
 
-foreach(name tool tool_input)
+foreach(name tool tool_input tool_policy)
 	gms_tool_test(${name} test_tool_run.c)
 	add_dependencies(test_${name} gmemstate_tool)
 	target_compile_definitions(test_${name} PRIVATE
 		GMS_TOOL="$<TARGET_FILE:gmemstate_tool>"
 		GMS_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/data"
 		GMS_VERSION="${PROJECT_VERSION}")
+endforeach()
+
+foreach(name sim sim_rules)
+	gms_tool_test(${name})
+	target_link_libraries(test_${name} PRIVATE gmemstate_sim)
 endforeach()

@@ -68,7 +68,23 @@ int log_refuse(struct log_refusals *refusals, const struct log_refusal *refusal)
 	return 0;
 }
 
-static int add_event(struct log *log, const struct log_line *line)
+static struct log_event event_of(struct log *log, const struct log_line *line)
+{
+	if (line->has_time)
+		log->last_us = line->time_us;
+	else if (log->last_us <= UINT64_MAX - LOG_STEP_US)
+		log->last_us += LOG_STEP_US;
+	return (struct log_event) {
+		.start = line->start,
+		.nr_pages = line->nr_pages,
+		.line = log->nr_lines,
+		.time_us = log->last_us,
+		.op = line->op,
+		.to = line->to,
+	};
+}
+
+static int add_conversion(struct log *log, const struct log_line *line)
 {
 	void *events = log->events;
 	int ret = grow(&events, &log->capacity, log->nr_events, sizeof(*log->events));
@@ -76,18 +92,29 @@ static int add_event(struct log *log, const struct log_line *line)
 	if (ret)
 		return ret;
 	log->events = events;
-	log->events[log->nr_events++] = (struct log_event) {
-		.start = line->start,
-		.nr_pages = line->nr_pages,
-		.line = log->nr_lines,
-		.to = line->to,
-	};
+	log->events[log->nr_events++] = event_of(log, line);
 	if (line->other_attributes)
 		log->nr_other_attributes++;
 	/* One that no object can hold will be refused; it says nothing about the size. */
 	if (line->start + line->nr_pages <= GMS_MAX_PAGES &&
 	    log->end < line->start + line->nr_pages)
 		log->end = line->start + line->nr_pages;
+	return 0;
+}
+
+static int add_access(struct log *log, const struct log_line *line)
+{
+	void *accesses = log->accesses;
+	int ret;
+
+	log->nr_other_events++;
+	if (!line->nr_pages)
+		return 0;
+	ret = grow(&accesses, &log->accesses_capacity, log->nr_accesses, sizeof(*log->accesses));
+	if (ret)
+		return ret;
+	log->accesses = accesses;
+	log->accesses[log->nr_accesses++] = event_of(log, line);
 	return 0;
 }
 
@@ -120,10 +147,9 @@ static int add_line(struct log *log, const struct line_buffer *buf)
 	}
 	switch (line.kind) {
 	case LOG_CONVERSION:
-		return add_event(log, &line);
+		return add_conversion(log, &line);
 	case LOG_OTHER_EVENT:
-		log->nr_other_events++;
-		break;
+		return add_access(log, &line);
 	case LOG_MALFORMED:
 		return log_refuse(&log->malformed,
 				  &(struct log_refusal) {log->nr_lines, line.reason, true});
@@ -179,9 +205,17 @@ int log_read(struct log *log, FILE *file, enum log_format format)
 	return ret;
 }
 
+uint64_t log_nr_pages(const struct log *log)
+{
+	const uint64_t in_1g = 1ULL << GMS_ORDER_1G;
+
+	return (log->end + in_1g - 1) / in_1g * in_1g;
+}
+
 void log_fini(struct log *log)
 {
 	free(log->events);
+	free(log->accesses);
 	free(log->malformed.list);
 	memset(log, 0, sizeof(*log));
 }

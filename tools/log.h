@@ -45,36 +45,61 @@ enum log_format { LOG_AUTO, LOG_FTRACE, LOG_QEMU, LOG_CSV };
 enum log_kind { LOG_OTHER_LINE, LOG_CONVERSION, LOG_OTHER_EVENT, LOG_MALFORMED };
 
 /**
+ * enum log_op - what happens to the pages
+ * @LOG_CONVERT: they are made shared or private
+ * @LOG_ACCEPT: the guest accepts them: they become private, and its own
+ * @LOG_HOST_READ: the host, or a device of it, reads
+ * @LOG_HOST_WRITE: the host, or a device of it, writes
+ * @LOG_GUEST_TOUCH: the guest begins to use them
+ * @LOG_FREE: the guest no longer uses them
+ */
+enum log_op { LOG_CONVERT, LOG_ACCEPT, LOG_HOST_READ, LOG_HOST_WRITE, LOG_GUEST_TOUCH, LOG_FREE };
+
+/**
  * struct log_line - one line, read
  * @kind: what it is
+ * @op: of an event: what happens
  * @to: of a conversion: to what
  * @other_attributes: of a conversion: attributes beside PRIVATE were set, too
- * @start: of a conversion: index of the first page
- * @nr_pages: of a conversion: length in pages, not 0; @start + @nr_pages does not wrap
+ * @start: of an event: index of the first page
+ * @nr_pages: of a conversion: length in pages, not 0; @start + @nr_pages does not wrap. Of another
+ *            event: the pages that it touches, 0: that cannot be said
+ * @has_time: of an event: the log says when it was
+ * @time_us: when, in microseconds
  * @reason: of a malformed line: what is wrong with it, a static string
  */
 struct log_line {
 	enum log_kind kind;
+	enum log_op op;
 	enum gms_shareability to;
 	bool other_attributes;
+	bool has_time;
 	gms_pgoff_t start;
 	uint64_t nr_pages;
+	uint64_t time_us;
 	const char *reason;
 };
 
 /**
- * struct log_event - one conversion of a log
+ * struct log_event - one event of a log
  * @start: index of the first page
  * @nr_pages: length in pages
  * @line: number of its line, from 1
- * @to: to what
+ * @time_us: when, in microseconds; where the log does not say, LOG_STEP_US after the event before
+ * @op: what happens
+ * @to: of a conversion: to what
  */
 struct log_event {
 	gms_pgoff_t start;
 	uint64_t nr_pages;
 	uint64_t line;
+	uint64_t time_us;
+	enum log_op op;
 	enum gms_shareability to;
 };
+
+/* Between events of a log without times. */
+#define LOG_STEP_US 1000
 
 /**
  * struct log_refusal - a line that was not applied
@@ -115,6 +140,10 @@ struct log_refusals {
  * @events: the conversions, in order
  * @nr_events: how many
  * @capacity: of @events
+ * @accesses: the other events whose pages are known, in order
+ * @nr_accesses: how many
+ * @accesses_capacity: of @accesses
+ * @last_us: time of the last event
  * @malformed: the malformed lines
  */
 struct log {
@@ -129,6 +158,10 @@ struct log {
 	struct log_event *events;
 	size_t nr_events;
 	size_t capacity;
+	struct log_event *accesses;
+	size_t nr_accesses;
+	size_t accesses_capacity;
+	uint64_t last_us;
 	struct log_refusals malformed;
 };
 
@@ -195,6 +228,14 @@ int log_refuse(struct log_refusals *refusals, const struct log_refusal *refusal)
  * Return: 0; -ENOMEM; another -errno where reading failed.
  */
 int log_read(struct log *log, FILE *file, enum log_format format);
+
+/**
+ * log_nr_pages() - the size of the object that a log speaks of
+ * @log: the log
+ *
+ * Return: pages, as far as the conversions reach, rounded up to whole 1G blocks; 0: none tells.
+ */
+uint64_t log_nr_pages(const struct log *log);
 
 /**
  * log_fini() - free what a log holds

@@ -164,12 +164,34 @@ static bool set_bytes(struct log_line *line, uint64_t offset, uint64_t size)
 }
 
 /*
+ * The time stamp that ends at @end, as in "13.854023:": seconds, a point, decimals. What is no
+ * such word is no time, and no fault.
+ */
+static void set_time(struct log_line *line, const char *text, const char *end)
+{
+	struct scan s = {end, end};
+	uint64_t seconds, fraction = 0, unit = 1000000;
+
+	while (s.at > text && (is_digit(s.at[-1]) || s.at[-1] == '.' || s.at[-1] == ':'))
+		s.at--;
+	if (scan_digits(&s, 10, &seconds) != NUMBER_OK || !scan_text(&s, ".") ||
+	    seconds > UINT64_MAX / unit - 1)
+		return;
+	for (; s.at < s.end && is_digit(*s.at); s.at++) {
+		unit /= 10;
+		fraction += unit * (uint64_t)(*s.at - '0');
+	}
+	line->has_time = true;
+	line->time_us = seconds * 1000000 + fraction;
+}
+
+/*
  * Find the event's name as a word, and leave what follows it in @rest. A line of
  * another event may quote ours, as trace_marker's "tracing_mark_write:" does: then
  * what stands before the name is the name of that event and its colon. Before an
  * event of its own stands a time, or nothing. (Task names stand before the time.)
  */
-static bool find_ftrace(const char *text, size_t len, struct scan *rest)
+static bool find_ftrace(const char *text, size_t len, struct scan *rest, const char **time_end)
 {
 	const struct scan line = scan_line(text, len);
 	const char *name, *before;
@@ -188,6 +210,7 @@ static bool find_ftrace(const char *text, size_t len, struct scan *rest)
 	}
 	while (before > line.at && is_blank(before[-1]))
 		before--;
+	*time_end = before;
 	if (before == line.at || before[-1] != ':')
 		return true;
 	while (before > line.at && !is_blank(before[-1]))
@@ -198,10 +221,11 @@ static bool find_ftrace(const char *text, size_t len, struct scan *rest)
 static void parse_ftrace(const char *text, size_t len, struct log_line *line)
 {
 	uint64_t start, end, attributes;
+	const char *time_end;
 	struct scan s;
 	enum number n;
 
-	if (*text == '#' || !find_ftrace(text, len, &s))
+	if (*text == '#' || !find_ftrace(text, len, &s, &time_end))
 		return;
 	if (memchr(text, '\0', len)) {
 		malformed(line, "NUL byte in the line");
@@ -234,6 +258,7 @@ static void parse_ftrace(const char *text, size_t len, struct log_line *line)
 		malformed(line, "the range is empty or ends before it starts");
 	} else {
 		conversion(line, attributes & ATTRIBUTE_PRIVATE ? GMS_PRIVATE : GMS_SHARED);
+		set_time(line, text, time_end);
 		line->other_attributes = attributes & ~ATTRIBUTE_PRIVATE;
 		line->start = start;
 		line->nr_pages = end - start;
@@ -244,18 +269,18 @@ static void parse_ftrace(const char *text, size_t len, struct log_line *line)
  * Any prefix is fine: QEMU's own (pid@sec.usec:), libvirt's, journald's. But the name
  * in quotes, or as part of another, is a message about it.
  */
-static bool find_qemu(const char *text, size_t len, struct scan *rest)
+static bool find_qemu(const char *text, size_t len, struct scan *rest, const char **name)
 {
 	const struct scan line = scan_line(text, len);
-	const char *name;
 
-	for (const char *from = line.at;; from = name + 1) {
-		name = memmem(from, (size_t)(line.end - from), QEMU_EVENT, strlen(QEMU_EVENT));
-		if (!name)
+	for (const char *from = line.at;; from = *name + 1) {
+		*name = memmem(from, (size_t)(line.end - from), QEMU_EVENT, strlen(QEMU_EVENT));
+		if (!*name)
 			return false;
-		rest->at = name + strlen(QEMU_EVENT);
+		rest->at = *name + strlen(QEMU_EVENT);
 		rest->end = line.end;
-		if (name > line.at && !is_blank(name[-1]) && name[-1] != ':' && name[-1] != '\0')
+		if (*name > line.at && !is_blank((*name)[-1]) && (*name)[-1] != ':' &&
+		    (*name)[-1] != '\0')
 			continue;
 		if (rest->at == rest->end || is_blank(*rest->at))
 			return true;
@@ -265,10 +290,11 @@ static bool find_qemu(const char *text, size_t len, struct scan *rest)
 static void parse_qemu(const char *text, size_t len, struct log_line *line)
 {
 	uint64_t start, size;
+	const char *name;
 	struct scan s;
 	enum number n;
 
-	if (!find_qemu(text, len, &s))
+	if (!find_qemu(text, len, &s, &name))
 		return;
 	if (memchr(text, '\0', len)) {
 		malformed(line, "NUL byte in the line");
@@ -303,31 +329,48 @@ static void parse_qemu(const char *text, size_t len, struct log_line *line)
 		malformed(line, "neither shared_to_private nor private_to_shared");
 	if (line->kind == LOG_CONVERSION && s.at != s.end)
 		malformed(line, "text after the direction");
-	if (line->kind == LOG_CONVERSION)
-		set_bytes(line, start, size);
+	if (line->kind == LOG_CONVERSION && set_bytes(line, start, size))
+		set_time(line, text, name);
 }
 
-enum csv_op { CSV_UNKNOWN, CSV_TO_PRIVATE, CSV_TO_SHARED, CSV_NOT_A_CONVERSION };
-
-static enum csv_op scan_csv_op(struct scan *s)
+/* An op of a row; false: it is not known. */
+static bool scan_csv_op(struct scan *s, struct log_line *line)
 {
 	/* clang-format off */
-	static const struct { const char *name; enum csv_op op; } ops[] = {
-		{ "accept", CSV_TO_PRIVATE },
-		{ "to_private", CSV_TO_PRIVATE },
-		{ "to_shared", CSV_TO_SHARED },
-		{ "host_read", CSV_NOT_A_CONVERSION },
-		{ "host_write", CSV_NOT_A_CONVERSION },
-		{ "guest_touch", CSV_NOT_A_CONVERSION },
-		{ "free", CSV_NOT_A_CONVERSION },
+	static const struct {
+		const char *name;
+		enum log_kind kind;
+		enum log_op op;
+		enum gms_shareability to;
+	} ops[] = {
+		{ "accept", LOG_CONVERSION, LOG_ACCEPT, GMS_PRIVATE },
+		{ "to_private", LOG_CONVERSION, LOG_CONVERT, GMS_PRIVATE },
+		{ "to_shared", LOG_CONVERSION, LOG_CONVERT, GMS_SHARED },
+		{ "host_read", LOG_OTHER_EVENT, LOG_HOST_READ, GMS_SHARED },
+		{ "host_write", LOG_OTHER_EVENT, LOG_HOST_WRITE, GMS_SHARED },
+		{ "guest_touch", LOG_OTHER_EVENT, LOG_GUEST_TOUCH, GMS_SHARED },
+		{ "free", LOG_OTHER_EVENT, LOG_FREE, GMS_SHARED },
 	};
 	/* clang-format on */
 
 	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
-		if (scan_word(s, ops[i].name))
-			return ops[i].op;
+		if (!scan_word(s, ops[i].name))
+			continue;
+		line->kind = ops[i].kind;
+		line->op = ops[i].op;
+		line->to = ops[i].to;
+		return true;
 	}
-	return CSV_UNKNOWN;
+	return false;
+}
+
+/* The pages that an access touches, if only in part: none where there is no such range. */
+static void set_touched(struct log_line *line, uint64_t gpa, uint64_t size)
+{
+	if (!size || size - 1 > UINT64_MAX - gpa)
+		return;
+	line->start = gpa >> GMS_PAGE_SHIFT;
+	line->nr_pages = ((gpa + size - 1) >> GMS_PAGE_SHIFT) - line->start + 1;
 }
 
 /* One number of a row, in decimal or after 0x in hexadecimal, and what ends the field. */
@@ -345,18 +388,17 @@ static bool scan_csv_number(struct scan *s, bool last, uint64_t *value, enum num
 static void parse_csv(const char *text, size_t len, struct log_line *line)
 {
 	struct scan s = scan_line(text, len);
-	uint64_t time_us, gpa, size;
-	enum csv_op op;
+	uint64_t gpa, size;
 	enum number n;
 
 	if (s.at == s.end || *s.at == '#' || scan_text(&s, CSV_HEADER))
 		return;
-	if (!scan_csv_number(&s, false, &time_us, &n)) {
+	if (!scan_csv_number(&s, false, &line->time_us, &n)) {
 		malformed_number(line, n, "the first field, time_us, is not a number");
 		return;
 	}
-	op = scan_csv_op(&s);
-	if (op == CSV_UNKNOWN || !scan_text(&s, ",")) {
+	line->has_time = true;
+	if (!scan_csv_op(&s, line) || !scan_text(&s, ",")) {
 		malformed(line, "the second field, op, is not known");
 		return;
 	}
@@ -368,10 +410,10 @@ static void parse_csv(const char *text, size_t len, struct log_line *line)
 		malformed_number(line, n, "the fourth and last field, size_bytes, is not a number");
 		return;
 	}
-	if (op == CSV_NOT_A_CONVERSION)
-		line->kind = LOG_OTHER_EVENT;
-	else if (set_bytes(line, gpa, size))
-		conversion(line, op == CSV_TO_PRIVATE ? GMS_PRIVATE : GMS_SHARED);
+	if (line->kind == LOG_CONVERSION)
+		set_bytes(line, gpa, size);
+	else
+		set_touched(line, gpa, size);
 }
 
 void log_parse(enum log_format format, const char *text, size_t len, struct log_line *line)
@@ -410,7 +452,7 @@ enum log_format log_detect(const char *text, size_t len)
 	/* To the CSV parser everything is a row, if a bad one: ask for more here. */
 	if (scan_text(&s, CSV_HEADER))
 		return LOG_CSV;
-	if (scan_csv_number(&s, false, &time_us, &n) && scan_csv_op(&s) != CSV_UNKNOWN)
+	if (scan_csv_number(&s, false, &time_us, &n) && scan_csv_op(&s, &line))
 		return LOG_CSV;
 	return LOG_AUTO;
 }

@@ -29,9 +29,9 @@ static int create(struct replay *replay, const struct log *log, uint64_t nr_page
 
 	replay->size_from_log = !nr_pages;
 	if (!nr_pages) {
-		if (!log->end)
+		nr_pages = log_nr_pages(log);
+		if (!nr_pages)
 			return -ENODATA;
-		nr_pages = (log->end + PAGES_1G - 1) & ~(PAGES_1G - 1);
 	}
 	opts.nr_pages = nr_pages;
 	opts.flags = replay->init_private ? GMS_INIT_PRIVATE : 0;

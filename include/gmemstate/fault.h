@@ -56,7 +56,7 @@ struct gms_fault {
  * A guest's max_order is the largest order not above the folio's, the largest uniform and
  * complete block at the index, what other attributes (gms_attr_set()) and inhibits
  * (gms_inhibit()) leave. A host's: the folio's, after the policy had its say, and the
- * largest block that is all shared and complete. A split that a pin prevents is put off to
+ * largest block that is all shared and complete. Neither covers a quarantined page. A split that a pin prevents is put off to
  * the next fault.
  *
  * On failure nothing is held; a folio that was allocated stays.

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * gate.c - threads that are stopped inside a hook, so that an interleaving is made, not awaited
+ */
+#define _GNU_SOURCE
+#include "gate.h"
+
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Longer than anything takes here, under valgrind too; then it is a deadlock. */
+#define DEADLINE_S 120
+
+static void nap(void)
+{
+	const struct timespec ms = {.tv_nsec = 1000000};
+
+	nanosleep(&ms, NULL);
+}
+
+/* ---- gates ---- */
+
+static void gate_hook(struct rig *rig, const struct sim_call *call)
+{
+	gate_pass(rig->arg, call);
+}
+
+void gate_close(struct gate *gate, struct rig *rig, enum sim_hook hook, gms_pgoff_t start)
+{
+	*gate = (struct gate) {.hook = hook, .start = start};
+	assert_int_equal(pthread_mutex_init(&gate->lock, NULL), 0);
+	assert_int_equal(pthread_cond_init(&gate->moved, NULL), 0);
+	rig->arg = gate;
+	rig->hook = gate_hook;
+}
+
+void gate_pass(struct gate *gate, const struct sim_call *call)
+{
+	if (call->hook != gate->hook ||
+	    (gate->start != GATE_ANYWHERE && gate->start != call->start))
+		return;
+	pthread_mutex_lock(&gate->lock);
+	gate->inside++;
+	pthread_cond_broadcast(&gate->moved);
+	while (!gate->open)
+		pthread_cond_wait(&gate->moved, &gate->lock);
+	pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_await(struct gate *gate, unsigned int count)
+{
+	struct timespec end;
+	int rc = 0;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += DEADLINE_S;
+	pthread_mutex_lock(&gate->lock);
+	while (gate->inside < count && !rc)
+		rc = pthread_cond_timedwait(&gate->moved, &gate->lock, &end);
+	if (gate->inside < count) {
+		/* Threads use the stacks of this test: there is no way back. */
+		fprintf(stderr, "%u of %u threads came to %s\n", gate->inside, count,
+			sim_hook_name(gate->hook));
+		exit(2);
+	}
+	pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_open(struct gate *gate)
+{
+	pthread_mutex_lock(&gate->lock);
+	gate->open = true;
+	pthread_cond_broadcast(&gate->moved);
+	pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_fini(struct gate *gate, struct rig *rig)
+{
+	rig->hook = NULL;
+	pthread_cond_destroy(&gate->moved);
+	pthread_mutex_destroy(&gate->lock);
+}
+
+/* ---- jobs ---- */
+
+int job_convert(struct job *job)
+{
+	return gms_convert(job->rig->state, job->start, job->nr_pages, job->to, job->flags,
+			   &job->err_index);
+}
+
+int job_fault(struct job *job)
+{
+	return rig_fault(job->rig, job->start, job->accessor, &job->fault);
+}
+
+int job_pin(struct job *job)
+{
+	return gms_pin(job->rig->state, job->start, job->nr_pages, &job->err_index);
+}
+
+int job_punch(struct job *job)
+{
+	return gms_punch_hole(job->rig->state, job->start, job->nr_pages, &job->err_index);
+}
+
+int job_allocate(struct job *job)
+{
+	return gms_allocate(job->rig->state, job->start, job->nr_pages, &job->err_index);
+}
+
+static void *job_main(void *arg)
+{
+	struct job *job = arg;
+
+	atomic_store(&job->tid, (int)syscall(SYS_gettid));
+	job->ret = job->run(job);
+	atomic_store(&job->done, true);
+	return NULL;
+}
+
+void job_start(struct job *job)
+{
+	atomic_store(&job->tid, 0);
+	atomic_store(&job->done, false);
+	job->err_index = UINT64_MAX;
+	if (pthread_create(&job->thread, NULL, job_main, job)) {
+		fprintf(stderr, "cannot make a thread\n");
+		exit(2);
+	}
+}
+
+/* The state of a thread follows its name, which is in brackets. */
+static bool asleep(int tid)
+{
+	char path[64], line[256];
+	const char *state;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	file = fopen(path, "r");
+	if (!file)
+		return false;
+	state = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	fclose(file);
+	return state && state[1] == ' ' && state[2] == 'S';
+}
+
+bool job_waits(struct job *job)
+{
+	unsigned int naps, times = 0;
+
+	/* Asleep a few times in a row: not just between two steps. */
+	for (naps = 0; naps < 1000 && times < 5 && !atomic_load(&job->done); naps++) {
+		nap();
+		times = atomic_load(&job->tid) && asleep(atomic_load(&job->tid)) ? times + 1 : 0;
+	}
+	return !atomic_load(&job->done);
+}
+
+int job_join(struct job *job)
+{
+	pthread_join(job->thread, NULL);
+	return job->ret;
+}
+
+struct job job_of(struct rig *rig, int (*run)(struct job *job), gms_pgoff_t start,
+		  uint64_t nr_pages)
+{
+	return (struct job) {.run = run, .rig = rig, .start = start, .nr_pages = nr_pages};
+}
+
+struct job job_of_fault(struct rig *rig, gms_pgoff_t index, enum gms_accessor accessor)
+{
+	struct job job = job_of(rig, job_fault, index, 1);
+
+	job.accessor = accessor;
+	return job;
+}
+
+struct job job_of_convert(struct rig *rig, gms_pgoff_t start, uint64_t nr_pages,
+			  enum gms_shareability to)
+{
+	struct job job = job_of(rig, job_convert, start, nr_pages);
+
+	job.to = to;
+	return job;
+}
+
+bool job_order(struct gate *gate, struct rig *rig, struct job *first, struct job *second)
+{
+	bool waits;
+
+	job_start(first);
+	gate_await(gate, 1);
+	job_start(second);
+	waits = job_waits(second);
+	gate_open(gate);
+	job_join(first);
+	job_join(second);
+	gate_fini(gate, rig);
+	return waits;
+}

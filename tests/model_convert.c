@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * model_convert.c - gms_convert() as it is written down in state.h and backend.h
+ *
+ * One transaction is a part of the range: all of it, or, if resumable, what lies in one 1G
+ * block. Below, the pages of a part have their new value already while hooks are called; a
+ * failure puts the old one back.
+ */
+#include "model.h"
+#include "test.h"
+
+struct part {
+	uint64_t start, end;
+	int to;
+	bool resumable;
+	uint64_t err_index;
+};
+
+static bool changes(const struct model *model, uint64_t index)
+{
+	return model->private[index] != model->old_private[index];
+}
+
+/* The next run that changes. */
+static bool next_run(const struct model *model, uint64_t from, uint64_t end, uint64_t *start,
+		     uint64_t *nr_pages)
+{
+	uint64_t i = from;
+
+	while (i < end && !changes(model, i))
+		i++;
+	*start = i;
+	while (i < end && changes(model, i))
+		i++;
+	*nr_pages = i - *start;
+	return *nr_pages != 0;
+}
+
+#define for_each_run(model, part, start, nr)    \
+	for ((start) = (part)->start, (nr) = 0; \
+	     next_run(model, (start) + (nr), (part)->end, &(start), &(nr));)
+
+/* The next place for which the policy is asked: one in each folio, or 2M block of small ones. */
+static uint64_t next_place(const struct model *model, uint64_t index)
+{
+	unsigned int order = model->order[index] ? model->order[index] : GMS_ORDER_2M;
+
+	return ((index >> order) + 1) << order;
+}
+
+static uint64_t folio_start(const struct model *model, uint64_t index)
+{
+	return index >> model->order[index] << model->order[index];
+}
+
+static uint64_t folio_end(const struct model *model, uint64_t index)
+{
+	return folio_start(model, index) + (1ULL << model->order[index]);
+}
+
+/* The end of what of the folio at an index lies in the part. */
+static uint64_t end_in_part(const struct model *model, const struct part *part, uint64_t index)
+{
+	uint64_t end = folio_end(model, index);
+
+	return end < part->end ? end : part->end;
+}
+
+static bool any_changes(const struct model *model, uint64_t start, uint64_t end)
+{
+	return memcmp(model->private + start, model->old_private + start, end - start);
+}
+
+/*
+ * The first page of the part that a pin keeps from changing. Where folios are pinned as a
+ * whole that is their first page in the part.
+ */
+static uint64_t first_obstacle(const struct model *model, const struct part *part)
+{
+	uint64_t i, next;
+
+	if (!model->opts.pins_by_folio)
+		return model_first_pin(model, part->start, part->end);
+	for (i = part->start; i < part->end; i = next) {
+		uint64_t end = folio_end(model, i);
+
+		next = end_in_part(model, part, i);
+		if (any_changes(model, i, next) &&
+		    model_first_pin(model, folio_start(model, i), end) < end)
+			break;
+	}
+	return i;
+}
+
+/* The host may have mapped some of the folio: a fault or a pin before this call. */
+static bool was_exposed(const struct model *model, uint64_t index)
+{
+	uint64_t first = folio_start(model, index), end = folio_end(model, index);
+
+	return model_find(model->old_mapped, first, end, 1) < end ||
+	       model_first_pin(model, first, end) < end;
+}
+
+/* Of one folio: all of it where the host may have mapped it, else what changes. */
+static void judge_folio(struct model *model, const struct part *part, uint64_t index)
+{
+	uint64_t next = end_in_part(model, part, index);
+	uint64_t i;
+
+	if (was_exposed(model, index)) {
+		i = model_find(model->covered, folio_start(model, index), folio_end(model, index),
+			       0);
+		if (i < folio_end(model, index))
+			model_differs(model, "%#llx of an exposed folio was not unmapped",
+				      (unsigned long long)i);
+		return;
+	}
+	for (i = index; i < next; i++) {
+		if (changes(model, i) && !model->covered[i])
+			model_differs(model, "page %#llx was not unmapped from the host",
+				      (unsigned long long)i);
+	}
+}
+
+static void judge_unmapped(struct model *model, const struct part *part)
+{
+	uint64_t low = folio_start(model, part->start);
+	uint64_t high = folio_end(model, part->end - 1);
+	uint64_t i, next;
+
+	for (i = part->start; i < part->end; i = next) {
+		next = end_in_part(model, part, i);
+		if (any_changes(model, i, next))
+			judge_folio(model, part, i);
+	}
+	i = model_find(model->covered, 0, low, 1);
+	if (i == low)
+		i = model_find(model->covered, high, model->nr_pages, 1);
+	if (i < low || (i >= high && i < model->nr_pages))
+		model_differs(model, "page %#llx was unmapped for nothing", (unsigned long long)i);
+}
+
+static void put_back(struct model *model, const struct part *part)
+{
+	memcpy(model->private + part->start, model->old_private + part->start,
+	       part->end - part->start);
+}
+
+static int split_all(struct model *model, const struct part *part, bool *merge)
+{
+	const struct model_event event = {GMS_EV_CONVERT, GMS_HOST, (enum gms_shareability)part->to,
+					  GMS_ORDER_1G};
+	uint64_t i;
+	int ret;
+
+	*merge = false;
+	for (i = part->start; i < part->end; i++) {
+		if (!changes(model, i) || !model->allocated[i])
+			continue;
+		ret = model_split(model, i, &event);
+		if ((ret && ret != -EAGAIN) || model->why)
+			return ret;
+		*merge = *merge || model_wants_merge(model, i, &event);
+		i = next_place(model, i) - 1;
+	}
+	return 0;
+}
+
+/* Where a folio that changes should be larger each folio of the range is looked at again. */
+static void merge_all(struct model *model, const struct part *part)
+{
+	const struct model_event event = {GMS_EV_CONVERT, GMS_HOST, (enum gms_shareability)part->to,
+					  GMS_ORDER_1G};
+	uint64_t merges = 0;
+	uint64_t i = part->start;
+
+	while (i < part->end) {
+		if (model->allocated[i])
+			i = model_merge(model, i, &event, &merges);
+		else
+			i++;
+	}
+}
+
+static void each_run(struct model *model, const struct part *part, enum sim_hook hook,
+		     unsigned int to)
+{
+	uint64_t start, nr;
+
+	for_each_run(model, part, start, nr) model_hook(model, hook, start, nr, 0, to);
+}
+
+/* Takes back the runs that begin before @end, the last first; what fails is quarantined. */
+static void undo_applied(struct model *model, const struct part *part, uint64_t end)
+{
+	uint64_t low = part->end, high = part->start;
+	bool failed = false;
+	uint64_t start, nr;
+
+	while (end > part->start) {
+		if (!changes(model, end - 1)) {
+			end--;
+			continue;
+		}
+		for (start = end - 1; start > part->start && changes(model, start - 1); start--)
+			;
+		model->took_back = true;
+		if (model_hook(model, SIM_UNDO, start, end - start, 0, (unsigned int)!part->to))
+			failed = true;
+		end = start;
+	}
+	if (!failed)
+		return;
+	for_each_run(model, part, start, nr)
+	{
+		low = low < start ? low : start;
+		high = start + nr;
+	}
+	model->stats.quarantined_pages += high - low;
+	memset(model->quarantined + low, 1, high - low);
+}
+
+/* Zap and apply. */
+static int change_all(struct model *model, const struct part *part)
+{
+	uint64_t start, nr, done;
+	int ret;
+
+	each_run(model, part, SIM_INVALIDATE_BEGIN, 0);
+	each_run(model, part, SIM_ZAP_GUEST, (unsigned int)!part->to);
+	for_each_run(model, part, start, nr)
+	{
+		ret = model_hook(model, SIM_APPLY, start, nr, 0, (unsigned int)part->to);
+		if (!ret)
+			continue;
+		done = model->refuse_after < nr ? model->refuse_after : nr;
+		undo_applied(model, part, start + done);
+		each_run(model, part, SIM_INVALIDATE_END, 0);
+		return ret;
+	}
+	return 0;
+}
+
+/* Returns 0 or an error for which nothing of the part has changed. */
+static int change_part(struct model *model, const struct part *part)
+{
+	uint64_t splits = model->stats.splits_1g + model->stats.splits_2m;
+	uint64_t start, nr;
+	bool merge;
+	int ret;
+
+	model->took_back = false;
+	memcpy(model->old_order, model->order, model->nr_pages);
+	ret = split_all(model, part, &merge);
+	if (!ret)
+		ret = change_all(model, part);
+	if (ret) {
+		if (model->took_back || model->stats.splits_1g + model->stats.splits_2m != splits)
+			model->stats.undone++;
+		model_undo_splits(model);
+		return ret;
+	}
+	for_each_run(model, part, start, nr)
+	{
+		model->stats.pages_converted += nr;
+		if (part->to == GMS_SHARED)
+			memset(model->prepared + start, 0, nr);
+	}
+	model_flips_after(model, part->start, part->end);
+	each_run(model, part, SIM_INVALIDATE_END, 0);
+	if (merge)
+		merge_all(model, part);
+	return 0;
+}
+
+/* To private: the host lets go, then pins are looked for. Shortens the part, or fails. */
+static int clear_way(struct model *model, struct part *part)
+{
+	uint64_t obstacle;
+	bool blind;
+	int ret;
+
+	memset(model->covered, 0, model->nr_pages);
+	memcpy(model->old_mapped, model->mapped, model->nr_pages);
+	ret = model_take(model, 1U << SIM_UNMAP_HOST);
+	if (ret)
+		return ret;
+	judge_unmapped(model, part);
+	ret = model_take(model, 1U << SIM_CHECK_PINS);
+	obstacle = first_obstacle(model, part);
+	/* With a pin in sight the backend may be asked once more, where the first one is. */
+	blind = ret && obstacle < part->end && model->engine_ret == -EAGAIN;
+	if (ret && !blind)
+		return ret;
+	if (part->resumable)
+		model_take(model, 1U << SIM_UNMAP_HOST | 1U << SIM_CHECK_PINS);
+	if (obstacle == part->end)
+		return 0;
+	part->err_index = obstacle;
+	if (part->resumable) {
+		memcpy(model->private + obstacle, model->old_private + obstacle,
+		       part->end - obstacle);
+		part->end = obstacle;
+		return -EAGAIN;
+	}
+	part->err_index = model_first_pin(model, part->start, part->end);
+	if (part->err_index == part->end || blind)
+		part->err_index = part->start;
+	return -EAGAIN;
+}
+
+/* One transaction. *@changed becomes true where a page has changed. */
+static int convert_part(struct model *model, struct part *part, bool *changed)
+{
+	uint64_t quarantined = model_find(model->quarantined, part->start, part->end, 1);
+	uint64_t start, nr;
+	int pending = 0;
+	int ret = 0;
+
+	part->err_index = part->start;
+	if (quarantined < part->end) {
+		part->err_index = quarantined;
+		if (!part->resumable)
+			return -ENOTRECOVERABLE;
+		pending = -ENOTRECOVERABLE;
+		part->end = quarantined;
+	}
+	if (model_is_all(model->private, part->start, part->end, (uint8_t)part->to))
+		return pending;
+	memcpy(model->old_private, model->private, model->nr_pages);
+	model_flips_before(model, part->start, part->end);
+	memset(model->private + part->start, part->to, part->end - part->start);
+	if (part->to == GMS_PRIVATE)
+		ret = clear_way(model, part);
+	if (ret && (ret != -EAGAIN || !part->resumable)) {
+		put_back(model, part);
+		if (ret != -EAGAIN)
+			part->err_index = part->start;
+		return ret;
+	}
+	if (ret)
+		pending = ret;
+	if (!next_run(model, part->start, part->end, &start, &nr))
+		return pending;
+	ret = change_part(model, part);
+	if (ret) {
+		put_back(model, part);
+		part->err_index = part->start;
+		return ret;
+	}
+	*changed = true;
+	return pending;
+}
+
+int model_convert(struct model *model, uint64_t start, uint64_t nr_pages, int to,
+		  unsigned int flags, gms_pgoff_t *err_index)
+{
+	bool resumable = flags & GMS_CONVERT_RESUMABLE;
+	struct part part = {.end = start, .resumable = resumable, .to = to};
+	uint64_t end = start + nr_pages;
+	bool changed = false;
+	int ret;
+
+	if (!model_good_range(model, start, nr_pages) || (to != GMS_SHARED && to != GMS_PRIVATE) ||
+	    flags & ~GMS_CONVERT_RESUMABLE) {
+		*err_index = start;
+		return model_result(model, -EINVAL);
+	}
+	do {
+		part.start = part.end;
+		part.end = resumable ? (part.start / MODEL_1G + 1) * MODEL_1G : end;
+		if (part.end > end)
+			part.end = end;
+		ret = convert_part(model, &part, &changed);
+	} while (!ret && part.end < end);
+	if (changed)
+		model->stats.conversions++;
+	else if (!ret)
+		model->stats.noops++;
+	if (ret)
+		*err_index = part.err_index;
+	return model_result(model, ret);
+}

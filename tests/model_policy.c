@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * model_policy.c - the policies a second time, and what becomes of a folio that they judge
+ */
+#include "model.h"
+#include "test.h"
+
+/* The largest block at the place that is of one kind: any kind, or only private. */
+static unsigned int largest(const struct gms_policy_view *view, bool shared_too)
+{
+	if (view->s1g == GMS_ALL_PRIVATE || (shared_too && view->s1g == GMS_ALL_SHARED))
+		return GMS_ORDER_1G;
+	if (view->s2m == GMS_ALL_PRIVATE || (shared_too && view->s2m == GMS_ALL_SHARED))
+		return GMS_ORDER_2M;
+	return 0;
+}
+
+static unsigned int larger(unsigned int a, unsigned int b)
+{
+	return a > b ? a : b;
+}
+
+/* Whatever happens, a folio that is not all private goes to 4K. */
+static struct gms_policy_verdict eager(const struct gms_policy_view *view)
+{
+	struct gms_policy_verdict verdict = {view->folio_order, true};
+
+	if (view->event == GMS_EV_MAINTAIN)
+		return verdict;
+	if (largest(view, false) < view->folio_order)
+		verdict.order = 0;
+	else if (view->event == GMS_EV_CONVERT)
+		verdict.order = largest(view, false);
+	return verdict;
+}
+
+static struct gms_policy_verdict eager_nonuniform(const struct gms_policy_view *view)
+{
+	struct gms_policy_verdict verdict = {view->folio_order, false};
+
+	if (view->event == GMS_EV_MAINTAIN)
+		return verdict;
+	if (largest(view, true) < view->folio_order || view->event == GMS_EV_CONVERT)
+		verdict.order = largest(view, true);
+	return verdict;
+}
+
+static struct gms_policy_verdict lazy(const struct gms_policy_view *view)
+{
+	struct gms_policy_verdict verdict = {view->folio_order, false};
+	bool mixed =
+		view->folio_order == GMS_ORDER_1G ? view->s1g == GMS_MIXED : view->s2m == GMS_MIXED;
+
+	if (view->event == GMS_EV_FAULT && view->accessor == GMS_HOST && mixed)
+		verdict.order = view->s2m == GMS_ALL_SHARED ? GMS_ORDER_2M : 0;
+	return verdict;
+}
+
+static struct gms_policy_verdict adaptive(const struct gms_policy_view *view)
+{
+	struct gms_policy_verdict verdict = lazy(view);
+
+	/* now - since >= 2 * (since / flips), in whole numbers */
+	if (view->event == GMS_EV_MAINTAIN &&
+	    (view->now - view->since) * view->flips >= 2 * view->since)
+		verdict.order = larger(view->folio_order, largest(view, true));
+	return verdict;
+}
+
+/* What the policy says of a place. */
+static struct gms_policy_verdict decide(const struct model *model, uint64_t index,
+					const struct model_event *event)
+{
+	static struct gms_policy_verdict (*const policies[])(const struct gms_policy_view *) = {
+		eager,
+		eager_nonuniform,
+		lazy,
+		adaptive,
+	};
+	const struct model_block *block = &model->blocks[index / MODEL_1G];
+	unsigned int order = model->order[index];
+	struct gms_policy_verdict verdict;
+	struct gms_policy_view view = {
+		.event = event->event,
+		.accessor = event->accessor,
+		.to = event->to,
+		.index = index,
+		.folio_index = index >> order << order,
+		.folio_order = order,
+		.s2m = model_summary(model, index, GMS_ORDER_2M),
+		.s1g = model_summary(model, index, GMS_ORDER_1G),
+		.flips = block->flips,
+		.now = model->now,
+		.since = block->since,
+	};
+
+	verdict = policies[model->opts.policy](&view);
+	if (verdict.order > event->cap)
+		verdict.order = event->cap;
+	return verdict;
+}
+
+static void split_to(struct model *model, uint64_t index, unsigned int order)
+{
+	unsigned int from = model->order[index];
+	uint64_t start = index >> from << from;
+
+	memset(model->order + start, (int)order, 1ULL << from);
+	if (from == GMS_ORDER_1G)
+		model->stats.splits_1g++;
+	else
+		model->stats.splits_2m++;
+}
+
+/*
+ * Splits the folio at an index step by step, until the policy is content. Returns 0, -EAGAIN
+ * where a pin is in the way, or what the backend returned.
+ */
+int model_split(struct model *model, uint64_t index, const struct model_event *event)
+{
+	for (;;) {
+		unsigned int from = model->order[index];
+		uint64_t start = index >> from << from;
+		uint64_t end = start + (1ULL << from);
+		struct gms_policy_verdict verdict;
+		int ret = -EAGAIN;
+
+		if (!model->allocated[index] || !from)
+			return 0;
+		verdict = decide(model, index, event);
+		if (verdict.order >= from)
+			return 0;
+		if (model_first_pin(model, start, end) == end)
+			ret = model_take(model, 1U << SIM_CHECK_PINS);
+		if (ret == -EAGAIN)
+			model->stats.splits_deferred++;
+		/* A folio of 1G of which the rest stays large becomes 2M first. */
+		if (from == GMS_ORDER_1G && !verdict.uniform)
+			verdict.order = GMS_ORDER_2M;
+		if (!ret)
+			ret = model_hook(model, SIM_FOLIO_SPLIT, start, 1ULL << from, from,
+					 verdict.order);
+		if (ret || model->why)
+			return ret;
+		split_to(model, index, verdict.order);
+	}
+}
+
+/* Would the policy have the folio at an index larger? */
+bool model_wants_merge(const struct model *model, uint64_t index, const struct model_event *event)
+{
+	return model->allocated[index] && decide(model, index, event).order > model->order[index];
+}
+
+/*
+ * A call that failed merges what it has split. In which steps is not laid down; a merge that
+ * is refused leaves the folios split.
+ */
+void model_undo_splits(struct model *model)
+{
+	bool refused = false;
+
+	for (; model->next < model->nr_calls && model->calls[model->next].hook == SIM_FOLIO_MERGE;
+	     model->next++) {
+		const struct sim_call *call = &model->calls[model->next];
+
+		if (call->ret) {
+			refused = true;
+			model->stats.merges_refused++;
+			continue;
+		}
+		model_set_order(model, call->start, call->to);
+		/* As if it had not been. */
+		if (call->to == GMS_ORDER_1G)
+			model->stats.splits_1g--;
+		else
+			model->stats.splits_2m--;
+	}
+	if (!refused && memcmp(model->order, model->old_order, model->nr_pages))
+		model_differs(model, "folios that were split stayed so after a failure");
+}
+
+/* One folio of the block, if all of it is there, no pin is in the way, and the backend can. */
+int model_merge_to(struct model *model, uint64_t index, unsigned int order)
+{
+	uint64_t start = index >> order << order;
+	uint64_t end = start + (1ULL << order);
+	unsigned int from;
+
+	if (order > model_natural(model, index) || !model_is_all(model->allocated, start, end, 1))
+		return -ENOENT;
+	from = model_is_all(model->order, start, end, GMS_ORDER_2M) ? GMS_ORDER_2M : 0;
+	if (model_first_pin(model, start, end) < end ||
+	    model_hook(model, SIM_FOLIO_MERGE, start, 1ULL << order, from, order)) {
+		model->stats.merges_refused++;
+		return -EBUSY;
+	}
+	model_set_order(model, index, order);
+	if (order == GMS_ORDER_1G)
+		model->stats.merges_1g++;
+	else
+		model->stats.merges_2m++;
+	return 0;
+}
+
+/*
+ * Merges the folios at an index as the policy wants it, or as far as they are there. Returns
+ * the end of what it tried to merge, or of the folio or 2M block of small ones.
+ */
+uint64_t model_merge(struct model *model, uint64_t index, const struct model_event *event,
+		     uint64_t *merges)
+{
+	unsigned int order = model->order[index];
+	unsigned int want = order;
+	int ret = -ENOENT;
+
+	if (model->allocated[index])
+		want = decide(model, index, event).order;
+	for (; want > order && ret == -ENOENT; want -= ret == -ENOENT ? GMS_ORDER_2M : 0)
+		ret = model_merge_to(model, index, want);
+	*merges += !ret;
+	if (ret != -ENOENT)
+		order = want;
+	if (order < GMS_ORDER_2M)
+		order = GMS_ORDER_2M;
+	return ((index >> order) + 1) << order;
+}

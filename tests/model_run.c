@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * model_run.c - a history, done by the engine and by the model side by side
+ */
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "model.h"
+#include "talloc.h"
+#include "test.h"
+#include "twin.h"
+
+/* More than any operation of a history makes. */
+#define MAX_CALLS (1U << 18)
+
+/* What err_index holds before: it is written on failure only. */
+#define NOT_WRITTEN 0xfedcba98765ULL
+
+struct duo {
+	struct model model;
+	struct gms_state *state;
+	struct sim *sim;
+	struct talloc talloc;
+};
+
+struct outcome {
+	int ret;
+	int prepare_ret;
+	gms_pgoff_t err_index;
+	uint64_t merged;
+	struct gms_fault begun;
+	struct gms_fault fault;
+};
+
+static uint64_t clock_of(void *ctx)
+{
+	return ((struct duo *)ctx)->model.now;
+}
+
+static const char *duo_init(struct duo *duo, const struct model_opts *opts)
+{
+	struct gms_state_opts state_opts = GMS_STATE_OPTS_INIT;
+	struct sim_opts sim_opts = {
+		.nr_pages = opts->nr_pages,
+		.folio_order = opts->folio_order,
+		.init_private = opts->init_private,
+		.flags = opts->pins_by_folio ? GMS_BACKEND_PINS_BY_FOLIO : 0,
+		.record = MAX_CALLS,
+	};
+	unsigned int i, id;
+
+	memset(duo, 0, sizeof(*duo));
+	talloc_init(&duo->talloc);
+	model_init(&duo->model, opts);
+	if (sim_create(&sim_opts, &duo->sim))
+		return "no memory for the simulation";
+	state_opts.nr_pages = opts->nr_pages;
+	state_opts.flags = opts->init_private ? GMS_INIT_PRIVATE : 0;
+	state_opts.folio_order = opts->folio_order;
+	state_opts.policy = gms_policy_by_name(model_policy_name(opts->policy));
+	state_opts.backend = sim_ops(duo->sim);
+	state_opts.backend_ctx = duo->sim;
+	state_opts.allocator = &duo->talloc.ops;
+	state_opts.clock_ns = clock_of;
+	state_opts.clock_ctx = duo;
+	if (gms_state_create(&state_opts, &duo->state))
+		return "gms_state_create() failed";
+	for (i = 0; i < MODEL_NR_ATTRS; i++) {
+		if (gms_attr_create(duo->state, &id) || id != i)
+			return "gms_attr_create() failed";
+	}
+	return NULL;
+}
+
+static const char *duo_fini(struct duo *duo)
+{
+	const char *why;
+
+	gms_state_destroy(duo->state);
+	why = duo->sim ? sim_check(duo->sim) : NULL;
+	if (why)
+		why = twin_say("at destroy: %s", why);
+	sim_destroy(duo->sim);
+	model_fini(&duo->model);
+	if (!why)
+		why = talloc_check(&duo->talloc);
+	if (!why && duo->talloc.live_blocks)
+		why = "memory is left over after destroy";
+	return why;
+}
+
+/* What a VMM maps: all that it is offered. */
+static const char *map(struct duo *duo, const struct model_op *op, const struct gms_fault *fault)
+{
+	if (op->to == GMS_GUEST && duo->model.private[op->start] && !fault->prepared)
+		return NULL;
+	if (sim_map(duo->sim, op->start, fault->max_order, (enum gms_accessor)op->to))
+		return sim_check(duo->sim);
+	return NULL;
+}
+
+static const char *engine_fault(struct duo *duo, const struct model_op *op, struct outcome *out)
+{
+	struct gms_state *state = duo->state;
+	const char *why;
+
+	memset(&out->fault, 0x5a, sizeof(out->fault));
+	out->ret = gms_fault_begin(state, op->start, (enum gms_accessor)op->to, &out->fault);
+	out->begun = out->fault;
+	if (out->ret)
+		return NULL;
+	if (out->fault.seq != gms_seq_read(state, op->start) || out->fault.seq % 2)
+		why = "seq of a fault is odd, or not that of the page";
+	else
+		why = NULL;
+	if (op->prepare)
+		out->prepare_ret = gms_fault_prepare(state, &out->fault);
+	if (!why)
+		why = map(duo, op, &out->fault);
+	gms_fault_end(state, &out->fault);
+	return why;
+}
+
+static const char *engine_op(struct duo *duo, const struct model_op *op, struct outcome *out)
+{
+	struct gms_state *state = duo->state;
+	gms_pgoff_t *err = &out->err_index;
+
+	switch (op->kind) {
+	case MODEL_CONVERT:
+		out->ret = gms_convert(state, op->start, op->nr_pages,
+				       (enum gms_shareability)op->to, op->flags, err);
+		break;
+	case MODEL_FAULT:
+		return engine_fault(duo, op, out);
+	case MODEL_ALLOCATE:
+		out->ret = gms_allocate(state, op->start, op->nr_pages, err);
+		break;
+	case MODEL_PUNCH:
+		out->ret = gms_punch_hole(state, op->start, op->nr_pages, err);
+		break;
+	case MODEL_PIN:
+		out->ret = gms_pin(state, op->start, op->nr_pages, err);
+		break;
+	case MODEL_UNPIN:
+		talloc_trap(&duo->talloc, TALLOC_TRAP_ALLOC);
+		gms_unpin(state, op->start, op->nr_pages);
+		talloc_trap(&duo->talloc, 0);
+		break;
+	case MODEL_INHIBIT:
+		out->ret = gms_inhibit(state, op->start, op->nr_pages, op->flags);
+		break;
+	case MODEL_UNINHIBIT:
+		out->ret = gms_uninhibit(state, op->start, op->nr_pages);
+		break;
+	case MODEL_ATTR:
+		out->ret = gms_attr_set(state, op->flags, op->start, op->nr_pages, op->to);
+		break;
+	case MODEL_MAINTAIN:
+		out->merged = gms_maintain(state, op->nr_pages);
+		break;
+	default:
+		out->ret =
+			gms_repair(state, op->start, op->nr_pages, (enum gms_shareability)op->to);
+		break;
+	}
+	return NULL;
+}
+
+static void model_fault(struct duo *duo, const struct model_op *op, struct outcome *out)
+{
+	out->ret = model_fault_begin(&duo->model, op->start, op->to, &out->fault);
+	out->begun = out->fault;
+	if (!out->ret && op->prepare)
+		out->prepare_ret = model_fault_prepare(&duo->model, op->start, op->to, &out->fault);
+}
+
+static void model_op(struct duo *duo, const struct model_op *op, struct outcome *out)
+{
+	struct model *model = &duo->model;
+	gms_pgoff_t err = NOT_WRITTEN;
+
+	switch (op->kind) {
+	case MODEL_CONVERT:
+		out->ret = model_convert(model, op->start, op->nr_pages, op->to, op->flags, &err);
+		break;
+	case MODEL_FAULT:
+		model_fault(duo, op, out);
+		break;
+	case MODEL_ALLOCATE:
+		out->ret = model_allocate(model, op->start, op->nr_pages, &err);
+		break;
+	case MODEL_PUNCH:
+		out->ret = model_punch_hole(model, op->start, op->nr_pages, &err);
+		break;
+	case MODEL_PIN:
+		out->ret = model_pin(model, op->start, op->nr_pages, &err);
+		break;
+	case MODEL_UNPIN:
+		model_unpin(model, op->start, op->nr_pages);
+		break;
+	case MODEL_INHIBIT:
+		out->ret = model_inhibit(model, op->start, op->nr_pages, op->flags);
+		break;
+	case MODEL_UNINHIBIT:
+		out->ret = model_uninhibit(model, op->start, op->nr_pages);
+		break;
+	case MODEL_ATTR:
+		out->ret = model_attr_set(model, op->flags, op->start, op->nr_pages, op->to);
+		break;
+	case MODEL_MAINTAIN:
+		out->merged = model_maintain(model, op->nr_pages);
+		break;
+	default:
+		out->ret = model_repair(model, op->start, op->nr_pages, op->to);
+		break;
+	}
+	/* "Where to store ... on failure": what the model left there otherwise is of no account. */
+	out->err_index = out->ret ? err : NOT_WRITTEN;
+}
+
+static const char *judge_fault(const char *when, const struct gms_fault *got,
+			       const struct gms_fault *want)
+{
+	if (got->folio_index == want->folio_index && got->folio_order == want->folio_order &&
+	    got->max_order == want->max_order && got->prepared == want->prepared &&
+	    got->fresh == want->fresh)
+		return NULL;
+	return twin_say("%s: folio %#llx order %u max_order %u prepared %d fresh %d, should be "
+			"%#llx %u %u %d %d",
+			when, (unsigned long long)got->folio_index, got->folio_order,
+			got->max_order, got->prepared, got->fresh,
+			(unsigned long long)want->folio_index, want->folio_order, want->max_order,
+			want->prepared, want->fresh);
+}
+
+static const char *judge(const struct model_op *op, const struct outcome *got,
+			 const struct outcome *want)
+{
+	const char *why = NULL;
+
+	if (got->ret != want->ret || got->prepare_ret != want->prepare_ret)
+		return twin_say("returned %d (prepare: %d), should be %d (%d)", got->ret,
+				got->prepare_ret, want->ret, want->prepare_ret);
+	if (got->err_index != want->err_index)
+		return twin_say("err_index is %#llx, should be %#llx",
+				(unsigned long long)got->err_index,
+				(unsigned long long)want->err_index);
+	if (got->merged != want->merged)
+		return twin_say("merged %llu, should be %llu", (unsigned long long)got->merged,
+				(unsigned long long)want->merged);
+	if (op->kind != MODEL_FAULT || got->ret)
+		return NULL;
+	why = judge_fault("begin", &got->begun, &want->begun);
+	return why || got->prepare_ret ? why : judge_fault("prepare", &got->fault, &want->fault);
+}
+
+/* Even at rest, unchanged by what changes nothing, changed by what changes something. */
+static const char *judge_seq(const struct duo *duo, const struct model_op *op, uint64_t before,
+			     const struct gms_stats *stats)
+{
+	uint64_t seq = gms_seq_read(duo->state, op->start);
+	uint64_t end = op->start + op->nr_pages - 1;
+	const struct gms_stats *now = &duo->model.stats;
+
+	if (seq % 2)
+		return "a sequence number is odd at rest";
+	if (op->kind != MODEL_CONVERT)
+		return NULL;
+	if (now->noops != stats->noops && seq != before)
+		return "a sequence number moved though nothing changed";
+	if (now->pages_converted != stats->pages_converted && seq == before &&
+	    op->start / MODEL_1G == end / MODEL_1G)
+		return "a sequence number stood still through a conversion";
+	return NULL;
+}
+
+static const char *look(struct duo *duo, const struct model_op *op)
+{
+	const char *why = sim_check(duo->sim);
+
+	if (!why && op->start < duo->model.nr_pages && op->kind != MODEL_MAINTAIN)
+		why = model_compare_near(&duo->model, duo->state, op->start, op->nr_pages);
+	if (!why && op->full)
+		why = model_compare_all(&duo->model, duo->state);
+	if (!why)
+		why = model_compare_stats(&duo->model, duo->state);
+	if (!why && op->full)
+		why = sim_compare(duo->sim, duo->state);
+	if (!why && op->full && !gms_state_verify(duo->state, &why) && !why)
+		why = "gms_state_verify() gave no reason";
+	return why ? why : talloc_check(&duo->talloc);
+}
+
+/* A caller of gms_repair() has brought the pages into the state that it names. */
+static void mend(struct duo *duo, const struct model_op *op, const struct outcome *got)
+{
+	if (op->kind == MODEL_REPAIR && !got->ret)
+		sim_set(duo->sim, op->start, op->nr_pages, (enum gms_shareability)op->to);
+}
+
+/* A repair is of what is quarantined by then, near where it was meant to be, if anything is. */
+static struct model_op meet_quarantine(const struct model *model, const struct model_op *op)
+{
+	struct model_op meet = *op;
+	uint64_t start, end;
+
+	if (op->kind != MODEL_REPAIR || !model_good_range(model, op->start, op->nr_pages))
+		return meet;
+	start = model_find(model->quarantined, op->start, model->nr_pages, 1);
+	if (start == model->nr_pages)
+		start = model_find(model->quarantined, 0, model->nr_pages, 1);
+	if (start == model->nr_pages)
+		return meet;
+	end = model_find(model->quarantined, start, model->nr_pages, 0);
+	meet.start = start;
+	/* Not always what is left, and now and then a page too many. */
+	if (op->nr_pages > end - start && op->nr_pages % 8)
+		meet.nr_pages = end - start;
+	return meet;
+}
+
+static const char *do_op(struct duo *duo, const struct model_op *planned)
+{
+	const struct model_op meet = meet_quarantine(&duo->model, planned), *op = &meet;
+	struct outcome got = {.err_index = NOT_WRITTEN}, want = {.err_index = NOT_WRITTEN};
+	struct gms_stats stats = duo->model.stats;
+	uint64_t seq = gms_seq_read(duo->state, op->start);
+	const struct sim_call *calls;
+	const char *why;
+	size_t nr_calls;
+
+	duo->model.now += op->advance;
+	sim_forget(duo->sim);
+	sim_refuse(duo->sim, op->refuse, op->skip, op->count, -EIO);
+	sim_refuse_after(duo->sim, op->after);
+	why = engine_op(duo, op, &got);
+	sim_refuse(duo->sim, 0, 0, 0, 0);
+	mend(duo, op, &got);
+	if (why)
+		return why;
+	calls = sim_calls(duo->sim, &nr_calls);
+	if (nr_calls == MAX_CALLS)
+		return "too many calls for one operation of a test";
+	model_begin(&duo->model, calls, nr_calls);
+	duo->model.refuse_after = op->after;
+	duo->model.engine_ret = got.ret;
+	model_op(duo, op, &want);
+	why = model_end(&duo->model);
+	if (!why)
+		why = judge(op, &got, &want);
+	if (!why)
+		why = judge_seq(duo, op, seq, &stats);
+	return why ? why : look(duo, op);
+}
+
+const char *model_history_run(const struct model_history *history, size_t *failed)
+{
+	static _Thread_local char kept[512];
+	const char *why;
+	struct duo duo;
+	size_t i;
+
+	why = duo_init(&duo, &history->opts);
+	for (i = 0; i < history->nr_ops && !why; i++) {
+		*failed = i;
+		why = do_op(&duo, &history->ops[i]);
+	}
+	/* The texts of the model and of the simulation go with them. */
+	snprintf(kept, sizeof(kept), "%s", why ? why : "");
+	why = duo_fini(&duo);
+	return *kept ? kept : why;
+}
+
+/* Does the history still fail? */
+static bool fails(const struct model_history *history)
+{
+	size_t failed;
+	int status;
+	pid_t pid;
+
+	if (!getenv("GMS_TEST_FORK"))
+		return model_history_run(history, &failed) != NULL;
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return false;
+	if (!pid)
+		_exit(model_history_run(history, &failed) ? 1 : 0);
+	return waitpid(pid, &status, 0) == pid && status != 0;
+}
+
+/* Leaves out @count operations from @at on, if it fails without them. */
+static bool try_without(struct model_history *history, size_t at, size_t count)
+{
+	struct model_history less = *history;
+
+	less.nr_ops = history->nr_ops - count;
+	less.ops = calloc(less.nr_ops + 1, sizeof(*less.ops));
+	memcpy(less.ops, history->ops, at * sizeof(*less.ops));
+	memcpy(less.ops + at, history->ops + at + count, (less.nr_ops - at) * sizeof(*less.ops));
+	if (!fails(&less)) {
+		free(less.ops);
+		return false;
+	}
+	free(history->ops);
+	*history = less;
+	return true;
+}
+
+void model_history_shrink(struct model_history *history)
+{
+	size_t count, at, i;
+	size_t failed;
+
+	if (!getenv("GMS_TEST_FORK") && model_history_run(history, &failed))
+		history->nr_ops = failed + 1;
+	for (count = history->nr_ops / 2; count; count /= 2) {
+		for (at = 0; at + count <= history->nr_ops;) {
+			if (!try_without(history, at, count))
+				at += count;
+		}
+	}
+	/* Few are left: with a look at everything after each, fewer may do. */
+	for (i = 0; i < history->nr_ops; i++)
+		history->ops[i].full = true;
+	if (model_history_run(history, &failed))
+		history->nr_ops = failed + 1;
+	for (at = 0; at < history->nr_ops;) {
+		if (!try_without(history, at, 1))
+			at++;
+	}
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * gen.c - invented logs
+ *
+ * A guest's memory is flat, and laid out as Linux does it, all but the holes:
+ *
+ *	0                       firmware, kernel and initrd: there before the guest runs
+ *	...                     free memory
+ *	pool_start - early      what the kernel allocates first
+ *	pool_start              the pool of bounce buffers (swiotlb), below 4G, 2M aligned
+ *	pool_end to the end     free memory
+ */
+#include "gen.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define PAGES_2M 512ULL
+#define PAGES_4M (2 * PAGES_2M)
+#define PAGES_1G (512 * PAGES_2M)
+
+/* What goes in steps over all memory takes at most so many. */
+#define MAX_STEPS 65536
+
+struct gen {
+	FILE *out;
+	uint64_t random;
+	uint64_t now_us;
+	uint64_t nr_pages;
+	uint64_t boot_end;
+	uint64_t early_start;
+	uint64_t pool_start;
+	uint64_t pool_end;
+};
+
+/* splitmix64 */
+static uint64_t below(struct gen *gen, uint64_t limit)
+{
+	uint64_t z = gen->random += 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return (z ^ z >> 31) % limit;
+}
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t max(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* A multiple of 2M, at least one. */
+static uint64_t whole_2m(uint64_t nr_pages)
+{
+	return max(nr_pages / PAGES_2M, 1) * PAGES_2M;
+}
+
+static void emit(struct gen *gen, const char *op, uint64_t start, uint64_t nr_pages)
+{
+	fprintf(gen->out, "%" PRIu64 ",%s,0x%" PRIx64 ",%" PRIu64 "\n", gen->now_us, op,
+		start << 12, nr_pages << 12);
+	gen->now_us += 1 + below(gen, 20);
+}
+
+/* An op on a range, @step pages a row. */
+static void emit_steps(struct gen *gen, const char *op, uint64_t start, uint64_t end, uint64_t step)
+{
+	for (uint64_t at = start; at < end; at += step)
+		emit(gen, op, at, min(step, end - at));
+}
+
+/* One transfer through a bounce buffer of 2K to 64K, in steps of 2K. */
+static void bounce(struct gen *gen)
+{
+	uint64_t slots = (gen->pool_end - gen->pool_start) * 2;
+	uint64_t nr = 1 + below(gen, 32), at = below(gen, slots - nr);
+
+	fprintf(gen->out, "%" PRIu64 ",%s,0x%" PRIx64 ",%" PRIu64 "\n", gen->now_us,
+		below(gen, 4) ? "host_write" : "host_read", (gen->pool_start << 12) + at * 2048,
+		nr * 2048);
+	gen->now_us += 50 + below(gen, 500);
+}
+
+static void lay_out(struct gen *gen)
+{
+	const uint64_t pool = whole_2m(min(gen->nr_pages * 6 / 100, PAGES_1G));
+	const uint64_t early = whole_2m(min(gen->nr_pages / 8, 64 * 256));
+
+	gen->boot_end = whole_2m(min(gen->nr_pages / 4, 64 * 256));
+	gen->pool_end = min(gen->nr_pages, 4 * PAGES_1G) / PAGES_2M * PAGES_2M - PAGES_2M;
+	gen->pool_start = gen->pool_end - pool;
+	gen->early_start = gen->pool_start - early;
+}
+
+/* The host writes what the guest boots from, through a shared mapping. */
+static void populate(struct gen *gen)
+{
+	emit_steps(gen, "host_write", 0, gen->boot_end, PAGES_2M);
+	gen->now_us += 10000; /* it has let go of them */
+}
+
+/* Single pages that a guest shares early: @nr in the early range, all different. */
+static void share_pages(struct gen *gen, uint64_t nr)
+{
+	const uint64_t room = (gen->pool_start - gen->early_start) / nr;
+
+	for (uint64_t i = 0; i < nr; i++)
+		emit(gen, "to_shared", gen->early_start + i * room + below(gen, room), 1);
+}
+
+/* One CPU for each 2 GiB, 64 at most. */
+static uint64_t nr_cpus(const struct gen *gen)
+{
+	return min(max(gen->nr_pages / (2 * PAGES_1G), 1), 64);
+}
+
+/*
+ * Free memory is taken into use, ascending, @step pages a row, with I/O in between; steps
+ * beyond MAX_STEPS are not made: a guest of that size uses a part of its memory only.
+ */
+static void take_free(struct gen *gen, const char *op, uint64_t step)
+{
+	const uint64_t ranges[2][2] = {{gen->boot_end, gen->early_start},
+				       {gen->pool_end, gen->nr_pages}};
+	uint64_t steps = 0, total = 0, every;
+
+	for (int i = 0; i < 2; i++)
+		total += (ranges[i][1] - ranges[i][0]) / step;
+	every = max(min(total, MAX_STEPS) / 4096, 1);
+	for (int i = 0; i < 2; i++) {
+		for (uint64_t at = ranges[i][0]; at < ranges[i][1] && steps < MAX_STEPS;
+		     at += step, steps++) {
+			emit(gen, op, at, min(step, ranges[i][1] - at));
+			if (steps % every == 0)
+				bounce(gen);
+		}
+	}
+}
+
+/*
+ * An SNP guest whose memory is shared at first: the host writes the payload in place, it is
+ * made private, and Linux accepts the rest in chunks of 4 MiB when it needs them. Of more than
+ * 256 GiB it needs no more.
+ */
+static void snp_lazy_accept(struct gen *gen)
+{
+	emit(gen, "to_shared", 0, gen->nr_pages);
+	populate(gen);
+	emit(gen, "to_private", 0, gen->boot_end);
+	emit(gen, "guest_touch", 0, gen->boot_end);
+	emit_steps(gen, "accept", gen->early_start, gen->pool_end, 8 * PAGES_4M);
+	share_pages(gen, nr_cpus(gen)); /* GHCBs */
+	share_pages(gen, 64); /* coherent DMA */
+	emit(gen, "to_shared", gen->pool_start, gen->pool_end - gen->pool_start);
+	take_free(gen, "accept", PAGES_4M);
+	for (int i = 0; i < 2048; i++)
+		bounce(gen);
+}
+
+/*
+ * A TDX guest: memory is private at first; some of it is accepted by 4K though 2M could have
+ * been, 2,710 pages for each 4 GiB, at least 512 and at most 64 MiB; the rest in 4 MiB, as above. The
+ * pool is mapped shared 2M by 2M. One page goes back and forth a thousand times.
+ */
+static void tdx(struct gen *gen)
+{
+	const uint64_t wanted = max(gen->nr_pages * 2710 / (4 * PAGES_1G), 512);
+	const uint64_t nr_4k = min(wanted, gen->boot_end);
+	const uint64_t early = gen->pool_start - gen->early_start;
+	const uint64_t page = gen->early_start + below(gen, early);
+
+	emit(gen, "to_private", 0, gen->nr_pages);
+	emit_steps(gen, "accept", 0, nr_4k, 1);
+	if (nr_4k < gen->boot_end)
+		emit(gen, "accept", nr_4k, gen->boot_end - nr_4k);
+	emit_steps(gen, "accept", gen->early_start, gen->pool_end, PAGES_2M);
+	share_pages(gen, 64);
+	emit_steps(gen, "to_shared", gen->pool_start, gen->pool_end, PAGES_2M);
+	take_free(gen, "accept", PAGES_4M);
+	for (int i = 0; i < 500; i++) {
+		emit(gen, "to_shared", page, 1);
+		emit(gen, "host_write", page, 1);
+		gen->now_us += 1000 + below(gen, 2000);
+		emit(gen, "to_private", page, 1);
+		bounce(gen);
+	}
+}
+
+/*
+ * A protected guest of pKVM: private by default, used as it goes (by 2M, more than 128 GiB are not),
+ * a small pool for DMA, and single pages that are shared and some taken back.
+ */
+static void pkvm(struct gen *gen)
+{
+	const uint64_t room = (gen->pool_start - gen->early_start) / 256;
+
+	emit(gen, "to_private", 0, gen->nr_pages);
+	emit(gen, "guest_touch", 0, gen->boot_end);
+	emit_steps(gen, "guest_touch", gen->early_start, gen->pool_end, PAGES_2M);
+	gen->pool_end = min(gen->pool_start + 64 * 256, gen->pool_end);
+	emit_steps(gen, "to_shared", gen->pool_start, gen->pool_end, PAGES_2M);
+	for (uint64_t i = 0; i < 256; i++) {
+		uint64_t page = gen->early_start + i * room;
+
+		emit(gen, "to_shared", page, 1);
+		emit(gen, "host_read", page, 1);
+		gen->now_us += 2000;
+		if (i % 4 == 0)
+			emit(gen, "to_private", page, 1);
+	}
+	take_free(gen, "guest_touch", PAGES_2M);
+}
+
+/*
+ * A guest with DPDK: a quarter of its memory, at most 32 GiB, is buffers that the host reads
+ * all the time, by 2K to 2M. They begin in the middle of a 1G block where there is one. Now and
+ * then the guest takes 2M of them back for a while. All memory is in use, in some 16,384 steps at most.
+ */
+static void dpdk(struct gen *gen)
+{
+	const uint64_t nr = whole_2m(min(gen->nr_pages / 4, 32 * PAGES_1G));
+	const uint64_t first = gen->nr_pages >= 8 * PAGES_1G ? 4 * PAGES_1G + PAGES_1G / 2
+							     : gen->boot_end + 5 * PAGES_2M;
+	const uint64_t step = whole_2m(max(gen->nr_pages / 16384, PAGES_4M));
+
+	emit(gen, "to_private", 0, gen->nr_pages);
+	emit_steps(gen, "accept", 0, gen->nr_pages, step);
+	share_pages(gen, 64);
+	emit(gen, "to_shared", gen->pool_start, gen->pool_end - gen->pool_start);
+	emit_steps(gen, "to_shared", first, first + nr, PAGES_2M);
+	for (int i = 0; i < 20000; i++) {
+		uint64_t size = 1ULL << below(gen, 10);
+		uint64_t at = first + below(gen, nr / size) * size;
+
+		emit(gen, "host_read", at, size);
+		if (i % 100 == 50) {
+			uint64_t taken = first + below(gen, nr / PAGES_2M) * PAGES_2M;
+
+			emit(gen, "to_private", taken, PAGES_2M);
+			emit(gen, "to_shared", taken, PAGES_2M);
+		}
+	}
+}
+
+/*
+ * Three boots of one guest. Before each everything is shared, then written, then private; all
+ * memory is accepted, in at most 1,024 steps.
+ */
+static void reboot(struct gen *gen)
+{
+	const uint64_t step = whole_2m(max(gen->nr_pages / 1024, PAGES_4M));
+
+	for (int boot = 0; boot < 3; boot++) {
+		emit(gen, "to_shared", 0, gen->nr_pages);
+		populate(gen);
+		emit(gen, "to_private", 0, gen->nr_pages);
+		gen->now_us += 2000000; /* firmware */
+		emit_steps(gen, "accept", 0, gen->nr_pages, step);
+		share_pages(gen, 64);
+		emit(gen, "to_shared", gen->pool_start, gen->pool_end - gen->pool_start);
+		for (int i = 0; i < 512; i++)
+			bounce(gen);
+		gen->now_us += 1000000;
+	}
+}
+
+static const struct {
+	const char *name;
+	void (*make)(struct gen *gen);
+} workloads[] = {
+	{"snp-lazy-accept", snp_lazy_accept},
+	{"tdx", tdx},
+	{"pkvm", pkvm},
+	{"dpdk", dpdk},
+	{"reboot", reboot},
+};
+
+const char *gen_name(unsigned int i)
+{
+	return i < sizeof(workloads) / sizeof(*workloads) ? workloads[i].name : NULL;
+}
+
+int gen_run(FILE *out, const char *name, uint64_t nr_pages, uint64_t seed)
+{
+	struct gen gen = {.out = out, .random = seed, .nr_pages = nr_pages};
+	unsigned int i = 0;
+
+	while (gen_name(i) && strcmp(gen_name(i), name))
+		i++;
+	if (!gen_name(i))
+		return -ENOENT;
+	if (nr_pages < GEN_MIN_PAGES || nr_pages > GEN_MAX_PAGES)
+		return -ERANGE;
+	lay_out(&gen);
+	fputs("time_us,op,gpa_bytes,size_bytes\n", out);
+	workloads[i].make(&gen);
+	return 0;
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * json_pack.c - what the reports in JSON have in common
+ */
+#include "json_pack.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+json_int_t json_count(uint64_t value)
+{
+	return value > INT64_MAX ? INT64_MAX : (json_int_t)value;
+}
+
+/* A file's name may be any bytes, a JSON string may not: what is neither becomes ?. */
+static json_t *name_string(const char *name)
+{
+	json_t *json = json_string(name);
+	char *copy;
+
+	if (json)
+		return json;
+	copy = strdup(name);
+	if (!copy)
+		return NULL;
+	for (char *c = copy; *c; c++) {
+		if (*c & 0x80)
+			*c = '?';
+	}
+	json = json_string(copy);
+	free(copy);
+	return json;
+}
+
+json_t *json_numbers(const struct json_member *members, size_t nr)
+{
+	json_t *json = json_object();
+
+	for (size_t i = 0; i < nr; i++) {
+		if (json_object_set_new(json, members[i].key,
+					json_integer(json_count(members[i].value)))) {
+			json_decref(json);
+			return NULL;
+		}
+	}
+	return json;
+}
+
+json_t *json_pack_head(const char *name, const struct log *log, uint64_t nr_pages,
+		       bool size_from_log, bool init_private)
+{
+	return json_pack("{s:o, s:s, s:I, s:b, s:s}", "file", name_string(name), "format",
+			 log_format_name(log->format), "size_bytes",
+			 json_count(nr_pages << GMS_PAGE_SHIFT), "size_from_log",
+			 (int)size_from_log, "init", init_private ? "private" : "shared");
+}
+
+json_t *json_pack_log(const struct log *log)
+{
+	const struct json_member members[] = {
+		{"lines", log->nr_lines},
+		{"conversions", log->nr_events},
+		{"other_events", log->nr_other_events},
+		{"other_lines", log->nr_other_lines},
+		{"malformed", log->malformed.total},
+		{"lost_events", log->nr_lost},
+		{"lost_gaps_of_unknown_size", log->nr_lost_gaps},
+		{"with_other_attributes", log->nr_other_attributes},
+	};
+
+	return JSON_NUMBERS(members);
+}
+
+json_t *json_pack_refusals(const struct log_refusals *refused)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < refused->nr_listed; i++) {
+		const struct log_refusal *r = &refused->list[i];
+		json_t *json = json_pack("{s:I, s:b, s:s}", "line", json_count(r->line),
+					 "malformed", (int)r->malformed, "reason", r->reason);
+
+		if (json_array_append_new(list, json)) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return json_pack("{s:I, s:I, s:o}", "count", json_count(refused->total), "listed",
+			 json_count(refused->nr_listed), "list", list);
+}
+
+int json_write(FILE *out, json_t *json)
+{
+	int ret;
+
+	if (!json)
+		return -ENOMEM;
+	ret = json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	json_decref(json);
+	if (ret && !ferror(out))
+		return -ENOMEM;
+	fputc('\n', out);
+	return 0;
+}

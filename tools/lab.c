@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * lab.c - a log under one policy, on the simulated backend
+ */
+#include "lab.h"
+
+#include <gmemstate/rtree.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An access of the host that is under way. */
+struct lab_pin {
+	gms_pgoff_t start;
+	uint64_t nr_pages;
+	uint64_t until_us;
+};
+
+/**
+ * struct lab - one run
+ * @used: pages that the guest uses
+ * @split: first pages of folios of the backing's order that were split at some time
+ * @pins: under way, a ring; the oldest first
+ * @nr_pinned: their pages
+ * @now_us: time of the event at hand; never goes back
+ * @weighted: mappings times microseconds, so far
+ */
+struct lab {
+	const struct lab_opts *opts;
+	struct lab_result *result;
+	struct gms_state *state;
+	struct sim *sim;
+	struct gms_rtree *used;
+	struct gms_rtree *split;
+	struct lab_pin *pins;
+	size_t first_pin;
+	size_t nr_pins;
+	uint64_t nr_pinned;
+	uint64_t now_us;
+	uint64_t started_us;
+	uint64_t maintained_us;
+	double weighted[2][3];
+};
+
+static uint64_t clock_ns(void *ctx)
+{
+	const struct lab *lab = ctx;
+	uint64_t us = lab->now_us - lab->started_us;
+
+	return us > UINT64_MAX / 1000 ? UINT64_MAX : us * 1000;
+}
+
+static void note_split(void *arg, const struct sim_call *call)
+{
+	struct lab *lab = arg;
+
+	/* A set that cannot grow counts too few; a sum in the result is not worth a failure. */
+	if (call->hook == SIM_FOLIO_SPLIT && call->from == lab->opts->folio_order)
+		gms_rtree_set(lab->split, call->start >> call->from, 1);
+}
+
+static void unpin_oldest(struct lab *lab)
+{
+	struct lab_pin *pin = &lab->pins[lab->first_pin];
+
+	gms_unpin(lab->state, pin->start, pin->nr_pages);
+	lab->nr_pinned -= pin->nr_pages;
+	lab->first_pin = (lab->first_pin + 1) % LAB_MAX_PINS;
+	lab->nr_pins--;
+}
+
+/* Give up the pins in a range. */
+static void unpin_range(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
+{
+	size_t nr = lab->nr_pins;
+
+	while (nr--) {
+		struct lab_pin pin = lab->pins[lab->first_pin];
+
+		if (pin.start < end && pin.start + pin.nr_pages > start) {
+			unpin_oldest(lab);
+			continue;
+		}
+		lab->first_pin = (lab->first_pin + 1) % LAB_MAX_PINS;
+		lab->pins[(lab->first_pin + lab->nr_pins - 1) % LAB_MAX_PINS] = pin;
+	}
+}
+
+/* After -EAGAIN: true where the call is worth making again. */
+static bool make_way(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
+{
+	const uint64_t had = lab->nr_pins;
+	gms_pgoff_t end = start + nr_pages;
+
+	if (lab->opts->pins_by_folio) {
+		unsigned int first = gms_folio_order(lab->state, start);
+		unsigned int last = gms_folio_order(lab->state, end - 1);
+
+		start = start >> first << first;
+		end = (((end - 1) >> last) + 1) << last;
+	}
+	unpin_range(lab, start, end);
+	lab->result->nr_pinned_retries++;
+	return lab->nr_pins < had;
+}
+
+static int guest_fault(struct lab *lab, gms_pgoff_t index)
+{
+	struct gms_fault fault;
+	int ret;
+
+	ret = gms_fault_begin(lab->state, index, GMS_GUEST, &fault);
+	if (ret)
+		return ret;
+	if (!fault.prepared)
+		ret = gms_fault_prepare(lab->state, &fault);
+	if (!ret)
+		ret = sim_map(lab->sim, index, fault.max_order, GMS_GUEST);
+	gms_fault_end(lab->state, &fault);
+	return ret;
+}
+
+/* The guest touches what it uses of a range and has not mapped. */
+static int touch_used(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
+{
+	struct gms_rtree_run run;
+	int ret = 0;
+
+	for (gms_pgoff_t at = start; gms_rtree_next(lab->used, at, end, &run); at += run.nr_pages) {
+		gms_pgoff_t page = run.start, run_end = run.start + run.nr_pages;
+
+		if (!run.set)
+			continue;
+		while (sim_next_unmapped(lab->sim, GMS_GUEST, page, run_end, &page)) {
+			ret = guest_fault(lab, page);
+			if (ret)
+				return ret;
+		}
+	}
+	return ret;
+}
+
+/* As touch_used(), for all that a change in the range may have taken out of the page tables. */
+static int touch_again(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
+{
+	const unsigned int order = lab->opts->folio_order;
+
+	return touch_used(lab, start >> order << order,
+			  (((start + nr_pages - 1) >> order) + 1) << order);
+}
+
+static int use(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
+{
+	int ret = gms_rtree_set(lab->used, start, nr_pages);
+
+	return ret ? ret : touch_used(lab, start, start + nr_pages);
+}
+
+static int convert(struct lab *lab, const struct log_event *event)
+{
+	int ret;
+
+	do
+		ret = gms_convert(lab->state, event->start, event->nr_pages, event->to, 0, NULL);
+	while (ret == -EAGAIN && make_way(lab, event->start, event->nr_pages));
+	if (!ret && event->to == GMS_SHARED && event->nr_pages == lab->opts->nr_pages)
+		ret = gms_rtree_clear(lab->used, event->start, event->nr_pages);
+	if (!ret)
+		ret = touch_again(lab, event->start, event->nr_pages);
+	return ret;
+}
+
+static int punch(struct lab *lab, const struct log_event *event)
+{
+	int ret;
+
+	do
+		ret = gms_punch_hole(lab->state, event->start, event->nr_pages, NULL);
+	while (ret == -EAGAIN && make_way(lab, event->start, event->nr_pages));
+	if (!ret)
+		ret = gms_rtree_clear(lab->used, event->start, event->nr_pages);
+	if (!ret)
+		ret = touch_again(lab, event->start, event->nr_pages);
+	return ret;
+}
+
+static int host_access(struct lab *lab, const struct log_event *event)
+{
+	gms_pgoff_t page = event->start, end = event->start + event->nr_pages;
+	struct gms_fault fault;
+	int ret;
+
+	while (lab->nr_pins &&
+	       (lab->nr_pins == LAB_MAX_PINS || lab->nr_pinned + event->nr_pages > LAB_MAX_PINNED))
+		unpin_oldest(lab);
+	ret = gms_pin(lab->state, event->start, event->nr_pages, NULL);
+	if (ret)
+		return ret;
+	lab->pins[(lab->first_pin + lab->nr_pins++) % LAB_MAX_PINS] = (struct lab_pin) {
+		event->start, event->nr_pages,
+		lab->now_us > UINT64_MAX - LAB_PIN_US ? UINT64_MAX : lab->now_us + LAB_PIN_US};
+	lab->nr_pinned += event->nr_pages;
+	while (!ret && sim_next_unmapped(lab->sim, GMS_HOST, page, end, &page)) {
+		ret = gms_fault_begin(lab->state, page, GMS_HOST, &fault);
+		if (ret)
+			break;
+		ret = sim_map(lab->sim, page, fault.max_order, GMS_HOST);
+		gms_fault_end(lab->state, &fault);
+	}
+	/* The fault may have split a folio that the guest had mapped in one. */
+	return ret ? ret : touch_again(lab, event->start, event->nr_pages);
+}
+
+/* Go to the time of an event: weigh what was mapped until then, end accesses, maintain. */
+static void advance(struct lab *lab, uint64_t time_us)
+{
+	struct sim_totals totals;
+	double passed;
+
+	if (time_us <= lab->now_us)
+		return;
+	sim_totals(lab->sim, &totals);
+	passed = (double)(time_us - lab->now_us);
+	for (int who = 0; who < 2; who++) {
+		for (int level = 0; level < 3; level++)
+			lab->weighted[who][level] +=
+				passed * (double)totals.mapped_pages[who][level];
+	}
+	lab->now_us = time_us;
+	while (lab->nr_pins && lab->pins[lab->first_pin].until_us <= time_us)
+		unpin_oldest(lab);
+}
+
+static int maintain(struct lab *lab)
+{
+	if (lab->now_us - lab->maintained_us < LAB_MAINTAIN_US)
+		return 0;
+	lab->maintained_us = lab->now_us;
+	if (!gms_maintain(lab->state, (lab->opts->nr_pages >> GMS_ORDER_1G) + 1))
+		return 0;
+	return touch_used(lab, 0, lab->opts->nr_pages);
+}
+
+static bool in_reach(const struct lab *lab, const struct log_event *event)
+{
+	const uint64_t nr_pages = lab->opts->nr_pages;
+	bool dma = event->op == LOG_HOST_READ || event->op == LOG_HOST_WRITE;
+
+	return event->start < nr_pages && event->nr_pages <= nr_pages - event->start &&
+	       (!dma || event->nr_pages <= LAB_MAX_PINNED);
+}
+
+static int do_event(struct lab *lab, const struct log_event *event)
+{
+	int ret;
+
+	switch (event->op) {
+	case LOG_CONVERT:
+		return convert(lab, event);
+	case LOG_ACCEPT:
+		ret = convert(lab, event);
+		return ret ? ret : use(lab, event->start, event->nr_pages);
+	case LOG_HOST_READ:
+	case LOG_HOST_WRITE:
+		return host_access(lab, event);
+	case LOG_GUEST_TOUCH:
+		return use(lab, event->start, event->nr_pages);
+	case LOG_FREE:
+		if (lab->opts->punch)
+			return punch(lab, event);
+		lab->result->nr_ignored++;
+		break;
+	}
+	return 0;
+}
+
+static int take_event(struct lab *lab, const struct log_event *event)
+{
+	bool conversion = event->op == LOG_CONVERT || event->op == LOG_ACCEPT;
+	int ret;
+
+	advance(lab, event->time_us);
+	ret = maintain(lab);
+	if (ret)
+		return ret;
+	if (!conversion && !in_reach(lab, event)) {
+		lab->result->nr_out_of_reach++;
+		return 0;
+	}
+	ret = do_event(lab, event);
+	if (ret == -ENOMEM)
+		return ret;
+	if (ret == -EACCES)
+		lab->result->nr_denied++;
+	else if (ret)
+		lab->result->nr_refused++;
+	return 0;
+}
+
+/* Conversions and accesses are two lists; their lines tell the order. */
+static int take_events(struct lab *lab, const struct log *log)
+{
+	const bool all_used = log->format != LOG_CSV;
+	size_t i = 0, j = 0;
+	int ret = 0;
+
+	while (!ret && (i < log->nr_events || j < log->nr_accesses)) {
+		bool first = i + j == 0;
+		const struct log_event *event;
+
+		if (j == log->nr_accesses ||
+		    (i < log->nr_events && log->events[i].line < log->accesses[j].line))
+			event = &log->events[i++];
+		else
+			event = &log->accesses[j++];
+		if (first)
+			lab->now_us = lab->started_us = lab->maintained_us = event->time_us;
+		ret = take_event(lab, event);
+		if (!ret && first && all_used)
+			ret = use(lab, 0, lab->opts->nr_pages);
+	}
+	return ret;
+}
+
+static int create(struct lab *lab)
+{
+	const struct lab_opts *opts = lab->opts;
+	struct sim_opts sim_opts = {
+		.nr_pages = opts->nr_pages,
+		.folio_order = opts->folio_order,
+		.init_private = opts->init_private,
+		.arch = SIM_SNP,
+		.flags = opts->pins_by_folio ? GMS_BACKEND_PINS_BY_FOLIO : 0,
+	};
+	struct gms_state_opts state_opts = GMS_STATE_OPTS_INIT;
+	int ret;
+
+	ret = sim_create(&sim_opts, &lab->sim);
+	if (!ret)
+		ret = gms_rtree_create(opts->nr_pages, GMS_RTREE_NONE, NULL, &lab->used);
+	lab->result->nr_folios = opts->nr_pages >> opts->folio_order;
+	if (!ret)
+		ret = gms_rtree_create((opts->nr_pages >> opts->folio_order) + 1, GMS_RTREE_NONE,
+				       NULL, &lab->split);
+	lab->pins = calloc(LAB_MAX_PINS, sizeof(*lab->pins));
+	if (!ret && !lab->pins)
+		ret = -ENOMEM;
+	if (ret)
+		return ret;
+	sim_on_call(lab->sim, note_split, lab);
+	state_opts.nr_pages = opts->nr_pages;
+	state_opts.folio_order = opts->folio_order;
+	state_opts.flags = opts->init_private ? GMS_INIT_PRIVATE : 0;
+	state_opts.policy = opts->policy;
+	state_opts.backend = sim_ops(lab->sim);
+	state_opts.backend_ctx = lab->sim;
+	state_opts.clock_ns = clock_ns;
+	state_opts.clock_ctx = lab;
+	return gms_state_create(&state_opts, &lab->state);
+}
+
+static void finish(struct lab *lab)
+{
+	struct lab_result *result = lab->result;
+	const double passed = (double)(lab->now_us - lab->started_us);
+	const char *broken = sim_check(lab->sim);
+
+	result->stats.struct_size = sizeof(result->stats);
+	gms_stats_read(lab->state, &result->stats);
+	sim_totals(lab->sim, &result->totals);
+	result->nr_split = gms_rtree_count(lab->split, 0, result->nr_folios);
+	for (int who = 0; who < 2; who++) {
+		for (int level = 0; level < 3; level++)
+			result->average_pages[who][level] =
+				passed > 0 ? lab->weighted[who][level] / passed
+					   : (double)result->totals.mapped_pages[who][level];
+	}
+	if (broken)
+		snprintf(result->broken, sizeof(result->broken), "%s", broken);
+}
+
+int lab_run(struct lab_result *result, const struct log *log, const struct lab_opts *opts)
+{
+	struct lab lab = {.opts = opts, .result = result};
+	int ret;
+
+	memset(result, 0, sizeof(*result));
+	ret = create(&lab);
+	if (!ret)
+		ret = take_events(&lab, log);
+	if (!ret)
+		finish(&lab);
+	while (lab.state && lab.nr_pins)
+		unpin_oldest(&lab);
+	gms_state_destroy(lab.state);
+	sim_destroy(lab.sim);
+	gms_rtree_destroy(lab.used);
+	gms_rtree_destroy(lab.split);
+	free(lab.pins);
+	return ret;
+}

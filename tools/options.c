@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * options.c - the command line
+ */
+#include "options.h"
+
+#include "gen.h"
+#include "units.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char help[] =
+	"\n"
+	"replay  apply a log of conversions and print what came of it; with --policy: what it\n"
+	"        makes of huge folios\n"
+	"dump    apply a log and print the runs of the final state, a line each: first byte,\n"
+	"        byte after the last, 4K pages, shareability\n"
+	"gen     invent a log and print it, as CSV. WORKLOAD: snp-lazy-accept, tdx, pkvm, dpdk or\n"
+	"        reboot. --size is the guest's, from 64M to 16T; --seed varies what is random.\n"
+	"        At most some 100,000 rows: large guests go in larger steps, or use less\n"
+	"\n"
+	"FILE is what a host wrote; - is standard input. A format is found by content:\n"
+	"  ftrace  Linux's kvm_vm_set_mem_attributes: trace_pipe, the trace file, or\n"
+	"          trace-cmd report. Attribute bit 3 is private, other bits are ignored\n"
+	"  qemu    QEMU's trace event kvm_convert_memory, with or without a time stamp\n"
+	"  csv     time_us,op,gpa_bytes,size_bytes; op accept or to_private makes private,\n"
+	"          to_shared shared; host_read, host_write, guest_touch and free are counted,\n"
+	"          and replayed with --policy\n"
+	"The first event in the log tells; lines of other formats are other lines then.\n"
+	"\n"
+	"The log is taken for one VM with one flat memory object: a guest frame number is an\n"
+	"index. Several VMs in one log are not told apart, as the kernel's event does not say\n"
+	"whose it is: record one VM (set_event_pid), or pick its lines beforehand.\n"
+	"\n"
+	"SIZE is in bytes or ends in K, M, G, T or P, and is a whole number of 4K pages. Not\n"
+	"given, it is how far the log's conversions reach, rounded up to a whole 1G. Guests\n"
+	"of SNP and TDX start private, but pages are shared at first unless --init says so.\n"
+	"\n"
+	"Events that cannot be read are malformed, those that the object cannot take refused:\n"
+	"both are named by line, and the replay goes on. Other lines are counted. Gaps that\n"
+	"the log admits to (events lost) are reported: the final state may be wrong then.\n"
+	"\n"
+	"--policy NAME runs the log over a simulated machine, once for each policy: eager,\n"
+	"eager-nonuniform, lazy, adaptive, or all. There\n"
+	"  accept       converts to private where that is due; then the guest uses the range\n"
+	"  guest_touch  the guest uses the range: it faults, and what is private is prepared.\n"
+	"               What it uses it goes on using: mappings that a conversion, a split or a\n"
+	"               merge takes away it faults again at once\n"
+	"  host_read, host_write\n"
+	"               the pages are pinned, faulted and mapped, and stay pinned for 1 ms of\n"
+	"               the log's time. --pins folio: a pin anywhere in a folio keeps all of\n"
+	"               it from becoming private, as in a kernel; page: just its page\n"
+	"  free         with --punch punches a hole; else nothing, as guests do not tell\n"
+	"A log without accesses (ftrace, qemu): the guest uses all memory. What a pin refuses\n"
+	"is tried again without the pin. The policy may merge every 100 ms of the log's time;\n"
+	"logs without times take 1 ms an event. Cycles are simulated: one conversion (320),\n"
+	"a split or merge of 1G (46,475,980) and of 2M (100 conversions) as published for SNP,\n"
+	"the rest assumed. They compare policies and forecast nothing.\n"
+	"\n"
+	"Exit status: 0 all applied; 1 some not applied; 2 unusable input or options.\n";
+
+void error(const char *format, ...)
+{
+	va_list args;
+
+	fputs("gmemstate: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+static bool set_size(struct options *options, const char *text)
+{
+	uint64_t bytes, start;
+	int ret = units_parse_size(text, &bytes);
+
+	if (ret == -EINVAL)
+		error("--size %s: not a size such as 16G, 512M, 2T or a number of bytes", text);
+	else if (ret || bytes >> GMS_PAGE_SHIFT > GMS_MAX_PAGES)
+		error("--size %s: more than the largest object, 4P", text);
+	else if (gms_range_from_bytes(0, bytes, &start, &options->nr_pages))
+		error("--size %s: not a whole number of 4K pages, at least one", text);
+	else
+		return true;
+	return false;
+}
+
+static bool set_policy(struct options *options, const char *text)
+{
+	static const char *const names[LAB_MAX_RUNS] = {"eager", "eager-nonuniform", "lazy",
+							"adaptive"};
+
+	options->nr_policies = 0;
+	for (unsigned int i = 0; i < LAB_MAX_RUNS; i++) {
+		if (!strcmp(text, names[i]) || !strcmp(text, "all"))
+			options->policies[options->nr_policies++] = gms_policy_by_name(names[i]);
+	}
+	if (options->nr_policies)
+		return true;
+	error("--policy %s: none of eager, eager-nonuniform, lazy, adaptive, all", text);
+	return false;
+}
+
+static bool set_backing(struct options *options, const char *text)
+{
+	for (unsigned int order = 0; order <= GMS_ORDER_1G; order += GMS_ORDER_2M) {
+		if (!strcasecmp(text, lab_backing_name(order))) {
+			options->folio_order = order;
+			return true;
+		}
+	}
+	error("--backing %s: none of 1G, 2M, 4K", text);
+	return false;
+}
+
+static bool set_pins(struct options *options, const char *text)
+{
+	options->pins_by_folio = !strcmp(text, "folio");
+	if (options->pins_by_folio || !strcmp(text, "page"))
+		return true;
+	error("--pins %s: neither page nor folio", text);
+	return false;
+}
+
+static bool set_seed(struct options *options, const char *text)
+{
+	char *end;
+
+	errno = 0;
+	options->seed = strtoull(text, &end, 0);
+	if (*text >= '0' && *text <= '9' && !*end && !errno)
+		return true;
+	error("--seed %s: not a number of 64 bits", text);
+	return false;
+}
+
+static bool set_init(struct options *options, const char *text)
+{
+	options->init_private = !strcmp(text, "private");
+	if (options->init_private || !strcmp(text, "shared"))
+		return true;
+	error("--init %s: neither shared nor private", text);
+	return false;
+}
+
+static bool set_format(struct options *options, const char *text)
+{
+	for (enum log_format format = LOG_AUTO; format <= LOG_CSV; format++) {
+		if (!strcmp(text, log_format_name(format))) {
+			options->format = format;
+			return true;
+		}
+	}
+	error("--format %s: none of auto, ftrace, qemu, csv", text);
+	return false;
+}
+
+static bool set_option(struct options *options, int option, const char *text)
+{
+	switch (option) {
+	case 's':
+		return set_size(options, text);
+	case 'i':
+		return set_init(options, text);
+	case 'f':
+		return set_format(options, text);
+	case 'p':
+		return set_policy(options, text);
+	case 'b':
+		return set_backing(options, text);
+	case 'n':
+		return set_pins(options, text);
+	case 'e':
+		return set_seed(options, text);
+	case 'u':
+		options->punch = true;
+		return true;
+	default:
+		options->json = true;
+		return true;
+	}
+}
+
+/* Which options a command takes, by their letters. */
+static const struct {
+	const char *name;
+	const char *takes;
+	const char *lacks;
+} commands[] = {
+	[REPLAY] = {"replay", "sifjp", "no log given; - is standard input"},
+	[DUMP] = {"dump", "sifj", "no log given; - is standard input"},
+	[GEN] = {"gen", "se", "no workload given"},
+};
+
+static bool set_command(struct options *options, const char *name)
+{
+	if (!name) {
+		error("no command: replay, dump or gen (--help tells more)");
+		return false;
+	}
+	for (enum command command = REPLAY; command <= GEN; command++) {
+		options->command = command;
+		if (!strcmp(name, commands[command].name))
+			return true;
+	}
+	error("%s: no such command; there are replay, dump and gen", name);
+	return false;
+}
+
+static bool set_arguments(struct options *options)
+{
+	if (!set_command(options, poptGetArg(options->context)))
+		return false;
+	options->name = poptGetArg(options->context);
+	if (!options->name) {
+		error("%s: %s", commands[options->command].name, commands[options->command].lacks);
+		return false;
+	}
+	if (poptPeekArg(options->context)) {
+		error("%s: one %s at a time", poptPeekArg(options->context),
+		      options->command == GEN ? "workload" : "log");
+		return false;
+	}
+	return true;
+}
+
+/* clang-format off */
+static const struct poptOption table[] = {
+	{ "size", '\0', POPT_ARG_STRING, NULL, 's', "Size of the guest's memory", "SIZE" },
+	{ "init", '\0', POPT_ARG_STRING, NULL, 'i',
+	  "What every page is at first (default: shared)", "shared|private" },
+	{ "format", '\0', POPT_ARG_STRING, NULL, 'f',
+	  "Format of the log (default: auto)", "auto|ftrace|qemu|csv" },
+	{ "json", '\0', POPT_ARG_NONE, NULL, 'j', "Print JSON", NULL },
+	{ "policy", '\0', POPT_ARG_STRING, NULL, 'p',
+	  "Replay over a simulated machine", "NAME|all" },
+	{ "backing", '\0', POPT_ARG_STRING, NULL, 'b',
+	  "With --policy: size of the folios (default: 1G)", "1G|2M|4K" },
+	{ "pins", '\0', POPT_ARG_STRING, NULL, 'n',
+	  "With --policy: what a pin counts for (default: page)", "page|folio" },
+	{ "punch", '\0', POPT_ARG_NONE, NULL, 'u',
+	  "With --policy: punch out what the guest frees", NULL },
+	{ "seed", '\0', POPT_ARG_STRING, NULL, 'e',
+	  "With gen: seed of what is random (default: 0)", "N" },
+	{ "help", 'h', POPT_ARG_NONE, NULL, 'h', "Print this help", NULL },
+	{ "version", '\0', POPT_ARG_NONE, NULL, 'v', "Print the version", NULL },
+	POPT_TABLEEND
+};
+/* clang-format on */
+
+/* @given: the letters of the options that were given */
+static bool options_fit(const struct options *options, const char *given)
+{
+	const char *takes = commands[options->command].takes;
+
+	for (const struct poptOption *option = table; option->longName; option++) {
+		if (!strchr(given, option->val) || strchr(takes, option->val))
+			continue;
+		if (options->command == REPLAY && strchr("bnu", option->val)) {
+			if (options->nr_policies)
+				continue;
+			error("--%s: only with --policy", option->longName);
+		} else {
+			error("--%s: not for %s", option->longName,
+			      commands[options->command].name);
+		}
+		return false;
+	}
+	if (options->command == GEN && !options->nr_pages) {
+		error("gen: no --size given");
+		return false;
+	}
+	return true;
+}
+
+int options_read(struct options *options, int argc, const char **argv)
+{
+	char given[sizeof(table) / sizeof(*table)] = "";
+	int option;
+
+	*options = (struct options) {.format = LOG_AUTO, .folio_order = GMS_ORDER_1G};
+	options->context = poptGetContext("gmemstate", argc, argv, table, 0);
+	if (!options->context) {
+		error("%s", strerror(ENOMEM));
+		return UNUSABLE;
+	}
+	poptSetOtherOptionHelp(options->context,
+			       "replay|dump [OPTION...] FILE|-\n"
+			       "       gmemstate gen --size SIZE [--seed N] WORKLOAD");
+	while ((option = poptGetNextOpt(options->context)) >= 0) {
+		char *text;
+		bool good;
+
+		if (option == 'h') {
+			poptPrintHelp(options->context, stdout, 0);
+			fputs(help, stdout);
+			return APPLIED;
+		}
+		if (option == 'v') {
+			puts("gmemstate " GMS_VERSION);
+			return APPLIED;
+		}
+		text = poptGetOptArg(options->context);
+		good = set_option(options, option, text);
+		free(text);
+		if (!good)
+			return UNUSABLE;
+		if (!strchr(given, option))
+			given[strlen(given)] = (char)option;
+	}
+	if (option < -1) {
+		error("%s: %s", poptBadOption(options->context, POPT_BADOPTION_NOALIAS),
+		      poptStrerror(option));
+		return UNUSABLE;
+	}
+	return set_arguments(options) && options_fit(options, given) ? -1 : UNUSABLE;
+}
+
+void options_fini(struct options *options)
+{
+	poptFreeContext(options->context);
+}
