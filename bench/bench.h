@@ -53,6 +53,7 @@ struct bench_row {
 	const char *name;
 	bench_fn fn;
 	uint64_t once; /* measure exactly so many operations, once; 0: as many as it takes */
+	bool wall; /* how long to measure goes by the wall: it may sleep */
 };
 
 /*
@@ -78,6 +79,20 @@ extern const size_t bench_nr_peers;
 
 /* Every peer against an array of bytes; 0 where all agree. */
 int bench_selfcheck(uint64_t seed, unsigned int rounds);
+
+/*
+ * What the calling thread has spent. What operations cost it is time of the processor, which
+ * other load does not falsify; but where it slept, waiting for others, time on the wall.
+ */
+struct bench_spent {
+	double wall, cpu, sleeps;
+};
+struct bench_spent bench_spent_now(void);
+double bench_cost(struct bench_spent from, struct bench_spent to, double operations);
+
+/* A second thread does batch(arg) over and over, from start to stop, which tells its cost. */
+void bench_second_start(void (*batch)(void *arg), void *arg);
+double bench_second_stop(void);
 
 /* Memory: all peers take theirs from jemalloc, which counts. */
 void *bench_alloc(size_t size, size_t align);

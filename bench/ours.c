@@ -89,7 +89,7 @@ static const char *p_verify(void *obj)
 
 /* The row "convert" through the state object: its locks, sequence numbers and counters. */
 static void row_gms_convert(struct bench *bench);
-#define P_EXTRA_ROWS {"gms_convert", row_gms_convert, 0},
+#define P_EXTRA_ROWS {"gms_convert", row_gms_convert, 0, false},
 
 #include "rows.h"
 

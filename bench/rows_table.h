@@ -33,50 +33,50 @@ P_ROW(memory_alternating, p_row_memory(bench, P_ALT_16G))
 
 static const struct bench_row p_rows[] = {
 #if P_SIZE_MAX >= BENCH_1T
-	{"create_1t", p_row_create_1t, 0},
+	{"create_1t", p_row_create_1t, 0, false},
 #endif
 #if P_SIZE_MAX >= BENCH_16T
-	{"create_16t", p_row_create_16t, 0},
+	{"create_16t", p_row_create_16t, 0, false},
 #endif
-	{"load_uniform", p_row_load_uniform, 0},
-	{"load_10_16g", p_row_load_10_16g, 0},
-	{"load_alternating", p_row_load_alternating, 0},
+	{"load_uniform", p_row_load_uniform, 0, false},
+	{"load_10_16g", p_row_load_10_16g, 0, false},
+	{"load_alternating", p_row_load_alternating, 0, false},
 #if P_SIZE_MAX >= BENCH_1T
-	{"load_10_1t", p_row_load_10_1t, 0},
-	{"load_100_1t", p_row_load_100_1t, 0},
+	{"load_10_1t", p_row_load_10_1t, 0, false},
+	{"load_100_1t", p_row_load_100_1t, 0, false},
 #endif
-	{"convert", p_row_convert, 0},
-	{"flip", p_row_flip, 0},
-	{"accept", p_row_accept, 0},
-	{"bounce", p_row_bounce, 0},
-	{"aligned_2m", p_row_aligned_2m, 0},
-	{"aligned_1g", p_row_aligned_1g, 0},
-	{"unaligned_256g", p_row_unaligned_256g, 0},
+	{"convert", p_row_convert, 0, false},
+	{"flip", p_row_flip, 0, false},
+	{"accept", p_row_accept, 0, false},
+	{"bounce", p_row_bounce, 0, false},
+	{"aligned_2m", p_row_aligned_2m, 0, false},
+	{"aligned_1g", p_row_aligned_1g, 0, false},
+	{"unaligned_256g", p_row_unaligned_256g, 0, false},
 #if P_SIZE_MAX >= BENCH_16T
-	{"unaligned_16t", p_row_unaligned_16t, 0},
+	{"unaligned_16t", p_row_unaligned_16t, 0, false},
 #endif
 #ifdef P_HAS_ORDER
-	{"order", p_row_order, 0},
+	{"order", p_row_order, 0, false},
 #endif
 #if defined(P_HAS_RUNS) && P_SIZE_MAX >= BENCH_1T
-	{"iterate_01", p_row_iterate_01, 0},
-	{"iterate_10", p_row_iterate_10, 0},
-	{"iterate_100", p_row_iterate_100, 0},
+	{"iterate_01", p_row_iterate_01, 0, false},
+	{"iterate_10", p_row_iterate_10, 0, false},
+	{"iterate_100", p_row_iterate_100, 0, false},
 #endif
 #if P_SIZE_MAX >= BENCH_1T
-	{"memory_01", p_row_memory_01, 1},
-	{"memory_10", p_row_memory_10, 1},
-	{"memory_100", p_row_memory_100, 1},
+	{"memory_01", p_row_memory_01, 1, false},
+	{"memory_10", p_row_memory_10, 1, false},
+	{"memory_100", p_row_memory_100, 1, false},
 #endif
-	{"memory_alternating", p_row_memory_alternating, 1},
-	{"build_alternating", p_row_build, P_BUILD_OPS},
+	{"memory_alternating", p_row_memory_alternating, 1, false},
+	{"build_alternating", p_row_build, P_BUILD_OPS, false},
 #ifdef P_CONCURRENT
-	{"rw", p_row_rw, 0},
+	{"rw", p_row_rw, 0, false},
 #endif
 #ifdef P_EXTRA_ROWS
 	P_EXTRA_ROWS
 #endif
-	{NULL, NULL, 0},
+	{NULL, NULL, 0, false},
 };
 
 static void *p_op_create(uint64_t nr_pages, bool set)

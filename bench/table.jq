@@ -2,42 +2,22 @@
 #
 # table.jq - one table from Google Benchmark's JSON and targets.tsv
 #
-#	jq -r --rawfile targets targets.tsv -f table.jq bench.json
+#	jq -r -L . --rawfile targets targets.tsv -f table.jq bench.json
+include "figures";
 
 def columns: ["ours", "ours-plain", "bitmap", "bitmap+lpage", "bitmap+counts", "std::map",
 	"btree_map", "CRoaring", "maple", "xa-kvm"];
-
-# three digits are enough, and more would be a lie
-def digits:
-	if . >= 99.95 then round
-	elif . >= 9.995 then . * 10 | round / 10
-	else . * 100 | round / 100 end;
 
 def show($judge):
 	if . == null then "-"
 	elif $judge == "bytes" then
 		if . >= 999500 then "\(. / 1e6 | digits)M" else "\(. / 1e3 | digits)K" end
-	elif . >= 999500 then "\(. / 1e6 | digits) ms"
-	elif . >= 9995 then "\(. / 1e3 | digits) us"
-	else "\(digits)" end;
-
-# {row: {peer: figure}}: medians where a row was repeated, else the one there is
-def figures:
-	reduce (.benchmarks[] | select((.aggregate_name // "median") == "median")) as $b ({};
-		($b.run_name | split("/")) as $id
-		| if ($b.aggregate_name // "") == "" and .[$id[0]][$id[1]].median then .
-		  else .[$id[0]][$id[1]] = {
-			value: ($b.bytes // ($b.cpu_time * {ns: 1, us: 1e3, ms: 1e6, s: 1e9}[$b.time_unit])),
-			median: ($b.aggregate_name != null)} end)
-	| map_values(map_values(.value));
-
-def number: if . == "" or . == null then null else tonumber end;
+	else time end;
 
 def targets:
-	$targets | split("\n") | map(select(startswith("#") | not) | select(. != "") | split("\t")
-	| {row: .[0], title: .[1], judge: .[2], target: (.[3] | number),
-	   reference: (.[4] | number), peer: .[5], unfit: (.[6] // "" | split(" ")),
-	   notes: (.[7] // "")});
+	$targets | lines | map({row: .[0], title: .[1], judge: .[2], target: (.[3] | number),
+		reference: (.[4] | number), peer: .[5], unfit: (.[6] // "" | split(" ")),
+		notes: (.[7] // "")});
 
 # ours against the peer that the target was set with, and against the fastest there is
 def judged($f):
@@ -68,12 +48,13 @@ def line($f):
 	   else "-" end,
 	   $j.verdict,
 	   if $j.fastest == null then "-" else "\($j.fastest) \($j.fastest_ratio | digits)" end]
-	| "| " + join(" | ") + " |";
+	| row;
 
-figures as $f | targets as $t
+figures(.bytes // ns("cpu_time")) as $f | targets as $t
 | [$t[] | select($f[.row]) | judged($f).verdict] as $v
-| "| " + (["work, ns an operation"] + columns
-	+ ["judged by", "ours / it", "target", "verdict", "fastest here, ours / it"] | join(" | ")) + " |",
+| select($v | length > 0)
+| (["work, ns an operation"] + columns
+	+ ["judged by", "ours / it", "target", "verdict", "fastest here, ours / it"] | row),
   "|---" + ("|---:" * 10) + "|---|---:|---|---|---|",
   ($t[] | select($f[.row]) | line($f)),
   "",

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * engine/second.c - the second thread
+ *
+ * One for the whole program, as a guest's vCPU stays the same: what a library keeps for each
+ * thread is not to depend on how many rows ran before. While it works it is kept off the
+ * first thread's processor, and that one on it: a scheduler may take long to part them.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "../bench.h"
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	void (*batch)(void *arg); /* NULL: nothing to do */
+	void *arg;
+	uint64_t batches; /* done, in all */
+	double cost; /* of a batch, from start to stop */
+	bool running;
+	pthread_t thread;
+	cpu_set_t cpus; /* that the program had at first */
+} second = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+
+static double ns_of(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+struct bench_spent bench_spent_now(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return (struct bench_spent) {
+		.wall = ns_of(CLOCK_MONOTONIC),
+		.cpu = ns_of(CLOCK_THREAD_CPUTIME_ID),
+		.sleeps = (double)usage.ru_nvcsw,
+	};
+}
+
+/* Sleeps matter where they may take, at 10 us each, more than a hundredth. */
+double bench_cost(struct bench_spent from, struct bench_spent to, double operations)
+{
+	const double cpu = to.cpu - from.cpu;
+
+	if ((to.sleeps - from.sleeps) * 10000 > cpu / 100)
+		return (to.wall - from.wall) / operations;
+	return cpu / operations;
+}
+
+static void *second_main(void *unused)
+{
+	struct bench_spent from;
+	uint64_t before;
+	void (*batch)(void *arg);
+	void *arg;
+
+	for (;;) {
+		pthread_mutex_lock(&second.lock);
+		while (!second.batch)
+			pthread_cond_wait(&second.wake, &second.lock);
+		arg = second.arg;
+		pthread_mutex_unlock(&second.lock);
+		from = bench_spent_now();
+		before = second.batches;
+		while ((batch = __atomic_load_n(&second.batch, __ATOMIC_ACQUIRE))) {
+			batch(arg);
+			__atomic_fetch_add(&second.batches, 1, __ATOMIC_RELEASE);
+		}
+		second.cost =
+			bench_cost(from, bench_spent_now(), (double)(second.batches - before));
+		__atomic_store_n(&second.running, false, __ATOMIC_RELEASE);
+	}
+	return unused;
+}
+
+static void part(void)
+{
+	cpu_set_t mine, others = second.cpus;
+	int cpu = sched_getcpu();
+
+	CPU_ZERO(&mine);
+	CPU_SET(cpu, &mine);
+	CPU_CLR(cpu, &others);
+	if (cpu < 0 || !CPU_COUNT(&others))
+		return;
+	pthread_setaffinity_np(pthread_self(), sizeof(mine), &mine);
+	pthread_setaffinity_np(second.thread, sizeof(others), &others);
+}
+
+void bench_second_start(void (*batch)(void *arg), void *arg)
+{
+	const uint64_t before = __atomic_load_n(&second.batches, __ATOMIC_ACQUIRE);
+	static bool created;
+
+	if (!created && (sched_getaffinity(0, sizeof(second.cpus), &second.cpus) ||
+			 pthread_create(&second.thread, NULL, second_main, NULL)))
+		abort();
+	created = true;
+	part();
+	pthread_mutex_lock(&second.lock);
+	second.arg = arg;
+	second.running = true;
+	__atomic_store_n(&second.batch, batch, __ATOMIC_RELEASE);
+	pthread_cond_signal(&second.wake);
+	pthread_mutex_unlock(&second.lock);
+	while (__atomic_load_n(&second.batches, __ATOMIC_ACQUIRE) == before)
+		sched_yield();
+}
+
+double bench_second_stop(void)
+{
+	__atomic_store_n(&second.batch, NULL, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&second.running, __ATOMIC_ACQUIRE))
+		sched_yield();
+	pthread_setaffinity_np(pthread_self(), sizeof(second.cpus), &second.cpus);
+	return second.cost;
+}

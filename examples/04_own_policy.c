@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * 04_own_policy.c - a policy of one's own, and a backend that splits and merges
+ *
+ * The policy here splits as lazy does, and where a conversion leaves a block uniform it
+ * merges at once; but it loses patience with a 1G block that goes to and fro. How
+ * much patience it has is its context.
+ *
+ * The backend has the two hooks that have something to show here. A hook that is not there has
+ * succeeded.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <gmemstate/state.h>
+
+/* The policy's context. It is asked by several threads at once, so it only reads this. */
+struct patience {
+	uint32_t flips; /* between uniform and mixed, that a 1G block is allowed */
+};
+
+/* An order above the folio's asks for a merge, one below it for a split. */
+static void decide(void *ctx, const struct gms_policy_view *view,
+		   struct gms_policy_verdict *verdict)
+{
+	const struct patience *patience = ctx;
+
+	gms_policy_lazy()->decide(NULL, view, verdict);
+	if (view->event != GMS_EV_CONVERT || view->flips > patience->flips)
+		return;
+	if (view->s1g != GMS_MIXED)
+		verdict->order = GMS_ORDER_1G;
+	else if (view->s2m != GMS_MIXED && view->folio_order == GMS_ORDER_4K)
+		verdict->order = GMS_ORDER_2M;
+}
+
+/* The backend's context. Hooks for different folios run at the same time: a real one locks. */
+struct machine {
+	unsigned int splits, merges;
+};
+
+static int folio_split(void *ctx, gms_pgoff_t index, unsigned int from, unsigned int to)
+{
+	struct machine *machine = ctx;
+
+	machine->splits++;
+	printf("    split 2^%u pages at %#" PRIx64 " to 2^%u\n", from, index, to);
+	return 0;
+}
+
+/* An error here would leave the folios as they are, and fail nothing. */
+static int folio_merge(void *ctx, gms_pgoff_t index, unsigned int from, unsigned int to)
+{
+	struct machine *machine = ctx;
+
+	machine->merges++;
+	printf("    merge 2^%u pages at %#" PRIx64 " to 2^%u\n", from, index, to);
+	return 0;
+}
+
+/* The host reads a page that the guest has shared. */
+static int host_reads(struct gms_state *state, gms_pgoff_t index)
+{
+	struct gms_fault fault;
+	int rc;
+
+	rc = gms_fault_begin(state, index, GMS_HOST, &fault);
+	if (!rc)
+		gms_fault_end(state, &fault);
+	return rc;
+}
+
+/* The guest shares a page for as long as the host takes to read it, time and again. */
+static int bounce(struct gms_state *state, gms_pgoff_t index)
+{
+	int rc = 0;
+
+	for (int round = 1; round <= 3 && !rc; round++) {
+		printf("  round %d\n", round);
+		rc = gms_convert(state, index, 1, GMS_SHARED, 0, NULL);
+		if (!rc)
+			rc = host_reads(state, index);
+		if (!rc)
+			rc = gms_convert(state, index, 1, GMS_PRIVATE, 0, NULL);
+		printf("    the folio is one of 2^%u pages\n", gms_folio_order(state, index));
+	}
+	return rc;
+}
+
+static int run(uint32_t flips)
+{
+	struct machine machine = {0, 0};
+	struct patience patience = {flips};
+	const struct gms_backend_ops backend = {
+		.struct_size = sizeof(backend),
+		.folio_split = folio_split,
+		.folio_merge = folio_merge,
+	};
+	const struct gms_policy_ops policy = {
+		.struct_size = sizeof(policy),
+		.name = "patient",
+		.decide = decide,
+	};
+	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+	struct gms_state *state;
+	int rc;
+
+	opts.nr_pages = 1ULL << GMS_ORDER_1G;
+	opts.flags = GMS_INIT_PRIVATE;
+	opts.folio_order = GMS_ORDER_1G;
+	opts.policy = &policy; /* both are copied, their contexts are not */
+	opts.policy_ctx = &patience;
+	opts.backend = &backend;
+	opts.backend_ctx = &machine;
+	rc = gms_state_create(&opts, &state);
+	if (rc)
+		return rc;
+	printf("Patience for %" PRIu32 " flips:\n", flips);
+	rc = bounce(state, 0x12345);
+	printf("  the guest goes away\n"); /* what is still split is merged, and freed */
+	gms_state_destroy(state);
+	printf("  %u splits, %u merges\n", machine.splits, machine.merges);
+	return rc;
+}
+
+int main(void)
+{
+	int rc;
+
+	rc = run(2);
+	if (!rc)
+		rc = run(100);
+	if (rc)
+		fprintf(stderr, "04_own_policy: %s\n", strerror(-rc));
+	return rc ? 1 : 0;
+}
