@@ -22,8 +22,9 @@
 #define COST_2M_4K (100 * COST_CONVERT)
 
 /*
- * Derived: between 1G and 2M, by the pages of struct pages that have to be put back: 511 of the 4095
- * between 1G and 4K. (By that rule 2M would cost 79,446: the rule is right by a factor of 3.)
+ * Derived: between 1G and 2M, by the pages of struct pages that have to be put back: 511 of
+ * the 4095 between 1G and 4K. (By that rule 2M would cost 79,446, so it is right by a factor
+ * of 3.)
  */
 #define COST_1G_2M (COST_1G_4K / 4095 * 511)
 

@@ -127,7 +127,10 @@ const struct sim_call *sim_calls(struct sim *sim, size_t *count);
 void sim_forget(struct sim *sim);
 const char *sim_hook_name(enum sim_hook hook);
 
-/* What a VMM does between gms_fault_begin() and gms_fault_end(): map a block of 2^order pages. */
+/*
+ * What a VMM does between gms_fault_begin() and gms_fault_end(): map the block of 2^order pages
+ * at the index. -EINVAL where it may not: a broken rule, as the fault said that it may.
+ */
 int sim_map(struct sim *sim, gms_pgoff_t index, unsigned int order, enum gms_accessor accessor);
 
 /* The first page from @from on, and before @end, that the accessor has not mapped. */
@@ -139,12 +142,16 @@ int sim_set(struct sim *sim, gms_pgoff_t start, uint64_t nr_pages, enum gms_shar
 
 void sim_totals(struct sim *sim, struct sim_totals *totals);
 
-/* NULL, or the first rule that the library broke. */
+/*
+ * NULL, or the first rule that the library broke: "hook [start, end) from to: rule", as in struct
+ * sim_call. For what is missing, like an invalidate_end, ask sim_compare() at rest.
+ */
 const char *sim_check(struct sim *sim);
 
 /*
- * Do the simulated pages agree with these? For tests, at rest. @private, @allocated and
- * @prepared say what the library thinks of a page.
+ * NULL, or where the library and the machine do not agree: what is private, allocated, prepared,
+ * of which order; invalidate_end and block_freed that are missing. At rest. What is quarantined
+ * may be anything. Exact up to 8 GiB; beyond, each block of 2M is looked into.
  */
 struct gms_state;
 const char *sim_compare(struct sim *sim, const struct gms_state *state);

@@ -19,7 +19,7 @@ int gms_populate(struct gms_state *s, gms_pgoff_t index, enum gms_accessor acces
 	if (!gms_folio_at(&s->folios, index).order)
 		return 0;
 	err = gms_settle(s, &ask, index, &folio, &above);
-	return err == -EAGAIN ? 0 : err;
+	return err == GMS_BUSY ? 0 : err; /* put off to the next fault */
 }
 
 int gms_populate_range(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)

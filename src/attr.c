@@ -149,23 +149,17 @@ bool gms_is_quarantined(const struct gms_state *s, gms_pgoff_t index)
 	return gms_rtree_test(s->quarantine, index);
 }
 
-static int repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
-		  enum gms_shareability shareability) GMS_REQUIRES(gms_convert_lock)
+static int repair_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private)
+	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
-	struct gms_rtree *const tree[] = {s->quarantine, s->private, s->folios.prepared};
-	const bool set[] = {false, shareability == GMS_PRIVATE, false};
-	const gms_shards shards = gms_shards_of(start, end);
+	/* in this order: the quarantine goes last */
+	struct gms_rtree *const tree[] = {s->folios.prepared, s->private, s->quarantine};
+	const bool set[] = {false, private, false};
 	struct gms_rtree_reserve reserve[3];
 	unsigned int nr = 0;
-	int err = 0;
+	int err;
 
-	if (gms_rtree_fill_range(s->quarantine, start, end - start) != GMS_RTREE_ALL)
-		return -EINVAL;
-	gms_shards_lock(s, shards);
-	if (shareability == GMS_PRIVATE && gms_first_pin(s, start, end - start, NULL))
-		err = -EAGAIN;
-	if (!err)
-		err = gms_history_prepare(s, start, end);
+	err = gms_history_prepare(s, start, end);
 	while (!err && nr < 3) {
 		err = gms_rtree_prepare(tree[nr], start, end - start, &reserve[nr]);
 		nr += !err;
@@ -182,6 +176,29 @@ static int repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 	}
 	while (nr--)
 		gms_rtree_release(tree[nr], &reserve[nr]);
+	return err;
+}
+
+static int repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private)
+	GMS_REQUIRES(gms_convert_lock)
+{
+	const gms_shards shards = gms_shards_of(start, end);
+	struct gms_spans shared;
+	gms_pgoff_t pinned, stop;
+	int err = 0;
+
+	if (gms_rtree_fill_range(s->quarantine, start, end - start) != GMS_RTREE_ALL)
+		return -EINVAL;
+	gms_shards_lock(s, shards);
+	if (private) {
+		/* they may have been mapped and pinned all along; cannot fail: nothing is kept */
+		(void)gms_spans_init(s, &shared, s->private, false, start, end, false);
+		err = gms_spans_unmap_host(s, &shared);
+		if (!err)
+			err = gms_spans_pinned(s, &shared, &pinned, &stop);
+	}
+	if (!err)
+		err = repair_locked(s, start, end, private);
 	gms_shards_unlock(s, shards);
 	return err;
 }
@@ -198,7 +215,7 @@ int gms_repair(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 		return gms_refused(s, err);
 	shards = gms_shards_of(start, start + nr_pages);
 	gms_shards_lock_convert(s, shards);
-	err = repair(s, start, start + nr_pages, shareability);
+	err = repair(s, start, start + nr_pages, shareability == GMS_PRIVATE);
 	gms_shards_unlock_convert(s, shards);
 	return err ? gms_refused(s, err) : 0;
 }

@@ -17,9 +17,13 @@
 
 struct gms_block {
 	uint8_t split_1g; /* there are no folios of order 18 */
+	uint8_t uniform; /* that went to 4K in one step; under the tree lock */
+	uint8_t exposed_1g; /* the host was given a mapping of a folio of order 18 */
 	struct gms_line split_2m; /* bit i: in the i-th 2M there are none of order 9, either */
+	struct gms_line exposed_2m; /* bit i: the host was given one of a folio of order 9 */
 	struct gms_pins *pins;
 	uint32_t populating; /* threads that are allocating; under the tree lock */
+	bool given_back; /* one of them gave its folio back */
 	/* history, for policies; changes under the convert lock */
 	uint64_t since;
 	uint32_t flips;
@@ -63,6 +67,21 @@ static inline int gms_block_make(struct gms_blocks *blocks, gms_pgoff_t index)
 static inline unsigned int gms_block_2m(gms_pgoff_t index)
 {
 	return (index >> GMS_ORDER_2M) & (GMS_LINE_BITS - 1);
+}
+
+/*
+ * The order of the folio at an index of a block whose 1G, if that is the backing, is split. A merge
+ * puts the 1G together before it clears the rest: whoever saw that looks again.
+ */
+static inline unsigned int gms_block_order(const struct gms_block *b, gms_pgoff_t index,
+					   unsigned int backing)
+{
+	const bool split = gms_line_test(&b->split_2m, gms_block_2m(index));
+
+	gms_fence_acquire();
+	if (backing == GMS_ORDER_1G && gms_unlikely(!gms_load_relaxed(&b->split_1g)))
+		return GMS_ORDER_1G;
+	return split ? GMS_ORDER_4K : GMS_ORDER_2M;
 }
 
 /* Bytes of the table and the records, and those that pins keep: in use, or for reuse. */

@@ -104,25 +104,21 @@ static int settle(struct conversion *c, bool *merge) GMS_REQUIRES(gms_invalidate
 {
 	struct gms_state *s = c->s;
 	struct gms_span_at at = {0};
+	gms_pgoff_t index = 0; /* a folio in which several spans end is asked about once */
 
 	*merge = false;
 	if (!s->folios.order)
 		return 0;
 	while (gms_spans_next(&c->spans, &at)) {
-		gms_pgoff_t index = at.span.start;
-		struct gms_rtree_run run;
-
-		for (; gms_rtree_next(s->folios.allocated, index, at.span.end, &run);) {
+		if (index < at.span.start)
+			index = at.span.start;
+		while (gms_folios_next(&s->folios, &index, at.span.end)) {
 			struct gms_folio folio;
 			unsigned int above;
 			int err;
 
-			if (!run.set) {
-				index += run.nr_pages;
-				continue;
-			}
 			err = gms_settle(s, &c->ask, index, &folio, &above);
-			if (err && err != -EAGAIN) /* put off to the next fault */
+			if (err && err != GMS_BUSY) /* put off to the next fault */
 				return err;
 			*merge |= above;
 			index = folio.order ? gms_folio_end(folio)
@@ -150,9 +146,7 @@ static void unapply(struct conversion *c, size_t nr, uint64_t done)
 	}
 	if (!err)
 		return;
-	gms_add_relaxed(&s->quarantined,
-			c->last - c->first -
-				gms_rtree_count(s->quarantine, c->first, c->last - c->first));
+	gms_add_relaxed(&s->quarantined, c->last - c->first);
 	gms_rtree_commit(s->quarantine, c->first, c->last - c->first, true, &c->quarantine);
 }
 
@@ -199,11 +193,12 @@ static void commit(struct conversion *c, bool merge)
 	struct gms_ask ask = c->ask;
 
 	gms_history(s, c->start, c->end, false);
-	gms_rtree_commit(s->private, c->start, c->end - c->start, c->to == GMS_PRIVATE,
-			 &c->private);
+	/* first: nothing that is shared is prepared, whoever looks */
 	if (c->clear_prepared)
 		gms_rtree_commit(s->folios.prepared, c->start, c->end - c->start, false,
 				 &c->prepared);
+	gms_rtree_commit(s->private, c->start, c->end - c->start, c->to == GMS_PRIVATE,
+			 &c->private);
 	gms_event_locked(s, c->start);
 	gms_history(s, c->start, c->end, true);
 	if (s->backend.hooked)

@@ -65,23 +65,14 @@ static int find_folio(struct gms_state *s, gms_pgoff_t index, enum gms_accessor 
 	fault->fresh = false;
 	if (gms_unlikely(!gms_rtree_test(s->folios.allocated, index)))
 		err = gms_populate(s, index, accessor, &fault->fresh);
+	if (err)
+		return err;
 	folio = gms_folio_at(&s->folios, index);
-	if (!err && folio.order)
+	if (folio.order)
 		err = gms_settle(s, &ask, index, &folio, &above);
 	fault->folio_index = folio.index;
 	fault->folio_order = folio.order;
-	return err == -EAGAIN ? 0 : err; /* a split is put off to the next fault */
-}
-
-/* The host may have a mapping of the folio from here on. */
-static int expose(struct gms_state *s, const struct gms_fault *fault)
-{
-	const uint64_t nr_pages = gms_order_pages(fault->folio_order);
-
-	if (gms_likely(gms_rtree_fill(s->folios.mapped, fault->folio_index, fault->folio_order) ==
-		       GMS_RTREE_ALL))
-		return 0;
-	return gms_folios_store(&s->folios, s->folios.mapped, fault->folio_index, nr_pages, true);
+	return err == GMS_BUSY ? 0 : err; /* a split is put off to the next fault */
 }
 
 /* The largest complete block at an index that is uniform. */
@@ -110,7 +101,9 @@ static int begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_accesso
 		return -EACCES;
 	err = find_folio(s, index, accessor, &look, fault);
 	if (!err && accessor == GMS_HOST)
-		err = expose(s, fault);
+		err = gms_folios_expose(&s->folios, fault->folio_index,
+					fault->folio_index + gms_order_pages(fault->folio_order),
+					fault->folio_order);
 	if (err)
 		return err;
 	fault->max_order = min_order(fault->folio_order, look_order(s, index, &look));

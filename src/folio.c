@@ -167,23 +167,27 @@ void gms_folio_unlock(struct gms_folios *f, struct gms_folio folio) GMS_NO_TSA
 
 /* ---- allocating ---- */
 
-/* Threads that are allocating in a block: as long as there are some, it is not free. */
-static void populating(struct gms_folios *f, struct gms_block *b, int more)
+/*
+ * Threads that are allocating in a block: while there are some, it is not free. The last one tells
+ * where one gave back a folio that it could not note down, and none is there.
+ */
+static void populate_begin(struct gms_folios *f, struct gms_block *b)
 {
 	tree_lock(f, b->start);
-	b->populating += (uint32_t)more;
+	b->populating++;
 	tree_unlock(f, b->start);
 }
 
-/* A folio that could not be noted down: nobody has seen it, but the backend. */
-static void unpopulate(struct gms_folios *f, struct gms_block *b, struct gms_folio folio)
+static void populate_end(struct gms_folios *f, struct gms_block *b, bool given_back)
 {
 	bool free;
 
-	gms_backend_folio_free(f->backend, folio.index, folio.order);
 	tree_lock(f, b->start);
-	free = !--b->populating &&
+	b->given_back |= given_back;
+	free = !--b->populating && b->given_back &&
 	       gms_rtree_fill(f->allocated, b->start, GMS_ORDER_1G) == GMS_RTREE_NONE;
+	if (!b->populating)
+		b->given_back = false;
 	tree_unlock(f, b->start);
 	if (free)
 		gms_folios_tell_free(f, b->start);
@@ -199,20 +203,19 @@ static int populate_locked(struct gms_folios *f, struct gms_folio folio)
 	if (err)
 		return err;
 	b = gms_block_at(&f->blocks, folio.index);
-	populating(f, b, 1);
+	populate_begin(f, b);
 	err = gms_backend_folio_alloc(f->backend, folio.index, folio.order);
 	if (err) {
-		populating(f, b, -1);
+		populate_end(f, b, false);
 		return err;
 	}
 	err = gms_folios_store(f, f->allocated, folio.index, gms_order_pages(folio.order), true);
-	if (err) {
-		unpopulate(f, b, folio);
-		return err;
-	}
-	populating(f, b, -1);
-	gms_count_add(f->counters, GMS_FOLIOS_ALLOCATED, 1);
-	return 0;
+	if (err)
+		gms_backend_folio_free(f->backend, folio.index, folio.order);
+	else
+		gms_count_add(f->counters, GMS_FOLIOS_ALLOCATED, 1);
+	populate_end(f, b, err);
+	return err;
 }
 
 int gms_folios_populate_pages(struct gms_folios *f, gms_pgoff_t start, uint64_t nr_pages,
@@ -248,10 +251,15 @@ int gms_folio_populate(struct gms_folios *f, gms_pgoff_t index, bool *fresh)
 
 /* ---- splitting and merging ---- */
 
+static unsigned int page_in_block(gms_pgoff_t index)
+{
+	return index & (gms_order_pages(GMS_ORDER_1G) - 1);
+}
+
 bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio)
 {
 	const struct gms_block *b = gms_block_at(&f->blocks, folio.index);
-	const unsigned int lo = folio.index & (gms_order_pages(GMS_ORDER_1G) - 1);
+	const unsigned int lo = page_in_block(folio.index);
 
 	return b && gms_pins_any(gms_load_acquire(&b->pins), lo,
 				 lo + (unsigned int)gms_order_pages(folio.order));
@@ -259,14 +267,49 @@ bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio)
 
 int gms_folio_busy(struct gms_folios *f, struct gms_folio folio)
 {
+	const struct gms_block *b = gms_block_at(&f->blocks, folio.index);
 	gms_pgoff_t pinned;
+	bool busy;
 	int err;
 
-	if (gms_folio_pinned(f, folio))
+	tree_lock(f, folio.index);
+	busy = gms_folio_pinned(f, folio) || (b->pins && b->pins->reserved);
+	tree_unlock(f, folio.index);
+	if (busy)
 		return 1;
 	err = gms_backend_check_pins(f->backend, folio.index, gms_order_pages(folio.order),
 				     &pinned);
 	return err == -EAGAIN ? 1 : err;
+}
+
+void gms_folio_wait(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
+{
+	for (struct gms_folio folio; start < end; start = gms_folio_end(folio)) {
+		folio = gms_folio_at(f, start);
+		if (!folio.order) { /* and so is the rest of the 2M */
+			folio = (struct gms_folio) {gms_order_down(start, GMS_ORDER_2M),
+						    GMS_ORDER_2M};
+			continue;
+		}
+		folio = gms_folio_lock(f, start);
+		gms_folio_unlock(f, folio);
+	}
+}
+
+bool gms_folios_next(const struct gms_folios *f, gms_pgoff_t *at, gms_pgoff_t end)
+{
+	struct gms_rtree_run run;
+
+	while (*at < end) {
+		const gms_pgoff_t next =
+			gms_order_down(*at, GMS_ORDER_1G) + gms_order_pages(GMS_ORDER_1G);
+
+		/* a block at a time: the end of the run is not what is asked for */
+		if (gms_rtree_next(f->allocated, *at, next < end ? next : end, &run) && run.set)
+			return true;
+		*at += run.nr_pages;
+	}
+	return false;
 }
 
 static void note(struct gms_block *b, struct gms_block **journal)
@@ -295,11 +338,20 @@ int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigne
 		gms_line_put(&b->split_2m, gms_block_2m(folio.index), true);
 	} else {
 		gms_line_store(&b->split_2m, 0, GMS_LINE_BITS, to == GMS_ORDER_4K);
+		b->uniform = to == GMS_ORDER_4K;
 		gms_store_release(&b->split_1g, 1);
 	}
 	tree_unlock(f, folio.index);
 	gms_count_add(f->counters, folio.order == GMS_ORDER_2M ? GMS_SPLITS_2M : GMS_SPLITS_1G, 1);
 	return 0;
+}
+
+/* In this order: see gms_block_order(). */
+static void put_together(struct gms_block *b)
+{
+	gms_store_relaxed(&b->split_1g, 0);
+	gms_fence_release();
+	gms_line_store(&b->split_2m, 0, GMS_LINE_BITS, false);
 }
 
 static int merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
@@ -321,8 +373,7 @@ static int merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
 	if (to == GMS_ORDER_2M) {
 		gms_line_put(&b->split_2m, gms_block_2m(index), false);
 	} else {
-		gms_store_release(&b->split_1g, 0);
-		gms_line_store(&b->split_2m, 0, GMS_LINE_BITS, false);
+		put_together(b);
 	}
 	return 0;
 }
@@ -350,8 +401,7 @@ void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
 		const bool was_1g = f->order == GMS_ORDER_1G && b->split_1g && !b->noted_1g;
 
 		/* a 1G that went to 4K in one step goes back in one */
-		for (unsigned int i = GMS_LINE_BITS;
-		     i-- && !(was_1g && gms_line_is(&b->split_2m, true));)
+		for (unsigned int i = GMS_LINE_BITS; i-- && !(was_1g && b->uniform);)
 			if (gms_line_test(&b->split_2m, i) && !gms_line_test(&b->noted_2m, i))
 				unsplit(f, b->start + ((gms_pgoff_t)i << GMS_ORDER_2M),
 					GMS_ORDER_2M);
@@ -366,10 +416,80 @@ void gms_folios_forget(struct gms_block *journal)
 		b->noted = false;
 }
 
-bool gms_folio_exposed(const struct gms_folios *f, struct gms_folio folio)
+/* ---- what the host may have mapped ---- */
+
+/*
+ * The set of mapped pages says which folios are exposed. It does not say how large a mapping may
+ * be: a folio is split, and its mapping lives on. That is what the record is for.
+ */
+int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, unsigned int order)
 {
-	return gms_rtree_fill(f->mapped, folio.index, folio.order) != GMS_RTREE_NONE ||
-	       gms_folio_pinned(f, folio);
+	struct gms_block *b = gms_block_at(&f->blocks, start);
+	bool noted = true;
+	int err;
+
+	if (order)
+		noted = order == GMS_ORDER_1G ? gms_load_relaxed(&b->exposed_1g)
+					      : gms_line_test(&b->exposed_2m, gms_block_2m(start));
+	if (gms_likely(noted &&
+		       gms_rtree_fill_range(f->mapped, start, end - start) == GMS_RTREE_ALL))
+		return 0;
+	err = gms_folios_store(f, f->mapped, start, end - start, true);
+	if (err || noted)
+		return err;
+	tree_lock(f, start);
+	if (order == GMS_ORDER_1G)
+		gms_store_relaxed(&b->exposed_1g, 1);
+	else
+		gms_line_put(&b->exposed_2m, gms_block_2m(start), true);
+	tree_unlock(f, start);
+	return 0;
+}
+
+/* What the host may have mapped with the page at an index; the page itself where that is nothing. */
+static struct gms_folio exposed_at(const struct gms_folios *f, gms_pgoff_t index)
+{
+	const struct gms_block *b = gms_block_at(&f->blocks, index);
+	const struct gms_folio folio = gms_folio_at(f, index);
+	unsigned int order = GMS_ORDER_4K;
+
+	if (b && b->exposed_1g)
+		order = GMS_ORDER_1G;
+	else if (b && gms_line_test(&b->exposed_2m, gms_block_2m(index)))
+		order = GMS_ORDER_2M;
+	if (folio.order > order &&
+	    (gms_rtree_fill(f->mapped, index, folio.order) != GMS_RTREE_NONE ||
+	     gms_folio_pinned(f, folio)))
+		order = folio.order;
+	return (struct gms_folio) {gms_order_down(index, order), order};
+}
+
+void gms_folios_widen(const struct gms_folios *f, gms_pgoff_t *start, gms_pgoff_t *end)
+{
+	*start = exposed_at(f, *start).index;
+	*end = gms_folio_end(exposed_at(f, *end - 1));
+}
+
+void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
+{
+	const uint64_t size_1g = gms_order_pages(GMS_ORDER_1G);
+	const uint64_t size_2m = gms_order_pages(GMS_ORDER_2M);
+
+	/* without memory to say so they count as mapped, which is always safe */
+	if (gms_rtree_fill_range(f->mapped, start, end - start) != GMS_RTREE_NONE)
+		(void)gms_rtree_clear(f->mapped, start, end - start);
+	for (gms_pgoff_t next; f->order && start < end; start = next) {
+		struct gms_block *b = gms_block_at(&f->blocks, start);
+		gms_pgoff_t at = gms_order_down(start + size_2m - 1, GMS_ORDER_2M);
+
+		next = gms_order_down(start, GMS_ORDER_1G) + size_1g;
+		if (!b)
+			continue;
+		if (start == b->start && next <= end)
+			b->exposed_1g = 0;
+		for (; at < next && at + size_2m <= end; at += size_2m)
+			gms_line_put(&b->exposed_2m, gms_block_2m(at), false);
+	}
 }
 
 /* ---- freeing ---- */
@@ -435,8 +555,7 @@ void gms_folios_reset(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 			continue;
 		if (f->order == GMS_ORDER_1G && next <= f->nr_pages &&
 		    gms_rtree_fill(f->allocated, start, GMS_ORDER_1G) == GMS_RTREE_NONE) {
-			gms_store_release(&b->split_1g, 0);
-			gms_line_store(&b->split_2m, 0, GMS_LINE_BITS, false);
+			put_together(b);
 		} else {
 			reset_2m(f, b, start, end < next ? end : next);
 		}

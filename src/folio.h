@@ -87,8 +87,7 @@ static inline struct gms_folio gms_folio_at(const struct gms_folios *f, gms_pgof
 	if (order) {
 		b = gms_block_at(&f->blocks, index);
 		if (b && (order == GMS_ORDER_2M || gms_load_acquire(&b->split_1g)))
-			order = gms_line_test(&b->split_2m, gms_block_2m(index)) ? GMS_ORDER_4K
-										 : GMS_ORDER_2M;
+			order = gms_block_order(b, index, order);
 	}
 	return (struct gms_folio) {gms_order_down(index, order), order};
 }
@@ -124,8 +123,24 @@ int gms_folios_populate_pages(struct gms_folios *f, gms_pgoff_t start, uint64_t 
 /* Is a page of the folio pinned, as far as the library knows? */
 bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio);
 
-/* The same, and as far as the backend knows: 1, 0, or its error. */
-int gms_folio_busy(struct gms_folios *f, struct gms_folio folio);
+/*
+ * The same, and as far as the backend knows, or is it about to be? 1, 0, or the backend's error.
+ * While the folio lock is held a pin that is not seen here waits in gms_folio_wait().
+ */
+int gms_folio_busy(struct gms_folios *f, struct gms_folio folio) GMS_REQUIRES(gms_folio_locks);
+
+/* Wait for the splits under way of the folios in a part of one 1G block. */
+void gms_folio_wait(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
+	GMS_EXCLUDES(gms_folio_locks);
+
+/* The first allocated page in [*at, end). */
+bool gms_folios_next(const struct gms_folios *f, gms_pgoff_t *at, gms_pgoff_t end);
+
+/*
+ * The host may have mappings of [start, end) from here on: of one folio of @order, or of folios of
+ * order 0 in one 1G block. 0 or -ENOMEM.
+ */
+int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, unsigned int order);
 
 /* Split a folio to @to, all of it. Notes the block on a journal if there is one. */
 int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigned int to,
@@ -144,8 +159,14 @@ void gms_folios_forget(struct gms_block *journal);
  */
 int gms_folio_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to);
 
-/* Has the host, or may it have, a mapping of the folio? */
-bool gms_folio_exposed(const struct gms_folios *f, struct gms_folio folio);
+/*
+ * [start, end), and all of the exposed folios that it touches at its ends: those that are, or that
+ * were when the host was given a mapping.
+ */
+void gms_folios_widen(const struct gms_folios *f, gms_pgoff_t *start, gms_pgoff_t *end);
+
+/* The host has no mapping in [start, end) any more. */
+void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end);
 
 /* Merge and free the folios in [start, end), none of which crosses an end. */
 void gms_folios_free(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end);

@@ -44,37 +44,40 @@ static gms_pgoff_t first_in(const struct gms_rtree *set, gms_pgoff_t start, gms_
 	return start;
 }
 
-/* Part of one block, touched as if by host faults. *at: where it failed. */
-static int touch(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
+/* One folio, or a part of a 2M block of folios of order 0: as if by a host fault. *end: its end. */
+static int touch_folio(struct gms_state *s, gms_pgoff_t index, gms_pgoff_t last, gms_pgoff_t *end)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
 	const struct gms_ask ask = {
 		.event = GMS_EV_FAULT, .accessor = GMS_HOST, .cap = GMS_ORDER_1G};
-	struct gms_folio folio;
+	struct gms_folio folio = gms_folio_at(&s->folios, index);
 	unsigned int above;
-	gms_pgoff_t last;
+	int err = 0;
+
+	if (folio.order)
+		err = gms_settle(s, &ask, index, &folio, &above);
+	if (err && err != GMS_BUSY) /* put off to the next fault */
+		return err;
+	*end = gms_folio_end(folio);
+	if (folio.order)
+		return gms_folios_expose(&s->folios, folio.index, *end, folio.order);
+	*end = last;
+	if (s->folios.order && *end > (index | (gms_order_pages(GMS_ORDER_2M) - 1)))
+		*end = (index | (gms_order_pages(GMS_ORDER_2M) - 1)) + 1;
+	return gms_folios_expose(&s->folios, index, *end, GMS_ORDER_4K);
+}
+
+/* Part of one block. *at: where it failed. */
+static int touch(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
+	GMS_REQUIRES_SHARED(gms_invalidate_lock)
+{
+	gms_pgoff_t next;
 	int err;
 
 	err = gms_populate_range(s, start, end, at);
-	for (*at = err ? *at : start; !err && s->folios.order && *at < end;) {
-		folio = gms_folio_at(&s->folios, *at);
-		if (folio.order)
-			err = gms_settle(s, &ask, *at, &folio, &above);
-		if (err == -EAGAIN) /* put off to the next fault */
-			err = 0;
-		if (!err)
-			*at = folio.order ? gms_folio_end(folio)
-					  : gms_order_down(*at, GMS_ORDER_2M) +
-						    gms_order_pages(GMS_ORDER_2M);
-	}
-	if (err)
-		return err;
-	*at = start;
-	start = gms_folio_at(&s->folios, start).index;
-	last = gms_folio_end(gms_folio_at(&s->folios, end - 1));
-	if (gms_rtree_fill_range(s->folios.mapped, start, last - start) == GMS_RTREE_ALL)
-		return 0;
-	return gms_folios_store(&s->folios, s->folios.mapped, start, last - start, true);
+	for (*at = err ? *at : start; !err && *at < end; *at = err ? *at : next)
+		err = touch_folio(s, *at, end, &next);
+	return err;
 }
 
 /* Memory for one more pin of each page of [start, end). All or none of the blocks. */
@@ -116,6 +119,9 @@ static int pin_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, g
 		err = touch(s, b, block_end(b, end), at);
 	if (!err)
 		err = reserve(s, start, end, at);
+	/* no split begins from here on: see gms_folio_busy(); those under way are waited for */
+	for (gms_pgoff_t b = start; !err && s->folios.order && b < end; b = block_end(b, end))
+		gms_folio_wait(&s->folios, b, block_end(b, end));
 	for (gms_pgoff_t b = start; !err && b < end; b = block_end(b, end)) {
 		gms_spin_lock(pins_lock(s, b));
 		gms_pins_commit(gms_block_at(&s->folios.blocks, b)->pins, page_in_block(b),

@@ -20,7 +20,7 @@ struct hole {
 	gms_pgoff_t start, end;
 	struct gms_spans spans; /* what is allocated */
 	struct gms_block *journal;
-	/* of allocated, prepared and mapped; those with nothing in the hole are left alone */
+	/* of prepared, mapped and allocated; those with nothing in the hole are left alone */
 	struct gms_rtree *tree[3];
 	struct gms_rtree_reserve reserve[3];
 	unsigned int nr_trees;
@@ -38,17 +38,20 @@ static int split_at(struct hole *h, gms_pgoff_t index, gms_pgoff_t edge)
 	};
 	struct gms_folio folio = gms_folio_at(&s->folios, index);
 	unsigned int above;
+	int err;
 
 	if (!gms_rtree_test(s->folios.allocated, index) ||
 	    (folio.index >= h->start && gms_folio_end(folio) <= h->end))
 		return 0;
-	return gms_settle(s, &ask, index, &folio, &above);
+	err = gms_settle(s, &ask, index, &folio, &above);
+	return err == GMS_BUSY ? -EAGAIN : err;
 }
 
 static int prepare(struct hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_folios *f = &h->s->folios;
-	struct gms_rtree *const tree[] = {f->allocated, f->prepared, f->mapped};
+	/* in this order: what is prepared or mapped is allocated, whoever looks */
+	struct gms_rtree *const tree[] = {f->prepared, f->mapped, f->allocated};
 	const uint64_t nr_pages = h->end - h->start;
 	int err;
 

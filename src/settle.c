@@ -63,12 +63,14 @@ struct gms_policy_verdict gms_policy_ask(const struct gms_state *s, const struct
 		view.now = view.since;
 	s->policy.decide(s->policy_ctx, &view, &verdict);
 	verdict.order = round_order(verdict.order);
-	if (verdict.order > ask->cap)
+	if (verdict.order > ask->cap) { /* more than the policy wants: no more than is needed */
 		verdict.order = ask->cap;
+		verdict.uniform = false;
+	}
 	return verdict;
 }
 
-/* One step towards the verdict, unless the folio has changed since. 0, -EAGAIN, or an error. */
+/* One step towards the verdict, unless the folio has changed since. 0, GMS_BUSY, or an error. */
 static int split_step(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t index,
 		      struct gms_folio folio, struct gms_policy_verdict verdict)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock)
@@ -81,12 +83,10 @@ static int split_step(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_
 		if (folio.order == GMS_ORDER_1G && !(verdict.uniform && !verdict.order))
 			to = GMS_ORDER_2M;
 		err = gms_folio_busy(&s->folios, folio);
-		if (err > 0) {
+		if (err == GMS_BUSY)
 			gms_count_add(&s->counters, GMS_SPLITS_DEFERRED, 1);
-			err = -EAGAIN;
-		} else if (!err) {
+		else if (!err)
 			err = gms_folio_split_locked(&s->folios, folio, to, ask->journal);
-		}
 		if (!err)
 			gms_event(s, index);
 	}
@@ -116,19 +116,27 @@ int gms_settle(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t index
 	return 0;
 }
 
-/* Merge at an index up to @order, or to what can be had. The end of what it looked at. */
+/*
+ * Merge at an index up to @order, or to what can be had. The end of what it looked at. *refused:
+ * the 1G block that could not be merged last, which is not tried again for each of its 2M.
+ */
 static gms_pgoff_t merge_at(struct gms_state *s, gms_pgoff_t index, unsigned int order,
-			    uint64_t *merges) GMS_REQUIRES(gms_invalidate_lock)
+			    gms_pgoff_t *refused, uint64_t *merges)
+	GMS_REQUIRES(gms_invalidate_lock)
 {
 	struct gms_folio folio = gms_folio_at(&s->folios, index);
 	int err = -ENOENT;
 
 	if (order > s->folios.order)
 		order = s->folios.order;
+	if (order == GMS_ORDER_1G && gms_order_down(index, order) == *refused)
+		order = GMS_ORDER_2M;
 	for (; order > folio.order; order = order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K) {
 		err = gms_folio_merge(&s->folios, index, order);
-		if (err != -ENOENT)
+		if (!err)
 			break;
+		if (order == GMS_ORDER_1G)
+			*refused = gms_order_down(index, order);
 	}
 	if (!err) {
 		++*merges;
@@ -144,17 +152,14 @@ static gms_pgoff_t merge_at(struct gms_state *s, gms_pgoff_t index, unsigned int
 uint64_t gms_settle_up(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t start,
 		       gms_pgoff_t end)
 {
+	gms_pgoff_t refused = UINT64_MAX;
 	uint64_t merges = 0;
-	struct gms_rtree_run run;
 
-	while (gms_rtree_next(s->folios.allocated, start, end, &run)) {
+	while (gms_folios_next(&s->folios, &start, end)) {
 		const struct gms_folio folio = gms_folio_at(&s->folios, start);
+		const unsigned int order = gms_policy_ask(s, ask, start, folio).order;
 
-		if (run.set)
-			start = merge_at(s, start, gms_policy_ask(s, ask, start, folio).order,
-					 &merges);
-		else
-			start = run.start + run.nr_pages;
+		start = merge_at(s, start, order, &refused, &merges);
 	}
 	return merges;
 }

@@ -76,14 +76,12 @@ void gms_spans_fini(struct gms_state *s, struct gms_spans *spans)
 
 /* ---- the host's mappings, and pins ---- */
 
-static int unmap_host(struct gms_state *s, struct gms_span span)
+static int unmap_host(struct gms_state *s, struct gms_span span) GMS_REQUIRES(gms_invalidate_lock)
 {
-	const uint64_t nr_pages = span.end - span.start;
-	int err = gms_backend_unmap_host(&s->backend, span.start, nr_pages);
+	int err = gms_backend_unmap_host(&s->backend, span.start, span.end - span.start);
 
-	/* without memory to say so they count as mapped, which is always safe */
-	if (!err && gms_rtree_fill_range(s->folios.mapped, span.start, nr_pages) != GMS_RTREE_NONE)
-		(void)gms_rtree_clear(s->folios.mapped, span.start, nr_pages);
+	if (!err)
+		gms_folios_unexpose(&s->folios, span.start, span.end);
 	return err;
 }
 
@@ -94,14 +92,9 @@ int gms_spans_unmap_host(struct gms_state *s, const struct gms_spans *spans)
 	int err = 0;
 
 	while (!err && gms_spans_next(spans, &at)) {
-		const struct gms_folio first = gms_folio_at(&s->folios, at.span.start);
-		const struct gms_folio last = gms_folio_at(&s->folios, at.span.end - 1);
 		struct gms_span span = at.span;
 
-		if (gms_folio_exposed(&s->folios, first))
-			span.start = first.index;
-		if (gms_folio_exposed(&s->folios, last))
-			span.end = gms_folio_end(last);
+		gms_folios_widen(&s->folios, &span.start, &span.end);
 		if (span.start < wide.end) { /* in a folio with the last one */
 			wide.end = span.end > wide.end ? span.end : wide.end;
 			continue;
@@ -135,6 +128,7 @@ int gms_spans_pinned(struct gms_state *s, const struct gms_spans *spans, gms_pgo
 {
 	const bool by_folio = gms_backend_by_folio(&s->backend);
 	struct gms_span_at at = {0};
+	gms_pgoff_t done = 0; /* what lies below was looked at with a folio before */
 	int err = 0;
 
 	while (!err && gms_spans_next(spans, &at)) {
@@ -142,9 +136,12 @@ int gms_spans_pinned(struct gms_state *s, const struct gms_spans *spans, gms_pgo
 
 		if (by_folio) {
 			span.start = gms_folio_at(&s->folios, span.start).index;
+			span.start = span.start < done ? done : span.start;
 			span.end = gms_folio_end(gms_folio_at(&s->folios, span.end - 1));
+			done = span.end;
 		}
-		err = first_pinned(s, span, pinned);
+		if (span.start < span.end)
+			err = first_pinned(s, span, pinned);
 	}
 	if (err != -EAGAIN)
 		return err;

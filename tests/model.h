@@ -68,6 +68,7 @@ struct model {
 	uint8_t *old_mapped;
 	uint8_t *covered;
 	/* For each 1G block. */
+	uint64_t no_1g; /* of the pass at hand: 1 + the 1G block that could not be merged */
 	struct model_block *blocks;
 	uint64_t now; /* what the object's clock says */
 	uint64_t cursor; /* of gms_maintain(): the block to go on with */

@@ -174,6 +174,7 @@ static void merge_all(struct model *model, const struct part *part)
 	uint64_t merges = 0;
 	uint64_t i = part->start;
 
+	model->no_1g = 0;
 	while (i < part->end) {
 		if (model->allocated[i])
 			i = model_merge(model, i, &event, &merges);

@@ -95,8 +95,10 @@ static struct gms_policy_verdict decide(const struct model *model, uint64_t inde
 	};
 
 	verdict = policies[model->opts.policy](&view);
-	if (verdict.order > event->cap)
+	if (verdict.order > event->cap) {
 		verdict.order = event->cap;
+		verdict.uniform = false;
+	}
 	return verdict;
 }
 
@@ -216,10 +218,16 @@ uint64_t model_merge(struct model *model, uint64_t index, const struct model_eve
 
 	if (model->allocated[index])
 		want = decide(model, index, event).order;
-	for (; want > order && ret == -ENOENT; want -= ret == -ENOENT ? GMS_ORDER_2M : 0)
+	/* a 1G that could not be had is tried once in a pass, and then its parts */
+	if (want == GMS_ORDER_1G && model->no_1g == index / MODEL_1G + 1)
+		want = GMS_ORDER_2M;
+	for (; want > order && ret; want -= ret ? GMS_ORDER_2M : 0) {
 		ret = model_merge_to(model, index, want);
+		if (ret && want == GMS_ORDER_1G)
+			model->no_1g = index / MODEL_1G + 1;
+	}
 	*merges += !ret;
-	if (ret != -ENOENT)
+	if (!ret)
 		order = want;
 	if (order < GMS_ORDER_2M)
 		order = GMS_ORDER_2M;

@@ -196,6 +196,8 @@ static uint64_t maintain_block(struct model *model, uint64_t block)
 	uint64_t merged = 0;
 	uint64_t i = block * MODEL_1G;
 
+	model->no_1g = 0;
+
 	if (end > model->nr_pages)
 		end = model->nr_pages;
 	while (i < end) {
@@ -249,8 +251,18 @@ int model_repair(struct model *model, uint64_t start, uint64_t nr_pages, int sha
 	    (shareability != GMS_SHARED && shareability != GMS_PRIVATE) ||
 	    model_find(model->quarantined, start, end, 0) < end)
 		return model_result(model, -EINVAL);
-	if (shareability == GMS_PRIVATE && pinned_for_repair(model, start, end))
-		return model_result(model, -EAGAIN);
+	if (shareability == GMS_PRIVATE) {
+		const bool pinned = pinned_for_repair(model, start, end);
+		int ret = model_take(model, 1U << SIM_UNMAP_HOST);
+
+		if (!ret)
+			ret = model_take(model, 1U << SIM_CHECK_PINS);
+		/* With a pin in sight the backend is asked only up to there. */
+		if (pinned && (!ret || model->engine_ret == -EAGAIN))
+			ret = -EAGAIN;
+		if (ret)
+			return model_result(model, ret);
+	}
 	model_flips_before(model, start, end);
 	memset(model->private + start, shareability, nr_pages);
 	memset(model->prepared + start, 0, nr_pages);

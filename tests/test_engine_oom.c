@@ -313,32 +313,30 @@ static bool is_refused_anyway(const struct setting *setting, const struct job *j
 static bool fail_alloc(const struct setting *setting, const struct job *job, uint64_t skip,
 		       uint64_t count)
 {
-	struct dump *before = malloc(sizeof(*before)), *after = malloc(sizeof(*after));
+	static struct dump before, after;
 	struct fixture fix;
 	gms_pgoff_t err;
 	bool failed;
 	int ret;
 
 	set_up(&fix, setting);
-	take_dump(&fix, before);
+	take_dump(&fix, &before);
 	talloc_fail(&fix.talloc, skip, count);
 	ret = do_job(&fix, job, &err);
 	talloc_fail_never(&fix.talloc);
 	failed = fix.talloc.failed != 0;
-	take_dump(&fix, after);
+	take_dump(&fix, &after);
 	if (ret) {
 		assert_true(failed);
 		assert_int_equal(ret, -ENOMEM);
-		expect_same_pages(&fix, job, before, after);
-		expect_same_stats(job, before, after);
+		expect_same_pages(&fix, job, &before, &after);
+		expect_same_stats(job, &before, &after);
 		/* It is as good as new: the same call succeeds. */
 		assert_int_equal(do_job(&fix, job, &err), 0);
 	}
 	expect_sound(&fix);
 	assert_fine(sim_compare(fix.sim, fix.state));
 	tear_down(&fix);
-	free(before);
-	free(after);
 	return failed;
 }
 
@@ -346,7 +344,7 @@ static bool fail_alloc(const struct setting *setting, const struct job *job, uin
 static bool fail_hook(const struct setting *setting, const struct job *job, enum sim_hook hook,
 		      uint64_t skip)
 {
-	struct dump *before = malloc(sizeof(*before)), *after = malloc(sizeof(*after));
+	static struct dump before, after;
 	struct sim_totals then, now;
 	struct fixture fix;
 	gms_pgoff_t err;
@@ -354,26 +352,24 @@ static bool fail_hook(const struct setting *setting, const struct job *job, enum
 	int ret;
 
 	set_up(&fix, setting);
-	take_dump(&fix, before);
+	take_dump(&fix, &before);
 	sim_totals(fix.sim, &then);
 	sim_refuse(fix.sim, 1U << hook, skip, 1, -EIO);
 	ret = do_job(&fix, job, &err);
 	sim_refuse(fix.sim, 0, 0, 0, 0);
 	sim_totals(fix.sim, &now);
 	failed = now.calls[hook] - then.calls[hook] > skip;
-	take_dump(&fix, after);
+	take_dump(&fix, &after);
 	/* A merge that is refused is no error. */
 	assert_int_equal(ret, failed && hook != SIM_FOLIO_MERGE ? -EIO : 0);
 	if (ret) {
-		expect_same_pages(&fix, job, before, after);
-		expect_same_stats(job, before, after);
+		expect_same_pages(&fix, job, &before, &after);
+		expect_same_stats(job, &before, &after);
 		assert_int_equal(do_job(&fix, job, &err), 0);
 	}
 	expect_sound(&fix);
 	assert_fine(sim_compare(fix.sim, fix.state));
 	tear_down(&fix);
-	free(before);
-	free(after);
 	return failed;
 }
 
@@ -499,7 +495,7 @@ static void test_repair(void **unused)
 {
 	const struct setting setting = {"lazy", GMS_ORDER_2M, 2};
 	const struct job repair = {REPAIR, 101, 2 * PAGES_2M - 101, GMS_PRIVATE, 0};
-	struct dump *before = malloc(sizeof(*before)), *after = malloc(sizeof(*after));
+	static struct dump before, after;
 	bool failed = true;
 	uint64_t skip;
 
@@ -516,16 +512,16 @@ static void test_repair(void **unused)
 		sim_refuse(fix.sim, 0, 0, 0, 0);
 		assert_true(gms_is_quarantined(fix.state, 101));
 		assert_int_equal(sim_set(fix.sim, 101, 2 * PAGES_2M - 101, GMS_PRIVATE), 0);
-		take_dump(&fix, before);
+		take_dump(&fix, &before);
 		talloc_fail(&fix.talloc, skip, 1);
 		ret = do_job(&fix, &repair, &err);
 		talloc_fail_never(&fix.talloc);
 		failed = fix.talloc.failed != 0;
-		take_dump(&fix, after);
+		take_dump(&fix, &after);
 		if (ret) {
 			assert_int_equal(ret, -ENOMEM);
-			expect_same_pages(&fix, &repair, before, after);
-			expect_same_stats(&repair, before, after);
+			expect_same_pages(&fix, &repair, &before, &after);
+			expect_same_stats(&repair, &before, &after);
 			assert_int_equal(do_job(&fix, &repair, &err), 0);
 		}
 		assert_true(gms_range_is(fix.state, 101, 2 * PAGES_2M - 101, GMS_PRIVATE));
@@ -533,8 +529,6 @@ static void test_repair(void **unused)
 		tear_down(&fix);
 	}
 	assert_in_range(skip, 1, 1000);
-	free(before);
-	free(after);
 }
 
 static void test_unpin_allocates_nothing(void **unused)

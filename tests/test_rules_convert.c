@@ -274,6 +274,10 @@ static void rule_12_the_first_pin_of_backend_and_library_counts(void **unused)
 	rig_convert_fails(&rig, 0, 2000, GMS_PRIVATE, 0, -EAGAIN, 50);
 	rig_convert_fails(&rig, 60, 2000, GMS_PRIVATE, 0, -EAGAIN, 1650);
 	rig_convert_fails(&rig, 1651, 2000, GMS_PRIVATE, 0, -EAGAIN, 1700);
+	/* In one run, whichever comes first. */
+	assert_int_equal(sim_pin(rig.sim, 1620, 1), 0);
+	rig_convert_fails(&rig, 60, 2000, GMS_PRIVATE, 0, -EAGAIN, 1620);
+	assert_int_equal(sim_unpin(rig.sim, 1620, 1), 0);
 	rig_image_same(&image, &rig);
 	rig_image_free(&image);
 	gms_unpin(rig.state, 1650, 1);

@@ -100,6 +100,9 @@ static void rule_24_pins_are_counted_page_by_page(void **unused)
 	gms_unpin(rig.state, 5, UINT64_MAX);
 	gms_unpin(rig.state, UINT64_MAX, 1);
 	assert_int_equal(rig_stats(&rig).surplus_unpins, 194);
+	/* Nor was there ever a pin in this block. */
+	gms_unpin(rig.state, 2 * T_1G + 3, 5);
+	assert_int_equal(rig_stats(&rig).surplus_unpins, 199);
 	rig_fini(&rig);
 }
 

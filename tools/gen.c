@@ -165,8 +165,8 @@ static void snp_lazy_accept(struct gen *gen)
 
 /*
  * A TDX guest: memory is private at first; some of it is accepted by 4K though 2M could have
- * been, 2,710 pages for each 4 GiB, at least 512 and at most 64 MiB; the rest in 4 MiB, as above. The
- * pool is mapped shared 2M by 2M. One page goes back and forth a thousand times.
+ * been, 2,710 pages for each 4 GiB, at least 512 and at most 64 MiB; the rest in 4 MiB, as
+ * above. The pool is mapped shared 2M by 2M. One page goes back and forth five hundred times.
  */
 static void tdx(struct gen *gen)
 {
@@ -193,8 +193,8 @@ static void tdx(struct gen *gen)
 }
 
 /*
- * A protected guest of pKVM: private by default, used as it goes (by 2M, more than 128 GiB are not),
- * a small pool for DMA, and single pages that are shared and some taken back.
+ * A protected guest of pKVM: private by default, used as it goes (by 2M, 128 GiB at most), a
+ * small pool for DMA, and single pages that are shared and some taken back.
  */
 static void pkvm(struct gen *gen)
 {
@@ -220,7 +220,8 @@ static void pkvm(struct gen *gen)
 /*
  * A guest with DPDK: a quarter of its memory, at most 32 GiB, is buffers that the host reads
  * all the time, by 2K to 2M. They begin in the middle of a 1G block where there is one. Now and
- * then the guest takes 2M of them back for a while. All memory is in use, in some 16,384 steps at most.
+ * then the guest takes 2M of them back for a while. All memory is in use, in some 16,384 steps
+ * at most.
  */
 static void dpdk(struct gen *gen)
 {

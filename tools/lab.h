@@ -8,7 +8,8 @@
  *  accept                 gms_convert() to private, where that is due; then the guest uses it
  *  guest_touch            the guest uses it: a fault for each largest mapping that it may have,
  *                         with what is private prepared
- *  host_read, host_write  DMA: the pages are pinned, faulted and mapped, and stay pinned for LAB_PIN_US
+ *  host_read, host_write  DMA: the pages are pinned, faulted and mapped, and stay pinned for
+ *                         LAB_PIN_US
  *  free                   nothing, as guests do not tell their hosts; or a hole is punched
  *
  * What the guest uses it goes on using: what a conversion, split or merge has taken out of its
@@ -31,9 +32,9 @@
 #include <gmemstate/state.h>
 
 /*
- * How long the host keeps pages pinned. The bundled logs have an access when a DMA buffer is mapped or
- * unmapped, and leave out what follows the same access by less than a millisecond: so a
- * buffer may have been in use for that long after each.
+ * How long the host keeps pages pinned. The bundled logs have an access when a DMA buffer is
+ * mapped or unmapped, and leave out what follows the same access by less than a millisecond:
+ * so a buffer may have been in use for that long after each.
  */
 #define LAB_PIN_US 1000
 

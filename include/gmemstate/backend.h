@@ -75,9 +75,10 @@ extern "C" {
  *
  * The struct is copied when an object is created.
  *
- * Locks held: the invalidate lock, exclusively in conversions, holes and gms_maintain(), shared
- * in @prepare, @folio_alloc and in @folio_split and @check_pins at a fault, which have the folio
- * lock, too. All may sleep. Hooks for different folios run at the same time.
+ * Locks held: the invalidate lock, exclusively in conversions, holes, repairs and gms_maintain();
+ * shared, and the folio lock, at a fault: in @prepare, @folio_alloc, @folio_split, @check_pins, and
+ * in @folio_free and @block_freed where there was no memory to note down what had been allocated.
+ * All may sleep. Hooks for different folios run at the same time.
  */
 struct gms_backend_ops {
 	size_t struct_size;

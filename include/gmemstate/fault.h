@@ -12,7 +12,8 @@
  *
  * From begin to end no page of the same shard (the 1G blocks whose numbers are equal modulo
  * 16) is converted or punched out. A host fault in another place may split the folio
- * meanwhile; that moves no memory, and makes no mapping wrong.
+ * meanwhile; that moves no memory, and a conversion unmaps what may have been mapped, however
+ * large that was.
  */
 #ifndef GMEMSTATE_FAULT_H
 #define GMEMSTATE_FAULT_H
@@ -103,7 +104,8 @@ GMS_API void gms_fault_end(struct gms_state *state, struct gms_fault *fault)
  * @state: the object
  * @start: index of the first page
  * @nr_pages: length in pages, at least 1; the range must lie in the object
- * @err_index: NULL, or where to store the first page that is not allocated, on failure
+ * @err_index: NULL, or where to store, on failure, the first page that is not allocated, or whose
+ *             folio could not be split
  *
  * A folio of which the range covers a part is allocated whole. On failure what was allocated
  * before @err_index stays.

@@ -206,9 +206,12 @@ GMS_API uint64_t gms_state_nr_pages(const struct gms_state *state);
  * What the backend cannot undo, after a failure of its own, is quarantined, from the first
  * page that would have changed to the last: it answers -ENOTRECOVERABLE until gms_repair().
  *
- * With GMS_BACKEND_PINS_BY_FOLIO a pin anywhere in a folio counts; where none of the range
- * itself is pinned, *@err_index is @start, or, if resumable, the first page of the range in
- * that folio.
+ * With GMS_BACKEND_PINS_BY_FOLIO a pin anywhere in a folio counts. *@err_index is then @start
+ * where no page of the range itself is pinned; if resumable, the first page of the range in the
+ * folio that is pinned.
+ *
+ * Where there is a backend, 16 bytes are needed for each run that changes, if they are more than
+ * a few: a large range that is fragmented wants GMS_CONVERT_RESUMABLE.
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @to or @flags are
@@ -291,7 +294,8 @@ GMS_API uint64_t gms_count(const struct gms_state *state, gms_pgoff_t start, uin
  * Blocks whose numbers are equal modulo 16 share a sequence number.
  *
  * Context: Any; lock-free, does not wait for an even number.
- * Return: the number: odd while a conversion is changing such a block. 0 past the end.
+ * Return: the number: odd while a call that takes the invalidate lock exclusively is changing such
+ * a block (a conversion, a hole, an attribute). 0 past the end.
  */
 GMS_API uint64_t gms_seq_read(const struct gms_state *state, gms_pgoff_t index);
 
@@ -336,8 +340,8 @@ GMS_API bool gms_iter_next(struct gms_iter *iter, struct gms_run *run);
  * @start: index of the first page
  * @nr_pages: length in pages, at least 1; the range must lie in the object
  *
- * Several threads may hold it. The holder may query, prepare and pin nothing: it must not make
- * a call that changes the object or takes this lock again.
+ * Several threads may hold it. The holder may make queries and gms_unpin(), and nothing else: no
+ * call that changes the object or takes this lock again.
  *
  * Context: Takes the invalidate locks of its shards, shared; may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EDEADLK: called from inside a
@@ -465,13 +469,15 @@ GMS_API bool gms_is_quarantined(const struct gms_state *state, gms_pgoff_t index
  * @nr_pages: length in pages, at least 1
  * @shareability: what the pages are now
  *
- * For a caller that has brought the pages into a known state by its own means: no hook but
- * invalidate_begin and invalidate_end is called. They are not prepared.
+ * For a caller that has brought the pages into a known state by its own means: neither apply nor
+ * undo is called; unmap_host and check_pins are before they are private, and invalidate_begin
+ * and invalidate_end around the change. The pages are not prepared afterwards.
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, a page of it is not
  * quarantined, or @shareability is unknown; -EAGAIN: to private, and a page is pinned; -EDEADLK:
- * called from inside a hook; -ENOMEM. On failure nothing has changed.
+ * called from inside a hook; -ENOMEM; what the backend's unmap_host or check_pins returned. On
+ * failure nothing has changed.
  */
 GMS_API int gms_repair(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 		       enum gms_shareability shareability)
