@@ -9,8 +9,9 @@
  * Gong 1993, with Lowe's table).
  *
  * A fault counts as two calls: in between no page of its shard may change sides, or be punched
- * out. So does a pin that succeeds, which touches the page first. Ranges are converted as a whole; but a query that takes no lock may see half of one, so
- * a history has either conversions of several pages or such queries.
+ * out. So does a pin that succeeds, which touches the page first. Ranges are converted as a
+ * whole; but a query that takes no lock may see half of one, and half of what else a call
+ * changes. So a history has either conversions of several pages or such queries, of one kind.
  */
 #ifndef GMS_TESTS_LINEAR_H
 #define GMS_TESTS_LINEAR_H

@@ -51,6 +51,7 @@ void model_init(struct model *model, const struct model_opts *opts)
 	model->old_order = array(nr, 1);
 	model->old_mapped = array(nr, 1);
 	model->covered = array(nr, 1);
+	model->expected = array(nr, 1);
 	model->blocks = array(model->nr_blocks, sizeof(*model->blocks));
 	memset(model->private, opts->init_private, nr);
 	memset(model->limit, GMS_ORDER_1G, nr);
@@ -74,6 +75,7 @@ void model_fini(struct model *model)
 	free(model->old_order);
 	free(model->old_mapped);
 	free(model->covered);
+	free(model->expected);
 	free(model->blocks);
 	memset(model, 0, sizeof(*model));
 }

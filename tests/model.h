@@ -56,7 +56,7 @@ struct model {
 	uint8_t *allocated;
 	uint8_t *prepared;
 	uint8_t *order; /* of the folio, or of the one that would be */
-	uint8_t *mapped; /* by the host, perhaps */
+	uint8_t *mapped; /* by the host, perhaps: 1 + the order of the largest folio it was given */
 	uint8_t *quarantined;
 	uint8_t *limit; /* what an inhibit leaves: 0, 9 or 18 */
 	uint8_t *attrs; /* a bit for each attribute */
@@ -67,6 +67,7 @@ struct model {
 	uint8_t *old_order;
 	uint8_t *old_mapped;
 	uint8_t *covered;
+	uint8_t *expected; /* and where it had to be */
 	/* For each 1G block. */
 	uint64_t no_1g; /* of the pass at hand: 1 + the 1G block that could not be merged */
 	struct model_block *blocks;

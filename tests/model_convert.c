@@ -97,47 +97,45 @@ static bool was_exposed(const struct model *model, uint64_t index)
 {
 	uint64_t first = folio_start(model, index), end = folio_end(model, index);
 
-	return model_find(model->old_mapped, first, end, 1) < end ||
+	return !model_is_all(model->old_mapped, first, end, 0) ||
 	       model_first_pin(model, first, end) < end;
 }
 
-/* Of one folio: all of it where the host may have mapped it, else what changes. */
-static void judge_folio(struct model *model, const struct part *part, uint64_t index)
+/*
+ * What the host may have mapped with a page of an exposed folio: the folio, or the larger one that
+ * it was when the host was given it.
+ */
+static void expect_unmapped(struct model *model, uint64_t index, bool exposed)
 {
-	uint64_t next = end_in_part(model, part, index);
-	uint64_t i;
+	unsigned int order = exposed ? model->order[index] : 0;
 
-	if (was_exposed(model, index)) {
-		i = model_find(model->covered, folio_start(model, index), folio_end(model, index),
-			       0);
-		if (i < folio_end(model, index))
-			model_differs(model, "%#llx of an exposed folio was not unmapped",
-				      (unsigned long long)i);
-		return;
-	}
-	for (i = index; i < next; i++) {
-		if (changes(model, i) && !model->covered[i])
-			model_differs(model, "page %#llx was not unmapped from the host",
-				      (unsigned long long)i);
-	}
+	if (model->old_mapped[index] > order + 1)
+		order = model->old_mapped[index] - 1U;
+	memset(model->expected + (index >> order << order), 1, 1ULL << order);
 }
 
+/* What changes was unmapped, and what may have been mapped with it; nothing else was. */
 static void judge_unmapped(struct model *model, const struct part *part)
 {
-	uint64_t low = folio_start(model, part->start);
-	uint64_t high = folio_end(model, part->end - 1);
 	uint64_t i, next;
+	bool exposed;
 
-	for (i = part->start; i < part->end; i = next) {
-		next = end_in_part(model, part, i);
-		if (any_changes(model, i, next))
-			judge_folio(model, part, i);
+	memset(model->expected, 0, model->nr_pages);
+	for (i = part->start; i < part->end;) {
+		exposed = was_exposed(model, i);
+		for (next = end_in_part(model, part, i); i < next; i++) {
+			if (changes(model, i) && !model->expected[i])
+				expect_unmapped(model, i, exposed);
+		}
 	}
-	i = model_find(model->covered, 0, low, 1);
-	if (i == low)
-		i = model_find(model->covered, high, model->nr_pages, 1);
-	if (i < low || (i >= high && i < model->nr_pages))
-		model_differs(model, "page %#llx was unmapped for nothing", (unsigned long long)i);
+	for (i = 0; i < model->nr_pages; i++) {
+		if (model->covered[i] != model->expected[i]) {
+			model_differs(model,
+				      "page %#llx was unmapped from the host: %d, should be %d",
+				      (unsigned long long)i, model->covered[i], model->expected[i]);
+			break;
+		}
+	}
 }
 
 static void put_back(struct model *model, const struct part *part)

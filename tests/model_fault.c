@@ -42,12 +42,17 @@ static int refuse(const struct model *model, uint64_t index, enum gms_accessor a
 	return accessor == GMS_HOST && model->private[index] ? -EACCES : 0;
 }
 
-/* From here on the host may have mapped the folio. */
+/* From here on the host may have mapped the folio; what it had before may have been larger. */
 static void expose(struct model *model, uint64_t index)
 {
 	unsigned int order = model->order[index];
+	uint64_t i = index >> order << order;
+	uint64_t end = i + (1ULL << order);
 
-	memset(model->mapped + (index >> order << order), 1, 1ULL << order);
+	for (; i < end; i++) {
+		if (model->mapped[i] <= order)
+			model->mapped[i] = (uint8_t)(1 + order);
+	}
 }
 
 /* Is there nothing against a mapping of this order by the guest? */

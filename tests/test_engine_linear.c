@@ -36,6 +36,7 @@ struct layout {
 struct field {
 	const struct layout *layout;
 	struct gms_state *state;
+	enum linear_kind query; /* the one that is made without a lock */
 	struct linear_history history;
 	_Atomic uint64_t clock;
 	_Atomic size_t nr_ops;
@@ -173,22 +174,14 @@ static void make_call(struct field *field, struct linear_op *op, struct gms_faul
 	op->err_page = page_of(layout, err_index);
 }
 
-static enum linear_kind any_query(const struct layout *layout)
-{
-	static const enum linear_kind raw[] = {LINEAR_IS_PRIVATE, LINEAR_IS_PREPARED,
-					       LINEAR_IS_ALLOCATED, LINEAR_IS_PINNED};
-
-	if (layout->ranges)
-		return LINEAR_IS_PRIVATE;
-	return raw[prng_below(&dice, ARRAY_SIZE(raw))];
-}
-
 /* What a thread may do that has a fault open; the page stays the fault's for END and PREPARE. */
-static void choose_inside(const struct layout *layout, struct linear_op *op,
+static void choose_inside(const struct field *field, struct linear_op *op,
 			  const struct linear_op *begun)
 {
+	const struct layout *layout = field->layout;
+
 	op->page = (unsigned int)prng_below(&dice, LINEAR_PAGES);
-	op->kind = any_query(layout);
+	op->kind = field->query;
 	/* A conversion of both shards would wait for this fault, and the query for that. */
 	if (layout->ranges && layout->shard[op->page] != layout->shard[begun->page])
 		op->page = begun->page;
@@ -213,8 +206,9 @@ static void choose_inside(const struct layout *layout, struct linear_op *op,
 	}
 }
 
-static void choose_outside(const struct layout *layout, struct linear_op *op)
+static void choose_outside(const struct field *field, struct linear_op *op)
 {
+	const struct layout *layout = field->layout;
 	static const enum linear_kind kinds[] = {
 		LINEAR_CONVERT, LINEAR_CONVERT, LINEAR_CONVERT, LINEAR_BEGIN, LINEAR_BEGIN,
 		LINEAR_BEGIN,   LINEAR_PIN,     LINEAR_UNPIN,   LINEAR_UNPIN, LINEAR_PUNCH,
@@ -222,7 +216,7 @@ static void choose_outside(const struct layout *layout, struct linear_op *op)
 
 	op->kind = kinds[prng_below(&dice, ARRAY_SIZE(kinds))];
 	if (prng_chance(&dice, 20) || (op->kind == LINEAR_PUNCH && layout->folio_order))
-		op->kind = any_query(layout);
+		op->kind = field->query;
 	op->page = (unsigned int)prng_below(&dice, LINEAR_PAGES);
 	op->to = prng_chance(&dice, 50);
 	if (layout->ranges && (op->kind == LINEAR_CONVERT || op->kind == LINEAR_PUNCH) &&
@@ -253,9 +247,9 @@ static void make_calls(struct field *field, unsigned int thread)
 		struct linear_op op = {.thread = thread, .nr_pages = 1};
 
 		if (inside)
-			choose_inside(field->layout, &op, &begun);
+			choose_inside(field, &op, &begun);
 		else
-			choose_outside(field->layout, &op);
+			choose_outside(field, &op);
 		if (i >= NR_CALLS) {
 			op.kind = LINEAR_END;
 			op.page = begun.page;
@@ -273,9 +267,14 @@ static void make_calls(struct field *field, unsigned int thread)
 	}
 }
 
-/* A new object for a new history. */
+/*
+ * A new object for a new history. Queries take no lock, and what a call changes appears one set
+ * of pages after the other: so all that look do so at one of them.
+ */
 static const char *set_up(struct field *field)
 {
+	static const enum linear_kind queries[] = {LINEAR_IS_PRIVATE, LINEAR_IS_PREPARED,
+						   LINEAR_IS_ALLOCATED, LINEAR_IS_PINNED};
 	const struct layout *layout = field->layout;
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	bool private = prng_chance(&dice, 50);
@@ -284,6 +283,9 @@ static const char *set_up(struct field *field)
 	memset(&field->history, 0, sizeof(field->history));
 	memcpy(field->history.shard, layout->shard, sizeof(layout->shard));
 	field->history.one_folio = layout->folio_order != 0;
+	field->query = LINEAR_IS_PRIVATE;
+	if (!layout->ranges)
+		field->query = queries[prng_below(&dice, ARRAY_SIZE(queries))];
 	opts.nr_pages = 17 * BLOCK_1G;
 	opts.flags = private ? GMS_INIT_PRIVATE : 0;
 	opts.folio_order = layout->folio_order;

@@ -230,6 +230,30 @@ static void rule_25_what_a_policy_sees_at_conversions(void **unused)
 	rig_fini(&rig);
 }
 
+/* policy.h: it is asked once for a folio, however many runs of it change; and for a 2M of 4K. */
+static void rule_25_a_policy_is_asked_once_for_a_folio(void **unused)
+{
+	struct script s;
+	struct rig rig;
+
+	(void)unused;
+	init_scripted(&rig, &all_private, &s, GMS_EV_PUNCH, 0, false);
+	assert_int_equal(gms_allocate(rig.state, 0, 2 * T_1G, NULL), 0);
+	punch(&rig, T_1G + 9, 1);
+	rig_convert(&rig, 50, 10, GMS_SHARED);
+	rig_convert(&rig, 7 * T_2M, 10, GMS_SHARED);
+	rig_convert(&rig, T_1G + 50, 10, GMS_SHARED);
+	s.count = 0;
+	rig_convert(&rig, 40, 9 * T_2M, GMS_SHARED);
+	assert_int_equal(s.count, 1);
+	expect_view(&s.views[0], GMS_EV_CONVERT, 40, 0, GMS_ORDER_1G);
+	s.count = 0;
+	rig_convert(&rig, T_1G + 40, 40, GMS_SHARED);
+	assert_int_equal(s.count, 1);
+	expect_view(&s.views[0], GMS_EV_CONVERT, T_1G + 40, T_1G + 40, GMS_ORDER_4K);
+	rig_fini(&rig);
+}
+
 /* ---- holes ---- */
 
 /* Rule 32: a hole drops pages; shareability stays, PREPARED goes. */
@@ -279,6 +303,23 @@ static void rule_32_a_hole_splits_as_far_as_needed(void **unused)
 	rig_faults(&rig, T_2M + 7, GMS_GUEST, GMS_ORDER_2M, GMS_ORDER_2M);
 	rig_faults(&rig, T_1G + T_2M + 6, GMS_GUEST, GMS_ORDER_4K, GMS_ORDER_4K);
 	rig_expect_calls(&rig, BUT_FOLIOS, ALLOC(T_2M, 9), ALLOC(T_1G + T_2M + 6, 0));
+	rig_fini(&rig);
+}
+
+/* Rule 32: under a policy, too, that splits all of a folio where it splits. */
+static void rule_32_a_hole_splits_no_more_under_eager(void **unused)
+{
+	struct rig_opts opts = all_private;
+	struct rig rig;
+
+	(void)unused;
+	opts.policy = gms_policy_eager();
+	rig_init(&rig, &opts);
+	assert_int_equal(gms_allocate(rig.state, 0, T_1G, NULL), 0);
+	punch(&rig, T_2M + 5, 1);
+	expect_orders(&rig, 0, T_2M, GMS_ORDER_2M);
+	expect_orders(&rig, T_2M, 2 * T_2M, GMS_ORDER_4K);
+	expect_orders(&rig, 2 * T_2M, T_1G, GMS_ORDER_2M);
 	rig_fini(&rig);
 }
 
@@ -338,6 +379,24 @@ static void rule_32_folios_that_cannot_be_merged_are_freed(void **unused)
 	assert_int_equal(rig_count(&rig, 1U << SIM_FOLIO_FREE), 511 + 511);
 	assert_int_equal(rig_count(&rig, 1U << SIM_FOLIO_MERGE), 0);
 	assert_int_equal(gms_folio_order(rig.state, 5), GMS_ORDER_1G);
+	rig_fini(&rig);
+}
+
+/* Rule 32: a 2M that is free again is one again, be its 1G split or not. */
+static void rule_32_a_free_2m_is_whole_again(void **unused)
+{
+	struct rig rig;
+
+	(void)unused;
+	rig_init(&rig, &all_private);
+	assert_int_equal(gms_allocate(rig.state, 0, 1, NULL), 0);
+	punch(&rig, T_2M + 5, 1);
+	assert_int_equal(gms_folio_order(rig.state, T_2M + 5), GMS_ORDER_4K);
+	punch(&rig, T_2M, T_2M);
+	assert_int_equal(gms_folio_order(rig.state, T_2M + 5), GMS_ORDER_2M);
+	rig_forget(&rig);
+	rig_faults(&rig, T_2M + 5, GMS_GUEST, GMS_ORDER_2M, GMS_ORDER_2M);
+	rig_expect_calls(&rig, BUT_FOLIOS, ALLOC(T_2M, 9));
 	rig_fini(&rig);
 }
 
@@ -452,11 +511,14 @@ int main(void)
 		cmocka_unit_test(rule_25_what_a_folio_is_split_to),
 		cmocka_unit_test(rule_25_what_a_policy_sees_at_faults),
 		cmocka_unit_test(rule_25_what_a_policy_sees_at_conversions),
+		cmocka_unit_test(rule_25_a_policy_is_asked_once_for_a_folio),
 		cmocka_unit_test(rule_32_a_hole_leaves_shareability),
 		cmocka_unit_test(rule_32_a_hole_splits_as_far_as_needed),
+		cmocka_unit_test(rule_32_a_hole_splits_no_more_under_eager),
 		cmocka_unit_test(rule_32_a_hole_with_two_ends),
 		cmocka_unit_test(rule_32_a_hole_where_nothing_is),
 		cmocka_unit_test(rule_32_folios_that_cannot_be_merged_are_freed),
+		cmocka_unit_test(rule_32_a_free_2m_is_whole_again),
 		cmocka_unit_test(rule_32_a_pinned_page_is_not_punched_out),
 		cmocka_unit_test(rule_32_a_backend_that_refuses),
 		cmocka_unit_test(rule_33_block_freed_fires_once),
