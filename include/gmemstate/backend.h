@@ -71,7 +71,8 @@ extern "C" {
  * @folio_merge: turn the folios of order @from in the block of order @to at @index into one;
  *               they are mixed in orders where @from is 0 and @to is 18. A refusal is no error:
  *               they stay as they are. Also called to undo a @folio_split
- * @block_freed: the 1G block at @index had folios and now has none (on SNP: time for RMPOPT)
+ * @block_freed: the 1G block at @index had folios and now has none (on SNP: time for RMPOPT); told
+ *               by gms_state_destroy(), too
  *
  * The struct is copied when an object is created.
  *
