@@ -138,13 +138,15 @@ static void watch_prepared(struct worker *worker)
 {
 	struct beside *beside = worker->shared;
 
-	for (uint64_t i = 0; i < worker->rounds; i++) {
-		while (gms_is_private(beside->state, i) && !atomic_load(&beside->stopped))
-			;
-		worker_expect(worker,
-			      gms_is_private(beside->state, i) ||
-				      !gms_is_prepared(beside->state, i),
+	uint64_t i = 0;
+
+	while (i < worker->rounds && !atomic_load(&beside->stopped)) {
+		const bool private = gms_is_private(beside->state, i);
+		const bool prepared = gms_is_prepared(beside->state, i);
+
+		worker_expect(worker, private || !prepared,
 			      "a page is shared already, and prepared still");
+		i += !private;
 	}
 }
 
@@ -152,9 +154,11 @@ static void watch_prepared(struct worker *worker)
 static void nothing_shared_is_prepared(void **unused)
 {
 	const uint64_t rounds = test_iters(T_1G);
+	int i;
 
 	(void)unused;
-	run_beside(share_page_by_page, watch_prepared, rounds < T_1G ? rounds : T_1G);
+	for (i = 0; i < 6; i++)
+		run_beside(share_page_by_page, watch_prepared, rounds < T_1G ? rounds : T_1G);
 }
 
 static void split_and_merge(struct worker *worker)
@@ -181,7 +185,7 @@ static void watch_order(struct worker *worker)
 static void a_folio_has_no_order_that_it_never_had(void **unused)
 {
 	(void)unused;
-	run_beside(split_and_merge, watch_order, test_iters(200000));
+	run_beside(split_and_merge, watch_order, test_iters(1000000));
 }
 
 int main(void)
