@@ -137,7 +137,6 @@ static void share_page_by_page(struct worker *worker)
 static void watch_prepared(struct worker *worker)
 {
 	struct beside *beside = worker->shared;
-
 	uint64_t i = 0;
 
 	while (i < worker->rounds && !atomic_load(&beside->stopped)) {
