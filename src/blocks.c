@@ -4,8 +4,10 @@
  */
 #include "blocks.h"
 
-int gms_blocks_init(struct gms_blocks *blocks, uint64_t nr_pages, const struct gms_allocator *a)
+int gms_blocks_init(struct gms_blocks *blocks, uint64_t nr_pages, unsigned int order,
+		    const struct gms_allocator *a)
 {
+	blocks->order = order;
 	blocks->nr = ((nr_pages - 1) >> GMS_ORDER_1G) + 1;
 	blocks->nr_records = 0;
 	blocks->allocator = *a;
@@ -54,12 +56,13 @@ gms_noinline int gms_block_make_slow(struct gms_blocks *blocks, gms_pgoff_t inde
 	return 0;
 }
 
-/* Something that goes away again: history, and a record as such, stay. */
-static bool in_use_now(const struct gms_block *b)
+bool gms_block_is_split(const struct gms_blocks *blocks, const struct gms_block *b)
 {
-	return gms_load_relaxed(&b->split_1g) || !gms_line_is(&b->split_2m, false);
+	return blocks->order == GMS_ORDER_1G ? gms_load_relaxed(&b->split_1g)
+					     : !gms_line_is(&b->split_2m, false);
 }
 
+/* A record is in use for as long as the block is split: history, and it as such, stay. */
 void gms_blocks_bytes(const struct gms_blocks *blocks, uint64_t *in_use, uint64_t *pooled)
 {
 	*in_use = blocks->nr * sizeof(*blocks->block);
@@ -71,7 +74,7 @@ void gms_blocks_bytes(const struct gms_blocks *blocks, uint64_t *in_use, uint64_
 		const struct gms_pins *pins = b ? gms_load_acquire(&b->pins) : NULL;
 
 		if (b)
-			*(in_use_now(b) ? in_use : pooled) += sizeof(*b);
+			*(gms_block_is_split(blocks, b) ? in_use : pooled) += sizeof(*b);
 		if (pins)
 			*(gms_pins_any(pins, 0, GMS_PINS_PAGES) ? in_use : pooled) +=
 				gms_pins_bytes(pins);

@@ -19,7 +19,12 @@ struct gms_block {
 	uint8_t split_1g; /* there are no folios of order 18 */
 	uint8_t uniform; /* that went to 4K in one step; under the tree lock */
 	uint8_t exposed_1g; /* the host was given a mapping of a folio of order 18 */
-	struct gms_line split_2m; /* bit i: in the i-th 2M there are none of order 9, either */
+	/*
+	 * Bit i: in the i-th 2M there are none of order 9, either. Where the backing is of order 18 this
+	 * means nothing until the 1G is split, and is left as it is when that is merged: a reader that
+	 * saw it split finds what was true then.
+	 */
+	struct gms_line split_2m;
 	struct gms_line exposed_2m; /* bit i: the host was given one of a folio of order 9 */
 	struct gms_pins *pins;
 	uint32_t populating; /* threads that are allocating; under the tree lock */
@@ -38,6 +43,7 @@ struct gms_block {
 
 struct gms_blocks {
 	uint64_t nr;
+	unsigned int order; /* of the backing */
 	struct gms_block **block;
 	struct gms_spinlock lock; /* held to put a record in place */
 	uint64_t nr_records;
@@ -45,7 +51,8 @@ struct gms_blocks {
 };
 
 /* 0 or -ENOMEM. */
-int gms_blocks_init(struct gms_blocks *blocks, uint64_t nr_pages, const struct gms_allocator *a);
+int gms_blocks_init(struct gms_blocks *blocks, uint64_t nr_pages, unsigned int order,
+		    const struct gms_allocator *a);
 void gms_blocks_fini(struct gms_blocks *blocks);
 
 /* NULL where there is no record. */
@@ -63,25 +70,13 @@ static inline int gms_block_make(struct gms_blocks *blocks, gms_pgoff_t index)
 							       : gms_block_make_slow(blocks, index);
 }
 
+/* Is a folio of the block smaller than the backing? */
+bool gms_block_is_split(const struct gms_blocks *blocks, const struct gms_block *b);
+
 /* The bit of the 2M block at an index. */
 static inline unsigned int gms_block_2m(gms_pgoff_t index)
 {
 	return (index >> GMS_ORDER_2M) & (GMS_LINE_BITS - 1);
-}
-
-/*
- * The order of the folio at an index of a block whose 1G, if that is the backing, is split. A merge
- * puts the 1G together before it clears the rest: whoever saw that looks again.
- */
-static inline unsigned int gms_block_order(const struct gms_block *b, gms_pgoff_t index,
-					   unsigned int backing)
-{
-	const bool split = gms_line_test(&b->split_2m, gms_block_2m(index));
-
-	gms_fence_acquire();
-	if (backing == GMS_ORDER_1G && gms_unlikely(!gms_load_relaxed(&b->split_1g)))
-		return GMS_ORDER_1G;
-	return split ? GMS_ORDER_4K : GMS_ORDER_2M;
 }
 
 /* Bytes of the table and the records, and those that pins keep: in use, or for reuse. */

@@ -56,7 +56,7 @@ int gms_folios_init(struct gms_folios *f, uint64_t nr_pages, unsigned int order,
 	f->backend = backend;
 	f->counters = counters;
 	f->allocated = f->prepared = f->mapped = NULL;
-	err = gms_blocks_init(&f->blocks, nr_pages, a);
+	err = gms_blocks_init(&f->blocks, nr_pages, order, a);
 	if (err)
 		return err;
 	err = make_locks(f);
@@ -346,14 +346,6 @@ int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigne
 	return 0;
 }
 
-/* In this order: see gms_block_order(). */
-static void put_together(struct gms_block *b)
-{
-	gms_store_relaxed(&b->split_1g, 0);
-	gms_fence_release();
-	gms_line_store(&b->split_2m, 0, GMS_LINE_BITS, false);
-}
-
 static int merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
 {
 	const struct gms_folio folio = {gms_order_down(index, to), to};
@@ -373,7 +365,7 @@ static int merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
 	if (to == GMS_ORDER_2M) {
 		gms_line_put(&b->split_2m, gms_block_2m(index), false);
 	} else {
-		put_together(b);
+		gms_store_release(&b->split_1g, 0);
 	}
 	return 0;
 }
@@ -402,7 +394,8 @@ void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
 
 		/* a 1G that went to 4K in one step goes back in one */
 		for (unsigned int i = GMS_LINE_BITS; i-- && !(was_1g && b->uniform);)
-			if (gms_line_test(&b->split_2m, i) && !gms_line_test(&b->noted_2m, i))
+			if (gms_line_test(&b->split_2m, i) &&
+			    (was_1g || !gms_line_test(&b->noted_2m, i)))
 				unsplit(f, b->start + ((gms_pgoff_t)i << GMS_ORDER_2M),
 					GMS_ORDER_2M);
 		if (was_1g)
@@ -555,7 +548,7 @@ void gms_folios_reset(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 			continue;
 		if (f->order == GMS_ORDER_1G && next <= f->nr_pages &&
 		    gms_rtree_fill(f->allocated, start, GMS_ORDER_1G) == GMS_RTREE_NONE) {
-			put_together(b);
+			gms_store_release(&b->split_1g, 0);
 		} else {
 			reset_2m(f, b, start, end < next ? end : next);
 		}

@@ -87,7 +87,8 @@ static inline struct gms_folio gms_folio_at(const struct gms_folios *f, gms_pgof
 	if (order) {
 		b = gms_block_at(&f->blocks, index);
 		if (b && (order == GMS_ORDER_2M || gms_load_acquire(&b->split_1g)))
-			order = gms_block_order(b, index, order);
+			order = gms_line_test(&b->split_2m, gms_block_2m(index)) ? GMS_ORDER_4K
+										 : GMS_ORDER_2M;
 	}
 	return (struct gms_folio) {gms_order_down(index, order), order};
 }

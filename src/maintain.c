@@ -4,13 +4,6 @@
  */
 #include "state_priv.h"
 
-/* Is a folio of the block smaller than the backing? */
-static bool is_split(const struct gms_state *s, const struct gms_block *b)
-{
-	return b && ((s->folios.order == GMS_ORDER_1G && gms_load_relaxed(&b->split_1g)) ||
-		     !gms_line_is(&b->split_2m, false));
-}
-
 static uint64_t maintain(struct gms_state *s, uint64_t block)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock)
 {
@@ -37,7 +30,9 @@ uint64_t gms_maintain(struct gms_state *s, uint64_t max_blocks)
 		return 0;
 	/* all the way round at most */
 	for (uint64_t i = 0; i < blocks->nr && max_blocks; i++) {
-		if (is_split(s, gms_load_acquire(&blocks->block[at]))) {
+		const struct gms_block *b = gms_load_acquire(&blocks->block[at]);
+
+		if (b && gms_block_is_split(blocks, b)) {
 			merges += maintain(s, at);
 			max_blocks--;
 		}

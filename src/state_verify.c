@@ -29,8 +29,6 @@ static const char *verify_places(const struct gms_folios *f, const struct gms_bl
 		return "a block is on a journal at rest";
 	if (f->order != GMS_ORDER_1G && b->split_1g)
 		return "a 1G that never was one folio is split";
-	if (f->order == GMS_ORDER_1G && !b->split_1g && !gms_line_is(&b->split_2m, false))
-		return "a 2M is split in a 1G that is not";
 	for (gms_pgoff_t at = b->start; f->order && at < end;) {
 		const struct gms_folio folio = gms_folio_at(f, at);
 

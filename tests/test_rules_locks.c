@@ -369,7 +369,7 @@ static void rule_18_changes_from_inside_a_hook(void **unused)
 /* ---- writers ---- */
 
 #define NR_READERS 2
-#define NR_HANDOVERS 2000
+#define NR_HANDOVERS 1000000 /* a second or so: the conversion has to be scheduled, too */
 
 struct relay {
 	struct rig *rig;
