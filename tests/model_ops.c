@@ -163,6 +163,17 @@ static void follow_pin(struct maker *maker, const struct model_op *last_pin, str
 	}
 }
 
+/* What was undone, or could not be, and its neighbours are faulted soon after. */
+static void follow_refusal(struct maker *maker, const struct model_op *refused, struct model_op *op)
+{
+	uint64_t at;
+
+	if (op->kind != MODEL_FAULT || !refused || !prng_chance(maker->prng, 20))
+		return;
+	at = refused->start + prng_below(maker->prng, 16);
+	op->start = at < maker->opts->nr_pages ? at : maker->opts->nr_pages - 1;
+}
+
 static enum model_op_kind choose_kind(struct prng *prng)
 {
 	unsigned int dice = (unsigned int)prng_below(prng, 100);
@@ -176,7 +187,7 @@ static enum model_op_kind choose_kind(struct prng *prng)
 void model_history_make(struct model_history *history, const struct model_opts *opts, size_t nr_ops,
 			struct prng *prng)
 {
-	const struct model_op *last_pin = NULL;
+	const struct model_op *last_pin = NULL, *refused = NULL;
 	struct maker maker = {.prng = prng, .opts = opts};
 	/* A look at everything costs in proportion to the size; so it is made less often. */
 	uint64_t every = 1 + opts->nr_pages / 16384;
@@ -195,12 +206,15 @@ void model_history_make(struct model_history *history, const struct model_opts *
 		choose_range(&maker, op);
 		choose_details(&maker, op);
 		follow_pin(&maker, last_pin, op);
+		follow_refusal(&maker, refused, op);
 		if (prng_chance(prng, 3))
 			spoil(&maker, op);
 		else if (prng_chance(prng, 20))
 			choose_refusal(prng, op);
 		if (op->kind == MODEL_PIN)
 			last_pin = op;
+		if (op->kind == MODEL_CONVERT && op->refuse & 1U << SIM_APPLY)
+			refused = op;
 		op->advance = TIME_STEP * prng_below(prng, 4);
 		op->full = !prng_below(prng, every) || i + 1 == nr_ops;
 	}

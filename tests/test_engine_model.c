@@ -84,7 +84,7 @@ static void test_backing_4k(void **unused)
 	const struct model_opts opts = {.nr_pages = 3 * MODEL_2M + 5};
 
 	(void)unused;
-	run_policies(&opts, 800);
+	run_policies(&opts, 1500);
 }
 
 static void test_backing_2m(void **unused)
@@ -92,7 +92,7 @@ static void test_backing_2m(void **unused)
 	const struct model_opts opts = {.nr_pages = 6 * MODEL_2M + 5, .folio_order = GMS_ORDER_2M};
 
 	(void)unused;
-	run_policies(&opts, 800);
+	run_policies(&opts, 1500);
 }
 
 static void test_backing_2m_many_blocks(void **unused)
@@ -101,7 +101,7 @@ static void test_backing_2m_many_blocks(void **unused)
 					.folio_order = GMS_ORDER_2M};
 
 	(void)unused;
-	run_policies(&opts, 60);
+	run_policies(&opts, 100);
 }
 
 static void test_backing_1g(void **unused)
@@ -110,7 +110,7 @@ static void test_backing_1g(void **unused)
 					.folio_order = GMS_ORDER_1G};
 
 	(void)unused;
-	run_policies(&opts, 150);
+	run_policies(&opts, 250);
 }
 
 int main(void)
