@@ -12,6 +12,9 @@ int gms_populate(struct gms_state *s, gms_pgoff_t index, enum gms_accessor acces
 	unsigned int above;
 	int err;
 
+	err = gms_frozen(s);
+	if (err)
+		return err;
 	err = gms_folio_populate(&s->folios, index, fresh);
 	if (err || !*fresh)
 		return err;
@@ -56,7 +59,7 @@ int gms_allocate(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, gms_
 
 	if (!gms_state_range_ok(s, start, nr_pages))
 		err = -EINVAL;
-	else if (gms_backend_inside(&s->backend))
+	else if (gms_backend_in_hook(&s->backend))
 		err = -EDEADLK;
 	for (; !err && at < end; at = err ? at : next) {
 		const gms_shards shard = gms_shards_of(at, at + 1);
@@ -65,7 +68,9 @@ int gms_allocate(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, gms_
 		if (next > end)
 			next = end;
 		gms_shards_lock_shared(s, shard);
-		err = gms_populate_range(s, at, next, &at);
+		err = gms_frozen(s);
+		if (!err)
+			err = gms_populate_range(s, at, next, &at);
 		gms_shards_unlock_shared(s, shard);
 	}
 	if (err && err_index)

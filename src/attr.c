@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * attr.c - other sets of pages: the caller's attributes, inhibits, quarantine
+ * attr.c - other sets of pages: the caller's attributes, inhibits
  *
  * Each is a range tree that changes under the convert lock and the exclusive invalidate lock.
  */
 #include "state_priv.h"
 
-/* May this thread change [start, start + nr_pages)? */
-static int may_change(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
+int gms_may_change(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
 {
 	if (!gms_state_range_ok(s, start, nr_pages))
 		return -EINVAL;
@@ -16,28 +15,32 @@ static int may_change(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
 
 /* ---- attributes ---- */
 
+static int attr_create_locked(struct gms_state *s) GMS_REQUIRES(gms_convert_lock)
+{
+	int err = gms_frozen(s);
+
+	if (!err && s->nr_attrs == GMS_MAX_ATTRS)
+		err = -ENOMEM;
+	if (!err)
+		err = gms_rtree_create(s->nr_pages, GMS_RTREE_NONE, &s->allocator,
+				       &s->attr[s->nr_attrs]);
+	return err;
+}
+
 int gms_attr_create(struct gms_state *s, unsigned int *id)
 {
-	struct gms_rtree *tree;
 	int err;
 
 	if (gms_backend_inside(&s->backend))
 		return gms_refused(s, -EDEADLK);
-	err = gms_rtree_create(s->nr_pages, GMS_RTREE_NONE, &s->allocator, &tree);
-	if (err)
-		return gms_refused(s, err);
 	gms_shards_lock_convert(s, GMS_ALL_SHARDS);
-	if (s->nr_attrs < GMS_MAX_ATTRS) {
+	err = attr_create_locked(s);
+	if (!err) {
 		*id = s->nr_attrs;
-		s->attr[*id] = tree;
 		gms_store_release(&s->nr_attrs, s->nr_attrs + 1);
-		tree = NULL;
 	}
 	gms_shards_unlock_convert(s, GMS_ALL_SHARDS);
-	if (!tree)
-		return 0;
-	gms_rtree_destroy(tree);
-	return gms_refused(s, -ENOMEM);
+	return err ? gms_refused(s, err) : 0;
 }
 
 /* A larger mapping that the guest has may not stand any more. */
@@ -77,12 +80,13 @@ int gms_attr_set(struct gms_state *s, unsigned int id, gms_pgoff_t start, uint64
 	gms_shards shards;
 	int err;
 
-	err = id < gms_load_acquire(&s->nr_attrs) ? may_change(s, start, nr_pages) : -EINVAL;
+	err = id < gms_load_acquire(&s->nr_attrs) ? gms_may_change(s, start, nr_pages) : -EINVAL;
 	if (err)
 		return gms_refused(s, err);
 	shards = gms_shards_of(start, start + nr_pages);
 	gms_shards_lock_convert(s, shards);
-	if (gms_rtree_fill_range(s->attr[id], start, nr_pages) != done)
+	err = gms_frozen(s);
+	if (!err && gms_rtree_fill_range(s->attr[id], start, nr_pages) != done)
 		err = attr_set(s, s->attr[id], start, start + nr_pages, set);
 	gms_shards_unlock_convert(s, shards);
 	return err ? gms_refused(s, err) : 0;
@@ -102,10 +106,11 @@ static int inhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, un
 	const gms_shards shards = gms_shards_of(start, start + nr_pages);
 	struct gms_rtree_reserve reserve[GMS_NR_INHIBITS];
 	unsigned int nr;
-	int err = 0;
+	int err;
 
 	gms_shards_lock_convert(s, shards);
-	for (nr = first; nr < GMS_NR_INHIBITS; nr++) {
+	err = gms_frozen(s);
+	for (nr = first; !err && nr < GMS_NR_INHIBITS; nr++) {
 		err = gms_rtree_prepare(s->inhibit[nr], start, nr_pages, &reserve[nr]);
 		if (err)
 			break;
@@ -125,7 +130,7 @@ static int inhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, un
 
 int gms_inhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, unsigned int order)
 {
-	int err = may_change(s, start, nr_pages);
+	int err = gms_may_change(s, start, nr_pages);
 
 	if (order != GMS_ORDER_4K && order != GMS_ORDER_2M)
 		err = -EINVAL;
@@ -137,85 +142,7 @@ int gms_inhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, unsig
 
 int gms_uninhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
 {
-	int err = may_change(s, start, nr_pages);
+	int err = gms_may_change(s, start, nr_pages);
 
 	return err ? gms_refused(s, err) : inhibit(s, start, nr_pages, 0, false);
-}
-
-/* ---- quarantine ---- */
-
-bool gms_is_quarantined(const struct gms_state *s, gms_pgoff_t index)
-{
-	return gms_rtree_test(s->quarantine, index);
-}
-
-static int repair_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private)
-	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
-{
-	/* in this order: the quarantine goes last */
-	struct gms_rtree *const tree[] = {s->folios.prepared, s->private, s->quarantine};
-	const bool set[] = {false, private, false};
-	struct gms_rtree_reserve reserve[3];
-	unsigned int nr = 0;
-	int err;
-
-	err = gms_history_prepare(s, start, end);
-	while (!err && nr < 3) {
-		err = gms_rtree_prepare(tree[nr], start, end - start, &reserve[nr]);
-		nr += !err;
-	}
-	if (!err) {
-		gms_backend_invalidate_begin(&s->backend, start, end - start);
-		gms_history(s, start, end, false);
-		for (unsigned int i = 0; i < nr; i++)
-			gms_rtree_commit(tree[i], start, end - start, set[i], &reserve[i]);
-		gms_add_relaxed(&s->quarantined, start - end);
-		gms_event_locked(s, start);
-		gms_history(s, start, end, true);
-		gms_backend_invalidate_end(&s->backend, start, end - start);
-	}
-	while (nr--)
-		gms_rtree_release(tree[nr], &reserve[nr]);
-	return err;
-}
-
-static int repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private)
-	GMS_REQUIRES(gms_convert_lock)
-{
-	const gms_shards shards = gms_shards_of(start, end);
-	struct gms_spans shared;
-	gms_pgoff_t pinned, stop;
-	int err = 0;
-
-	if (gms_rtree_fill_range(s->quarantine, start, end - start) != GMS_RTREE_ALL)
-		return -EINVAL;
-	gms_shards_lock(s, shards);
-	if (private) {
-		/* they may have been mapped and pinned all along; cannot fail: nothing is kept */
-		(void)gms_spans_init(s, &shared, s->private, false, start, end, false);
-		err = gms_spans_unmap_host(s, &shared);
-		if (!err)
-			err = gms_spans_pinned(s, &shared, &pinned, &stop);
-	}
-	if (!err)
-		err = repair_locked(s, start, end, private);
-	gms_shards_unlock(s, shards);
-	return err;
-}
-
-int gms_repair(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
-	       enum gms_shareability shareability)
-{
-	int err = may_change(s, start, nr_pages);
-	gms_shards shards;
-
-	if (shareability != GMS_SHARED && shareability != GMS_PRIVATE)
-		err = -EINVAL;
-	if (err)
-		return gms_refused(s, err);
-	shards = gms_shards_of(start, start + nr_pages);
-	gms_shards_lock_convert(s, shards);
-	err = repair(s, start, start + nr_pages, shareability == GMS_PRIVATE);
-	gms_shards_unlock_convert(s, shards);
-	return err ? gms_refused(s, err) : 0;
 }

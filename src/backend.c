@@ -22,7 +22,7 @@ bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, 
 	return true;
 }
 
-bool gms_backend_inside_slow(struct gms_hook_frames *frames)
+const struct gms_hook_frame *gms_backend_frame_slow(struct gms_hook_frames *frames)
 {
 	const struct gms_hook_frame *f;
 
@@ -33,15 +33,21 @@ bool gms_backend_inside_slow(struct gms_hook_frames *frames)
 	return f;
 }
 
-static void enter(struct gms_backend *b, struct gms_hook_frame *f)
+void gms_backend_enter(struct gms_backend *b, struct gms_hook_frame *f, bool listener)
 {
 	struct gms_hook_frames *frames = &b->inside[gms_slot()];
 
 	f->self = gms_self();
+	f->listener = listener;
 	gms_spin_lock(&frames->lock);
 	f->next = frames->first;
 	gms_store_relaxed(&frames->first, f);
 	gms_spin_unlock(&frames->lock);
+}
+
+static void enter(struct gms_backend *b, struct gms_hook_frame *f)
+{
+	gms_backend_enter(b, f, false);
 }
 
 static void leave(struct gms_backend *b, struct gms_hook_frame *f)
@@ -56,8 +62,7 @@ static void leave(struct gms_backend *b, struct gms_hook_frame *f)
 	gms_spin_unlock(&frames->lock);
 }
 
-/* 0 or -errno, whatever a hook makes of it. */
-static int leave_with(struct gms_backend *b, struct gms_hook_frame *f, int err)
+int gms_backend_leave(struct gms_backend *b, struct gms_hook_frame *f, int err)
 {
 	leave(b, f);
 	return err > 0 ? -EIO : err;
@@ -70,7 +75,7 @@ int gms_backend_unmap_host(struct gms_backend *b, gms_pgoff_t start, uint64_t nr
 	if (!b->ops.unmap_host)
 		return 0;
 	enter(b, &f);
-	return leave_with(b, &f, b->ops.unmap_host(b->ctx, start, nr_pages));
+	return gms_backend_leave(b, &f, b->ops.unmap_host(b->ctx, start, nr_pages));
 }
 
 int gms_backend_check_pins(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
@@ -83,7 +88,7 @@ int gms_backend_check_pins(struct gms_backend *b, gms_pgoff_t start, uint64_t nr
 	if (!b->ops.check_pins)
 		return 0;
 	enter(b, &f);
-	err = leave_with(b, &f, b->ops.check_pins(b->ctx, start, nr_pages, &at));
+	err = gms_backend_leave(b, &f, b->ops.check_pins(b->ctx, start, nr_pages, &at));
 	*pinned = at >= start && at - start < nr_pages ? at : start;
 	return err;
 }
@@ -122,7 +127,7 @@ int gms_backend_apply(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_page
 	if (!b->ops.apply)
 		return 0;
 	enter(b, &f);
-	err = leave_with(b, &f, b->ops.apply(b->ctx, start, nr_pages, to, &failed));
+	err = gms_backend_leave(b, &f, b->ops.apply(b->ctx, start, nr_pages, to, &failed));
 	if (failed > start)
 		*done = failed - start < nr_pages ? failed - start : nr_pages;
 	return err;
@@ -136,7 +141,7 @@ int gms_backend_undo(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages
 	if (!b->ops.undo)
 		return 0;
 	enter(b, &f);
-	return leave_with(b, &f, b->ops.undo(b->ctx, start, nr_pages, back_to));
+	return gms_backend_leave(b, &f, b->ops.undo(b->ctx, start, nr_pages, back_to));
 }
 
 void gms_backend_invalidate_end(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages)
@@ -157,7 +162,7 @@ int gms_backend_prepare(struct gms_backend *b, gms_pgoff_t start, unsigned int o
 	if (!b->ops.prepare)
 		return 0;
 	enter(b, &f);
-	return leave_with(b, &f, b->ops.prepare(b->ctx, start, order));
+	return gms_backend_leave(b, &f, b->ops.prepare(b->ctx, start, order));
 }
 
 int gms_backend_folio_alloc(struct gms_backend *b, gms_pgoff_t index, unsigned int order)
@@ -167,7 +172,7 @@ int gms_backend_folio_alloc(struct gms_backend *b, gms_pgoff_t index, unsigned i
 	if (!b->ops.folio_alloc)
 		return 0;
 	enter(b, &f);
-	return leave_with(b, &f, b->ops.folio_alloc(b->ctx, index, order));
+	return gms_backend_leave(b, &f, b->ops.folio_alloc(b->ctx, index, order));
 }
 
 void gms_backend_folio_free(struct gms_backend *b, gms_pgoff_t index, unsigned int order)
@@ -189,7 +194,7 @@ int gms_backend_folio_split(struct gms_backend *b, gms_pgoff_t index, unsigned i
 	if (!b->ops.folio_split)
 		return 0;
 	enter(b, &f);
-	return leave_with(b, &f, b->ops.folio_split(b->ctx, index, from, to));
+	return gms_backend_leave(b, &f, b->ops.folio_split(b->ctx, index, from, to));
 }
 
 int gms_backend_folio_merge(struct gms_backend *b, gms_pgoff_t index, unsigned int from,
@@ -200,7 +205,7 @@ int gms_backend_folio_merge(struct gms_backend *b, gms_pgoff_t index, unsigned i
 	if (!b->ops.folio_merge)
 		return 0;
 	enter(b, &f);
-	return leave_with(b, &f, b->ops.folio_merge(b->ctx, index, from, to));
+	return gms_backend_leave(b, &f, b->ops.folio_merge(b->ctx, index, from, to));
 }
 
 void gms_backend_block_freed(struct gms_backend *b, gms_pgoff_t index)

@@ -3,8 +3,8 @@
  * backend.h - calling the caller's hooks, and knowing who is inside one
  *
  * Every hook is called through here: one that is not there has succeeded, a positive value is
- * -EIO. A thread that is inside a hook is on the list of its slot, with a frame on its own stack,
- * so that what it calls from there can be refused instead of waiting for itself.
+ * -EIO. A thread that is inside a hook, or a listener, is on the list of its slot, with a frame on
+ * its own stack, so that what it calls from there can be refused instead of waiting for itself.
  */
 #ifndef GMS_BACKEND_PRIV_H
 #define GMS_BACKEND_PRIV_H
@@ -16,6 +16,7 @@
 struct gms_hook_frame {
 	const void *self;
 	struct gms_hook_frame *next;
+	bool listener; /* called without the invalidate lock: it may fault and pin */
 };
 
 /* Frames of the threads of one slot: they hardly ever meet. */
@@ -34,17 +35,36 @@ struct gms_backend {
 /* False where @ops is not sound. NULL: no hooks. */
 bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, void *ctx);
 
-/* Is this thread inside a hook? */
-bool gms_backend_inside_slow(struct gms_hook_frames *frames);
+/* The innermost frame of this thread; NULL where it is inside nothing. */
+const struct gms_hook_frame *gms_backend_frame_slow(struct gms_hook_frames *frames);
 
-static inline bool gms_backend_inside(struct gms_backend *b)
+static inline const struct gms_hook_frame *gms_backend_frame(struct gms_backend *b)
 {
 	struct gms_hook_frames *frames = &b->inside[gms_slot()];
 
 	/* a thread sees its own frame, whatever else it sees */
-	return gms_unlikely(gms_load_relaxed(&frames->first) != NULL) &&
-	       gms_backend_inside_slow(frames);
+	if (gms_likely(!gms_load_relaxed(&frames->first)))
+		return NULL;
+	return gms_backend_frame_slow(frames);
 }
+
+/* Is this thread inside a hook or a listener? Then it may not take a convert lock. */
+static inline bool gms_backend_inside(struct gms_backend *b)
+{
+	return gms_backend_frame(b);
+}
+
+/* Inside a hook? Then it may not take the invalidate lock either. */
+static inline bool gms_backend_in_hook(struct gms_backend *b)
+{
+	const struct gms_hook_frame *f = gms_backend_frame(b);
+
+	return f && !f->listener;
+}
+
+void gms_backend_enter(struct gms_backend *b, struct gms_hook_frame *f, bool listener);
+/* 0 or -errno, whatever a hook makes of it. */
+int gms_backend_leave(struct gms_backend *b, struct gms_hook_frame *f, int err);
 
 static inline bool gms_backend_by_folio(const struct gms_backend *b)
 {

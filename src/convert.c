@@ -7,6 +7,7 @@
  *	convert locks
  *	  which pages change                        none: done
  *	  prepare: the tree of private pages, quarantine, records, the list of runs
+ *	  to private: listeners let go              undo: give back, the last first
  *	  invalidate locks, exclusively; sequence numbers odd
  *	    prepare: the tree of prepared pages
  *	    to private: unmap from the host, look for pins
@@ -16,6 +17,7 @@
  *	    commit ---------------------------------- nothing fails or allocates from here on
  *	    invalidate end, merge what the policy wants merged
  *	  sequence numbers even, unlock
+ *	  to shared: listeners are given            undo: take back, and convert back
  *
  * Where undo fails, nobody knows what the pages are: they are quarantined, and the reserve
  * for that was made with the others.
@@ -26,6 +28,7 @@ struct conversion {
 	struct gms_state *s;
 	gms_pgoff_t start, end;
 	enum gms_shareability to;
+	bool heard; /* by a listener */
 	struct gms_ask ask;
 	struct gms_spans spans; /* of what changes */
 	bool whole; /* all of the range changes */
@@ -35,8 +38,8 @@ struct conversion {
 	bool clear_prepared;
 	struct gms_rtree_reserve prepared;
 	bool can_quarantine;
-	gms_pgoff_t first, last; /* [first, last) is what would be quarantined */
-	struct gms_rtree_reserve quarantine;
+	struct gms_quarantine quarantine; /* from the first span to the last */
+	bool quarantined; /* it is */
 };
 
 static enum gms_shareability other(enum gms_shareability to)
@@ -46,23 +49,22 @@ static enum gms_shareability other(enum gms_shareability to)
 
 /* ---- before the invalidate lock ---- */
 
-static int prepare_quarantine(struct conversion *c)
+static int prepare_quarantine(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 {
-	struct gms_span_at at = {0};
+	gms_pgoff_t first, last;
 
-	c->can_quarantine = c->s->backend.ops.undo;
+	c->can_quarantine = c->heard || c->s->backend.ops.undo;
 	if (!c->can_quarantine)
 		return 0;
-	for (c->first = UINT64_MAX; gms_spans_next(&c->spans, &at); c->last = at.span.end)
-		if (at.span.start < c->first)
-			c->first = at.span.start;
-	return gms_rtree_prepare(c->s->quarantine, c->first, c->last - c->first, &c->quarantine);
+	first = c->spans.kept[0].start;
+	last = c->spans.kept[c->spans.nr - 1].end;
+	return gms_quarantine_prepare(c->s, &c->quarantine, first, last);
 }
 
 static int prepare(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 {
 	struct gms_state *s = c->s;
-	const bool keep = s->backend.hooked;
+	const bool keep = s->backend.hooked || c->heard;
 	int err;
 
 	err = gms_rtree_prepare(s->private, c->start, c->end - c->start, &c->private);
@@ -89,7 +91,7 @@ no_spans:
 static void release(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 {
 	if (c->can_quarantine)
-		gms_rtree_release(c->s->quarantine, &c->quarantine);
+		gms_quarantine_release(c->s, &c->quarantine);
 	gms_spans_fini(c->s, &c->spans);
 	gms_rtree_release(c->s->private, &c->private);
 }
@@ -131,12 +133,12 @@ static int settle(struct conversion *c, bool *merge) GMS_REQUIRES(gms_invalidate
 
 /* Take back what was applied of the kept spans below @nr, and @done pages of the one at @nr. */
 static void unapply(struct conversion *c, size_t nr, uint64_t done)
-	GMS_REQUIRES(gms_invalidate_lock)
+	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
 	int err = 0;
 
-	c->undone = nr || done;
+	c->undone |= nr || done;
 	for (size_t i = nr + 1; i--;) {
 		const struct gms_span span = c->spans.kept[i];
 		const uint64_t nr_pages = i == nr ? done : span.end - span.start;
@@ -144,13 +146,13 @@ static void unapply(struct conversion *c, size_t nr, uint64_t done)
 		if (nr_pages && gms_backend_undo(&s->backend, span.start, nr_pages, other(c->to)))
 			err = -ENOTRECOVERABLE;
 	}
-	if (!err)
-		return;
-	gms_add_relaxed(&s->quarantined, c->last - c->first);
-	gms_rtree_commit(s->quarantine, c->first, c->last - c->first, true, &c->quarantine);
+	if (err) {
+		gms_quarantine_commit_locked(s, &c->quarantine);
+		c->quarantined = true;
+	}
 }
 
-static int apply(struct conversion *c) GMS_REQUIRES(gms_invalidate_lock)
+static int apply(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
 	uint64_t done;
@@ -232,12 +234,115 @@ static int convert_locked(struct conversion *c, gms_pgoff_t *err_index, gms_pgof
 			commit(c, merge);
 		else
 			gms_folios_unsplit(&s->folios, c->journal);
-		if (err && (c->journal || c->undone))
-			gms_count_add(&s->counters, GMS_UNDONE, 1);
+		c->undone |= err && c->journal;
 		gms_folios_forget(c->journal);
 	}
 	if (c->clear_prepared)
 		gms_rtree_release(s->folios.prepared, &c->prepared);
+	return err;
+}
+
+/* ---- listeners ---- */
+
+/* Back to private what a listener would not have. Not 0: that cannot be done. */
+static int convert_back(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+{
+	struct gms_state *s = c->s;
+	const struct gms_span last = c->spans.kept[c->spans.nr - 1];
+	struct gms_ask ask = c->ask;
+	gms_pgoff_t pinned, stop;
+	int err;
+
+	err = gms_spans_unmap_host(s, &c->spans);
+	if (!err)
+		err = gms_spans_pinned(s, &c->spans, &pinned, &stop);
+	if (err)
+		return err;
+	gms_spans_begin(s, &c->spans);
+	gms_spans_zap(s, &c->spans, GMS_SHARED);
+	unapply(c, c->spans.nr - 1, last.end - last.start);
+	if (!c->quarantined) {
+		gms_history(s, c->start, c->end, false);
+		gms_rtree_revert(s->private, &c->private);
+		gms_event_locked(s, c->start);
+		gms_history(s, c->start, c->end, true);
+	}
+	gms_spans_end(s, &c->spans);
+	ask.to = GMS_PRIVATE;
+	ask.start = ask.end; /* as it is now */
+	if (!c->quarantined)
+		gms_settle_up(s, &ask, c->start, c->end);
+	return 0;
+}
+
+/* Nobody knows what they are, and no listener is to hold any of it. */
+static void give_up(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+{
+	if (!c->quarantined)
+		gms_quarantine_commit(c->s, &c->quarantine);
+	c->quarantined = true;
+	if (c->to == GMS_SHARED)
+		gms_listeners_drop_gaps(c->s, &c->spans);
+}
+
+/* They are shared. */
+static int deliver(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+{
+	const gms_shards shards = gms_shards_of(c->start, c->end);
+	bool broken;
+	int err;
+
+	err = gms_listeners_tell(c->s, &c->spans, GMS_SHARED, &broken);
+	if (!err)
+		return 0;
+	c->undone = true;
+	if (!broken) {
+		gms_shards_lock(c->s, shards);
+		broken = convert_back(c);
+		gms_shards_unlock(c->s, shards);
+	}
+	if (broken || c->quarantined)
+		give_up(c);
+	return err;
+}
+
+/* Let go of what goes private. */
+static int withdraw(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+{
+	bool broken;
+	int err;
+
+	err = gms_listeners_tell(c->s, &c->spans, GMS_PRIVATE, &broken);
+	if (broken)
+		give_up(c);
+	return err;
+}
+
+static int transact(struct conversion *c, gms_pgoff_t *err_index, gms_pgoff_t *stop)
+	GMS_REQUIRES(gms_convert_lock)
+{
+	const gms_shards shards = gms_shards_of(c->start, c->end);
+	struct gms_state *s = c->s;
+	int err = 0;
+
+	if (c->heard && c->to == GMS_PRIVATE)
+		err = withdraw(c);
+	if (!err) {
+		gms_shards_lock(s, shards);
+		err = convert_locked(c, err_index, stop);
+		gms_shards_unlock(s, shards);
+		if (c->heard && c->to == GMS_SHARED && !err) {
+			err = deliver(c);
+		} else if (c->heard && c->quarantined) {
+			give_up(c);
+		} else if (c->heard && c->to == GMS_PRIVATE && err) {
+			c->undone = true;
+			if (!gms_listeners_give_back(s, &c->spans))
+				give_up(c);
+		}
+	}
+	if (err && c->undone)
+		gms_count_add(&s->counters, GMS_UNDONE, 1);
 	return err;
 }
 
@@ -261,12 +366,15 @@ static int convert(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 		   enum gms_shareability to, gms_pgoff_t *err_index, gms_pgoff_t *stop,
 		   uint64_t *changed) GMS_REQUIRES(gms_convert_lock)
 {
-	const gms_shards shards = gms_shards_of(start, end);
 	struct conversion c;
 	uint64_t nr;
 	int err;
 
 	*changed = 0;
+	*err_index = *stop = start;
+	err = gms_frozen(s);
+	if (err)
+		return err;
 	*err_index = *stop = first_quarantined(s, start, end);
 	if (*stop < end)
 		return -ENOTRECOVERABLE;
@@ -281,8 +389,10 @@ static int convert(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 	c.end = end;
 	c.to = to;
 	c.whole = nr == end - start;
+	c.heard = gms_listeners_hear(s, start, end);
 	c.journal = NULL;
 	c.undone = false;
+	c.quarantined = false;
 	c.ask = (struct gms_ask) {.event = GMS_EV_CONVERT,
 				  .start = start,
 				  .end = end,
@@ -292,9 +402,7 @@ static int convert(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 	err = prepare(&c);
 	if (err)
 		return err;
-	gms_shards_lock(s, shards);
-	err = convert_locked(&c, err_index, stop);
-	gms_shards_unlock(s, shards);
+	err = transact(&c, err_index, stop);
 	release(&c);
 	if (!err)
 		*changed = nr;

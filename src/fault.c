@@ -91,6 +91,7 @@ static unsigned int look_order(const struct gms_state *s, gms_pgoff_t index,
 static int begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor,
 			struct gms_fault *fault) GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
+	struct gms_binding b;
 	struct gms_look look;
 	int err;
 
@@ -109,6 +110,9 @@ static int begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_accesso
 	fault->max_order = min_order(fault->folio_order, look_order(s, index, &look));
 	if (gms_unlikely(gms_load_relaxed(&s->quarantined)))
 		fault->max_order = free_order(s->quarantine, index, fault->max_order);
+	/* a page is in one binding at most */
+	if (accessor == GMS_GUEST && gms_binding_find(s, GMS_BY_INDEX, index, &b))
+		fault->max_order = gms_binding_order(&b, index, fault->max_order);
 	if (accessor == GMS_GUEST)
 		fault->max_order = guest_order(s, index, fault->max_order);
 	fault->prepared =
@@ -120,30 +124,73 @@ static int begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_accesso
 	return 0;
 }
 
-int gms_fault_begin(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor,
-		    struct gms_fault *fault) GMS_NO_TSA
+/* *gfn has to be bound to the index: else GMS_MOVED, and nothing is held. */
+#define GMS_MOVED 1
+static int begin(struct gms_state *s, gms_pgoff_t index, const uint64_t *gfn,
+		 enum gms_accessor accessor, struct gms_fault *fault) GMS_NO_TSA
 {
-	int err;
+	gms_pgoff_t now = index;
+	int err = 0;
 
 	if (index >= s->nr_pages || (accessor != GMS_HOST && accessor != GMS_GUEST))
 		return gms_refused(s, -EINVAL);
-	if (gms_backend_inside(&s->backend))
+	if (gms_backend_in_hook(&s->backend))
 		return gms_refused(s, -EDEADLK);
 	/* a thread has one fault at a time: it may wait behind a writer that waits for the first */
 	gms_assert(!gms_rank_holds(&s->folios, GMS_RANK_INVALIDATE));
 	gms_shard_lock_shared(s, gms_shard_of(index));
-	err = begin_locked(s, index, accessor, fault);
+	if (gfn && (gms_gfn_to_index(s, *gfn, &now) || now != index))
+		err = GMS_MOVED;
+	if (!err)
+		err = begin_locked(s, index, accessor, fault);
 	if (gms_unlikely(err)) {
 		gms_shard_unlock_shared(s, gms_shard_of(index));
-		return gms_refused(s, err);
+		return err == GMS_MOVED ? err : gms_refused(s, err);
 	}
 	gms_count_add(&s->counters, accessor == GMS_HOST ? GMS_FAULTS_HOST : GMS_FAULTS_GUEST, 1);
 	return 0;
 }
 
+int gms_fault_begin(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor,
+		    struct gms_fault *fault) GMS_NO_TSA
+{
+	return begin(s, index, NULL, accessor, fault);
+}
+
+int gms_fault_begin_gfn(struct gms_state *s, uint64_t gfn, enum gms_accessor accessor,
+			struct gms_fault *fault) GMS_NO_TSA
+{
+	gms_pgoff_t index;
+	int err;
+
+	do {
+		err = gms_gfn_to_index(s, gfn, &index);
+		if (err)
+			return gms_refused(s, err);
+		err = begin(s, index, &gfn, accessor, fault);
+	} while (err == GMS_MOVED);
+	return err;
+}
+
 void gms_fault_end(struct gms_state *s, struct gms_fault *fault) GMS_NO_TSA
 {
 	gms_shard_unlock_shared(s, gms_shard_of(fault_of(fault)->index));
+}
+
+int gms_gfn_max_order(const struct gms_state *s, uint64_t gfn, unsigned int *order)
+{
+	struct gms_binding b;
+	gms_pgoff_t index;
+
+	/* one look: the binding may be gone at the next */
+	if (!gms_binding_find(s, GMS_BY_GFN, gfn, &b))
+		return -ENOENT;
+	index = b.key[GMS_BY_INDEX] + (gfn - b.key[GMS_BY_GFN]);
+	*order = gms_rtree_uniform_order(s->private, index);
+	if (gms_load_relaxed(&s->quarantined))
+		*order = free_order(s->quarantine, index, *order);
+	*order = guest_order(s, index, gms_binding_order(&b, index, *order));
+	return 0;
 }
 
 /* ---- preparing ---- */
@@ -201,6 +248,9 @@ int gms_fault_prepare(struct gms_state *s, struct gms_fault *fault)
 		return gms_refused(s, -EINVAL);
 	if (fault->prepared || !gms_rtree_test(s->private, f->index))
 		return 0;
+	err = gms_frozen(s);
+	if (err)
+		return gms_refused(s, err);
 	folio = gms_folio_lock(&s->folios, f->index);
 	fault->max_order = min_order(fault->max_order, folio.order);
 	start = gms_order_down(f->index, fault->max_order);

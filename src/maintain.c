@@ -11,11 +11,12 @@ static uint64_t maintain(struct gms_state *s, uint64_t block)
 	const gms_pgoff_t start = block << GMS_ORDER_1G;
 	const gms_pgoff_t next = start + gms_order_pages(GMS_ORDER_1G);
 	const gms_shards shard = gms_shards_of(start, start + 1);
-	uint64_t merges;
+	uint64_t merges = 0;
 
 	gms_shards_lock_convert(s, shard);
 	gms_shards_lock(s, shard);
-	merges = gms_settle_up(s, &ask, start, next < s->nr_pages ? next : s->nr_pages);
+	if (!gms_frozen(s))
+		merges = gms_settle_up(s, &ask, start, next < s->nr_pages ? next : s->nr_pages);
 	gms_shards_unlock(s, shard);
 	gms_shards_unlock_convert(s, shard);
 	return merges;

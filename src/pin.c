@@ -108,8 +108,11 @@ static int pin_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, g
 {
 	const gms_pgoff_t quarantined = first_in(s->quarantine, start, end);
 	const gms_pgoff_t private = first_in(s->private, start, quarantined);
-	int err = 0;
+	int err = gms_frozen(s);
 
+	*at = start;
+	if (err)
+		return err;
 	*at = private;
 	if (private < quarantined)
 		return -EACCES;
@@ -138,7 +141,7 @@ int gms_pin(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, gms_pgoff
 
 	if (!gms_state_range_ok(s, start, nr_pages)) {
 		err = -EINVAL;
-	} else if (gms_backend_inside(&s->backend)) {
+	} else if (gms_backend_in_hook(&s->backend)) {
 		err = -EDEADLK;
 	} else {
 		const gms_shards shards = gms_shards_of(start, start + nr_pages);

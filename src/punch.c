@@ -127,6 +127,9 @@ static int punch(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pg
 	struct hole h;
 	int err;
 
+	err = gms_frozen(s);
+	if (err)
+		return err;
 	h.s = s;
 	h.start = start;
 	h.end = end;

@@ -31,6 +31,25 @@ enum gms_rtree_fill gms_rtree_fill_after(const struct gms_rtree *tree, gms_pgoff
 					 unsigned int order, gms_pgoff_t start, gms_pgoff_t end,
 					 bool set);
 
+/*
+ * A walk over the runs of [from, end) that are not in the set, while nobody changes it there.
+ * By pages, or by 2M blocks of which no page is in the set; then @from and @end are multiples
+ * of 2M. False where there is none left.
+ */
+struct gms_clear_walk {
+	const struct gms_rtree *tree;
+	gms_pgoff_t at, end;
+	uint64_t block; /* the 1G block that it is in; none: ~0 */
+	enum gms_rtree_fill kind;
+	const struct gms_node *node;
+	uint64_t leaf_block; /* the mixed 2M block whose leaf it has; none: ~0 */
+	const struct gms_line *leaf;
+};
+void gms_clear_walk_init(struct gms_clear_walk *w, const struct gms_rtree *tree, gms_pgoff_t from,
+			 gms_pgoff_t end);
+bool gms_clear_walk_next(struct gms_clear_walk *w, struct gms_rtree_run *run);
+bool gms_clear_walk_next_2m(struct gms_clear_walk *w, struct gms_rtree_run *run);
+
 /* One walk for all that can be asked of an index, which exists: itself, and its two blocks. */
 struct gms_look {
 	bool set;

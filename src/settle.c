@@ -108,7 +108,11 @@ int gms_settle(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t index
 		verdict = gms_policy_ask(s, ask, index, *folio);
 		if (verdict.order >= folio->order)
 			break;
-		err = split_step(s, ask, index, *folio, verdict);
+		err = gms_frozen(s);
+		if (err && gms_folio_pinned(&s->folios, *folio))
+			err = GMS_BUSY; /* it would not be split now, frozen or not */
+		if (!err)
+			err = split_step(s, ask, index, *folio, verdict);
 		if (err)
 			return err;
 	}

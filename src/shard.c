@@ -101,7 +101,7 @@ int gms_lock_shared(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages) G
 {
 	if (!gms_state_range_ok(s, start, nr_pages))
 		return gms_refused(s, -EINVAL);
-	if (gms_backend_inside(&s->backend))
+	if (gms_backend_in_hook(&s->backend))
 		return gms_refused(s, -EDEADLK);
 	gms_shards_lock_shared(s, gms_shards_of(start, start + nr_pages));
 	return 0;

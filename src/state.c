@@ -149,6 +149,8 @@ void gms_state_destroy(struct gms_state *s)
 	if (!s)
 		return;
 	a = s->allocator;
+	gms_listeners_fini(s);
+	gms_bindings_fini(s);
 	free_folios(s);
 	gms_folios_fini(&s->folios);
 	fini_shards(s, GMS_NR_SHARDS);
@@ -270,6 +272,7 @@ int gms_refused(struct gms_state *s, int err)
 
 	switch (err) {
 	case -EINVAL:
+	case -ENOENT:
 		which = GMS_REFUSED_INVAL;
 		break;
 	case -ENOMEM:
@@ -286,6 +289,12 @@ int gms_refused(struct gms_state *s, int err)
 		break;
 	case -EDEADLK:
 		which = GMS_REFUSED_DEADLOCK;
+		break;
+	case -EPERM:
+		which = GMS_REFUSED_FROZEN;
+		break;
+	case -EEXIST:
+		which = GMS_REFUSED_EXISTS;
 		break;
 	default:
 		which = GMS_REFUSED_BACKEND;
@@ -306,7 +315,7 @@ static void measure(const struct gms_state *s, struct gms_stats *stats)
 	uint64_t in_use, pooled;
 
 	gms_blocks_bytes(&s->folios.blocks, &in_use, &pooled);
-	stats->bytes_in_use = sizeof(*s) + in_use;
+	stats->bytes_in_use = sizeof(*s) + in_use + gms_bindings_bytes(s) + gms_listeners_bytes(s);
 	stats->bytes_pooled = pooled;
 	stats->nodes = gms_rtree_nodes(s->private);
 	for (unsigned int i = 0; i < nr + nr_attrs; i++) {
@@ -344,6 +353,10 @@ void gms_stats_read(const struct gms_state *s, struct gms_stats *stats)
 		.undone = gms_counted(c, GMS_UNDONE),
 		.quarantined_pages = gms_load_relaxed(&s->quarantined),
 		.surplus_unpins = gms_counted(c, GMS_SURPLUS_UNPINS),
+		.refused_frozen = gms_counted(c, GMS_REFUSED_FROZEN),
+		.refused_exists = gms_counted(c, GMS_REFUSED_EXISTS),
+		.listeners = gms_load_relaxed(&s->listeners.nr),
+		.bindings = gms_load_relaxed(&s->bindings.copy[0].nr),
 	};
 
 	for (unsigned int i = 0; i < GMS_NR_SHARDS; i++) {

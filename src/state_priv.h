@@ -7,8 +7,13 @@
  *	private, attributes, inhibits, quarantine, history     convert lock and exclusive
  *	                                                       invalidate lock; to read: either
  *	allocated, prepared, mapped, splits, pins              see folio.h
+ *	listeners                                              all convert locks; to read: one
+ *	bindings                                               all convert locks, and exclusive
+ *	                                                       invalidate lock of the pages; to read:
+ *	                                                       none, see binding.c
  *
- * Order: convert locks, ascending; invalidate locks, ascending; a folio lock; a tree lock.
+ * Order: convert locks, ascending; a listener's lock; invalidate locks, ascending; a folio lock;
+ * a tree lock.
  * All writers of a shard's invalidate lock hold its convert lock.
  */
 #ifndef GMS_STATE_PRIV_H
@@ -30,10 +35,44 @@ struct gms_shard {
 	struct gms_rwlock invalidate;
 } __attribute__((aligned(64)));
 
+struct gms_listener;
+
+struct gms_listeners {
+	struct gms_listener *first, *last; /* in the order of registering */
+	uint64_t nr;
+	unsigned int next_id;
+};
+
+enum gms_binding_key { GMS_BY_GFN, GMS_BY_INDEX, GMS_NR_BINDING_KEYS };
+
+struct gms_binding {
+	uint64_t key[GMS_NR_BINDING_KEYS]; /* gfn and index of the first page */
+	uint64_t nr_pages;
+	uint64_t id;
+};
+
+/* Sorted by one key. */
+struct gms_binding_list {
+	struct gms_binding_list *retired; /* the one that this replaced */
+	uint64_t room;
+	struct gms_binding at[];
+};
+
+struct gms_bindings {
+	uint64_t seq; /* readers use copy[seq % 2] */
+	struct {
+		uint64_t nr;
+		struct gms_binding_list *list[GMS_NR_BINDING_KEYS];
+	} copy[2];
+	uint64_t next_id;
+};
+
 struct gms_state {
 	/* what queries load; hardly ever written */
 	struct gms_rtree *private;
 	uint64_t nr_pages;
+	bool frozen; /* written with all locks held; stable under any of them */
+	struct gms_bindings bindings;
 	struct gms_rtree *quarantine;
 	struct gms_rtree *inhibit[GMS_NR_INHIBITS]; /* to 4K; to 2M, or less */
 	struct gms_rtree *attr[GMS_MAX_ATTRS];
@@ -48,6 +87,7 @@ struct gms_state {
 	uint64_t maintain_at; /* the 1G block where gms_maintain() goes on */
 	struct gms_allocator allocator;
 	struct gms_backend backend;
+	struct gms_listeners listeners;
 	struct gms_folios folios;
 	uint64_t events __attribute__((aligned(64)));
 	struct gms_counters counters;
@@ -62,6 +102,9 @@ static inline bool gms_state_range_ok(const struct gms_state *s, gms_pgoff_t sta
 
 /* Counts a refusal; returns it. */
 int gms_refused(struct gms_state *s, int err);
+
+/* May this thread change [start, start + nr_pages)? 0, -EINVAL or -EDEADLK. */
+int gms_may_change(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages);
 
 /* ---- shards: sets of them are bits ---- */
 
@@ -116,6 +159,14 @@ int gms_history_prepare(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 /* Before a change of [start, end) is committed: note how things stand. After it: compare. */
 void gms_history(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool committed)
 	GMS_REQUIRES(gms_invalidate_lock);
+
+/* ---- frozen ---- */
+
+/* 0 or -EPERM. Any convert or invalidate lock. */
+static inline int gms_frozen(const struct gms_state *s)
+{
+	return gms_unlikely(gms_load_relaxed(&s->frozen)) ? -EPERM : 0;
+}
 
 /* ---- asking the policy ---- */
 
@@ -219,6 +270,86 @@ void gms_spans_zap(struct gms_state *s, const struct gms_spans *spans, enum gms_
 	GMS_REQUIRES(gms_invalidate_lock);
 void gms_spans_end(struct gms_state *s, const struct gms_spans *spans)
 	GMS_REQUIRES(gms_invalidate_lock);
+
+/* ---- quarantine ---- */
+
+struct gms_quarantine {
+	gms_pgoff_t start, end;
+	struct gms_rtree_reserve reserve;
+};
+
+/* A range may have to be quarantined. 0 or -ENOMEM. */
+int gms_quarantine_prepare(struct gms_state *s, struct gms_quarantine *q, gms_pgoff_t start,
+			   gms_pgoff_t end) GMS_REQUIRES(gms_convert_lock);
+/* It has: no page of it is quarantined yet. Under the invalidate locks. */
+void gms_quarantine_commit_locked(struct gms_state *s, struct gms_quarantine *q)
+	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock);
+/* Takes them; host and guest may have mapped pages meanwhile, and lose them. */
+void gms_quarantine_commit(struct gms_state *s, struct gms_quarantine *q)
+	GMS_REQUIRES(gms_convert_lock);
+void gms_quarantine_release(struct gms_state *s, struct gms_quarantine *q)
+	GMS_REQUIRES(gms_convert_lock);
+
+/* ---- bindings ---- */
+
+/* The binding with a gfn, or an index, in it. Lock-free. False where there is none. */
+bool gms_binding_find_slow(const struct gms_state *s, enum gms_binding_key by, uint64_t at,
+			   struct gms_binding *b);
+
+static inline bool gms_binding_find(const struct gms_state *s, enum gms_binding_key by, uint64_t at,
+				    struct gms_binding *b)
+{
+	return gms_unlikely(gms_load_relaxed(&s->bindings.copy[0].nr)) &&
+	       gms_binding_find_slow(s, by, at, b);
+}
+
+/* The largest order, not above @order, of a mapping at an index of a binding. */
+unsigned int gms_binding_order(const struct gms_binding *b, gms_pgoff_t index, unsigned int order);
+
+/* The memory that they take. */
+size_t gms_bindings_bytes(const struct gms_state *s);
+/* What is wrong with them; NULL: nothing. */
+const char *gms_bindings_verify(const struct gms_state *s);
+void gms_bindings_fini(struct gms_state *s);
+
+/* ---- listeners: for conversions and repairs, under the convert locks of the range ---- */
+
+/* Does any listen to a part of [start, end)? */
+bool gms_listeners_hear(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+	GMS_REQUIRES(gms_convert_lock);
+
+/*
+ * Tell the listeners, first to last, of the granules that the spans touch and that are wholly
+ * shared: they get them (@to shared), or let go of them. 0; or what one refused with, and then
+ * those that were told before have been told the opposite, the last first. *broken: one of them
+ * refused that, too; then whatever the spans touch is to be quarantined.
+ */
+int gms_listeners_tell(struct gms_state *s, const struct gms_spans *spans, enum gms_shareability to,
+		       bool *broken) GMS_REQUIRES(gms_convert_lock);
+
+/* They had let go: give back, the last first. False: one refused, as *broken above. */
+bool gms_listeners_give_back(struct gms_state *s, const struct gms_spans *spans)
+	GMS_REQUIRES(gms_convert_lock);
+
+/*
+ * [spans->start, spans->end) is quarantined: let go of the granules between the spans, which
+ * nobody was told of, from the first span to the last.
+ */
+void gms_listeners_drop_gaps(struct gms_state *s, const struct gms_spans *spans)
+	GMS_REQUIRES(gms_convert_lock);
+
+/*
+ * Before a repair, under all convert locks: ask those that refused to let go in an undo again. 0,
+ * or what one returned. After it: forget about that where nothing is quarantined any more.
+ */
+int gms_listeners_unstick(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+	GMS_REQUIRES(gms_convert_lock);
+void gms_listeners_repaired(struct gms_state *s) GMS_REQUIRES(gms_convert_lock);
+
+/* The memory that they take. */
+size_t gms_listeners_bytes(const struct gms_state *s);
+/* All let go of all, and are forgotten. */
+void gms_listeners_fini(struct gms_state *s);
 
 /* ---- memory ---- */
 

@@ -112,6 +112,8 @@ static const char *verify(const struct gms_state *s)
 		wrong = "a prepared page is not private";
 	if (!wrong && !is_within(s->inhibit[0], s->inhibit[1], s->nr_pages))
 		wrong = "a page is held to 4K and not to 2M";
+	if (!wrong)
+		wrong = gms_bindings_verify(s);
 	if (!wrong && gms_rtree_count(s->quarantine, 0, s->nr_pages) != s->quarantined)
 		wrong = "quarantined pages are miscounted";
 	return wrong;

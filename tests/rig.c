@@ -14,8 +14,10 @@ static const char *watch_apply(const struct rig *rig, const struct sim_call *cal
 
 	if (gms_seq_read(rig->state, call->start) % 2 == 0)
 		return "apply or undo: the sequence number is even";
+	/* a conversion to shared is published when a listener refuses it */
 	if (call->hook == SIM_UNDO)
-		return gms_range_is(rig->state, call->start, call->nr_pages, to)
+		return to == GMS_PRIVATE ||
+				       gms_range_is(rig->state, call->start, call->nr_pages, to)
 			       ? NULL
 			       : "undo: the new state had been published";
 	if (!gms_range_is(rig->state, call->start, call->nr_pages,

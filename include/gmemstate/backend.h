@@ -24,7 +24,9 @@
  *	folio_merge                     folio_merge             as the policy says
  *
  * Where apply fails: undo for the runs that were applied, the last first, then
- * invalidate_end, then folio_merge for the folios that were split.
+ * invalidate_end, then folio_merge for the folios that were split. Where a listener refuses what
+ * has become shared: unmap_host, check_pins, invalidate_begin, zap_guest SHARED, undo for all runs,
+ * the last first, invalidate_end, and folio_merge as the policy says.
  */
 #ifndef GMEMSTATE_BACKEND_H
 #define GMEMSTATE_BACKEND_H
@@ -58,8 +60,8 @@ extern "C" {
  *             what they are before the change
  * @apply: make the range @to for the architecture. On failure *@failed, which holds
  *         @start before, may be set to the first page that was not done
- * @undo: take back an apply, so that the range is @back_to again. Where it fails the range is
- *        quarantined
+ * @undo: take back an apply, so that the range is @back_to again, with or without what it held.
+ *        Where it fails the range is quarantined
  * @invalidate_end: new mappings of the range may be made (mmu_invalidate_end); made as often
  *                  as @invalidate_begin, for the same ranges
  * @prepare: make a private block of 2^@order pages ready for the guest (SNP: assign the

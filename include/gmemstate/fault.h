@@ -55,18 +55,19 @@ struct gms_fault {
  * @fault: filled in; on success to be handed to gms_fault_end() by the same thread
  *
  * A guest's max_order is the largest order not above the folio's, the largest uniform and
- * complete block at the index, what other attributes (gms_attr_set()) and inhibits
- * (gms_inhibit()) leave. A host's: the folio's, after the policy had its say, and the
- * largest block that is all shared and complete. Neither covers a quarantined page. A split that a pin prevents is put off to
- * the next fault.
+ * complete block at the index, what other attributes (gms_attr_set()), inhibits (gms_inhibit())
+ * and the page's binding (gms_bind()) leave. A host's: the folio's, after the policy had its say,
+ * and the largest block that is all shared and complete. Neither covers a quarantined page. A
+ * split that a pin prevents is put off to the next fault.
  *
  * On failure nothing is held; a folio that was allocated stays.
  *
  * Context: Takes the invalidate lock of the page's shard, shared, until gms_fault_end().
  * Allocates, may sleep. A thread may have one fault at a time.
  * Return: 0; -EINVAL: the index is past the end, or @accessor unknown; -EACCES: the host
- * touches a private page; -ENOTRECOVERABLE: the page is quarantined; -EDEADLK: called from
- * inside a hook; -ENOMEM; what the backend's folio_alloc, folio_split or check_pins returned.
+ * touches a private page; -ENOTRECOVERABLE: the page is quarantined; -EPERM: frozen, and a folio
+ * would have to be allocated or split; -EDEADLK: called from inside a hook; -ENOMEM; what the
+ * backend's folio_alloc, folio_split or check_pins returned.
  */
 GMS_API int gms_fault_begin(struct gms_state *state, gms_pgoff_t index, enum gms_accessor accessor,
 			    struct gms_fault *fault) GMS_EXCLUDES(gms_convert_lock)
@@ -84,7 +85,8 @@ GMS_API int gms_fault_begin(struct gms_state *state, gms_pgoff_t index, enum gms
  *
  * Context: Between gms_fault_begin() and gms_fault_end(). Takes the folio lock. Allocates,
  * may sleep.
- * Return: 0; -EINVAL: a fault by the host; -ENOMEM; what the backend's prepare returned.
+ * Return: 0; -EINVAL: a fault by the host; -EPERM: frozen, and there is something to prepare;
+ * -ENOMEM; what the backend's prepare returned.
  */
 GMS_API int gms_fault_prepare(struct gms_state *state, struct gms_fault *fault)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock);
@@ -111,8 +113,8 @@ GMS_API void gms_fault_end(struct gms_state *state, struct gms_fault *fault)
  * before @err_index stays.
  *
  * Context: Takes the invalidate lock, shared, 1G block by 1G block. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EDEADLK: called from
- * inside a hook; -ENOMEM; what the backend's folio_alloc, folio_split or check_pins returned.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EDEADLK: called
+ * from inside a hook; -ENOMEM; what the backend's folio_alloc, folio_split or check_pins returned.
  */
 GMS_API int gms_allocate(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			 gms_pgoff_t *err_index)
@@ -133,8 +135,9 @@ GMS_API int gms_allocate(struct gms_state *state, gms_pgoff_t start, uint64_t nr
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EAGAIN: a page of the range
- * is pinned, or pins elsewhere in it keep a folio from being split; -EDEADLK: called from
- * inside a hook; -ENOMEM; what the backend's unmap_host, check_pins or folio_split returned.
+ * is pinned, or pins elsewhere in it keep a folio from being split; -EPERM: frozen; -EDEADLK:
+ * called from inside a hook or listener; -ENOMEM; what the backend's unmap_host, check_pins or
+ * folio_split returned.
  */
 GMS_API int gms_punch_hole(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			   gms_pgoff_t *err_index)
@@ -152,9 +155,9 @@ GMS_API int gms_punch_hole(struct gms_state *state, gms_pgoff_t start, uint64_t 
  * faults did stays.
  *
  * Context: Takes the invalidate locks of its shards, shared. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EACCES: a page is private;
- * -ENOTRECOVERABLE: a page is quarantined; -EDEADLK: called from inside a hook; -ENOMEM, also
- * where a page has 2^31 - 1 pins; what the backend's folio_alloc, folio_split or check_pins
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EACCES: a page
+ * is private; -ENOTRECOVERABLE: a page is quarantined; -EDEADLK: called from inside a hook;
+ * -ENOMEM, also where a page has 2^31 - 1 pins; what the backend's folio_alloc, folio_split or check_pins
  * returned.
  */
 GMS_API int gms_pin(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,

@@ -6,7 +6,8 @@
  * pages are private, which folios back them, who has pinned them; gms_convert() moves a range
  * from one state to the other as a transaction, and asks a policy (policy.h) when to split
  * and merge folios. What is to be done to real memory and page tables is done by a backend
- * (backend.h). Faults, allocation and pins are in fault.h.
+ * (backend.h); who wants to know what is shared is a listener (listener.h). Faults, allocation and
+ * pins are in fault.h, where the guest sees the memory in binding.h, saving in snapshot.h.
  *
  * Queries take no lock, never wait and may be made from any context, beside a conversion
  * too; what they guarantee (R1 to R4) is in rtree.h. To that the state object adds
@@ -19,15 +20,19 @@
  * lock, held for all of a conversion, and an invalidate lock, held exclusively while pages
  * change and shared by faults, allocation and pinning. Conversions of different shards run
  * side by side, and never make a fault of another shard wait. From inside a hook of the
- * backend a call that would change something returns -EDEADLK.
+ * backend a call that would change something returns -EDEADLK; from inside a listener, one that
+ * takes a convert lock.
  */
 #ifndef GMEMSTATE_STATE_H
 #define GMEMSTATE_STATE_H
 
 #include <gmemstate/alloc.h>
 #include <gmemstate/backend.h>
+#include <gmemstate/binding.h>
 #include <gmemstate/fault.h>
+#include <gmemstate/listener.h>
 #include <gmemstate/policy.h>
+#include <gmemstate/snapshot.h>
 #include <gmemstate/types.h>
 
 #ifdef __cplusplus
@@ -81,7 +86,7 @@ struct gms_state_opts {
  * @conversions: calls of gms_convert() that changed at least one page
  * @pages_converted: pages that those changed
  * @noops: calls of gms_convert() that found the range converted already
- * @refused_inval: calls that returned -EINVAL
+ * @refused_inval: calls that returned -EINVAL or -ENOENT
  * @refused_nomem: calls that returned -ENOMEM
  * @nodes: mixed 1G and 2M blocks now
  * @bytes_in_use: memory that holds the state now
@@ -90,7 +95,7 @@ struct gms_state_opts {
  * @refused_pinned: calls that returned -EAGAIN because of a pin
  * @refused_quarantined: calls that returned -ENOTRECOVERABLE
  * @refused_deadlock: calls that returned -EDEADLK
- * @refused_backend: calls that returned what a hook of the backend had
+ * @refused_backend: calls that returned what a hook of the backend or a listener had
  * @faults_host: host faults answered; gms_pin() is not counted
  * @faults_guest: guest faults answered
  * @folios_allocated: folios of any order allocated
@@ -106,6 +111,10 @@ struct gms_state_opts {
  * @undone: calls that took back hooks which had succeeded
  * @quarantined_pages: pages that are quarantined now
  * @surplus_unpins: pages that were unpinned and were not pinned; a bad range counts as one
+ * @refused_frozen: calls that returned -EPERM
+ * @refused_exists: calls that returned -EEXIST
+ * @listeners: listeners that are registered now
+ * @bindings: bindings that there are now
  */
 struct gms_stats {
 	size_t struct_size;
@@ -137,6 +146,10 @@ struct gms_stats {
 	uint64_t undone;
 	uint64_t quarantined_pages;
 	uint64_t surplus_unpins;
+	uint64_t refused_frozen;
+	uint64_t refused_exists;
+	uint64_t listeners;
+	uint64_t bindings;
 };
 
 /**
@@ -166,6 +179,7 @@ GMS_API int gms_state_create(const struct gms_state_opts *opts, struct gms_state
  * gms_state_destroy() - free a state object
  * @state: the object; NULL is allowed
  *
+ * Listeners are told to let go of what they have, the last registered first; none can refuse.
  * Folios that are allocated are merged as far as they can be and freed, pinned or not.
  *
  * Context: Nobody else may be using the object. May sleep.
@@ -201,22 +215,24 @@ GMS_API uint64_t gms_state_nr_pages(const struct gms_state *state);
  *             start of the failing 1G block. Never below @start. Not written on success
  *
  * Atomic: all of the range or, on failure, nothing. Converting to what a range is
- * already succeeds and does nothing. On failure the host may have to fault the range again.
+ * already succeeds and does nothing. On failure the host may have to fault the range again, and
+ * what was prepared may have to be prepared again.
  *
- * What the backend cannot undo, after a failure of its own, is quarantined, from the first
- * page that would have changed to the last: it answers -ENOTRECOVERABLE until gms_repair().
+ * What cannot be undone, after a failure of the backend or of a listener, is quarantined, from the
+ * first page that would have changed to the last: it answers -ENOTRECOVERABLE until gms_repair().
  *
  * With GMS_BACKEND_PINS_BY_FOLIO a pin anywhere in a folio counts. *@err_index is then @start
  * where no page of the range itself is pinned; if resumable, the first page of the range in the
  * folio that is pinned.
  *
- * Where there is a backend, 16 bytes are needed for each run that changes, if they are more than
- * a few: a large range that is fragmented wants GMS_CONVERT_RESUMABLE.
+ * Where there is a backend or a listener, 16 bytes are needed for each run that changes, if they
+ * are more than a few: a large range that is fragmented wants GMS_CONVERT_RESUMABLE.
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @to or @flags are
- * unknown; -EAGAIN: to private, and a page is pinned; -ENOTRECOVERABLE: a page is quarantined;
- * -EDEADLK: called from inside a hook; -ENOMEM; what a hook of the backend returned.
+ * unknown; -EPERM: frozen; -EAGAIN: to private, and a page is pinned; -ENOTRECOVERABLE: a page is
+ * quarantined; -EDEADLK: called from inside a hook or listener; -ENOMEM; what a hook of the backend
+ * or a listener returned.
  */
 GMS_API int gms_convert(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			enum gms_shareability to, unsigned int flags, gms_pgoff_t *err_index)
@@ -372,8 +388,8 @@ GMS_API void gms_unlock_shared(struct gms_state *state, gms_pgoff_t start, uint6
  * or 1G block with such a page get no larger mapping, until gms_uninhibit().
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @order is another;
- * -EDEADLK: called from inside a hook; -ENOMEM: nothing has changed.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @order is another; -EPERM:
+ * frozen; -EDEADLK: called from inside a hook or listener; -ENOMEM: nothing has changed.
  */
 GMS_API int gms_inhibit(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			unsigned int order) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
@@ -385,8 +401,8 @@ GMS_API int gms_inhibit(struct gms_state *state, gms_pgoff_t start, uint64_t nr_
  * @nr_pages: length in pages, at least 1; the range must lie in the object
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EDEADLK: called from inside a
- * hook; -ENOMEM: nothing has changed.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EDEADLK: called
+ * from inside a hook or listener; -ENOMEM: nothing has changed.
  */
 GMS_API int gms_uninhibit(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
@@ -401,7 +417,7 @@ GMS_API int gms_uninhibit(struct gms_state *state, gms_pgoff_t start, uint64_t n
  * pinned, and the backend can.
  *
  * Context: Takes the convert and the invalidate locks, 1G block by 1G block. May sleep.
- * Return: how many folios were merged. 0 from inside a hook.
+ * Return: how many folios were merged. 0 from inside a hook or listener, and where it is frozen.
  */
 GMS_API uint64_t gms_maintain(struct gms_state *state, uint64_t max_blocks)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
@@ -418,7 +434,8 @@ GMS_API uint64_t gms_maintain(struct gms_state *state, uint64_t max_blocks)
  * fault's max_order covers no page that differs in an attribute from the one at the index.
  *
  * Context: Takes all convert locks. Allocates, may sleep.
- * Return: 0; -EDEADLK: called from inside a hook; -ENOMEM, also where there are GMS_MAX_ATTRS.
+ * Return: 0; -EPERM: frozen; -EDEADLK: called from inside a hook or listener; -ENOMEM, also where
+ * there are GMS_MAX_ATTRS.
  */
 GMS_API int gms_attr_create(struct gms_state *state, unsigned int *id)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
@@ -434,8 +451,8 @@ GMS_API int gms_attr_create(struct gms_state *state, unsigned int *id)
  * The guest's mappings of what changes are zapped.
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
- * Return: 0; -EINVAL: no such attribute, or the range is empty, wraps or passes the end;
- * -EDEADLK: called from inside a hook; -ENOMEM: nothing has changed.
+ * Return: 0; -EINVAL: no such attribute, or the range is empty, wraps or passes the end; -EPERM:
+ * frozen; -EDEADLK: called from inside a hook or listener; -ENOMEM: nothing has changed.
  */
 GMS_API int gms_attr_set(struct gms_state *state, unsigned int id, gms_pgoff_t start,
 			 uint64_t nr_pages, bool set)
@@ -473,11 +490,15 @@ GMS_API bool gms_is_quarantined(const struct gms_state *state, gms_pgoff_t index
  * undo is called; unmap_host and check_pins are before they are private, and invalidate_begin
  * and invalidate_end around the change. The pages are not prepared afterwards.
  *
- * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
+ * A listener that refused to let go in an undo is asked again first. At the end listeners get the
+ * granules that are wholly shared now; if one refuses, the range is quarantined again, and counts
+ * as shared. On any other failure nothing has changed.
+ *
+ * Context: Takes all convert locks, and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, a page of it is not
- * quarantined, or @shareability is unknown; -EAGAIN: to private, and a page is pinned; -EDEADLK:
- * called from inside a hook; -ENOMEM; what the backend's unmap_host or check_pins returned. On
- * failure nothing has changed.
+ * quarantined, or @shareability is unknown; -EPERM: frozen; -EAGAIN: to private, and a page is
+ * pinned; -EDEADLK: called from inside a hook or listener; -ENOMEM; what the backend's unmap_host
+ * or check_pins, or a listener, returned.
  */
 GMS_API int gms_repair(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 		       enum gms_shareability shareability)
@@ -500,7 +521,7 @@ GMS_API void gms_stats_read(const struct gms_state *state, struct gms_stats *sta
  * @reason: where to store what is wrong, a static string; NULL is allowed; written
  *          where false is returned
  *
- * Context: Takes all locks; may sleep. Not from inside a hook, where it answers false.
+ * Context: Takes all locks; may sleep. Not from inside a hook or listener, where it answers false.
  * Return: true where the object is sound.
  */
 GMS_API bool gms_state_verify(struct gms_state *state, const char **reason)

@@ -245,6 +245,7 @@ static inline void gms_rwlock_write_unlock(struct gms_rwlock *lock)
 /* Ranks, the outermost first. The key orders the locks of one rank. */
 enum gms_rank {
 	GMS_RANK_CONVERT = 1,
+	GMS_RANK_LISTENER,
 	GMS_RANK_INVALIDATE,
 	GMS_RANK_FOLIO,
 	GMS_RANK_TREE,

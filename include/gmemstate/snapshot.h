@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * gmemstate/snapshot.h - saving a state, loading it, and holding it still
+ *
+ * Included by state.h. A snapshot holds what is said of pages: size, folio order, shareability,
+ * attributes, inhibits, quarantine. Not what is there: folios, PREPARED, pins, bindings,
+ * listeners. The format is in docs/snapshot-format.md.
+ *
+ * Frozen, an object answers -EPERM to whatever would change it: gms_convert(), gms_allocate(),
+ * gms_punch_hole(), gms_pin(), gms_bind(), gms_inhibit(), gms_uninhibit(), gms_attr_create(),
+ * gms_attr_set(), gms_repair(), gms_listener_register(), and faults that would allocate, split or
+ * prepare; gms_maintain() merges nothing. Other faults, queries, gms_unpin(), gms_fault_end(),
+ * gms_unbind(), gms_listener_unregister() and saving work.
+ */
+#ifndef GMEMSTATE_SNAPSHOT_H
+#define GMEMSTATE_SNAPSHOT_H
+
+#include <gmemstate/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct gms_state;
+struct gms_state_opts;
+
+/**
+ * gms_snapshot_save() - write a snapshot
+ * @state: the object
+ * @buf: where to; NULL with @size 0 to learn how much is needed
+ * @size: of @buf in bytes
+ * @needed: where to store the size of the snapshot; NULL is allowed. Written on success, and where
+ *          @buf is too small
+ *
+ * All of it is of one moment. Where @buf is too small nothing is written to it; what is
+ * needed may be another size at the next call, unless the object is frozen.
+ *
+ * Context: Takes all convert locks. Allocates nothing, may sleep.
+ * Return: 0, also for a NULL @buf of size 0; -ENOSPC: @buf is too small; -EINVAL: @buf is NULL and
+ * @size is not 0; -EDEADLK: called from inside a hook or listener.
+ */
+GMS_API int gms_snapshot_save(const struct gms_state *state, void *buf, size_t size, size_t *needed)
+	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
+
+/**
+ * gms_snapshot_load() - make a state object from a snapshot
+ * @buf: the snapshot; need not be aligned, and may be anything: it is not trusted. Not to be
+ *       changed meanwhile: nothing breaks, but what is loaded need not be what was checked
+ * @size: of @buf in bytes
+ * @opts: as for gms_state_create(). @nr_pages and @folio_order: 0 or what the snapshot says;
+ *        GMS_INIT_PRIVATE means nothing here
+ * @state: where to store the object; written on success only
+ *
+ * No hook is called: the caller brings the memory to what the state says. Who does not know how
+ * large the object may be says so in @opts->nr_pages: else a few bytes may ask for one of
+ * GMS_MAX_PAGES with all attributes, which takes some 130 MB.
+ *
+ * Context: Allocates, may sleep.
+ * Return: 0; -EBADMSG: the snapshot is damaged or cut short, or no snapshot; -EPROTONOSUPPORT: it
+ * is of a newer version; -EINVAL: @opts does not agree with it, or is bad otherwise; -ENOMEM.
+ */
+GMS_API int gms_snapshot_load(const void *buf, size_t size, const struct gms_state_opts *opts,
+			      struct gms_state **state);
+
+/**
+ * gms_freeze() - hold the object still
+ * @state: the object
+ *
+ * Waits for changes and faults that are under way. Freezing what is frozen does nothing.
+ *
+ * Context: Takes all locks. May sleep. The caller has no fault open.
+ * Return: 0; -EDEADLK: called from inside a hook or listener.
+ */
+GMS_API int gms_freeze(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
+
+/**
+ * gms_thaw() - end it
+ * @state: the object
+ *
+ * Thawing what is not frozen does nothing.
+ *
+ * Context: Takes all locks. May sleep. The caller has no fault open.
+ * Return: 0; -EDEADLK: called from inside a hook or listener.
+ */
+GMS_API int gms_thaw(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* GMEMSTATE_SNAPSHOT_H */

@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * listener.c - telling listeners what comes to be shared, and what is about to go private
+ *
+ * What a listener holds is not written down anywhere. It follows from the state:
+ *
+ *  1. At rest a listener holds a granule if and only if all of it is shared and no page of it is
+ *     quarantined.
+ *  2. Listeners let go before a change to private is made, and get after a change to shared was:
+ *     so whenever they are told of a change, or of its undoing, all pages that change are shared
+ *     in the tree, and what is to be told is the granules that these pages touch, and that are
+ *     wholly shared.
+ *  3. A listener that refused to let go in an undo is stuck: nobody knows what it holds of the
+ *     quarantined granules. It is asked to let go of them before they are anything else.
+ *
+ *	  pages that change      ####        ##            #####     spans
+ *	  granules they touch   [    |    ][    ]        [    |    ]
+ *	  all shared            [    |    ]              [    ]      runs; CAN_SPLIT: two, else three
+ *
+ * A batch of runs is all the memory that this takes, whatever the range: nothing here allocates
+ * but registering.
+ */
+#include "state_priv.h"
+
+struct gms_listener {
+	struct gms_listener *prev, *next;
+	struct gms_listener_ops ops;
+	void *ctx;
+	gms_pgoff_t start, end;
+	uint64_t granule;
+	unsigned int id;
+	bool stuck; /* set under a convert lock of its range, cleared under all */
+	struct gms_mutex lock; /* around a call, without GMS_LISTENER_CONCURRENT */
+};
+
+/* Granules are counted off from page 0: a granule is a power of two. */
+static inline gms_pgoff_t down(const struct gms_listener *l, gms_pgoff_t at)
+{
+	return at & ~(l->granule - 1);
+}
+
+static inline gms_pgoff_t up(const struct gms_listener *l, gms_pgoff_t at)
+{
+	return down(l, at + l->granule - 1);
+}
+
+/* ---- which granules ---- */
+
+enum which {
+	TOUCHED, /* by the spans */
+	BETWEEN, /* the spans, touched by none */
+};
+
+struct what {
+	const struct gms_spans *spans;
+	enum which which;
+};
+
+struct walk {
+	const struct gms_state *s;
+	const struct gms_listener *l;
+	struct what what;
+	bool quarantined; /* these too */
+	bool more; /* at.span is the next that was not looked at */
+	struct gms_span_at at;
+	struct gms_span granules; /* candidates */
+	struct gms_clear_walk clear; /* in them; what comes before clear.at is done */
+	struct gms_span part; /* look at nothing beyond */
+};
+
+/* The next candidates, as many as touch. */
+static bool next_granules(struct walk *w)
+{
+	struct gms_span *g = &w->granules;
+
+	for (g->start = g->end = 0; w->more; w->more = gms_spans_next(w->what.spans, &w->at)) {
+		const struct gms_span span = w->at.span;
+		const gms_pgoff_t first = down(w->l, span.start);
+
+		if (g->end && first > g->end)
+			break;
+		if (!g->end)
+			g->start = first;
+		g->end = up(w->l, span.end);
+	}
+	return g->end;
+}
+
+/* The same for what is between. */
+static bool next_gap(struct walk *w)
+{
+	struct gms_span *g = &w->granules;
+	bool found = false;
+
+	while (!found && w->more) {
+		g->start = up(w->l, w->at.span.end);
+		w->more = gms_spans_next(w->what.spans, &w->at);
+		if (!w->more)
+			break;
+		g->end = down(w->l, w->at.span.start);
+		found = g->start < g->end;
+	}
+	return found;
+}
+
+static bool next_candidates(struct walk *w)
+{
+	struct gms_span *g = &w->granules;
+
+	while (w->what.which == TOUCHED ? next_granules(w) : next_gap(w)) {
+		g->start = g->start < w->part.start ? w->part.start : g->start;
+		g->end = g->end > w->part.end ? w->part.end : g->end;
+		if (g->start < g->end) {
+			gms_clear_walk_init(&w->clear, w->s->private, g->start, g->end);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Leave out what is quarantined: *run, from whole granules, ends where such a granule begins. */
+static void cut_quarantined(const struct walk *w, struct gms_span *run, gms_pgoff_t *next)
+{
+	struct gms_rtree_run q;
+
+	if (!gms_load_relaxed(&w->s->quarantined) || w->quarantined ||
+	    !gms_rtree_next(w->s->quarantine, run->start, run->end, &q))
+		return;
+	if (q.set) {
+		*next = up(w->l, q.start + q.nr_pages);
+		run->end = run->start;
+	} else if (q.nr_pages < run->end - run->start) {
+		run->end = down(w->l, q.start + q.nr_pages);
+		*next = run->end > run->start ? run->end : run->start + w->l->granule;
+	}
+}
+
+/* The next run of wholly shared granules in the candidates. */
+static bool next_shared(struct walk *w, struct gms_span *run)
+{
+	const bool by_2m = w->l->granule >= gms_order_pages(GMS_ORDER_2M);
+	struct gms_rtree_run r;
+
+	while (by_2m ? gms_clear_walk_next_2m(&w->clear, &r) : gms_clear_walk_next(&w->clear, &r)) {
+		run->start = up(w->l, r.start);
+		run->end = down(w->l, r.start + r.nr_pages);
+		if (run->start >= run->end)
+			continue;
+		cut_quarantined(w, run, &w->clear.at);
+		if (run->start < run->end)
+			return true;
+	}
+	return false;
+}
+
+static bool walk_next(struct walk *w, struct gms_span *run)
+{
+	while (!next_shared(w, run)) /* at first there is nothing to walk over */
+		if (!next_candidates(w))
+			return false;
+	return true;
+}
+
+/* ---- calling one listener ---- */
+
+/* One batch. *done: how many of its runs were done on failure. */
+static int call(struct gms_state *s, struct gms_listener *l, const struct gms_run *runs, size_t nr,
+		enum gms_shareability to, size_t *done)
+{
+	const bool serial = !(l->ops.flags & GMS_LISTENER_CONCURRENT);
+	struct gms_hook_frame frame;
+	int err;
+
+	*done = 0;
+	if (serial) {
+		gms_rank_enter(&s->folios, GMS_RANK_LISTENER, l->id);
+		gms_mutex_lock(&l->lock);
+	}
+	gms_backend_enter(&s->backend, &frame, true);
+	err = gms_backend_leave(&s->backend, &frame, l->ops.change(l->ctx, runs, nr, to, done));
+	if (serial) {
+		gms_mutex_unlock(&l->lock);
+		gms_rank_leave(&s->folios, GMS_RANK_LISTENER, l->id);
+	}
+	if (*done > nr)
+		*done = nr;
+	return err;
+}
+
+/* The next batch. *rest: what is left of a run. */
+static size_t fill_batch(struct walk *w, struct gms_span *rest, enum gms_shareability to,
+			 struct gms_run runs[GMS_LISTENER_BATCH])
+{
+	const bool split = w->l->ops.flags & GMS_LISTENER_CAN_SPLIT;
+	size_t nr = 0;
+
+	while (nr < GMS_LISTENER_BATCH && (rest->start < rest->end || walk_next(w, rest))) {
+		const uint64_t nr_pages = split ? rest->end - rest->start : w->l->granule;
+		gms_pgoff_t at = rest->start;
+
+		for (; at < rest->end && nr < GMS_LISTENER_BATCH; at += nr_pages)
+			runs[nr++] = (struct gms_run) {at, nr_pages, to};
+		rest->start = at;
+	}
+	return nr;
+}
+
+/*
+ * Tell one listener of a part of it all, [from, until), where until 0 is its end. 0, or what it
+ * returned; then *told ends what was done, or is @from.
+ */
+static int tell_part(struct gms_state *s, struct gms_listener *l, const struct what *what,
+		     enum gms_shareability to, gms_pgoff_t from, gms_pgoff_t until,
+		     gms_pgoff_t *told)
+{
+	struct walk w = {
+		.s = s,
+		.l = l,
+		.what = *what,
+		.part = {from > l->start ? from : l->start, until ? until : l->end},
+	};
+	struct gms_run runs[GMS_LISTENER_BATCH];
+	struct gms_span rest = {0};
+	size_t nr, done;
+	int err = 0;
+
+	w.quarantined =
+		what->which == BETWEEN || (to == GMS_PRIVATE && gms_load_relaxed(&l->stuck));
+	w.more = gms_spans_next(what->spans, &w.at);
+	*told = from;
+	while (!err && (nr = fill_batch(&w, &rest, to, runs))) {
+		err = call(s, l, runs, nr, to, &done);
+		if (err)
+			nr = done;
+		if (nr)
+			*told = runs[nr - 1].start + runs[nr - 1].nr_pages;
+	}
+	return err;
+}
+
+/* It is to be left with none of a part. False: it refused, and is stuck. */
+static bool let_go(struct gms_state *s, struct gms_listener *l, const struct what *what,
+		   gms_pgoff_t from, gms_pgoff_t until)
+{
+	gms_pgoff_t told;
+	const int err = tell_part(s, l, what, GMS_PRIVATE, from, until, &told);
+
+	if (err)
+		gms_store_relaxed(&l->stuck, true);
+	return !err;
+}
+
+/*
+ * Tell one listener. Where it refuses, what it has done of it is undone. *broken: it refused that,
+ * too, and was told to let go of all.
+ */
+static int tell(struct gms_state *s, struct gms_listener *l, const struct what *what,
+		enum gms_shareability to, bool *broken)
+{
+	gms_pgoff_t told, back;
+	int err;
+
+	err = tell_part(s, l, what, to, 0, 0, &told);
+	if (!err || !told)
+		return err;
+	if (to == GMS_SHARED) {
+		*broken |= !let_go(s, l, what, 0, told);
+	} else if (tell_part(s, l, what, GMS_SHARED, 0, told, &back)) {
+		*broken = true; /* it has what comes before back, and from told on */
+		if (back)
+			let_go(s, l, what, 0, back);
+		let_go(s, l, what, told, 0);
+	}
+	return err;
+}
+
+/* ---- calling all ---- */
+
+bool gms_listeners_hear(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+{
+	const struct gms_listener *l = s->listeners.first;
+
+	while (l && (l->start >= end || l->end <= start))
+		l = l->next;
+	return l;
+}
+
+/*
+ * Those before @from, from the last, had let go: give back. Where one refuses, all others are left
+ * without: what comes before it has let go, what comes after lets go.
+ */
+static bool give_back(struct gms_state *s, const struct what *what, struct gms_listener *from)
+{
+	struct gms_listener *l = from ? from->prev : s->listeners.last;
+	bool broken;
+
+	while (l && !tell(s, l, what, GMS_SHARED, &broken))
+		l = l->prev;
+	if (!l)
+		return true;
+	while ((l = l->next))
+		let_go(s, l, what, 0, 0);
+	return false;
+}
+
+bool gms_listeners_give_back(struct gms_state *s, const struct gms_spans *spans)
+{
+	return give_back(s, &(struct what) {spans, TOUCHED}, NULL);
+}
+
+/* Those before @from, from the last, were given: take back. False: one refused. */
+static bool take_back(struct gms_state *s, const struct what *what, struct gms_listener *from)
+{
+	bool all = true;
+
+	for (struct gms_listener *l = from->prev; l; l = l->prev)
+		all &= let_go(s, l, what, 0, 0);
+	return all;
+}
+
+int gms_listeners_tell(struct gms_state *s, const struct gms_spans *spans, enum gms_shareability to,
+		       bool *broken)
+{
+	const struct what what = {spans, TOUCHED};
+	struct gms_listener *l;
+	int err = 0;
+
+	*broken = false;
+	for (l = s->listeners.first; l; l = l->next) {
+		err = tell(s, l, &what, to, broken);
+		if (err)
+			break;
+	}
+	if (!err)
+		return 0;
+	if (to == GMS_SHARED) {
+		*broken |= !take_back(s, &what, l);
+	} else if (*broken) { /* those before have let go, and are left so */
+		while ((l = l->next))
+			let_go(s, l, &what, 0, 0);
+	} else {
+		*broken = !give_back(s, &what, l);
+	}
+	return err;
+}
+
+void gms_listeners_drop_gaps(struct gms_state *s, const struct gms_spans *spans)
+{
+	const struct what what = {spans, BETWEEN};
+
+	for (struct gms_listener *l = s->listeners.last; l; l = l->prev)
+		if (!gms_load_relaxed(&l->stuck))
+			let_go(s, l, &what, 0, 0);
+}
+
+int gms_listeners_unstick(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+{
+	struct gms_spans spans;
+	const struct what what = {&spans, TOUCHED};
+	gms_pgoff_t told;
+	int err = 0;
+
+	gms_spans_one(&spans, start, end);
+	for (struct gms_listener *l = s->listeners.last; !err && l; l = l->prev)
+		if (l->stuck)
+			err = tell_part(s, l, &what, GMS_PRIVATE, 0, 0, &told);
+	return err;
+}
+
+void gms_listeners_repaired(struct gms_state *s)
+{
+	for (struct gms_listener *l = s->listeners.first; l; l = l->next)
+		if (l->stuck && gms_rtree_fill_range(s->quarantine, l->start, l->end - l->start) ==
+					GMS_RTREE_NONE)
+			l->stuck = false;
+}
+
+/* ---- registering ---- */
+
+static bool ops_ok(const struct gms_listener_ops *ops)
+{
+	return ops->struct_size >= sizeof(*ops) &&
+	       gms_tail_is_zero(ops, sizeof(*ops), ops->struct_size) && ops->change &&
+	       !(ops->flags & ~(GMS_LISTENER_CAN_SPLIT | GMS_LISTENER_CONCURRENT));
+}
+
+static bool aligned(gms_pgoff_t start, uint64_t nr_pages, uint64_t granule)
+{
+	return granule && granule <= GMS_LISTENER_MAX_GRANULE && !(granule & (granule - 1)) &&
+	       !(start & (granule - 1)) && !(nr_pages & (granule - 1));
+}
+
+static struct gms_listener *make(struct gms_state *s, const struct gms_listener_ops *ops, void *ctx,
+				 struct gms_span range, uint64_t granule)
+	GMS_REQUIRES(gms_convert_lock)
+{
+	const struct gms_allocator *a = &s->allocator;
+	struct gms_listener *l = a->alloc(a->ctx, sizeof(*l), sizeof(void *));
+
+	if (!l)
+		return NULL;
+	gms_memset(l, 0, sizeof(*l));
+	if (gms_mutex_init(&l->lock)) {
+		a->free(a->ctx, l, sizeof(*l), sizeof(void *));
+		return NULL;
+	}
+	l->ops = *ops;
+	l->ctx = ctx;
+	l->start = range.start;
+	l->end = range.end;
+	l->granule = granule;
+	l->id = s->listeners.next_id++;
+	return l;
+}
+
+static void unmake(struct gms_state *s, struct gms_listener *l)
+{
+	const struct gms_allocator *a = &s->allocator;
+
+	gms_mutex_fini(&l->lock);
+	a->free(a->ctx, l, sizeof(*l), sizeof(void *));
+}
+
+static void append(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_convert_lock)
+{
+	struct gms_listeners *all = &s->listeners;
+
+	l->prev = all->last;
+	*(all->last ? &all->last->next : &all->first) = l;
+	all->last = l;
+	gms_store_relaxed(&all->nr, all->nr + 1);
+}
+
+static void take_out(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_convert_lock)
+{
+	struct gms_listeners *all = &s->listeners;
+
+	*(l->prev ? &l->prev->next : &all->first) = l->next;
+	*(l->next ? &l->next->prev : &all->last) = l->prev;
+	gms_store_relaxed(&all->nr, all->nr - 1);
+}
+
+/*
+ * Give it what is shared. If it refuses, and refuses to let go again, no page of its range may
+ * go private any more: there will be nobody to ask.
+ */
+static int replay(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_convert_lock)
+{
+	struct gms_quarantine q;
+	struct gms_spans spans;
+	const struct what what = {&spans, TOUCHED};
+	bool broken = false;
+	int err;
+
+	err = gms_quarantine_prepare(s, &q, l->start, l->end);
+	if (err)
+		return err;
+	gms_spans_one(&spans, l->start, l->end);
+	err = tell(s, l, &what, GMS_SHARED, &broken);
+	if (broken) {
+		for (struct gms_listener *other = s->listeners.last; other; other = other->prev)
+			let_go(s, other, &what, 0, 0);
+		gms_quarantine_commit(s, &q);
+	}
+	gms_quarantine_release(s, &q);
+	return err;
+}
+
+int gms_listener_register(struct gms_state *s, const struct gms_listener_ops *ops, void *ctx,
+			  gms_pgoff_t start, uint64_t nr_pages, uint64_t granule, unsigned int *id)
+{
+	const struct gms_span range = {start, start + nr_pages};
+	struct gms_listener *l = NULL;
+	int err;
+
+	if (!ops_ok(ops) || !gms_state_range_ok(s, start, nr_pages) ||
+	    !aligned(start, nr_pages, granule))
+		return gms_refused(s, -EINVAL);
+	if (gms_backend_inside(&s->backend))
+		return gms_refused(s, -EDEADLK);
+	gms_shards_lock_convert(s, GMS_ALL_SHARDS);
+	err = gms_frozen(s);
+	if (!err) {
+		l = make(s, ops, ctx, range, granule);
+		err = l ? replay(s, l) : -ENOMEM;
+	}
+	if (!err) {
+		*id = l->id;
+		append(s, l);
+	} else if (l) {
+		unmake(s, l);
+	}
+	gms_shards_unlock_convert(s, GMS_ALL_SHARDS);
+	return err ? gms_refused(s, err) : 0;
+}
+
+/* All that it has. If it refuses it gets back what it had let go of. */
+static int drop(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_convert_lock)
+{
+	struct gms_spans spans;
+	const struct what what = {&spans, TOUCHED};
+	gms_pgoff_t told, ignored;
+	int err;
+
+	gms_spans_one(&spans, l->start, l->end);
+	err = tell_part(s, l, &what, GMS_PRIVATE, 0, 0, &told);
+	if (err && told)
+		(void)tell_part(s, l, &what, GMS_SHARED, 0, told, &ignored);
+	return err;
+}
+
+int gms_listener_unregister(struct gms_state *s, unsigned int id)
+{
+	struct gms_listener *l;
+	int err = -EINVAL;
+
+	if (gms_backend_inside(&s->backend))
+		return gms_refused(s, -EDEADLK);
+	gms_shards_lock_convert(s, GMS_ALL_SHARDS);
+	for (l = s->listeners.first; l && l->id != id; l = l->next)
+		;
+	if (l)
+		err = drop(s, l);
+	if (!err)
+		take_out(s, l);
+	gms_shards_unlock_convert(s, GMS_ALL_SHARDS);
+	if (err)
+		return gms_refused(s, err);
+	unmake(s, l);
+	return 0;
+}
+
+size_t gms_listeners_bytes(const struct gms_state *s)
+{
+	return gms_load_relaxed(&s->listeners.nr) * sizeof(struct gms_listener);
+}
+
+void gms_listeners_fini(struct gms_state *s) GMS_NO_TSA
+{
+	while (s->listeners.last) {
+		struct gms_listener *l = s->listeners.last;
+
+		(void)drop(s, l); /* nobody is left who could mind */
+		take_out(s, l);
+		unmake(s, l);
+	}
+}

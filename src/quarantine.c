@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * quarantine.c - pages of which nobody knows what they are, and how they get well
+ *
+ * A range is quarantined where an undo failed. Memory for that was reserved before anything began,
+ * because an undo does not allocate. What is said of the pages stays as it was; faults and
+ * conversions are refused, and listeners have let go.
+ */
+#include "state_priv.h"
+
+bool gms_is_quarantined(const struct gms_state *s, gms_pgoff_t index)
+{
+	return gms_rtree_test(s->quarantine, index);
+}
+
+int gms_quarantine_prepare(struct gms_state *s, struct gms_quarantine *q, gms_pgoff_t start,
+			   gms_pgoff_t end)
+{
+	q->start = start;
+	q->end = end;
+	return gms_rtree_prepare(s->quarantine, start, end - start, &q->reserve);
+}
+
+void gms_quarantine_commit_locked(struct gms_state *s, struct gms_quarantine *q)
+{
+	const uint64_t nr_pages = q->end - q->start;
+
+	gms_add_relaxed(&s->quarantined,
+			nr_pages - gms_rtree_count(s->quarantine, q->start, nr_pages));
+	gms_rtree_commit(s->quarantine, q->start, nr_pages, true, &q->reserve);
+}
+
+/* Host and guest lose what they have mapped of it. */
+static void unmap(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+	GMS_REQUIRES(gms_invalidate_lock)
+{
+	struct gms_spans spans;
+
+	gms_spans_one(&spans, start, end);
+	(void)gms_spans_unmap_host(s, &spans); /* it is in quarantine either way */
+	gms_spans_begin(s, &spans);
+	gms_spans_zap(s, &spans, GMS_SHARED);
+	gms_spans_zap(s, &spans, GMS_PRIVATE);
+	gms_spans_end(s, &spans);
+}
+
+void gms_quarantine_commit(struct gms_state *s, struct gms_quarantine *q)
+{
+	const gms_shards shards = gms_shards_of(q->start, q->end);
+
+	gms_shards_lock(s, shards);
+	unmap(s, q->start, q->end);
+	gms_quarantine_commit_locked(s, q);
+	gms_shards_unlock(s, shards);
+}
+
+void gms_quarantine_release(struct gms_state *s, struct gms_quarantine *q)
+{
+	gms_rtree_release(s->quarantine, &q->reserve);
+}
+
+/* ---- repair ---- */
+
+/* The pages are @private from now on, and quarantined no more: *lifted. */
+static int repair_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private,
+			 struct gms_rtree_reserve *lifted)
+	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+{
+	struct gms_rtree *const tree[] = {s->folios.prepared, s->private};
+	const bool set[] = {false, private};
+	struct gms_rtree_reserve reserve[2];
+	unsigned int nr = 0;
+	int err;
+
+	err = gms_history_prepare(s, start, end);
+	while (!err && nr < 2) {
+		err = gms_rtree_prepare(tree[nr], start, end - start, &reserve[nr]);
+		nr += !err;
+	}
+	if (!err) {
+		gms_backend_invalidate_begin(&s->backend, start, end - start);
+		gms_history(s, start, end, false);
+		for (unsigned int i = 0; i < nr; i++)
+			gms_rtree_commit(tree[i], start, end - start, set[i], &reserve[i]);
+		/* the quarantine goes last */
+		gms_rtree_commit(s->quarantine, start, end - start, false, lifted);
+		gms_add_relaxed(&s->quarantined, start - end);
+		gms_event_locked(s, start);
+		gms_history(s, start, end, true);
+		gms_backend_invalidate_end(&s->backend, start, end - start);
+	}
+	while (nr--)
+		gms_rtree_release(tree[nr], &reserve[nr]);
+	return err;
+}
+
+static int unmap_and_repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private,
+			    struct gms_rtree_reserve *lifted)
+	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+{
+	struct gms_spans shared;
+	gms_pgoff_t pinned, stop;
+	int err = 0;
+
+	if (private) {
+		/* they may have been mapped and pinned all along; cannot fail: nothing is kept */
+		(void)gms_spans_init(s, &shared, s->private, false, start, end, false);
+		err = gms_spans_unmap_host(s, &shared);
+		if (!err)
+			err = gms_spans_pinned(s, &shared, &pinned, &stop);
+	}
+	return err ? err : repair_locked(s, start, end, private, lifted);
+}
+
+/* Listeners get what is shared there. If one refuses, it is as quarantined as it was. */
+static int tell(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
+		struct gms_rtree_reserve *lifted) GMS_REQUIRES(gms_convert_lock)
+{
+	const gms_shards shards = gms_shards_of(start, end);
+	struct gms_spans spans;
+	bool broken;
+	int err;
+
+	gms_spans_one(&spans, start, end);
+	err = gms_listeners_tell(s, &spans, GMS_SHARED, &broken);
+	if (!err) {
+		gms_listeners_repaired(s);
+		return 0;
+	}
+	gms_shards_lock(s, shards);
+	unmap(s, start, end);
+	gms_rtree_revert(s->quarantine, lifted);
+	gms_add_relaxed(&s->quarantined, end - start);
+	gms_shards_unlock(s, shards);
+	return err;
+}
+
+static int repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private)
+	GMS_REQUIRES(gms_convert_lock)
+{
+	const gms_shards shards = gms_shards_of(start, end);
+	struct gms_rtree_reserve lifted;
+	int err;
+
+	err = gms_frozen(s);
+	if (!err && gms_rtree_fill_range(s->quarantine, start, end - start) != GMS_RTREE_ALL)
+		err = -EINVAL;
+	if (!err)
+		err = gms_listeners_unstick(s, start, end);
+	if (!err)
+		err = gms_rtree_prepare(s->quarantine, start, end - start, &lifted);
+	if (err)
+		return err;
+	gms_shards_lock(s, shards);
+	err = unmap_and_repair(s, start, end, private, &lifted);
+	gms_shards_unlock(s, shards);
+	if (!err)
+		err = tell(s, start, end, &lifted);
+	gms_rtree_release(s->quarantine, &lifted);
+	return err;
+}
+
+int gms_repair(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
+	       enum gms_shareability shareability)
+{
+	int err = gms_may_change(s, start, nr_pages);
+
+	if (shareability != GMS_SHARED && shareability != GMS_PRIVATE)
+		err = -EINVAL;
+	if (err)
+		return gms_refused(s, err);
+	/* all of them: what a listener may be stuck with is looked at everywhere */
+	gms_shards_lock_convert(s, GMS_ALL_SHARDS);
+	err = repair(s, start, start + nr_pages, shareability == GMS_PRIVATE);
+	gms_shards_unlock_convert(s, GMS_ALL_SHARDS);
+	return err ? gms_refused(s, err) : 0;
+}
