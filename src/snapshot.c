@@ -50,43 +50,43 @@ static uint8_t *put(uint8_t *to, uint64_t value, unsigned int size)
 	return to;
 }
 
-/* LEB128: 7 bits a byte, the low ones first; the high bit says that more follow. */
-static uint8_t *put_number(uint8_t *to, uint64_t value)
+/* LEB128: 7 bits a byte, the low ones first; the high bit says that more follow. Its size. */
+static size_t put_number(uint8_t *to, uint64_t value)
 {
-	for (; value > 0x7f; value >>= 7)
-		*to++ = (uint8_t)(value | 0x80);
-	*to++ = (uint8_t)value;
-	return to;
+	size_t size = 0;
+
+	for (; value > 0x7f; value >>= 7, size++)
+		if (to)
+			to[size] = (uint8_t)(value | 0x80);
+	if (to)
+		to[size] = (uint8_t)value;
+	return size + 1;
 }
 
-static unsigned int number_size(uint64_t value)
+/* The runs of one set, written unless @to is NULL. Their size. */
+static size_t put_set(uint8_t *to, const struct gms_rtree *set, uint64_t nr_pages)
 {
-	unsigned int size = 1;
+	struct gms_clear_walk walk;
+	struct gms_rtree_run clear;
+	gms_pgoff_t at = 0;
+	size_t size = 0;
 
-	while (value >>= 7)
-		size++;
+#define PUT(value) (size += put_number(to ? to + size : NULL, value))
+	gms_clear_walk_init(&walk, set, 0, nr_pages);
+	while (gms_clear_walk_next(&walk, &clear)) {
+		if (!at && clear.start)
+			PUT(0); /* it begins with page 0 */
+		if (clear.start > at)
+			PUT(clear.start - at);
+		PUT(clear.nr_pages);
+		at = clear.start + clear.nr_pages;
+	}
+	if (!at)
+		PUT(0);
+	if (at < nr_pages)
+		PUT(nr_pages - at);
+#undef PUT
 	return size;
-}
-
-static size_t set_size(const struct gms_rtree *set, uint64_t nr_pages)
-{
-	struct gms_rtree_run run;
-	size_t size = gms_rtree_test(set, 0); /* the run of 0 before it */
-
-	for (gms_pgoff_t at = 0; gms_rtree_next(set, at, nr_pages, &run); at += run.nr_pages)
-		size += number_size(run.nr_pages);
-	return size;
-}
-
-static uint8_t *put_set(uint8_t *to, const struct gms_rtree *set, uint64_t nr_pages)
-{
-	struct gms_rtree_run run;
-
-	if (gms_rtree_test(set, 0))
-		*to++ = 0;
-	for (gms_pgoff_t at = 0; gms_rtree_next(set, at, nr_pages, &run); at += run.nr_pages)
-		to = put_number(to, run.nr_pages);
-	return to;
 }
 
 static size_t measure(const struct gms_state *s) GMS_REQUIRES(gms_convert_lock)
@@ -94,7 +94,7 @@ static size_t measure(const struct gms_state *s) GMS_REQUIRES(gms_convert_lock)
 	size_t size = HEADER_SIZE + CRC_SIZE;
 
 	for (unsigned int i = 0; i < NR_FIXED_SETS + s->nr_attrs; i++)
-		size += set_size(set_of(s, i), s->nr_pages);
+		size += put_set(NULL, set_of(s, i), s->nr_pages);
 	return size;
 }
 
@@ -112,7 +112,7 @@ static void put_all(const struct gms_state *s, uint8_t *buf, size_t size)
 	to = put(to, s->nr_attrs, 1);
 	to = put(to, 0, 6);
 	for (unsigned int i = 0; i < NR_FIXED_SETS + s->nr_attrs; i++)
-		to = put_set(to, set_of(s, i), s->nr_pages);
+		to += put_set(to, set_of(s, i), s->nr_pages);
 	gms_assert(to == buf + size - CRC_SIZE);
 	put(to, gms_crc32c(buf, size - CRC_SIZE), CRC_SIZE);
 }
