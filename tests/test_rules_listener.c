@@ -244,6 +244,13 @@ static void rule_34_runs_are_maximal(void **unused)
 	rig_convert(&rig, 0, 99, GMS_SHARED);
 	mirror_expect_events(&mirror, GIVE(16, 8), GIVE(0, 16), GIVE(24, 72));
 	mirror_forget(&mirror);
+	/* Runs of pages that do not touch, in granules that do. */
+	rig_convert(&rig, 200, 6, GMS_PRIVATE);
+	rig_convert(&rig, 210, 6, GMS_PRIVATE);
+	mirror_forget(&mirror);
+	rig_convert(&rig, 200, 16, GMS_SHARED);
+	mirror_expect_events(&mirror, GIVE(200, 16));
+	mirror_forget(&mirror);
 	/* Across the ends of blocks and shards. */
 	rig_convert(&rig, 9, 2 * T_1G - 8, GMS_PRIVATE);
 	rig_convert(&rig, 99, 1, GMS_SHARED);

@@ -372,8 +372,8 @@ static const char *look(void)
 	if (!why && !gms_state_verify(field.rig.state, &reason))
 		why = reason;
 	sim_forget(field.rig.sim);
-	if (!why && gms_thaw(field.rig.state))
-		why = "cannot thaw";
+	if (gms_thaw(field.rig.state))
+		return "cannot thaw";
 	return why;
 }
 

@@ -206,6 +206,27 @@ static void rule_16_a_hook_fails_and_the_listeners_undo(void **unused)
 	assert_true(quarantines > 30 || test_on_valgrind());
 }
 
+/* The backend will not undo what it did: the listeners let go of what lies between, as well. */
+static void rule_39_a_hook_and_its_undo_fail(void **unused)
+{
+	unsigned int i, n;
+
+	(void)unused;
+	for (i = 0; i < 2 * NR_SETTINGS; i += slower(1)) {
+		const struct setting set = setting(i / 2);
+
+		init_setting(&set);
+		/* runs that change: one, or some; the one numbered n is applied in part */
+		n = set.shape && i % 2;
+		sim_refuse(hall.rig.sim, 1U << SIM_APPLY | 1U << SIM_UNDO, n, UINT64_MAX, -EFAULT);
+		sim_refuse_after(hall.rig.sim, 3);
+		assert_int_equal(convert(&set), -EFAULT);
+		sim_refuse(hall.rig.sim, 0, 0, 0, 0);
+		expect_quarantine();
+		expect_repaired(i);
+	}
+}
+
 static void refuse_hooks(struct mirror *m, const struct mirror_call *call)
 {
 	const uint64_t *skip = m->arg;
@@ -314,6 +335,37 @@ static void rule_16_a_new_pin_is_in_the_way(void **unused)
 		gms_unpin(hall.rig.state, page, 1);
 		hall_fini(&hall);
 	}
+}
+
+static void map_it(struct mirror *m, const struct mirror_call *call)
+{
+	struct gms_fault fault;
+
+	if (call->to == GMS_SHARED && (rig_fault(m->rig, START + 77, GMS_HOST, &fault) ||
+				       rig_fault(m->rig, START + 78, GMS_GUEST, &fault)))
+		m->arg = "what is shared cannot be mapped";
+}
+
+/* Who has mapped it meanwhile, host or guest, has it no more when it is private again. */
+static void rule_16_what_was_mapped_meanwhile(void **unused)
+{
+	const struct setting set = {.to = GMS_SHARED, .policy = gms_policy_lazy()};
+	gms_pgoff_t at;
+
+	(void)unused;
+	init_setting(&set);
+	/* The first one maps, the last one refuses. */
+	hall.mirror[0].hook = map_it;
+	plan_refuse(&hall.plan, 0, 1000, -ENXIO, DONE_NONE);
+	hall.plan.refusal[0].who = &hall.mirror[2];
+	assert_int_equal(convert(&set), -ENXIO);
+	plan_refuse_none(&hall.plan);
+	hall.mirror[0].hook = NULL;
+	assert_fine(hall.mirror[0].arg);
+	assert_true(gms_is_private(hall.rig.state, START + 77));
+	assert_true(sim_next_unmapped(hall.rig.sim, GMS_HOST, START + 77, START + 78, &at));
+	assert_true(sim_next_unmapped(hall.rig.sim, GMS_GUEST, START + 78, START + 79, &at));
+	hall_fini(&hall);
 }
 
 /* ---- repair is refused, too ---- */
@@ -521,8 +573,10 @@ int main(void)
 		cmocka_unit_test(rule_16_each_undo_of_a_listener_fails_in_turn),
 		cmocka_unit_test(rule_16_all_undos_of_listeners_fail),
 		cmocka_unit_test(rule_16_a_hook_fails_and_the_listeners_undo),
+		cmocka_unit_test(rule_39_a_hook_and_its_undo_fail),
 		cmocka_unit_test(rule_16_a_listener_fails_and_the_backends_undo),
 		cmocka_unit_test(rule_16_a_new_pin_is_in_the_way),
+		cmocka_unit_test(rule_16_what_was_mapped_meanwhile),
 		cmocka_unit_test(rule_39_repair_is_refused_by_each_listener),
 		cmocka_unit_test(rule_14_repair_without_memory),
 		cmocka_unit_test(rule_14_no_allocation_in_a_refused_repair),

@@ -477,6 +477,97 @@ static void rule_14_no_allocation_for_listeners_nor_in_an_undo(void **unused)
 	each_setting(fail_trapped, true, 16);
 }
 
+/* ---- without a backend, or one that cannot undo ---- */
+
+static int apply_is_0(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
+		      gms_pgoff_t *failed)
+{
+	(void)ctx, (void)start, (void)nr_pages, (void)to, (void)failed;
+	return 0;
+}
+
+static void init_bare(bool hooked, bool init_private)
+{
+	static const struct gms_backend_ops only_apply = {
+		.struct_size = sizeof(only_apply),
+		.apply = apply_is_0,
+	};
+	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+
+	memset(&hall, 0, sizeof(hall));
+	talloc_init(&hall.rig.talloc);
+	opts.nr_pages = hall.rig.nr_pages = SMALL_PAGES;
+	opts.flags = init_private ? GMS_INIT_PRIVATE : 0;
+	opts.backend = hooked ? &only_apply : NULL;
+	opts.allocator = &hall.rig.talloc.ops;
+	assert_int_equal(gms_state_create(&opts, &hall.rig.state), 0);
+	mirror_init(&hall.mirror[0], &hall.rig, &hall.plan, 8, 4 * T_2M, 2, 0);
+	mirror_init(&hall.mirror[1], &hall.rig, &hall.plan, 0, 5 * T_2M, 8, GMS_LISTENER_CAN_SPLIT);
+	assert_int_equal(mirror_register(&hall.mirror[0]), 0);
+	assert_int_equal(mirror_register(&hall.mirror[1]), 0);
+}
+
+static void fini_bare(void)
+{
+	const char *reason = "";
+	unsigned int i;
+
+	if (!gms_state_verify(hall.rig.state, &reason))
+		fail_msg("%s", reason);
+	for (i = 0; i < 2; i++) {
+		mirror_check(&hall.mirror[i]);
+		assert_int_equal(mirror_unregister(&hall.mirror[i]), 0);
+		mirror_fini(&hall.mirror[i]);
+	}
+	gms_state_destroy(hall.rig.state);
+	assert_fine(talloc_check(&hall.rig.talloc));
+	assert_int_equal(hall.rig.talloc.live_blocks, 0);
+}
+
+/* Call @n is refused, and @undos after it. False: there was no such call. */
+static bool fail_bare(unsigned int kind, uint64_t n, uint64_t undos)
+{
+	const enum gms_shareability to = kind & 1 ? GMS_SHARED : GMS_PRIVATE;
+	uint64_t at;
+	int rc;
+
+	init_bare(kind & 2, to == GMS_SHARED);
+	assert_int_equal(gms_convert(hall.rig.state, 400, 300, to, 0, NULL), 0);
+	plan_refuse(&hall.plan, n, n + 1, -ENXIO, (enum mirror_done)(n % NR_DONE));
+	plan_refuse_undo(&hall.plan, n + 1, n + 1 + undos, -EXDEV, DONE_HALF);
+	rc = gms_convert(hall.rig.state, 300, 900, to, 0, NULL);
+	plan_refuse_none(&hall.plan);
+	assert_int_equal(rc, rc ? -ENXIO : 0);
+	mirror_check(&hall.mirror[0]);
+	mirror_check(&hall.mirror[1]);
+	assert_int_equal(rig_stats(&hall.rig).quarantined_pages > 0, hall.plan.refused[1] > 0);
+	for (at = 0; at < SMALL_PAGES; at++) {
+		if (gms_is_quarantined(hall.rig.state, at))
+			assert_int_equal(gms_repair(hall.rig.state, at, 1, to), 0);
+		else if (rc)
+			assert_int_equal(gms_is_private(hall.rig.state, at) == (to == GMS_PRIVATE),
+					 at >= 400 && at < 700);
+	}
+	fini_bare();
+	return rc;
+}
+
+/* Rules 16 and 39: listeners alone can be a reason to undo, and to quarantine. */
+static void rule_16_listeners_without_a_backend(void **unused)
+{
+	unsigned int kind;
+	uint64_t n;
+
+	(void)unused;
+	for (kind = 0; kind < 4; kind++) {
+		for (n = 0; fail_bare(kind, n, 0); n++) {
+			assert_true(fail_bare(kind, n, 1));
+			assert_true(fail_bare(kind, n, 100));
+		}
+		assert_true(n > 5);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -488,6 +579,7 @@ int main(void)
 		cmocka_unit_test(rule_36_undone_in_reverse),
 		cmocka_unit_test(rule_36_who_comes_after_is_not_told),
 		cmocka_unit_test(rule_16_a_positive_value_of_a_listener_is_eio),
+		cmocka_unit_test(rule_16_listeners_without_a_backend),
 		cmocka_unit_test(rule_14_each_allocation_fails_under_listeners),
 		cmocka_unit_test(rule_14_no_allocation_for_listeners_nor_in_an_undo),
 	};

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# The tests of kvm/. kvm_real wants /dev/kvm, and is skipped where there is none.
+if(NOT TARGET gmemstate_kvm)
+	return()
+endif()
+
+add_library(gms_test_kvm STATIC kvm_fake.c kvm_rig.c)
+target_include_directories(gms_test_kvm PUBLIC ${PROJECT_SOURCE_DIR}/kvm)
+target_link_libraries(gms_test_kvm PUBLIC gmemstate_kvm gms_test)
+gms_target_flags(gms_test_kvm)
+
+gms_test(kvm_fake LABELS threads)
+gms_test(kvm_maps)
+gms_test(kvm_fail LABELS slow)
+gms_test(kvm_real LABELS threads slow)
+foreach(name fake maps fail real)
+	target_link_libraries(test_kvm_${name} PRIVATE gms_test_kvm)
+endforeach()
+set_tests_properties(kvm_real PROPERTIES SKIP_RETURN_CODE 77)

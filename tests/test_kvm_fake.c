@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * test_kvm_fake.c - proves what gmemstate/kvm.h says, in each of the three ways, on the fake kernel
+ */
+#include "kvm_rig.h"
+
+#include "kvm_priv.h"
+
+#include <pthread.h>
+
+#define MANY 64
+
+static const enum gms_kvm_way ways[] = {GMS_KVM_IN_PLACE, GMS_KVM_ATTRIBUTES, GMS_KVM_MEMSLOTS};
+
+/* ---- making it ---- */
+
+static void ways_are_probed(void **unused)
+{
+	struct fake fake;
+
+	(void)unused;
+	for (unsigned int set = 0; set < 8; set++) {
+		fake_init(&fake, GMS_KVM_ANY);
+		fake.has_in_place = set & 1;
+		fake.has_attributes = set & 2;
+		fake.has_memslots = set & 4;
+		/* two guest_memfds will do where one of them could be converted, too */
+		assert_int_equal(gms_kvm_ways_on(&fake.sys, FAKE_VM),
+				 (set & 3) << 1 | (set & 5 ? 1U << GMS_KVM_MEMSLOTS : 0));
+		assert_int_equal(gms_kvm_ways_on(&fake.sys, FAKE_VM + 7), 0);
+		assert_int_equal(fake_nr_files(&fake), 0);
+	}
+	assert_int_equal(gms_kvm_ways(-1), 0);
+	assert_string_equal(gms_kvm_way_name(GMS_KVM_IN_PLACE), "in place");
+	assert_string_equal(gms_kvm_way_name(GMS_KVM_ATTRIBUTES), "attributes");
+	assert_string_equal(gms_kvm_way_name(GMS_KVM_MEMSLOTS), "memslots");
+	assert_string_equal(gms_kvm_way_name(GMS_KVM_ANY), "none");
+}
+
+struct create {
+	struct fake fake;
+	struct talloc talloc;
+	struct gms_kvm_opts opts;
+};
+
+static void create_init(struct create *c, enum gms_kvm_way way)
+{
+	const struct gms_kvm_opts opts = GMS_KVM_OPTS_INIT;
+
+	fake_init(&c->fake, way);
+	talloc_init(&c->talloc);
+	c->opts = opts;
+	c->opts.vm_fd = FAKE_VM;
+	c->opts.nr_pages = 10;
+	c->opts.nr_slots = 3;
+}
+
+static void create_gives(struct create *c, int err)
+{
+	struct gms_kvm *const none = (struct gms_kvm *)&c->opts;
+	struct gms_kvm *kvm = none;
+
+	assert_int_equal(gms_kvm_create_on(&c->opts, &c->fake.sys, &c->talloc.ops, &kvm), err);
+	if (err)
+		assert_ptr_equal(kvm, none);
+	else
+		gms_kvm_destroy(kvm);
+	assert_int_equal(fake_nr_files(&c->fake), 0);
+	assert_int_equal(c->fake.host_pages, 0);
+	assert_int_equal(c->talloc.live_blocks, 0);
+	assert_fine(fake_check(&c->fake));
+}
+
+static void stops(void *ctx)
+{
+	(void)ctx;
+}
+
+static void create_refuses_what_is_wrong(void **unused)
+{
+	struct create c;
+	struct {
+		struct gms_kvm_opts opts;
+		unsigned char more[8];
+	} larger;
+
+	(void)unused;
+#define WRONG(field, value)                        \
+	do {                                       \
+		create_init(&c, GMS_KVM_MEMSLOTS); \
+		c.opts.field = value;              \
+		create_gives(&c, -EINVAL);         \
+	} while (0)
+	WRONG(struct_size, sizeof(c.opts) - 1);
+	WRONG(nr_pages, 0);
+	WRONG(nr_pages, GMS_MAX_PAGES + 1);
+	WRONG(way, (enum gms_kvm_way)4);
+	WRONG(nr_slots, 0);
+	WRONG(first_slot, FAKE_SLOTS - 2);
+	WRONG(first_slot, UINT32_MAX);
+	WRONG(nr_slots, UINT32_MAX);
+	WRONG(stop_vcpus, stops);
+	WRONG(resume_vcpus, stops);
+
+	create_init(&c, GMS_KVM_MEMSLOTS);
+	c.opts.first_slot = FAKE_SLOTS - 3;
+	create_gives(&c, 0);
+	c.opts.way = GMS_KVM_IN_PLACE;
+	create_gives(&c, -EOPNOTSUPP);
+	c.opts.way = GMS_KVM_ANY;
+	c.opts.vm_fd = FAKE_VM + 1;
+	create_gives(&c, -EOPNOTSUPP);
+
+	create_init(&c, GMS_KVM_MEMSLOTS);
+	memset(&larger, 0, sizeof(larger));
+	larger.opts = c.opts;
+	larger.opts.struct_size = sizeof(larger);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct gms_kvm *kvm;
+
+		larger.more[7] = (unsigned char)i;
+		assert_int_equal(gms_kvm_create_on(&larger.opts, &c.fake.sys, &c.talloc.ops, &kvm),
+				 i ? -EINVAL : 0);
+		if (!i)
+			gms_kvm_destroy(kvm);
+	}
+}
+
+static void create_fails_at_each_call_and_leaves_nothing(void **unused)
+{
+	struct create c;
+
+	(void)unused;
+	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++) {
+		uint64_t nr_calls, nr_allocs;
+
+		create_init(&c, ways[w]);
+		create_gives(&c, 0);
+		nr_calls = c.fake.calls;
+		nr_allocs = c.talloc.allocs;
+		for (uint64_t n = 0; n < nr_allocs; n++) {
+			create_init(&c, ways[w]);
+			talloc_fail(&c.talloc, n, 1);
+			create_gives(&c, -ENOMEM);
+		}
+		for (uint64_t n = 0; n < nr_calls; n++) {
+			struct gms_kvm *kvm = NULL;
+			int err;
+
+			create_init(&c, ways[w]);
+			fake_fail(&c.fake, n, 1, -EMFILE);
+			err = gms_kvm_create_on(&c.opts, &c.fake.sys, &c.talloc.ops, &kvm);
+			/* it may be the probe that failed; or a question, which then has no answer */
+			assert_true(err == -EMFILE || err == -EOPNOTSUPP || (!err && kvm));
+			gms_kvm_destroy(kvm);
+			assert_int_equal(fake_nr_files(&c.fake), 0);
+			assert_int_equal(c.talloc.live_blocks, 0);
+		}
+	}
+	gms_kvm_destroy(NULL);
+}
+
+/* ---- conversion ---- */
+
+static void what_is_converted_is_seen_so(void **unused)
+{
+	struct krig rig;
+
+	(void)unused;
+	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++) {
+		krig_init(&rig, ways[w], MANY, false);
+		krig_write(&rig);
+		krig_convert(&rig, 10, 5, GMS_PRIVATE);
+		krig_write(&rig);
+		krig_convert(&rig, 12, 1, GMS_SHARED);
+		krig_convert(&rig, 20, 30, GMS_PRIVATE); /* beyond both maps */
+		krig_write(&rig);
+		krig_convert(&rig, 0, KRIG_PAGES, GMS_SHARED);
+		krig_write(&rig);
+		krig_convert(&rig, 0, KRIG_PAGES, GMS_PRIVATE);
+		krig_write(&rig);
+		krig_convert(&rig, 32, 32, GMS_SHARED);
+		assert_int_equal(rig.stops > 0, ways[w] == GMS_KVM_MEMSLOTS);
+		krig_fini(&rig);
+	}
+}
+
+/* What a side held before is not seen again, though it could not be punched out in time. */
+static void no_old_data_comes_back(void **unused)
+{
+	struct krig rig;
+
+	(void)unused;
+	for (unsigned int w = 1; w < ARRAY_SIZE(ways); w++) {
+		uint64_t calls;
+
+		krig_init(&rig, ways[w], MANY, false);
+		krig_write(&rig);
+		calls = rig.fake.calls;
+		krig_convert(&rig, 5, 3, GMS_PRIVATE);
+		calls = rig.fake.calls - calls;
+		krig_convert(&rig, 5, 3, GMS_SHARED);
+		krig_write(&rig);
+
+		/* the last call is the punch */
+		fake_fail(&rig.fake, calls - 1, 1, -EIO);
+		krig_expect(&rig, 5, 3, GMS_PRIVATE);
+		assert_int_equal(gms_convert(rig.state, 5, 3, GMS_PRIVATE, 0, NULL), 0);
+		assert_int_equal(rig.fake.failed, 1);
+		assert_int_equal(gms_rtree_count(rig.kvm->stale, 0, KRIG_PAGES), 3);
+		krig_write(&rig);
+
+		/* nor is it shown where it cannot be punched out now */
+		fake_fail(&rig.fake, 0, 1, -EIO);
+		assert_int_equal(gms_convert(rig.state, 4, 3, GMS_SHARED, 0, NULL), -EIO);
+		assert_fine(krig_contents(&rig));
+		fake_fail_never(&rig.fake);
+		krig_convert(&rig, 5, 3, GMS_SHARED);
+		krig_fini(&rig);
+	}
+}
+
+/* In place: the page that is pinned keeps the range from becoming private, and is named. */
+static void a_pinned_page_is_named(void **unused)
+{
+	const struct gms_backend_ops *ops = gms_kvm_backend();
+	gms_pgoff_t failed = 20;
+	struct krig rig;
+
+	(void)unused;
+	krig_init(&rig, GMS_KVM_IN_PLACE, MANY, false);
+	krig_write(&rig);
+	krig_convert(&rig, 21, 2, GMS_PRIVATE);
+	rig.fake.files[0].pinned[30] = true;
+	krig_convert_fails(&rig, 20, 20, GMS_PRIVATE, -EAGAIN);
+	assert_int_equal(ops->apply(rig.kvm, 23, 10, GMS_PRIVATE, &failed), -EAGAIN);
+	assert_int_equal(failed, 30);
+	assert_int_equal(ops->undo(rig.kvm, 23, 7, GMS_SHARED), 0);
+	assert_fine(krig_agrees(&rig));
+	rig.fake.files[0].pinned[30] = false;
+	krig_convert(&rig, 20, 20, GMS_PRIVATE);
+	krig_fini(&rig);
+}
+
+static int refuse(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
+		  size_t *done)
+{
+	struct krig *rig = ctx;
+
+	(void)done;
+	for (size_t i = 0; to == GMS_SHARED && rig->refuse && i < count; i++) {
+		unsigned int *content;
+
+		assert_int_equal(fake_host_sees(&rig->fake, runs[i].start, &content), FAKE_SHARED);
+		*content = 4711;
+	}
+	return to == GMS_SHARED && rig->refuse ? -EBUSY : 0;
+}
+
+/* What was shared already is private again. It has lost its contents, but shows no others. */
+static void what_a_listener_refuses_is_taken_back(void **unused)
+{
+	const struct gms_listener_ops ops = {.struct_size = sizeof(ops), .change = refuse};
+	struct krig rig;
+	unsigned int id;
+
+	(void)unused;
+	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++) {
+		krig_init(&rig, ways[w], MANY, false);
+		assert_int_equal(
+			gms_listener_register(rig.state, &ops, &rig, 0, KRIG_PAGES, 1, &id), 0);
+		krig_convert(&rig, 40, 4, GMS_PRIVATE);
+		krig_convert(&rig, 20, 2, GMS_PRIVATE);
+		krig_write(&rig);
+		krig_expect(&rig, 10, 40, GMS_SHARED);
+		for (uint64_t page = 20; ways[w] == GMS_KVM_IN_PLACE && page < 44; page++)
+			if (gms_is_private(rig.state, page))
+				rig.content[page] = 4711;
+		rig.refuse = true;
+		krig_convert_fails(&rig, 10, 40, GMS_SHARED, -EBUSY);
+		rig.refuse = false;
+		krig_convert(&rig, 10, 40, GMS_SHARED);
+		krig_fini(&rig);
+	}
+}
+
+/* ---- slots ---- */
+
+static void slots_outside_of_the_change_are_left_alone(void **unused)
+{
+	struct fake_slot before[FAKE_SLOTS];
+	struct krig rig;
+	uint64_t calls;
+
+	(void)unused;
+	krig_init(&rig, GMS_KVM_MEMSLOTS, MANY, false);
+	for (uint64_t page = 33; page < 60; page += 4)
+		krig_convert(&rig, page, 2, GMS_PRIVATE);
+	memcpy(before, rig.fake.slots, sizeof(before));
+	calls = rig.fake.calls;
+	krig_convert(&rig, 43, 1, GMS_SHARED); /* [41, 43) is private, nothing merges or splits */
+	assert_int_equal(rig.fake.calls, calls);
+	krig_convert(&rig, 42, 1, GMS_SHARED); /* [41, 42) stays, [42, 45) is shared */
+	/* two deleted, two made; mapped; punched */
+	assert_int_equal(rig.fake.calls - calls, 6);
+	for (unsigned int i = 0; i < FAKE_SLOTS; i++) {
+		const struct fake_slot *slot = &before[i];
+
+		if (slot->offset + slot->nr_pages <= 41 || slot->offset >= 45)
+			assert_memory_equal(slot, &rig.fake.slots[i], sizeof(*slot));
+	}
+	calls = rig.fake.calls;
+	krig_convert(&rig, 41, 1, GMS_SHARED); /* three become one */
+	assert_int_equal(rig.fake.calls - calls, 6);
+	krig_convert(&rig, 32, 32, GMS_SHARED);
+	assert_int_equal(fake_nr_slots(&rig.fake), 2);
+	krig_fini(&rig);
+}
+
+static void slots_run_out(void **unused)
+{
+	struct krig rig;
+	uint64_t calls;
+
+	(void)unused;
+	krig_init(&rig, GMS_KVM_MEMSLOTS, 5, false);
+	krig_write(&rig);
+	krig_convert(&rig, 4, 1, GMS_PRIVATE); /* now 4 of 5 */
+	krig_write(&rig);
+	calls = rig.fake.calls;
+	krig_convert_fails(&rig, 10, 1, GMS_PRIVATE, -ENOSPC);
+	assert_int_equal(rig.fake.calls, calls); /* that was known beforehand */
+	krig_convert(&rig, 0, 1, GMS_PRIVATE); /* 5 */
+	krig_convert_fails(&rig, 23, 1, GMS_PRIVATE, -ENOSPC);
+	krig_convert(&rig, 26, 2, GMS_PRIVATE); /* where nothing is mapped it takes none */
+	/* in one map two are given back, in the other one two are wanted: in the end it fits */
+	krig_convert(&rig, 1, 3, GMS_PRIVATE);
+	krig_convert(&rig, 22, 20, GMS_PRIVATE);
+	krig_convert(&rig, 0, KRIG_PAGES, GMS_SHARED);
+	krig_fini(&rig);
+}
+
+static void mappings_run_out(void **unused)
+{
+	struct krig rig;
+
+	(void)unused;
+	for (unsigned int w = 1; w < ARRAY_SIZE(ways); w++) {
+		krig_init(&rig, ways[w], MANY, false);
+		rig.fake.max_vmas = 4;
+		krig_write(&rig);
+		krig_convert(&rig, 4, 4, GMS_PRIVATE);
+		krig_convert(&rig, 0, 1, GMS_PRIVATE);
+		krig_write(&rig);
+		krig_convert_fails(&rig, 10, 1, GMS_PRIVATE, -ENOMEM);
+		krig_convert_fails(&rig, 6, 1, GMS_SHARED, -ENOMEM);
+		krig_convert(&rig, 0, 4, GMS_PRIVATE);
+		krig_convert(&rig, 6, 1, GMS_SHARED);
+		assert_false(rig.kvm->torn);
+		krig_fini(&rig);
+	}
+}
+
+struct other {
+	struct gms_kvm *kvm;
+	int ret;
+};
+
+/* A conversion of pages [8, 10) to private, by another thread; taken back at once. */
+static void *convert_elsewhere(void *arg)
+{
+	const struct gms_backend_ops *ops = gms_kvm_backend();
+	struct other *other = arg;
+	gms_pgoff_t failed = 8;
+
+	ops->invalidate_begin(other->kvm, 8, 2);
+	other->ret = ops->apply(other->kvm, 8, 2, GMS_PRIVATE, &failed);
+	if (!other->ret)
+		assert_int_equal(ops->undo(other->kvm, 8, 2, GMS_SHARED), 0);
+	ops->invalidate_end(other->kvm, 8, 2);
+	return NULL;
+}
+
+static int elsewhere(struct gms_kvm *kvm)
+{
+	struct other other = {.kvm = kvm};
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, convert_elsewhere, &other), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	return other.ret;
+}
+
+/* The slots that a conversion gave back are its own until it has ended: its undo wants them. */
+static void slots_are_kept_for_an_undo(void **unused)
+{
+	const struct gms_backend_ops *ops = gms_kvm_backend();
+	gms_pgoff_t failed = 40;
+	struct krig rig;
+
+	(void)unused;
+	krig_init(&rig, GMS_KVM_MEMSLOTS, 4, false);
+	krig_convert(&rig, 40, 2, GMS_PRIVATE);
+	assert_int_equal(elsewhere(rig.kvm), -ENOSPC);
+	ops->invalidate_begin(rig.kvm, 40, 2);
+	ops->invalidate_begin(rig.kvm, 50, 2);
+	assert_int_equal(ops->apply(rig.kvm, 40, 2, GMS_SHARED, &failed), 0);
+	assert_int_equal(fake_nr_slots(&rig.fake), 2);
+	assert_int_equal(elsewhere(rig.kvm), -ENOSPC);
+	failed = 50;
+	assert_int_equal(ops->apply(rig.kvm, 50, 2, GMS_PRIVATE, &failed), 0); /* but it may */
+	assert_int_equal(ops->undo(rig.kvm, 50, 2, GMS_SHARED), 0);
+	assert_int_equal(elsewhere(rig.kvm), -ENOSPC);
+	assert_int_equal(ops->undo(rig.kvm, 40, 2, GMS_PRIVATE), 0);
+	ops->invalidate_end(rig.kvm, 40, 2);
+	ops->invalidate_end(rig.kvm, 50, 2);
+	assert_fine(krig_agrees(&rig));
+	krig_convert(&rig, 40, 2, GMS_SHARED);
+	assert_int_equal(elsewhere(rig.kvm), 0);
+	assert_fine(krig_agrees(&rig));
+
+	krig_fini(&rig);
+
+	/* also those that it took itself and gave back */
+	krig_init(&rig, GMS_KVM_MEMSLOTS, 6, false);
+	krig_convert(&rig, 50, 2, GMS_PRIVATE);
+	ops->invalidate_begin(rig.kvm, 40, 2);
+	ops->invalidate_begin(rig.kvm, 50, 2);
+	failed = 40;
+	assert_int_equal(ops->apply(rig.kvm, 40, 2, GMS_PRIVATE, &failed), 0);
+	failed = 50;
+	assert_int_equal(ops->apply(rig.kvm, 50, 2, GMS_SHARED, &failed), 0);
+	assert_int_equal(elsewhere(rig.kvm), -ENOSPC);
+	assert_int_equal(ops->undo(rig.kvm, 50, 2, GMS_PRIVATE), 0);
+	assert_int_equal(ops->undo(rig.kvm, 40, 2, GMS_SHARED), 0);
+	assert_int_equal(elsewhere(rig.kvm), -ENOSPC); /* 4 of 6 are used, 2 may be yet */
+	ops->invalidate_end(rig.kvm, 40, 2);
+	ops->invalidate_end(rig.kvm, 50, 2);
+	assert_fine(krig_agrees(&rig));
+	assert_int_equal(elsewhere(rig.kvm), 0);
+	krig_fini(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ways_are_probed),
+		cmocka_unit_test(create_refuses_what_is_wrong),
+		cmocka_unit_test(create_fails_at_each_call_and_leaves_nothing),
+		cmocka_unit_test(what_is_converted_is_seen_so),
+		cmocka_unit_test(no_old_data_comes_back),
+		cmocka_unit_test(a_pinned_page_is_named),
+		cmocka_unit_test(what_a_listener_refuses_is_taken_back),
+		cmocka_unit_test(slots_outside_of_the_change_are_left_alone),
+		cmocka_unit_test(slots_run_out),
+		cmocka_unit_test(mappings_run_out),
+		cmocka_unit_test(slots_are_kept_for_an_undo),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * test_kvm_maps.c - proves what gmemstate/kvm.h says of gms_kvm_map() and gms_kvm_sync(), on the
+ * fake kernel
+ */
+#include "kvm_rig.h"
+
+#include "kvm_priv.h"
+
+#define MANY 64
+
+static const enum gms_kvm_way ways[] = {GMS_KVM_IN_PLACE, GMS_KVM_ATTRIBUTES, GMS_KVM_MEMSLOTS};
+
+/* ---- maps ---- */
+
+static void maps_are_checked(void **unused)
+{
+	const uint64_t max = 1ULL << 52;
+	struct krig rig;
+
+	(void)unused;
+	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++) {
+		krig_init(&rig, ways[w], MANY, false);
+		rig.fake.stopped = NULL;
+		assert_int_equal(gms_kvm_map(rig.kvm, 200, 64, 0), -EINVAL);
+		assert_int_equal(gms_kvm_map(rig.kvm, 200, KRIG_PAGES, 1), -EINVAL);
+		assert_int_equal(gms_kvm_map(rig.kvm, 200, 64, 9), -EINVAL);
+		assert_int_equal(gms_kvm_map(rig.kvm, 200, 64, UINT64_MAX), -EINVAL);
+		assert_int_equal(gms_kvm_map(rig.kvm, max, 64, 1), -EINVAL);
+		assert_int_equal(gms_kvm_map(rig.kvm, max - 1, 64, 2), -EINVAL);
+		assert_int_equal(gms_kvm_map(rig.kvm, 200, 23, 2), -EEXIST);
+		assert_int_equal(gms_kvm_map(rig.kvm, 200, 31, 2), -EEXIST);
+		assert_int_equal(gms_kvm_map(rig.kvm, 923, 64, 2), -EEXIST);
+		assert_int_equal(gms_kvm_map(rig.kvm, 14, 64, 3), -EEXIST);
+		assert_int_equal(gms_kvm_map(rig.kvm, 2000, 64, 1), -EINVAL); /* KVM's */
+		assert_int_equal(gms_kvm_unmap(rig.kvm, 901), -ENOENT);
+		assert_fine(krig_agrees(&rig));
+		assert_int_equal(gms_kvm_map(rig.kvm, 14, 64, 2), 0);
+		assert_int_equal(gms_kvm_unmap(rig.kvm, 14), 0);
+		assert_int_equal(gms_kvm_unmap(rig.kvm, 14), -ENOENT);
+		assert_fine(krig_agrees(&rig));
+		krig_fini(&rig);
+	}
+}
+
+/* What is private before it is mapped is private when it is; and unmapping leaves no trace. */
+static void private_pages_are_mapped_as_such(void **unused)
+{
+	struct krig rig;
+
+	(void)unused;
+	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++) {
+		krig_init_kvm(&rig, ways[w], 9);
+		krig_init_state(&rig, false);
+		assert_int_equal(gms_convert(rig.state, 3, 2, GMS_PRIVATE, 0, NULL), 0);
+		assert_int_equal(gms_convert(rig.state, 40, 30, GMS_PRIVATE, 0, NULL), 0);
+		krig_init_maps(&rig);
+		assert_fine(krig_agrees(&rig));
+		krig_write(&rig);
+		rig.fake.stopped = NULL;
+		assert_int_equal(gms_kvm_unmap(rig.kvm, 16), 0);
+		assert_int_equal(fake_guest_sees(&rig.fake, 16, NULL), FAKE_NOTHING);
+		assert_int_equal(gms_kvm_unmap(rig.kvm, 900), 0);
+		assert_int_equal(fake_nr_slots(&rig.fake), 0);
+		for (unsigned int gfn = 0; gfn < FAKE_GFNS; gfn++)
+			assert_false(rig.fake.private[gfn]);
+		krig_init_maps(&rig);
+		assert_fine(krig_agrees(&rig));
+		assert_fine(krig_contents(&rig));
+		krig_fini(&rig);
+	}
+}
+
+static void mapping_takes_a_slot_for_each_run(void **unused)
+{
+	struct krig rig;
+
+	(void)unused;
+	krig_init_kvm(&rig, GMS_KVM_MEMSLOTS, 3);
+	krig_init_state(&rig, false);
+	assert_int_equal(gms_convert(rig.state, 34, 2, GMS_PRIVATE, 0, NULL), 0);
+	assert_int_equal(gms_kvm_map(rig.kvm, 900, 0, 24), 0);
+	assert_int_equal(gms_kvm_map(rig.kvm, 16, 32, 32), -ENOSPC);
+	assert_int_equal(fake_nr_slots(&rig.fake), 1);
+	assert_int_equal(gms_kvm_unmap(rig.kvm, 900), 0);
+	assert_int_equal(gms_kvm_map(rig.kvm, 16, 32, 32), 0);
+	assert_int_equal(gms_kvm_map(rig.kvm, 900, 0, 24), -ENOSPC);
+	assert_int_equal(gms_convert(rig.state, 34, 2, GMS_SHARED, 0, NULL), 0);
+	assert_int_equal(gms_kvm_map(rig.kvm, 900, 0, 24), 0);
+	assert_fine(krig_agrees(&rig));
+	krig_fini(&rig);
+}
+
+/* ---- sync ---- */
+
+static void sync_makes_memory_what_the_state_says(void **unused)
+{
+	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+	struct gms_state *small;
+	struct krig rig;
+
+	(void)unused;
+	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++) {
+		krig_init(&rig, ways[w], MANY, true);
+		krig_write(&rig);
+		krig_convert(&rig, 7, 40, GMS_SHARED);
+		krig_write(&rig);
+		assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+		assert_fine(krig_contents(&rig));
+		gms_state_destroy(rig.state);
+		krig_init_state(&rig, false);
+		krig_expect(&rig, 0, 7, GMS_PRIVATE);
+		krig_expect(&rig, 47, KRIG_PAGES - 47, GMS_PRIVATE);
+		assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+		assert_fine(krig_agrees(&rig));
+		assert_fine(krig_contents(&rig));
+		opts.nr_pages = KRIG_PAGES - 1;
+		assert_int_equal(gms_state_create(&opts, &small), 0);
+		assert_int_equal(gms_kvm_sync(rig.kvm, small), -EINVAL);
+		gms_state_destroy(small);
+		krig_fini(&rig);
+	}
+}
+
+/* A state with @nr pages private, every other one from @start on. */
+static struct gms_state *striped(uint64_t start, unsigned int nr)
+{
+	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+	struct gms_state *state;
+
+	opts.nr_pages = KRIG_PAGES;
+	assert_int_equal(gms_state_create(&opts, &state), 0);
+	for (unsigned int i = 0; i < nr; i++)
+		assert_int_equal(gms_convert(state, start + 2 * i, 1, GMS_PRIVATE, 0, NULL), 0);
+	return state;
+}
+
+/* Slots that suffice before and after suffice in between; where they do not, nothing is done. */
+static void sync_wants_no_more_slots_than_it_leaves(void **unused)
+{
+	struct gms_state *own, *next;
+	struct krig rig;
+	uint64_t calls;
+
+	(void)unused;
+	krig_init(&rig, GMS_KVM_MEMSLOTS, 20, false);
+	for (unsigned int i = 0; i < 9; i++)
+		krig_convert(&rig, 33 + 2 * i, 1, GMS_PRIVATE);
+	own = rig.state;
+	rig.state = striped(1, 9);
+	assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+	assert_fine(krig_agrees(&rig));
+	next = striped(1, 10);
+	calls = rig.fake.calls;
+	assert_int_equal(gms_kvm_sync(rig.kvm, next), -ENOSPC);
+	assert_int_equal(rig.fake.calls, calls);
+	assert_fine(krig_agrees(&rig));
+	gms_state_destroy(next);
+	gms_state_destroy(own);
+	krig_fini(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(maps_are_checked),
+		cmocka_unit_test(private_pages_are_mapped_as_such),
+		cmocka_unit_test(mapping_takes_a_slot_for_each_run),
+		cmocka_unit_test(sync_makes_memory_what_the_state_says),
+		cmocka_unit_test(sync_wants_no_more_slots_than_it_leaves),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
