@@ -77,7 +77,7 @@ unsigned int gms_binding_order(const struct gms_binding *b, gms_pgoff_t index, u
 		const uint64_t size = gms_order_pages(order);
 		const gms_pgoff_t start = gms_order_down(index, order);
 
-		if ((b->key[GMS_BY_GFN] - b->key[GMS_BY_INDEX]) % size == 0 &&
+		if (!((b->key[GMS_BY_GFN] - b->key[GMS_BY_INDEX]) & (size - 1)) &&
 		    start >= b->key[GMS_BY_INDEX] &&
 		    start - b->key[GMS_BY_INDEX] + size <= b->nr_pages)
 			break;

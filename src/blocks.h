@@ -33,7 +33,7 @@ struct gms_block {
 	uint64_t since;
 	uint32_t flips;
 	/* of the operation under way, under the exclusive invalidate lock */
-	uint8_t mixed; /* see history() in convert.c */
+	uint8_t mixed; /* see gms_history() */
 	bool noted; /* is on a journal */
 	uint8_t noted_1g;
 	struct gms_line noted_2m;

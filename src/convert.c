@@ -29,6 +29,7 @@ struct conversion {
 	gms_pgoff_t start, end;
 	enum gms_shareability to;
 	bool heard; /* by a listener */
+	struct gms_told told;
 	struct gms_ask ask;
 	struct gms_spans spans; /* of what changes */
 	bool whole; /* all of the range changes */
@@ -152,7 +153,9 @@ static void unapply(struct conversion *c, size_t nr, uint64_t done)
 	}
 }
 
-static int apply(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+/* *err_index and *stop are set on -EAGAIN: the backend has found a page that is in use. */
+static int apply(struct conversion *c, gms_pgoff_t *err_index, gms_pgoff_t *stop)
+	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
 	uint64_t done;
@@ -167,8 +170,11 @@ static int apply(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gms_invali
 
 		err = gms_backend_apply(&s->backend, span.start, span.end - span.start, c->to,
 					&done);
-		if (err)
-			unapply(c, i, done);
+		if (!err)
+			continue;
+		unapply(c, i, done);
+		if (err == -EAGAIN && !c->quarantined && span.start + done < span.end)
+			*err_index = *stop = span.start + done;
 	}
 	if (err)
 		gms_spans_end(s, &c->spans);
@@ -222,14 +228,14 @@ static int convert_locked(struct conversion *c, gms_pgoff_t *err_index, gms_pgof
 	if (err)
 		return err;
 	if (c->to == GMS_PRIVATE) {
-		err = gms_spans_unmap_host(s, &c->spans);
+		err = gms_spans_unmap_host(s, &c->spans, false);
 		if (!err)
 			err = gms_spans_pinned(s, &c->spans, err_index, stop);
 	}
 	if (!err) {
 		err = settle(c, &merge);
 		if (!err)
-			err = apply(c);
+			err = apply(c, err_index, stop);
 		if (!err)
 			commit(c, merge);
 		else
@@ -244,20 +250,15 @@ static int convert_locked(struct conversion *c, gms_pgoff_t *err_index, gms_pgof
 
 /* ---- listeners ---- */
 
-/* Back to private what a listener would not have. Not 0: that cannot be done. */
-static int convert_back(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+/* Back to private what a listener would not have. False: that cannot be done. */
+static bool convert_back(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
 	const struct gms_span last = c->spans.kept[c->spans.nr - 1];
 	struct gms_ask ask = c->ask;
-	gms_pgoff_t pinned, stop;
-	int err;
 
-	err = gms_spans_unmap_host(s, &c->spans);
-	if (!err)
-		err = gms_spans_pinned(s, &c->spans, &pinned, &stop);
-	if (err)
-		return err;
+	if (gms_spans_unmap_host(s, &c->spans, true) || gms_spans_any_pinned(s, &c->spans))
+		return false;
 	gms_spans_begin(s, &c->spans);
 	gms_spans_zap(s, &c->spans, GMS_SHARED);
 	unapply(c, c->spans.nr - 1, last.end - last.start);
@@ -272,7 +273,7 @@ static int convert_back(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gms
 	ask.start = ask.end; /* as it is now */
 	if (!c->quarantined)
 		gms_settle_up(s, &ask, c->start, c->end);
-	return 0;
+	return !c->quarantined;
 }
 
 /* Nobody knows what they are, and no listener is to hold any of it. */
@@ -289,19 +290,19 @@ static void give_up(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 static int deliver(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 {
 	const gms_shards shards = gms_shards_of(c->start, c->end);
-	bool broken;
+	bool back = false;
 	int err;
 
-	err = gms_listeners_tell(c->s, &c->spans, GMS_SHARED, &broken);
+	err = gms_listeners_tell(c->s, &c->spans, GMS_SHARED, &c->told);
 	if (!err)
 		return 0;
 	c->undone = true;
-	if (!broken) {
+	if (!c->told.broken) {
 		gms_shards_lock(c->s, shards);
-		broken = convert_back(c);
+		back = convert_back(c);
 		gms_shards_unlock(c->s, shards);
 	}
-	if (broken || c->quarantined)
+	if (!back)
 		give_up(c);
 	return err;
 }
@@ -309,13 +310,19 @@ static int deliver(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 /* Let go of what goes private. */
 static int withdraw(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 {
-	bool broken;
-	int err;
+	const int err = gms_listeners_tell(c->s, &c->spans, GMS_PRIVATE, &c->told);
 
-	err = gms_listeners_tell(c->s, &c->spans, GMS_PRIVATE, &broken);
-	if (broken)
+	if (c->told.broken)
 		give_up(c);
 	return err;
+}
+
+/* Give back what did not go private. */
+static void restore(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+{
+	gms_listeners_give_back(c->s, &c->spans, &c->told);
+	if (c->told.broken)
+		give_up(c);
 }
 
 static int transact(struct conversion *c, gms_pgoff_t *err_index, gms_pgoff_t *stop)
@@ -336,11 +343,10 @@ static int transact(struct conversion *c, gms_pgoff_t *err_index, gms_pgoff_t *s
 		} else if (c->heard && c->quarantined) {
 			give_up(c);
 		} else if (c->heard && c->to == GMS_PRIVATE && err) {
-			c->undone = true;
-			if (!gms_listeners_give_back(s, &c->spans))
-				give_up(c);
+			restore(c);
 		}
 	}
+	c->undone |= c->told.any;
 	if (err && c->undone)
 		gms_count_add(&s->counters, GMS_UNDONE, 1);
 	return err;
@@ -390,6 +396,7 @@ static int convert(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 	c.to = to;
 	c.whole = nr == end - start;
 	c.heard = gms_listeners_hear(s, start, end);
+	c.told = (struct gms_told) {0};
 	c.journal = NULL;
 	c.undone = false;
 	c.quarantined = false;

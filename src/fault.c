@@ -111,7 +111,8 @@ static int begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_accesso
 	if (gms_unlikely(gms_load_relaxed(&s->quarantined)))
 		fault->max_order = free_order(s->quarantine, index, fault->max_order);
 	/* a page is in one binding at most */
-	if (accessor == GMS_GUEST && gms_binding_find(s, GMS_BY_INDEX, index, &b))
+	if (accessor == GMS_GUEST && fault->max_order &&
+	    gms_binding_find(s, GMS_BY_INDEX, index, &b))
 		fault->max_order = gms_binding_order(&b, index, fault->max_order);
 	if (accessor == GMS_GUEST)
 		fault->max_order = guest_order(s, index, fault->max_order);

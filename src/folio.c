@@ -463,13 +463,17 @@ void gms_folios_widen(const struct gms_folios *f, gms_pgoff_t *start, gms_pgoff_
 	*end = gms_folio_end(exposed_at(f, *end - 1));
 }
 
-void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
+void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, bool undo)
 {
 	const uint64_t size_1g = gms_order_pages(GMS_ORDER_1G);
 	const uint64_t size_2m = gms_order_pages(GMS_ORDER_2M);
 
-	/* without memory to say so they count as mapped, which is always safe */
-	if (gms_rtree_fill_range(f->mapped, start, end - start) != GMS_RTREE_NONE)
+	struct gms_need need;
+
+	/* without memory to say so they count as mapped, which is always safe; an undo takes none */
+	if (undo)
+		(void)gms_rtree_try_store(f->mapped, start, end - start, false, &need);
+	else if (gms_rtree_fill_range(f->mapped, start, end - start) != GMS_RTREE_NONE)
 		(void)gms_rtree_clear(f->mapped, start, end - start);
 	for (gms_pgoff_t next; f->order && start < end; start = next) {
 		struct gms_block *b = gms_block_at(&f->blocks, start);

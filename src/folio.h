@@ -167,7 +167,7 @@ int gms_folio_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to);
 void gms_folios_widen(const struct gms_folios *f, gms_pgoff_t *start, gms_pgoff_t *end);
 
 /* The host has no mapping in [start, end) any more. */
-void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end);
+void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, bool undo);
 
 /* Merge and free the folios in [start, end), none of which crosses an end. */
 void gms_folios_free(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end);

@@ -207,17 +207,17 @@ static size_t fill_batch(struct walk *w, struct gms_span *rest, enum gms_shareab
 
 /*
  * Tell one listener of a part of it all, [from, until), where until 0 is its end. 0, or what it
- * returned; then *told ends what was done, or is @from.
+ * returned; then *end ends what was done, or is @from. @insist: go on after a refusal.
  */
 static int tell_part(struct gms_state *s, struct gms_listener *l, const struct what *what,
-		     enum gms_shareability to, gms_pgoff_t from, gms_pgoff_t until,
-		     gms_pgoff_t *told)
+		     enum gms_shareability to, struct gms_span part, bool insist, gms_pgoff_t *end)
 {
 	struct walk w = {
 		.s = s,
 		.l = l,
 		.what = *what,
-		.part = {from > l->start ? from : l->start, until ? until : l->end},
+		.part = {part.start > l->start ? part.start : l->start,
+			 part.end ? part.end : l->end},
 	};
 	struct gms_run runs[GMS_LISTENER_BATCH];
 	struct gms_span rest = {0};
@@ -227,50 +227,67 @@ static int tell_part(struct gms_state *s, struct gms_listener *l, const struct w
 	w.quarantined =
 		what->which == BETWEEN || (to == GMS_PRIVATE && gms_load_relaxed(&l->stuck));
 	w.more = gms_spans_next(what->spans, &w.at);
-	*told = from;
-	while (!err && (nr = fill_batch(&w, &rest, to, runs))) {
-		err = call(s, l, runs, nr, to, &done);
-		if (err)
+	*end = part.start;
+	while ((!err || insist) && (nr = fill_batch(&w, &rest, to, runs))) {
+		const int refused = call(s, l, runs, nr, to, &done);
+
+		if (refused) {
+			err = refused;
 			nr = done;
+		}
 		if (nr)
-			*told = runs[nr - 1].start + runs[nr - 1].nr_pages;
+			*end = runs[nr - 1].start + runs[nr - 1].nr_pages;
 	}
 	return err;
 }
 
-/* It is to be left with none of a part. False: it refused, and is stuck. */
+#define ALL ((struct gms_span) {0, 0})
+
+/* It is to be left with none of a part. False: it refused some of it, and is stuck. */
 static bool let_go(struct gms_state *s, struct gms_listener *l, const struct what *what,
-		   gms_pgoff_t from, gms_pgoff_t until)
+		   struct gms_span part)
 {
-	gms_pgoff_t told;
-	const int err = tell_part(s, l, what, GMS_PRIVATE, from, until, &told);
+	gms_pgoff_t end;
+	const int err = tell_part(s, l, what, GMS_PRIVATE, part, true, &end);
 
 	if (err)
 		gms_store_relaxed(&l->stuck, true);
 	return !err;
 }
 
+/* It has let go of what comes before @end, and should have it again; where it refuses: of all. */
+static bool undo_let_go(struct gms_state *s, struct gms_listener *l, const struct what *what,
+			gms_pgoff_t end, bool *all_gone)
+{
+	gms_pgoff_t back;
+
+	if (!tell_part(s, l, what, GMS_SHARED, (struct gms_span) {0, end}, false, &back))
+		return true;
+	*all_gone = let_go(s, l, what, (struct gms_span) {end, 0});
+	if (back)
+		*all_gone &= let_go(s, l, what, (struct gms_span) {0, back});
+	return false;
+}
+
 /*
- * Tell one listener. Where it refuses, what it has done of it is undone. *broken: it refused that,
- * too, and was told to let go of all.
+ * Tell one listener. Where it refuses, what it has done of it is undone; told->broken: it refused
+ * that, too, and was told to let go of all.
  */
 static int tell(struct gms_state *s, struct gms_listener *l, const struct what *what,
-		enum gms_shareability to, bool *broken)
+		enum gms_shareability to, struct gms_told *told)
 {
-	gms_pgoff_t told, back;
+	gms_pgoff_t end;
+	bool all_gone;
 	int err;
 
-	err = tell_part(s, l, what, to, 0, 0, &told);
-	if (!err || !told)
+	err = tell_part(s, l, what, to, ALL, false, &end);
+	told->any |= end;
+	if (!err || !end)
 		return err;
-	if (to == GMS_SHARED) {
-		*broken |= !let_go(s, l, what, 0, told);
-	} else if (tell_part(s, l, what, GMS_SHARED, 0, told, &back)) {
-		*broken = true; /* it has what comes before back, and from told on */
-		if (back)
-			let_go(s, l, what, 0, back);
-		let_go(s, l, what, told, 0);
-	}
+	if (to == GMS_SHARED)
+		told->broken |= !let_go(s, l, what, (struct gms_span) {0, end});
+	else
+		told->broken |= !undo_let_go(s, l, what, end, &all_gone);
 	return err;
 }
 
@@ -289,57 +306,48 @@ bool gms_listeners_hear(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_
  * Those before @from, from the last, had let go: give back. Where one refuses, all others are left
  * without: what comes before it has let go, what comes after lets go.
  */
-static bool give_back(struct gms_state *s, const struct what *what, struct gms_listener *from)
+static void give_back(struct gms_state *s, const struct what *what, struct gms_listener *from,
+		      struct gms_told *told)
 {
 	struct gms_listener *l = from ? from->prev : s->listeners.last;
-	bool broken;
 
-	while (l && !tell(s, l, what, GMS_SHARED, &broken))
+	while (l && !tell(s, l, what, GMS_SHARED, told))
 		l = l->prev;
 	if (!l)
-		return true;
+		return;
+	told->broken = true;
 	while ((l = l->next))
-		let_go(s, l, what, 0, 0);
-	return false;
+		let_go(s, l, what, ALL);
 }
 
-bool gms_listeners_give_back(struct gms_state *s, const struct gms_spans *spans)
+void gms_listeners_give_back(struct gms_state *s, const struct gms_spans *spans,
+			     struct gms_told *told)
 {
-	return give_back(s, &(struct what) {spans, TOUCHED}, NULL);
-}
-
-/* Those before @from, from the last, were given: take back. False: one refused. */
-static bool take_back(struct gms_state *s, const struct what *what, struct gms_listener *from)
-{
-	bool all = true;
-
-	for (struct gms_listener *l = from->prev; l; l = l->prev)
-		all &= let_go(s, l, what, 0, 0);
-	return all;
+	give_back(s, &(struct what) {spans, TOUCHED}, NULL, told);
 }
 
 int gms_listeners_tell(struct gms_state *s, const struct gms_spans *spans, enum gms_shareability to,
-		       bool *broken)
+		       struct gms_told *told)
 {
 	const struct what what = {spans, TOUCHED};
 	struct gms_listener *l;
 	int err = 0;
 
-	*broken = false;
 	for (l = s->listeners.first; l; l = l->next) {
-		err = tell(s, l, &what, to, broken);
+		err = tell(s, l, &what, to, told);
 		if (err)
 			break;
 	}
 	if (!err)
 		return 0;
 	if (to == GMS_SHARED) {
-		*broken |= !take_back(s, &what, l);
-	} else if (*broken) { /* those before have let go, and are left so */
+		while ((l = l->prev))
+			told->broken |= !let_go(s, l, &what, ALL);
+	} else if (told->broken) { /* those before have let go, and are left so */
 		while ((l = l->next))
-			let_go(s, l, &what, 0, 0);
+			let_go(s, l, &what, ALL);
 	} else {
-		*broken = !give_back(s, &what, l);
+		give_back(s, &what, l, told);
 	}
 	return err;
 }
@@ -349,8 +357,7 @@ void gms_listeners_drop_gaps(struct gms_state *s, const struct gms_spans *spans)
 	const struct what what = {spans, BETWEEN};
 
 	for (struct gms_listener *l = s->listeners.last; l; l = l->prev)
-		if (!gms_load_relaxed(&l->stuck))
-			let_go(s, l, &what, 0, 0);
+		let_go(s, l, &what, ALL);
 }
 
 int gms_listeners_unstick(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
@@ -363,7 +370,7 @@ int gms_listeners_unstick(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t en
 	gms_spans_one(&spans, start, end);
 	for (struct gms_listener *l = s->listeners.last; !err && l; l = l->prev)
 		if (l->stuck)
-			err = tell_part(s, l, &what, GMS_PRIVATE, 0, 0, &told);
+			err = tell_part(s, l, &what, GMS_PRIVATE, ALL, false, &told);
 	return err;
 }
 
@@ -449,17 +456,17 @@ static int replay(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_
 	struct gms_quarantine q;
 	struct gms_spans spans;
 	const struct what what = {&spans, TOUCHED};
-	bool broken = false;
+	struct gms_told told = {0};
 	int err;
 
 	err = gms_quarantine_prepare(s, &q, l->start, l->end);
 	if (err)
 		return err;
 	gms_spans_one(&spans, l->start, l->end);
-	err = tell(s, l, &what, GMS_SHARED, &broken);
-	if (broken) {
+	err = tell(s, l, &what, GMS_SHARED, &told);
+	if (told.broken) {
 		for (struct gms_listener *other = s->listeners.last; other; other = other->prev)
-			let_go(s, other, &what, 0, 0);
+			let_go(s, other, &what, ALL);
 		gms_quarantine_commit(s, &q);
 	}
 	gms_quarantine_release(s, &q);
@@ -494,19 +501,20 @@ int gms_listener_register(struct gms_state *s, const struct gms_listener_ops *op
 	return err ? gms_refused(s, err) : 0;
 }
 
-/* All that it has. If it refuses it gets back what it had let go of. */
+/* All that it has. If it refuses it gets back what it had let go of, or lets go of all after all. */
 static int drop(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_convert_lock)
 {
 	struct gms_spans spans;
 	const struct what what = {&spans, TOUCHED};
-	gms_pgoff_t told, ignored;
+	bool all_gone;
+	gms_pgoff_t end;
 	int err;
 
 	gms_spans_one(&spans, l->start, l->end);
-	err = tell_part(s, l, &what, GMS_PRIVATE, 0, 0, &told);
-	if (err && told)
-		(void)tell_part(s, l, &what, GMS_SHARED, 0, told, &ignored);
-	return err;
+	err = tell_part(s, l, &what, GMS_PRIVATE, ALL, false, &end);
+	if (!err || !end || undo_let_go(s, l, &what, end, &all_gone))
+		return err;
+	return all_gone ? 0 : err;
 }
 
 int gms_listener_unregister(struct gms_state *s, unsigned int id)
@@ -539,8 +547,10 @@ void gms_listeners_fini(struct gms_state *s) GMS_NO_TSA
 {
 	while (s->listeners.last) {
 		struct gms_listener *l = s->listeners.last;
+		struct gms_spans spans;
 
-		(void)drop(s, l); /* nobody is left who could mind */
+		gms_spans_one(&spans, l->start, l->end);
+		(void)let_go(s, l, &(struct what) {&spans, TOUCHED}, ALL); /* it is asked for all */
 		take_out(s, l);
 		unmake(s, l);
 	}

@@ -96,7 +96,7 @@ static int punch_locked(struct hole *h, gms_pgoff_t *err_index)
 	gms_pgoff_t stop;
 	int err;
 
-	err = gms_spans_unmap_host(s, &h->spans);
+	err = gms_spans_unmap_host(s, &h->spans, false);
 	if (!err)
 		err = gms_spans_pinned(s, &h->spans, err_index, &stop);
 	if (!err)

@@ -21,15 +21,6 @@ int gms_quarantine_prepare(struct gms_state *s, struct gms_quarantine *q, gms_pg
 	return gms_rtree_prepare(s->quarantine, start, end - start, &q->reserve);
 }
 
-void gms_quarantine_commit_locked(struct gms_state *s, struct gms_quarantine *q)
-{
-	const uint64_t nr_pages = q->end - q->start;
-
-	gms_add_relaxed(&s->quarantined,
-			nr_pages - gms_rtree_count(s->quarantine, q->start, nr_pages));
-	gms_rtree_commit(s->quarantine, q->start, nr_pages, true, &q->reserve);
-}
-
 /* Host and guest lose what they have mapped of it. */
 static void unmap(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 	GMS_REQUIRES(gms_invalidate_lock)
@@ -37,11 +28,20 @@ static void unmap(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 	struct gms_spans spans;
 
 	gms_spans_one(&spans, start, end);
-	(void)gms_spans_unmap_host(s, &spans); /* it is in quarantine either way */
+	(void)gms_spans_unmap_host(s, &spans, true); /* it is in quarantine either way */
 	gms_spans_begin(s, &spans);
 	gms_spans_zap(s, &spans, GMS_SHARED);
 	gms_spans_zap(s, &spans, GMS_PRIVATE);
 	gms_spans_end(s, &spans);
+}
+
+void gms_quarantine_commit_locked(struct gms_state *s, struct gms_quarantine *q)
+{
+	const uint64_t nr_pages = q->end - q->start;
+
+	gms_add_relaxed(&s->quarantined,
+			nr_pages - gms_rtree_count(s->quarantine, q->start, nr_pages));
+	gms_rtree_commit(s->quarantine, q->start, nr_pages, true, &q->reserve);
 }
 
 void gms_quarantine_commit(struct gms_state *s, struct gms_quarantine *q)
@@ -79,6 +79,9 @@ static int repair_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end
 	}
 	if (!err) {
 		gms_backend_invalidate_begin(&s->backend, start, end - start);
+		/* the guest may have mapped them in either state before they were quarantined */
+		gms_backend_zap_guest(&s->backend, start, end - start, GMS_SHARED);
+		gms_backend_zap_guest(&s->backend, start, end - start, GMS_PRIVATE);
 		gms_history(s, start, end, false);
 		for (unsigned int i = 0; i < nr; i++)
 			gms_rtree_commit(tree[i], start, end - start, set[i], &reserve[i]);
@@ -105,7 +108,7 @@ static int unmap_and_repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t 
 	if (private) {
 		/* they may have been mapped and pinned all along; cannot fail: nothing is kept */
 		(void)gms_spans_init(s, &shared, s->private, false, start, end, false);
-		err = gms_spans_unmap_host(s, &shared);
+		err = gms_spans_unmap_host(s, &shared, false);
 		if (!err)
 			err = gms_spans_pinned(s, &shared, &pinned, &stop);
 	}
@@ -117,12 +120,12 @@ static int tell(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 		struct gms_rtree_reserve *lifted) GMS_REQUIRES(gms_convert_lock)
 {
 	const gms_shards shards = gms_shards_of(start, end);
+	struct gms_told told = {0};
 	struct gms_spans spans;
-	bool broken;
 	int err;
 
 	gms_spans_one(&spans, start, end);
-	err = gms_listeners_tell(s, &spans, GMS_SHARED, &broken);
+	err = gms_listeners_tell(s, &spans, GMS_SHARED, &told);
 	if (!err) {
 		gms_listeners_repaired(s);
 		return 0;

@@ -76,16 +76,17 @@ void gms_spans_fini(struct gms_state *s, struct gms_spans *spans)
 
 /* ---- the host's mappings, and pins ---- */
 
-static int unmap_host(struct gms_state *s, struct gms_span span) GMS_REQUIRES(gms_invalidate_lock)
+static int unmap_host(struct gms_state *s, struct gms_span span, bool undo)
+	GMS_REQUIRES(gms_invalidate_lock)
 {
 	int err = gms_backend_unmap_host(&s->backend, span.start, span.end - span.start);
 
 	if (!err)
-		gms_folios_unexpose(&s->folios, span.start, span.end);
+		gms_folios_unexpose(&s->folios, span.start, span.end, undo);
 	return err;
 }
 
-int gms_spans_unmap_host(struct gms_state *s, const struct gms_spans *spans)
+int gms_spans_unmap_host(struct gms_state *s, const struct gms_spans *spans, bool undo)
 {
 	struct gms_span_at at = {0};
 	struct gms_span wide = {0};
@@ -100,10 +101,10 @@ int gms_spans_unmap_host(struct gms_state *s, const struct gms_spans *spans)
 			continue;
 		}
 		if (wide.end)
-			err = unmap_host(s, wide);
+			err = unmap_host(s, wide, undo);
 		wide = span;
 	}
-	return !err && wide.end ? unmap_host(s, wide) : err;
+	return !err && wide.end ? unmap_host(s, wide, undo) : err;
 }
 
 /* The first page of a span that somebody has pinned. 0; -EAGAIN; the backend's error. */
@@ -153,6 +154,17 @@ int gms_spans_pinned(struct gms_state *s, const struct gms_spans *spans, gms_pgo
 	    first_pinned(s, (struct gms_span) {spans->start, spans->end}, pinned) != -EAGAIN)
 		*pinned = spans->start;
 	return -EAGAIN;
+}
+
+bool gms_spans_any_pinned(struct gms_state *s, const struct gms_spans *spans)
+{
+	struct gms_span_at at = {0};
+	gms_pgoff_t pinned;
+	int err = 0;
+
+	while (!err && gms_spans_next(spans, &at))
+		err = first_pinned(s, at.span, &pinned);
+	return err;
 }
 
 /* ---- the guest's mappings ---- */

@@ -251,8 +251,11 @@ struct gms_span_at {
 };
 bool gms_spans_next(const struct gms_spans *spans, struct gms_span_at *at);
 
-/* Unmap them from the host, with all of each exposed folio that they touch. */
-int gms_spans_unmap_host(struct gms_state *s, const struct gms_spans *spans)
+/*
+ * Unmap them from the host, with all of each exposed folio that they touch. @undo: without
+ * allocating.
+ */
+int gms_spans_unmap_host(struct gms_state *s, const struct gms_spans *spans, bool undo)
 	GMS_REQUIRES(gms_invalidate_lock);
 
 /*
@@ -262,6 +265,10 @@ int gms_spans_unmap_host(struct gms_state *s, const struct gms_spans *spans)
  */
 int gms_spans_pinned(struct gms_state *s, const struct gms_spans *spans, gms_pgoff_t *pinned,
 		     gms_pgoff_t *stop) GMS_REQUIRES(gms_invalidate_lock);
+
+/* Is any page of them pinned, itself, or can that not be told? Where they were private before. */
+bool gms_spans_any_pinned(struct gms_state *s, const struct gms_spans *spans)
+	GMS_REQUIRES(gms_invalidate_lock);
 
 /* Begin to invalidate, and zap what is @only of them. */
 void gms_spans_begin(struct gms_state *s, const struct gms_spans *spans)
@@ -281,10 +288,9 @@ struct gms_quarantine {
 /* A range may have to be quarantined. 0 or -ENOMEM. */
 int gms_quarantine_prepare(struct gms_state *s, struct gms_quarantine *q, gms_pgoff_t start,
 			   gms_pgoff_t end) GMS_REQUIRES(gms_convert_lock);
-/* It has: no page of it is quarantined yet. Under the invalidate locks. */
+/* It has. With the invalidate locks; or taking them, and then host and guest lose their mappings. */
 void gms_quarantine_commit_locked(struct gms_state *s, struct gms_quarantine *q)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock);
-/* Takes them; host and guest may have mapped pages meanwhile, and lose them. */
 void gms_quarantine_commit(struct gms_state *s, struct gms_quarantine *q)
 	GMS_REQUIRES(gms_convert_lock);
 void gms_quarantine_release(struct gms_state *s, struct gms_quarantine *q)
@@ -318,18 +324,22 @@ void gms_bindings_fini(struct gms_state *s);
 bool gms_listeners_hear(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 	GMS_REQUIRES(gms_convert_lock);
 
+struct gms_told {
+	bool any; /* a listener has done something */
+	bool broken; /* one refused an undo: whatever the spans touch is to be quarantined */
+};
+
 /*
  * Tell the listeners, first to last, of the granules that the spans touch and that are wholly
  * shared: they get them (@to shared), or let go of them. 0; or what one refused with, and then
- * those that were told before have been told the opposite, the last first. *broken: one of them
- * refused that, too; then whatever the spans touch is to be quarantined.
+ * those that were told before have been told the opposite, the last first.
  */
 int gms_listeners_tell(struct gms_state *s, const struct gms_spans *spans, enum gms_shareability to,
-		       bool *broken) GMS_REQUIRES(gms_convert_lock);
+		       struct gms_told *told) GMS_REQUIRES(gms_convert_lock);
 
-/* They had let go: give back, the last first. False: one refused, as *broken above. */
-bool gms_listeners_give_back(struct gms_state *s, const struct gms_spans *spans)
-	GMS_REQUIRES(gms_convert_lock);
+/* They had let go: give back, the last first. */
+void gms_listeners_give_back(struct gms_state *s, const struct gms_spans *spans,
+			     struct gms_told *told) GMS_REQUIRES(gms_convert_lock);
 
 /*
  * [spans->start, spans->end) is quarantined: let go of the granules between the spans, which

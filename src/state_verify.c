@@ -43,7 +43,7 @@ static const char *verify_places(const struct gms_folios *f, const struct gms_bl
 }
 
 /* Pinned pages are shared, and have memory. */
-static const char *verify_pins(const struct gms_state *s, const struct gms_block *b)
+static const char *verify_pins_locked(const struct gms_state *s, const struct gms_block *b)
 {
 	unsigned int page, from = 0;
 
@@ -58,6 +58,18 @@ static const char *verify_pins(const struct gms_state *s, const struct gms_block
 		from = page + 1;
 	}
 	return NULL;
+}
+
+/* gms_unpin() takes no other lock. */
+static const char *verify_pins(struct gms_state *s, const struct gms_block *b)
+{
+	struct gms_spinlock *lock = &s->folios.tree[gms_shard_of(b->start)].lock;
+	const char *wrong;
+
+	gms_spin_lock(lock);
+	wrong = verify_pins_locked(s, b);
+	gms_spin_unlock(lock);
+	return wrong;
 }
 
 const char *gms_folios_verify(const struct gms_folios *f)
@@ -96,7 +108,7 @@ static const char *verify_trees(const struct gms_state *s)
 	return wrong;
 }
 
-static const char *verify(const struct gms_state *s)
+static const char *verify(struct gms_state *s)
 {
 	const char *wrong = verify_trees(s);
 

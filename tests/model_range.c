@@ -246,7 +246,7 @@ int model_repair(struct model *model, uint64_t start, uint64_t nr_pages, int sha
 {
 	uint64_t end = start + nr_pages;
 
-	model->loose = 1U << SIM_INVALIDATE_BEGIN | 1U << SIM_INVALIDATE_END;
+	model->loose = 1U << SIM_INVALIDATE_BEGIN | 1U << SIM_ZAP_GUEST | 1U << SIM_INVALIDATE_END;
 	if (!model_good_range(model, start, nr_pages) ||
 	    (shareability != GMS_SHARED && shareability != GMS_PRIVATE) ||
 	    model_find(model->quarantined, start, end, 0) < end)

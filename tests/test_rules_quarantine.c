@@ -154,9 +154,9 @@ static void rule_39_repair_lifts_it(void **unused)
 	assert_false(gms_is_quarantined(rig.state, 109));
 	assert_true(gms_is_quarantined(rig.state, 110));
 	rig_faults(&rig, 109, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_4K);
-	assert_int_equal(rig_count(&rig, 1U << SIM_ZAP_GUEST | 1U << SIM_APPLY | 1U << SIM_UNDO),
-			 0);
+	assert_int_equal(rig_count(&rig, 1U << SIM_APPLY | 1U << SIM_UNDO), 0);
 	assert_true(rig_covered(&rig, SIM_INVALIDATE_BEGIN, 50, 60));
+	assert_true(rig_covered(&rig, SIM_ZAP_GUEST, 50, 60));
 	assert_int_equal(gms_repair(rig.state, 50, 60, GMS_PRIVATE), -EINVAL);
 	rig_repair(&rig, 110, 90, GMS_PRIVATE);
 	rig_repair(&rig, 200, 100, GMS_SHARED);

@@ -112,7 +112,8 @@ GMS_API int gms_listener_register(struct gms_state *state, const struct gms_list
  * @id: of gms_listener_register()
  *
  * The listener is told to let go of all that it has. If it refuses it stays registered, and is
- * given back what it had let go of (which it should not refuse: it counts as having it).
+ * given back what it had let go of. If it refuses that as well it is told once more to let go of
+ * all: if it does it is unregistered, else it counts as having all of it.
  *
  * Context: Takes all convert locks. Allocates nothing, may sleep.
  * Return: 0; -EINVAL: there is no such listener; -EDEADLK: called from inside a hook or listener;

@@ -487,8 +487,9 @@ GMS_API bool gms_is_quarantined(const struct gms_state *state, gms_pgoff_t index
  * @shareability: what the pages are now
  *
  * For a caller that has brought the pages into a known state by its own means: neither apply nor
- * undo is called; unmap_host and check_pins are before they are private, and invalidate_begin
- * and invalidate_end around the change. The pages are not prepared afterwards.
+ * undo is called; unmap_host and check_pins are before they are private, and invalidate_begin,
+ * zap_guest for both kinds of pages, and invalidate_end around the change. The pages are not
+ * prepared afterwards.
  *
  * A listener that refused to let go in an undo is asked again first. At the end listeners get the
  * granules that are wholly shared now; if one refuses, the range is quarantined again, and counts
