@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * machine.c - a machine with one vCPU, by the ioctls of /dev/kvm
+ *
+ * Nothing here knows of private memory, but for the exit that says that the guest touched some
+ * which is not what it took it for. A VMM has all of this already, in another shape.
+ *
+ * The guest has no kernel: no interrupts, no descriptor tables, no system calls. Each exception
+ * in it is a triple fault (MACHINE_BROKEN), and so is hlt, which CPL3 may not use: it
+ * stops by port I/O.
+ */
+#include "machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Headers of before Linux 6.8 do not know these. */
+#define EXIT_MEMORY_FAULT 39
+#define FAULT_PRIVATE (1ULL << 3)
+#define HC_MAP_GPA_RANGE 12
+
+struct memory_fault {
+	uint64_t flags;
+	uint64_t gpa;
+	uint64_t size;
+};
+
+#define CODE_SIZE (32U << 10)
+#define MAX_CPUID 256
+
+#define CR0_LONG_MODE 0x80050033ULL /* PG AM WP NE ET MP PE */
+#define CR4_PAE (1ULL << 5)
+#define EFER_LONG_MODE 0x500ULL /* LMA LME */
+#define RFLAGS_ALWAYS (1ULL << 1)
+#define RFLAGS_IOPL_3 (3ULL << 12)
+
+#define PTE_USER 0x7ULL /* present, writable, for CPL3 */
+#define PTE_2M (1ULL << 7)
+
+static int sys(int fd, unsigned long request, void *arg)
+{
+	int rc = ioctl(fd, request, arg);
+
+	return rc < 0 ? -errno : rc;
+}
+
+/* The same number as an argument: the requests that take no pointer. */
+static int sys_nr(int fd, unsigned long request, unsigned long nr)
+{
+	int rc = ioctl(fd, request, nr);
+
+	return rc < 0 ? -errno : rc;
+}
+
+/* 4 GiB, one to one: one page of the top level, one of the next, four of 2M entries. */
+static void make_page_tables(unsigned char *low)
+{
+	uint64_t *top = (uint64_t *)(low + MACHINE_PAGE_TABLES), *next = top + 512;
+	uint64_t *entries = next + 512;
+
+	top[0] = (MACHINE_PAGE_TABLES + 0x1000) | PTE_USER;
+	for (uint64_t i = 0; i < 4; i++)
+		next[i] = (MACHINE_PAGE_TABLES + 0x2000 + (i << 12)) | PTE_USER;
+	for (uint64_t i = 0; i < 4 * 512; i++)
+		entries[i] = i << 21 | PTE_2M | PTE_USER;
+}
+
+static int make_low_memory(struct machine *m)
+{
+	struct kvm_userspace_memory_region slot = {
+		.slot = 0,
+		.memory_size = MACHINE_LOW_SIZE,
+	};
+	void *low = mmap(NULL, MACHINE_LOW_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			 -1, 0);
+
+	if (low == MAP_FAILED)
+		return -errno;
+	m->low = low;
+	make_page_tables(m->low);
+	slot.userspace_addr = (uintptr_t)low;
+	return sys(m->vm, KVM_SET_USER_MEMORY_REGION, &slot);
+}
+
+/* Without it the vCPU would have no long mode. */
+static int set_cpuid(struct machine *m)
+{
+	size_t size = sizeof(struct kvm_cpuid2) + MAX_CPUID * sizeof(struct kvm_cpuid_entry2);
+	struct kvm_cpuid2 *cpuid = calloc(1, size);
+	int rc;
+
+	if (!cpuid)
+		return -ENOMEM;
+	cpuid->nent = MAX_CPUID;
+	rc = sys(m->kvm, KVM_GET_SUPPORTED_CPUID, cpuid);
+	if (rc >= 0)
+		rc = sys(m->vcpu, KVM_SET_CPUID2, cpuid);
+	free(cpuid);
+	return rc;
+}
+
+static int make_vcpu(struct machine *m)
+{
+	void *run;
+	int size;
+
+	m->vcpu = sys_nr(m->vm, KVM_CREATE_VCPU, 0);
+	if (m->vcpu < 0)
+		return m->vcpu;
+	size = sys_nr(m->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (size < 0)
+		return size;
+	run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
+	if (run == MAP_FAILED)
+		return -errno;
+	m->run = run;
+	m->run_size = (size_t)size;
+	return set_cpuid(m);
+}
+
+int machine_create(struct machine *m, unsigned long vm_type)
+{
+	int rc;
+
+	*m = (struct machine) {.kvm = -1, .vm = -1, .vcpu = -1};
+	m->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (m->kvm < 0)
+		return -errno;
+	m->vm = rc = sys_nr(m->kvm, KVM_CREATE_VM, vm_type);
+	if (rc >= 0)
+		rc = make_low_memory(m);
+	if (rc >= 0)
+		rc = make_vcpu(m);
+	if (rc < 0) {
+		machine_destroy(m);
+		return rc;
+	}
+	return 0;
+}
+
+void machine_destroy(struct machine *m)
+{
+	if (m->run)
+		munmap(m->run, m->run_size);
+	if (m->vcpu >= 0)
+		close(m->vcpu);
+	if (m->vm >= 0)
+		close(m->vm);
+	if (m->kvm >= 0)
+		close(m->kvm);
+	if (m->low)
+		munmap(m->low, MACHINE_LOW_SIZE);
+	*m = (struct machine) {.kvm = -1, .vm = -1, .vcpu = -1};
+}
+
+int machine_enable_hypercalls(struct machine *m)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_EXIT_HYPERCALL,
+		.args = {1ULL << HC_MAP_GPA_RANGE},
+	};
+	int rc = sys_nr(m->vm, KVM_CHECK_EXTENSION, KVM_CAP_EXIT_HYPERCALL);
+
+	if (rc < 0)
+		return rc;
+	if (!((unsigned int)rc & 1U << HC_MAP_GPA_RANGE))
+		return -EOPNOTSUPP;
+	rc = sys(m->vm, KVM_ENABLE_CAP, &cap);
+	if (rc < 0)
+		return rc;
+	m->hypercalls = true;
+	return 0;
+}
+
+/*
+ * Flat segments of 64 bits. No table stands behind them, as nothing ever loads one; an empty
+ * table of interrupts makes of each exception a triple fault.
+ */
+static int set_long_mode(struct machine *m, unsigned char cpl)
+{
+	struct kvm_segment code = {
+		.limit = 0xffffffff,
+		.selector = 1 << 3 | cpl,
+		.type = 11, /* code, readable, accessed */
+		.present = 1,
+		.dpl = cpl,
+		.s = 1,
+		.l = 1,
+		.g = 1,
+	};
+	struct kvm_segment data = code;
+	struct kvm_sregs sregs;
+	int rc = sys(m->vcpu, KVM_GET_SREGS, &sregs);
+
+	if (rc)
+		return rc;
+	data.selector = 2 << 3 | cpl;
+	data.type = 3; /* data, writable, accessed */
+	data.l = 0;
+	data.db = 1;
+	sregs.cs = code;
+	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
+	sregs.idt.limit = sregs.gdt.limit = 0;
+	sregs.cr0 = CR0_LONG_MODE;
+	sregs.cr3 = MACHINE_PAGE_TABLES;
+	sregs.cr4 = CR4_PAE;
+	sregs.efer = EFER_LONG_MODE;
+	return sys(m->vcpu, KVM_SET_SREGS, &sregs);
+}
+
+int machine_load(struct machine *m, const void *code, size_t size, uint64_t arg)
+{
+	struct kvm_regs regs = {
+		.rip = MACHINE_CODE,
+		/* as if it had been called: aligned, with somewhere to return to */
+		.rsp = MACHINE_STACK - 8,
+		.rdi = arg,
+		.rflags = RFLAGS_ALWAYS | RFLAGS_IOPL_3,
+	};
+	int rc;
+
+	if (!size || size > CODE_SIZE)
+		return -EINVAL;
+
+	/* If the guest was at an exit, what is left of that instruction is done before, not after. */
+	m->run->immediate_exit = 1;
+	rc = sys_nr(m->vcpu, KVM_RUN, 0);
+	m->run->immediate_exit = 0;
+	if (rc && rc != -EINTR)
+		return rc;
+
+	memset(m->low + MACHINE_CODE, 0, CODE_SIZE);
+	memcpy(m->low + MACHINE_CODE, code, size);
+	memset(m->low + MACHINE_STACK - 8, 0, 8);
+	rc = set_long_mode(m, m->hypercalls ? 0 : 3);
+	if (!rc)
+		rc = sys(m->vcpu, KVM_SET_REGS, &regs);
+	return rc;
+}
+
+static void read_io(const struct kvm_run *run, struct machine_exit *exit)
+{
+	if (run->io.count != 1) { /* rep outs, rep ins */
+		exit->kind = MACHINE_BROKEN;
+		exit->value = run->exit_reason;
+		return;
+	}
+	exit->kind = run->io.direction == KVM_EXIT_IO_OUT ? MACHINE_OUT : MACHINE_IN;
+	exit->port = run->io.port;
+	exit->size = run->io.size;
+	if (exit->kind == MACHINE_OUT)
+		memcpy(&exit->value, (const char *)run + run->io.data_offset, run->io.size);
+}
+
+static void read_mmio(const struct kvm_run *run, struct machine_exit *exit)
+{
+	exit->kind = MACHINE_MMIO;
+	exit->gpa = run->mmio.phys_addr;
+	exit->size = run->mmio.len;
+	exit->is_write = run->mmio.is_write;
+	if (exit->is_write && run->mmio.len <= sizeof(exit->value))
+		memcpy(&exit->value, run->mmio.data, run->mmio.len);
+}
+
+static void read_memory_fault(const struct kvm_run *run, struct machine_exit *exit)
+{
+	struct memory_fault fault;
+
+	memcpy(&fault, run->padding, sizeof(fault));
+	exit->kind = MACHINE_MEMORY_FAULT;
+	exit->gpa = fault.gpa;
+	exit->size = fault.size;
+	exit->private = fault.flags & FAULT_PRIVATE;
+}
+
+int machine_run(struct machine *m, struct machine_exit *exit)
+{
+	const struct kvm_run *run = m->run;
+
+	memset(exit, 0, sizeof(*exit));
+	m->run->exit_reason = KVM_EXIT_UNKNOWN;
+	exit->err = sys_nr(m->vcpu, KVM_RUN, 0);
+	if (exit->err && run->exit_reason != EXIT_MEMORY_FAULT)
+		return exit->err;
+
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO:
+		read_io(run, exit);
+		break;
+	case KVM_EXIT_MMIO:
+		read_mmio(run, exit);
+		break;
+	case EXIT_MEMORY_FAULT:
+		read_memory_fault(run, exit);
+		break;
+	case KVM_EXIT_HYPERCALL:
+		exit->kind = MACHINE_HYPERCALL;
+		exit->value = run->hypercall.nr;
+		for (int i = 0; i < 6; i++)
+			exit->args[i] = run->hypercall.args[i];
+		break;
+	case KVM_EXIT_HLT:
+		exit->kind = MACHINE_HALT;
+		break;
+	default:
+		exit->kind = MACHINE_BROKEN;
+		exit->value = run->exit_reason;
+		break;
+	}
+	return 0;
+}
+
+void machine_answer(struct machine *m, uint64_t value)
+{
+	struct kvm_run *run = m->run;
+
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO:
+		if (run->io.direction == KVM_EXIT_IO_IN)
+			memcpy((char *)run + run->io.data_offset, &value, run->io.size);
+		break;
+	case KVM_EXIT_MMIO:
+		if (!run->mmio.is_write)
+			memcpy(run->mmio.data, &value, sizeof(run->mmio.data));
+		break;
+	case KVM_EXIT_HYPERCALL:
+		run->hypercall.ret = value;
+		break;
+	default:
+		break;
+	}
+}

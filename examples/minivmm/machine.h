@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * machine.h - a machine with one vCPU: what a VMM needs of KVM besides its memory
+ *
+ * The guest runs in long mode at CPL3 with IOPL 3 (so that it may use ports), its first 4 GiB
+ * mapped one to one. The lowest 1 MiB is the machine's own, ordinary memory: page tables, code,
+ * stack. The guest's memory that is converted is put elsewhere, by whoever uses this.
+ */
+#ifndef MACHINE_H
+#define MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct kvm_run;
+
+#define MACHINE_LOW_SIZE (1ULL << 20)
+#define MACHINE_CODE 0x1000 /* where code is put, 32 KiB at most, and begins */
+#define MACHINE_STACK 0xf000 /* its stack ends here; 16 KiB */
+#define MACHINE_PAGE_TABLES 0x10000
+#define MACHINE_LOW_FREE 0x40000 /* from here to MACHINE_LOW_SIZE: whatever the user likes */
+
+#define MACHINE_VM_DEFAULT 0UL
+#define MACHINE_VM_SW_PROTECTED 1UL
+
+struct machine {
+	int kvm, vm, vcpu;
+	struct kvm_run *run;
+	size_t run_size;
+	unsigned char *low; /* the host's view of the lowest 1 MiB */
+	bool hypercalls; /* machine_enable_hypercalls() was called */
+};
+
+/* Why the guest stopped. */
+enum machine_exit_kind {
+	MACHINE_OUT, /* port, size, value */
+	MACHINE_IN, /* port, size; the answer goes to machine_answer() before it runs again */
+	MACHINE_MMIO, /* gpa, size, is_write, value: it touched what is in no memslot */
+	MACHINE_MEMORY_FAULT, /* gpa, size (bytes), private: KVM_EXIT_MEMORY_FAULT */
+	MACHINE_HYPERCALL, /* value is its number, args */
+	MACHINE_HALT,
+	MACHINE_BROKEN, /* a triple fault or another exit: value is its number */
+};
+
+struct machine_exit {
+	enum machine_exit_kind kind;
+	uint16_t port;
+	bool is_write;
+	bool private;
+	uint64_t gpa;
+	uint64_t size;
+	uint64_t value;
+	uint64_t args[6];
+	int err; /* what KVM_RUN itself returned: 0 or -errno (-EFAULT with a memory fault) */
+};
+
+/* A VM of a type, its low memory in memslot 0, and its vCPU. 0 or -errno; -ENOENT: no /dev/kvm. */
+int machine_create(struct machine *m, unsigned long vm_type);
+void machine_destroy(struct machine *m);
+
+/*
+ * Let KVM_HC_MAP_GPA_RANGE stop the guest (MACHINE_HYPERCALL). KVM takes hypercalls from CPL0 only,
+ * so that is where machine_load() begins from then on. 0; -EOPNOTSUPP: KVM has no such exit.
+ */
+int machine_enable_hypercalls(struct machine *m);
+
+/* Put code at MACHINE_CODE and the vCPU at its first instruction, with rdi = @arg. 0 or -errno. */
+int machine_load(struct machine *m, const void *code, size_t size, uint64_t arg);
+
+/* Run until the guest stops. 0 or -errno; -EINTR: a signal came. */
+int machine_run(struct machine *m, struct machine_exit *exit);
+
+/* What a MACHINE_IN, or the read of a MACHINE_MMIO, is to find; or a hypercall to return. */
+void machine_answer(struct machine *m, uint64_t value);
+
+#endif /* MACHINE_H */
