@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * compare.c - random conversions on real memory: is KVM of the same mind as the library?
+ *
+ *	compare [--pages N] [--conversions N] [--seed N] [--way any|attributes|memslots]
+ *	        [--plant attribute|deaf|slot|host|lost]
+ *
+ * After each conversion its range and a page either side are touched by the guest and by the host,
+ * after every 100th all pages, and what comes of it is compared (check.h). The last line counts
+ * the mismatches. The exit status is 0 where there are none, 1 where there are, 2 where the
+ * comparison could not be made, and 77 where there is no /dev/kvm, or one that cannot convert
+ * that way. With --plant, which makes a mismatch on purpose, 0 and 1 change places.
+ *
+ * The pages lie half in one block of 1G and half in the next, so that a conversion may have
+ * to take two locks; an odd seed begins with all of them private.
+ */
+#include "compare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXIT_CANNOT 2
+#define EXIT_SKIPPED 77
+
+#define PAGES_1G (1ULL << GMS_ORDER_1G)
+
+#define CHECK_ALL_EVERY 100
+#define BARE_EVERY 4
+#define TELL_EVERY 2500
+
+static int usage(void)
+{
+	fputs("usage: compare [--pages N] [--conversions N] [--seed N]\n"
+	      "               [--way any|attributes|memslots]\n"
+	      "               [--plant attribute|deaf|slot|host|lost]\n",
+	      stderr);
+	return EXIT_CANNOT;
+}
+
+static int parse_way(const char *name, enum gms_kvm_way *way)
+{
+	if (!strcmp(name, "any"))
+		*way = GMS_KVM_ANY;
+	else if (!strcmp(name, "attributes"))
+		*way = GMS_KVM_ATTRIBUTES;
+	else if (!strcmp(name, "memslots"))
+		*way = GMS_KVM_MEMSLOTS;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int parse_number(const char *text, uint64_t *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoull(text, &end, 10);
+	return errno || end == text || *end ? -EINVAL : 0;
+}
+
+static int parse(int argc, char **argv, struct options *options)
+{
+	for (int i = 1; i < argc; i += 2) {
+		const char *name = argv[i], *value = argv[i + 1];
+		int err = -EINVAL;
+
+		if (!value)
+			return -EINVAL;
+		if (!strcmp(name, "--pages"))
+			err = parse_number(value, &options->pages);
+		else if (!strcmp(name, "--conversions"))
+			err = parse_number(value, &options->conversions);
+		else if (!strcmp(name, "--seed"))
+			err = parse_number(value, &options->seed);
+		else if (!strcmp(name, "--way"))
+			err = parse_way(value, &options->way);
+		else if (!strcmp(name, "--plant"))
+			err = plant_parse(value, &options->plant);
+		if (err)
+			return err;
+	}
+	if (!options->pages || options->pages > PROBE_MAX || options->pages % 2)
+		return -EINVAL;
+	return 0;
+}
+
+/*
+ * A VM that can do what is asked for: attributes, else memslots. In place is not compared: check.h
+ * takes it that a page that was converted is a new one.
+ */
+static int create_machine(struct compare *c)
+{
+	enum gms_kvm_way *way = &c->options.way;
+	int err = -EINVAL;
+
+	if (*way != GMS_KVM_MEMSLOTS)
+		err = machine_create(&c->m, MACHINE_VM_SW_PROTECTED);
+	if (!err && gms_kvm_ways(c->m.vm) & 1U << GMS_KVM_ATTRIBUTES) {
+		c->attributes = true;
+		*way = GMS_KVM_ATTRIBUTES;
+		return 0;
+	}
+	machine_destroy(&c->m);
+	if (*way == GMS_KVM_ATTRIBUTES)
+		return -EOPNOTSUPP;
+	err = machine_create(&c->m, MACHINE_VM_DEFAULT);
+	*way = GMS_KVM_MEMSLOTS;
+	return err;
+}
+
+static int create_memory(struct compare *c)
+{
+	struct gms_state_opts state_opts = GMS_STATE_OPTS_INIT;
+	struct gms_kvm_opts opts = GMS_KVM_OPTS_INIT;
+	bool private = c->options.seed % 2;
+	int err;
+
+	c->row = (struct row) {
+		.m = &c->m,
+		.start = PAGES_1G - c->options.pages / 2,
+		.nr_pages = c->options.pages,
+		.gfn = MAIN_GFN,
+		.tally = &c->tally,
+		.stamp = &c->stamp,
+	};
+	opts.vm_fd = c->m.vm;
+	opts.way = c->options.way;
+	opts.nr_pages = c->row.start + c->row.nr_pages;
+	opts.first_slot = FIRST_SLOT;
+	opts.nr_slots = NR_SLOTS;
+	err = gms_kvm_create(&opts, &c->kvm);
+	if (err)
+		return err;
+
+	state_opts.nr_pages = opts.nr_pages;
+	state_opts.flags = private ? GMS_INIT_PRIVATE : 0;
+	state_opts.folio_order = GMS_ORDER_2M;
+	state_opts.backend = compare_backend(c);
+	state_opts.backend_ctx = c->kvm;
+	err = gms_state_create(&state_opts, &c->row.state);
+	if (!err)
+		err = gms_kvm_sync(c->kvm, c->row.state);
+	if (!err)
+		err = gms_kvm_map(c->kvm, MAIN_GFN, c->row.start, c->row.nr_pages);
+	if (!err)
+		err = row_init(&c->row, private);
+	if (!err)
+		c->row.host = (unsigned char *)gms_kvm_host(c->kvm) + c->row.start * PROBE_PAGE;
+	return err;
+}
+
+static int create(struct compare *c)
+{
+	int err = create_machine(c);
+
+	if (err)
+		return err;
+	err = create_memory(c);
+	if (!err && c->attributes)
+		err = bare_create(c);
+	if (!err)
+		err = host_start();
+	if (!err)
+		err = guest_start(&c->m);
+	return err;
+}
+
+static void destroy(struct compare *c)
+{
+	bare_destroy(c);
+	gms_state_destroy(c->row.state);
+	gms_kvm_destroy(c->kvm);
+	machine_destroy(&c->m);
+	free(c->row.pages);
+}
+
+static int check_all(struct compare *c)
+{
+	const char *why;
+	int err = check_guest(&c->row, 0, c->row.nr_pages, draw_mode(c));
+
+	if (err)
+		return err;
+	check_host(&c->row, 0, c->row.nr_pages, draw_mode(c));
+	if (!gms_state_verify(c->row.state, &why))
+		mismatch(&c->tally, "gms_state_verify(): %s", why);
+	return c->attributes ? check_guest(&c->bare.row, 0, c->bare.row.nr_pages, draw_mode(c)) : 0;
+}
+
+/* Half of the way, something is planted; there must have been no mismatch before. */
+static int plant(struct compare *c, uint64_t done)
+{
+	int err;
+
+	if (!c->options.plant || done != c->options.conversions / 2)
+		return 0;
+	if (c->tally.mismatches)
+		return -EIO;
+	c->planted = true;
+	err = plant_now(c);
+	return err ? err : check_all(c);
+}
+
+/* Returns 0 or -errno; counts the conversions in *@done. */
+static int run(struct compare *c, uint64_t *done)
+{
+	const struct options *options = &c->options;
+	int err = check_all(c);
+
+	for (*done = 0; !err && *done < options->conversions;) {
+		err = plant(c, *done);
+		/* what was planted is found: all that follows is rubble */
+		if (err || (c->planted && c->tally.mismatches))
+			return err;
+		err = convert_something(c);
+		if (!err && c->attributes && *done % BARE_EVERY == 0)
+			err = bare_convert_something(c);
+		++*done;
+		if (!err && *done % CHECK_ALL_EVERY == 0)
+			err = check_all(c);
+		if (*done % TELL_EVERY == 0)
+			printf("%llu conversions, %llu mismatches so far\n",
+			       (unsigned long long)*done, (unsigned long long)c->tally.mismatches);
+	}
+	return err ? err : check_all(c);
+}
+
+static int report(const struct compare *c, uint64_t done)
+{
+	const struct tally *t = &c->tally;
+
+	printf("%llu x SIGBUS, %llu x KVM_EXIT_MEMORY_FAULT; refused: %llu for a pin, %llu by a "
+	       "hook\n",
+	       (unsigned long long)t->sigbus, (unsigned long long)t->memory_faults,
+	       (unsigned long long)c->pinned, (unsigned long long)c->failed);
+	printf("%llu conversions, %llu guest probes, %llu host probes, %llu mismatches\n",
+	       (unsigned long long)done, (unsigned long long)t->guest, (unsigned long long)t->host,
+	       (unsigned long long)t->mismatches);
+	return !t->mismatches == !c->options.plant ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static bool have_kvm(void)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	static struct compare c = {
+		.options = {.pages = PROBE_MAX, .conversions = 10000, .seed = 1},
+		.m = {.kvm = -1, .vm = -1, .vcpu = -1},
+	};
+	uint64_t done = 0;
+	int err;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (parse(argc, argv, &c.options))
+		return usage();
+	c.tally.max_told = c.options.plant ? 2 : 20;
+	c.rng = (c.options.seed + 1) * 0x9e3779b97f4a7c15ULL;
+	if (!have_kvm()) {
+		printf("skipped: no /dev/kvm\n");
+		return EXIT_SKIPPED;
+	}
+	err = create(&c);
+	if (err == -EOPNOTSUPP) {
+		printf("skipped: this KVM cannot convert that way\n");
+		return EXIT_SKIPPED;
+	}
+	if (!err) {
+		printf("compare: %llu pages, by %s, seed %llu%s%s\n",
+		       (unsigned long long)c.options.pages,
+		       gms_kvm_way_name(gms_kvm_get_way(c.kvm)), (unsigned long long)c.options.seed,
+		       c.options.plant ? ", planted: " : "",
+		       c.options.plant ? plant_name(c.options.plant) : "");
+		err = run(&c, &done);
+	}
+	if (err) {
+		printf("compare: after %llu conversions: %s\n", (unsigned long long)done,
+		       strerror(-err));
+		return EXIT_CANNOT;
+	}
+	err = report(&c, done);
+	destroy(&c);
+	return err;
+}
