@@ -113,8 +113,8 @@ static void repair_to_private_unmaps_and_looks_for_pins(void **unused)
 	assert_false(gms_is_private(rig.state, 10));
 	rig_forget(&rig);
 	rig_repair(&rig, 0, 21, GMS_PRIVATE);
-	rig_expect_calls(&rig, 0, UNMAP(1, 19), PINS(1, 19), BEGIN(0, 21),
-			 ZAP(0, 21, GMS_SHARED), ZAP(0, 21, GMS_PRIVATE), END(0, 21));
+	rig_expect_calls(&rig, 0, UNMAP(1, 19), PINS(1, 19), BEGIN(0, 21), ZAP(0, 21, GMS_SHARED),
+			 ZAP(0, 21, GMS_PRIVATE), END(0, 21));
 	rig_fini(&rig);
 }
 
