@@ -206,8 +206,8 @@ static size_t fill_batch(struct walk *w, struct gms_span *rest, enum gms_shareab
 }
 
 /*
- * Tell one listener of a part of it all, [from, until), where until 0 is its end. 0, or what it
- * returned; then *end ends what was done, or is @from. @insist: go on after a refusal.
+ * Tell one listener of a part of it all; where part.end is 0, to its end. 0, or what it returned;
+ * then *end ends what was done, or is part.start. @insist: go on after a refusal.
  */
 static int tell_part(struct gms_state *s, struct gms_listener *l, const struct what *what,
 		     enum gms_shareability to, struct gms_span part, bool insist, gms_pgoff_t *end)
@@ -281,7 +281,7 @@ static int tell(struct gms_state *s, struct gms_listener *l, const struct what *
 	int err;
 
 	err = tell_part(s, l, what, to, ALL, false, &end);
-	told->any |= end;
+	told->any |= end != 0;
 	if (!err || !end)
 		return err;
 	if (to == GMS_SHARED)
