@@ -30,7 +30,7 @@ struct gms_listener {
 	uint64_t granule;
 	unsigned int id;
 	bool stuck; /* set under a convert lock of its range, cleared under all */
-	struct gms_mutex lock; /* around a call, without GMS_LISTENER_CONCURRENT */
+	struct gms_mutex lock; /* around its calls, without GMS_LISTENER_CONCURRENT */
 };
 
 /* Granules are counted off from page 0: a granule is a power of two. */
@@ -163,30 +163,6 @@ static bool walk_next(struct walk *w, struct gms_span *run)
 
 /* ---- calling one listener ---- */
 
-/* One batch. *done: how many of its runs were done on failure. */
-static int call(struct gms_state *s, struct gms_listener *l, const struct gms_run *runs, size_t nr,
-		enum gms_shareability to, size_t *done)
-{
-	const bool serial = !(l->ops.flags & GMS_LISTENER_CONCURRENT);
-	struct gms_hook_frame frame;
-	int err;
-
-	*done = 0;
-	if (serial) {
-		gms_rank_enter(&s->folios, GMS_RANK_LISTENER, l->id);
-		gms_mutex_lock(&l->lock);
-	}
-	gms_backend_enter(&s->backend, &frame, true);
-	err = gms_backend_leave(&s->backend, &frame, l->ops.change(l->ctx, runs, nr, to, done));
-	if (serial) {
-		gms_mutex_unlock(&l->lock);
-		gms_rank_leave(&s->folios, GMS_RANK_LISTENER, l->id);
-	}
-	if (*done > nr)
-		*done = nr;
-	return err;
-}
-
 /* The next batch. *rest: what is left of a run. */
 static size_t fill_batch(struct walk *w, struct gms_span *rest, enum gms_shareability to,
 			 struct gms_run runs[GMS_LISTENER_BATCH])
@@ -205,6 +181,26 @@ static size_t fill_batch(struct walk *w, struct gms_span *rest, enum gms_shareab
 	return nr;
 }
 
+static void enter(struct gms_state *s, struct gms_listener *l, struct gms_hook_frame *frame)
+{
+	if (!(l->ops.flags & GMS_LISTENER_CONCURRENT)) {
+		gms_rank_enter(&s->folios, GMS_RANK_LISTENER, l->id);
+		gms_mutex_lock(&l->lock);
+	}
+	gms_backend_enter(&s->backend, frame, true);
+}
+
+/* 0 or -errno, whatever the listener makes of it. */
+static int leave(struct gms_state *s, struct gms_listener *l, struct gms_hook_frame *frame, int err)
+{
+	err = gms_backend_leave(&s->backend, frame, err);
+	if (!(l->ops.flags & GMS_LISTENER_CONCURRENT)) {
+		gms_mutex_unlock(&l->lock);
+		gms_rank_leave(&s->folios, GMS_RANK_LISTENER, l->id);
+	}
+	return err;
+}
+
 /*
  * Tell one listener of a part of it all; where part.end is 0, to its end. 0, or what it returned;
  * then *end ends what was done, or is part.start. @insist: go on after a refusal.
@@ -221,24 +217,28 @@ static int tell_part(struct gms_state *s, struct gms_listener *l, const struct w
 	};
 	struct gms_run runs[GMS_LISTENER_BATCH];
 	struct gms_span rest = {0};
+	struct gms_hook_frame frame;
+	int err = 0, refused;
 	size_t nr, done;
-	int err = 0;
 
 	w.quarantined =
 		what->which == BETWEEN || (to == GMS_PRIVATE && gms_load_relaxed(&l->stuck));
 	w.more = gms_spans_next(what->spans, &w.at);
 	*end = part.start;
-	while ((!err || insist) && (nr = fill_batch(&w, &rest, to, runs))) {
-		const int refused = call(s, l, runs, nr, to, &done);
-
-		if (refused) {
-			err = refused;
+	nr = fill_batch(&w, &rest, to, runs);
+	if (!nr)
+		return 0;
+	enter(s, l, &frame);
+	for (; nr && (!err || insist); nr = fill_batch(&w, &rest, to, runs)) {
+		done = 0;
+		refused = l->ops.change(l->ctx, runs, nr, to, &done);
+		err = refused ? refused : err;
+		if (refused && done < nr)
 			nr = done;
-		}
 		if (nr)
 			*end = runs[nr - 1].start + runs[nr - 1].nr_pages;
 	}
-	return err;
+	return leave(s, l, &frame, err);
 }
 
 #define ALL ((struct gms_span) {0, 0})
