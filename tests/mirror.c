@@ -139,7 +139,7 @@ static int refuse(struct mirror *m, const struct mirror_call *call, size_t *done
 			*done = call->count / 2;
 		else if (r->done == DONE_BUT_ONE)
 			*done = call->count - 1;
-		if (i && call->to == GMS_PRIVATE)
+		if ((i || plan->failed) && call->to == GMS_PRIVATE)
 			m->loose = true;
 		return r->err;
 	}
@@ -203,6 +203,8 @@ static int change(void *ctx, const struct gms_run *runs, size_t count, enum gms_
 	pin_err = do_runs(m, &call, &did);
 	if (!err)
 		err = pin_err;
+	if (err && m->plan)
+		m->plan->failed = true;
 	*done = err ? did : call.number % (count + 1); /* means nothing where all is well */
 	atomic_fetch_sub_explicit(&m->inside, 1, memory_order_relaxed);
 	return err;
@@ -367,6 +369,7 @@ static void plan_set(struct mirror_plan *plan, unsigned int i, struct mirror_ref
 	refusal.to = refusal.to > UINT64_MAX - now ? UINT64_MAX : refusal.to + now;
 	plan->refusal[i] = refusal;
 	plan->refused[i] = 0;
+	plan->failed = false;
 }
 
 void plan_refuse(struct mirror_plan *plan, uint64_t from, uint64_t to, int err,

@@ -36,6 +36,7 @@ struct mirror_plan {
 	_Atomic uint64_t calls;
 	struct mirror_refusal refusal[2];
 	_Atomic uint64_t refused[2];
+	_Atomic bool failed; /* a mirror has: what comes now is an undo */
 };
 
 struct mirror_call {

@@ -61,6 +61,7 @@ static void any_plan(void)
 
 	plan_refuse_none(&world.plan);
 	world.plan.refused[0] = world.plan.refused[1] = 0;
+	world.plan.failed = false;
 	if (chance(60))
 		return;
 	n = below(6);
@@ -82,9 +83,11 @@ static void step_convert(void)
 	any_range(&start, &nr_pages);
 	any_plan();
 	hook = chance(10);
-	if (hook)
+	if (hook) {
 		sim_refuse(world.rig.sim, RIG_FALLIBLE | (chance(50) ? 1U << SIM_UNDO : 0),
 			   below(8), 1 + below(2), -EFAULT);
+		world.plan.failed = true; /* it may be an undo that is refused */
+	}
 	rc = gms_convert(world.rig.state, start, nr_pages, to, flags, &at);
 	sim_refuse(world.rig.sim, 0, 0, 0, 0);
 	if (!rc) {
