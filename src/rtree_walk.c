@@ -131,42 +131,49 @@ GMS_CLONES bool gms_clear_walk_next(struct gms_clear_walk *w, struct gms_rtree_r
 
 /* ---- by 2M blocks ---- */
 
-/* The first 2M block from @i on that is, or is not, all clear; @end where there is none. */
-static gms_always_inline uint64_t find_clear(struct gms_clear_walk *w, uint64_t i, uint64_t end,
-					     bool clear)
+/* So many 2M blocks a word of a line has. */
+#define WORD_BLOCKS (GMS_LINE_BITS < 64 ? GMS_LINE_BITS : 64)
+
+/* Which 2M blocks from @i to the end of its word are all clear; that of @i is bit 0. */
+static gms_always_inline uint64_t clear_from(struct gms_clear_walk *w, uint64_t i)
 {
-	while (i < end) {
-		const uint64_t block = i >> GMS_RTREE_SHIFT;
-		const enum gms_rtree_fill kind = enter(w, block);
-		uint64_t mask = ~0ULL << (i % 64);
+	const enum gms_rtree_fill kind = enter(w, i >> GMS_RTREE_SHIFT);
+	const unsigned int k = (i & LINE_MASK) / 64;
+	uint64_t set = gms_word_of(kind == GMS_RTREE_ALL);
 
-		if (kind != GMS_RTREE_MIXED && (kind == GMS_RTREE_NONE) == clear)
-			return i;
-		for (unsigned int k = (i & LINE_MASK) / 64;
-		     kind == GMS_RTREE_MIXED && k < GMS_LINE_WORDS; k++, mask = ~0ULL) {
-			uint64_t found = gms_load_acquire(&w->node->mixed.w[k]);
-
-			found |= gms_load_relaxed(&w->node->value.w[k]);
-			found = (found ^ gms_word_of(clear)) & mask & GMS_WORD_FULL;
-			if (found) {
-				i = (block << GMS_RTREE_SHIFT) + k * 64 + gms_ctz(found);
-				return i < end ? i : end;
-			}
-		}
-		i = (block + 1) << GMS_RTREE_SHIFT;
+	if (kind == GMS_RTREE_MIXED) {
+		set = gms_load_acquire(&w->node->mixed.w[k]);
+		set |= gms_load_relaxed(&w->node->value.w[k]);
 	}
-	return end;
+	return (~set & GMS_WORD_FULL) >> (i % WORD_BLOCKS);
+}
+
+/* How many of them, from bit 0 on, are clear. */
+static gms_always_inline unsigned int run_of(uint64_t clear)
+{
+	return ~clear ? gms_ctz(~clear) : 64;
 }
 
 bool gms_clear_walk_next_2m(struct gms_clear_walk *w, struct gms_rtree_run *run)
 {
 	const uint64_t end = w->end >> GMS_RTREE_SHIFT;
-	const uint64_t first = find_clear(w, w->at >> GMS_RTREE_SHIFT, end, true);
-	const uint64_t last = find_clear(w, first, end, false);
+	uint64_t i = w->at >> GMS_RTREE_SHIFT, clear = 0, first;
 
-	w->at = last << GMS_RTREE_SHIFT;
+	while (i < end && !(clear = clear_from(w, i)))
+		i = (i / WORD_BLOCKS + 1) * WORD_BLOCKS;
+	if (i >= end)
+		return false;
+	first = i + gms_ctz(clear);
+	i = first + run_of(clear >> (first - i));
+	/* as long as a run goes on to the end of its word, look at the next */
+	while (i < end && i % WORD_BLOCKS == 0 && (clear = clear_from(w, i)) & 1)
+		i += run_of(clear);
+	i = i < end ? i : end;
+	w->at = i << GMS_RTREE_SHIFT;
+	if (first >= i)
+		return false;
 	*run = (struct gms_rtree_run) {.start = first << GMS_RTREE_SHIFT,
-				       .nr_pages = (last - first) << GMS_RTREE_SHIFT,
+				       .nr_pages = (i - first) << GMS_RTREE_SHIFT,
 				       .set = false};
-	return first < last;
+	return true;
 }
