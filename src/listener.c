@@ -163,6 +163,21 @@ static bool walk_next(struct walk *w, struct gms_span *run)
 
 /* ---- calling one listener ---- */
 
+/*
+ * A batch of single granules of 2M, which is what VFIO wants of a guest backed by 2M: where runs
+ * begin and end does not matter then, so they are not looked for.
+ */
+static size_t fill_batch_2m(struct walk *w, enum gms_shareability to,
+			    struct gms_run runs[GMS_LISTENER_BATCH])
+{
+	size_t nr = 0;
+
+	do
+		nr += gms_clear_walk_fill_2m(&w->clear, to, runs + nr, GMS_LISTENER_BATCH - nr);
+	while (nr < GMS_LISTENER_BATCH && next_candidates(w));
+	return nr;
+}
+
 /* The next batch. *rest: what is left of a run. */
 static size_t fill_batch(struct walk *w, struct gms_span *rest, enum gms_shareability to,
 			 struct gms_run runs[GMS_LISTENER_BATCH])
@@ -170,6 +185,9 @@ static size_t fill_batch(struct walk *w, struct gms_span *rest, enum gms_shareab
 	const bool split = w->l->ops.flags & GMS_LISTENER_CAN_SPLIT;
 	size_t nr = 0;
 
+	if (!split && w->l->granule == gms_order_pages(GMS_ORDER_2M) &&
+	    (w->quarantined || !gms_load_relaxed(&w->s->quarantined)))
+		return fill_batch_2m(w, to, runs);
 	while (nr < GMS_LISTENER_BATCH && (rest->start < rest->end || walk_next(w, rest))) {
 		const uint64_t nr_pages = split ? rest->end - rest->start : w->l->granule;
 		gms_pgoff_t at = rest->start;

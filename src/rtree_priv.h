@@ -49,6 +49,9 @@ void gms_clear_walk_init(struct gms_clear_walk *w, const struct gms_rtree *tree,
 			 gms_pgoff_t end);
 bool gms_clear_walk_next(struct gms_clear_walk *w, struct gms_rtree_run *run);
 bool gms_clear_walk_next_2m(struct gms_clear_walk *w, struct gms_rtree_run *run);
+/* The next 2M blocks, each as a run of its own. How many; @room at most. */
+size_t gms_clear_walk_fill_2m(struct gms_clear_walk *w, enum gms_shareability to,
+			      struct gms_run *runs, size_t room);
 
 /* One walk for all that can be asked of an index, which exists: itself, and its two blocks. */
 struct gms_look {

@@ -177,3 +177,23 @@ bool gms_clear_walk_next_2m(struct gms_clear_walk *w, struct gms_rtree_run *run)
 				       .set = false};
 	return true;
 }
+
+size_t gms_clear_walk_fill_2m(struct gms_clear_walk *w, enum gms_shareability to,
+			      struct gms_run *runs, size_t room)
+{
+	const uint64_t end = w->end >> GMS_RTREE_SHIFT;
+	uint64_t i = w->at >> GMS_RTREE_SHIFT, clear = 0;
+	size_t nr = 0;
+
+	while (i < end && !clear) {
+		clear = clear_from(w, i);
+		if (end - i < 64)
+			clear &= (1ULL << (end - i)) - 1;
+		for (; clear && nr < room; clear &= clear - 1)
+			runs[nr++] = (struct gms_run) {(i + gms_ctz(clear)) << GMS_RTREE_SHIFT,
+						       GMS_LINE_BITS, to};
+		i = clear ? i + gms_ctz(clear) : (i / WORD_BLOCKS + 1) * WORD_BLOCKS;
+	}
+	w->at = (i < end ? i : end) << GMS_RTREE_SHIFT;
+	return nr;
+}
