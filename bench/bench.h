@@ -46,6 +46,8 @@ struct bench;
 /* Begins the next nr operations of the measured loop, or ends it. */
 bool bench_more(struct bench *bench, uint64_t nr);
 void bench_counter(struct bench *bench, const char *name, double value);
+/* What follows is not measured (on), or is again; costs a microsecond. */
+void bench_pause(struct bench *bench, bool on);
 
 typedef void (*bench_fn)(struct bench *bench);
 

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "bench.h"
+#include "vmm/vmm.h"
 
 static benchmark::State &state_of(struct bench *bench)
 {
@@ -31,6 +32,14 @@ void bench_counter(struct bench *bench, const char *name, double value)
 	state_of(bench).counters[name] = value;
 }
 
+void bench_pause(struct bench *bench, bool on)
+{
+	if (on)
+		state_of(bench).PauseTiming();
+	else
+		state_of(bench).ResumeTiming();
+}
+
 static int selfcheck(const char *arg)
 {
 	unsigned int rounds = 20;
@@ -40,12 +49,14 @@ static int selfcheck(const char *arg)
 		std::fprintf(stderr, "usage: --selfcheck[=rounds[,seed]]\n");
 		return EXIT_FAILURE;
 	}
-	return bench_selfcheck(seed, rounds) ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (bench_selfcheck(seed, rounds) || bench_vmm_selfcheck(seed, rounds))
+		return EXIT_FAILURE;
+	return EXIT_SUCCESS;
 }
 
-static void add(const struct bench_peer *peer, const struct bench_row *row)
+static void add(const char *peer, const struct bench_row *row)
 {
-	std::string name = std::string(row->name) + "/" + peer->name;
+	std::string name = std::string(row->name) + "/" + peer;
 	bench_fn fn = row->fn;
 	auto *b = benchmark::RegisterBenchmark(name.c_str(), [fn](benchmark::State &state) {
 		fn(reinterpret_cast<struct bench *>(&state));
@@ -78,7 +89,11 @@ int main(int argc, char **argv)
 	bench_second_stop();
 	for (size_t p = 0; p < bench_nr_peers; p++) {
 		for (const struct bench_row *r = bench_peers[p]->rows; r->name; r++)
-			add(bench_peers[p], r);
+			add(bench_peers[p]->name, r);
+	}
+	for (size_t p = 0; p < bench_nr_vmm_peers; p++) {
+		for (const struct bench_row *r = bench_vmm_peers[p]->rows; r->name; r++)
+			add(bench_vmm_peers[p]->name, r);
 	}
 	benchmark::Initialize(&argc, argv);
 	if (benchmark::ReportUnrecognizedArguments(argc, argv))

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* vmm/ours.c - the state object as a VMM calls it */
+#include <stdlib.h>
+
+#include <gmemstate/state.h>
+
+#include "vmm.h"
+
+#define PEER_NAME "engine"
+#define PEER_SYMBOL bench_vmm_engine
+#define V_SNAPSHOTS
+#define V_ORDERS
+
+typedef struct gms_state v_obj;
+
+static void *take(void *ctx, size_t size, size_t align)
+{
+	(void)ctx;
+	return bench_alloc(size, align);
+}
+
+static void give(void *ctx, void *ptr, size_t size, size_t align)
+{
+	(void)ctx;
+	bench_free(ptr, size, align);
+}
+
+static const struct gms_allocator allocator = {sizeof(allocator), take, give, NULL};
+
+static v_obj *v_create(uint64_t nr_pages, bool private)
+{
+	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+	struct gms_state *state;
+
+	opts.nr_pages = nr_pages;
+	opts.flags = private ? GMS_INIT_PRIVATE : 0;
+	opts.allocator = &allocator;
+	if (gms_state_create(&opts, &state))
+		abort();
+	return state;
+}
+
+static int change(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
+		  size_t *done)
+{
+	struct bench_heard h = *(const struct bench_heard *)ctx;
+
+	(void)done;
+	for (size_t i = 0; i < count; i++)
+		bench_hear(&h, runs[i].start, runs[i].nr_pages, to == GMS_SHARED);
+	*(struct bench_heard *)ctx = h;
+	return 0;
+}
+
+static unsigned int v_listen(v_obj *o, uint64_t granule, bool split, struct bench_heard *h)
+{
+	const struct gms_listener_ops ops = {sizeof(ops), split ? GMS_LISTENER_CAN_SPLIT : 0,
+					     change};
+	unsigned int id;
+
+	if (gms_listener_register(o, &ops, h, 0, gms_state_nr_pages(o), granule, &id))
+		abort();
+	return id;
+}
+
+static void v_unlisten(v_obj *o, unsigned int id)
+{
+	if (gms_listener_unregister(o, id))
+		abort();
+}
+
+static inline enum bench_class v_class_2m(v_obj *o, uint64_t index)
+{
+	return (enum bench_class)gms_summary(o, index, GMS_ORDER_2M);
+}
+
+static inline enum bench_class v_class_range(v_obj *o, uint64_t start, uint64_t nr)
+{
+	if (gms_range_is(o, start, nr, GMS_SHARED))
+		return BENCH_ALL_SHARED;
+	return gms_range_is(o, start, nr, GMS_PRIVATE) ? BENCH_ALL_PRIVATE : BENCH_BOTH;
+}
+
+static void v_bind(v_obj *o, uint64_t gfn, uint64_t start, uint64_t nr)
+{
+	unsigned int id;
+
+	if (gms_bind(o, gfn, start, nr, &id))
+		abort();
+}
+
+static inline uint64_t v_gfn_index(v_obj *o, uint64_t gfn)
+{
+	gms_pgoff_t index;
+
+	return gms_gfn_to_index(o, gfn, &index) ? UINT64_MAX : index;
+}
+
+static inline unsigned int v_gfn_order(v_obj *o, uint64_t gfn)
+{
+	unsigned int order = 0;
+
+	(void)gms_gfn_max_order(o, gfn, &order);
+	return order;
+}
+
+static size_t v_save(v_obj *o, void *buf, size_t size)
+{
+	size_t needed;
+
+	if (gms_snapshot_save(o, buf, size, &needed))
+		abort();
+	return needed;
+}
+
+static v_obj *v_load(const void *buf, size_t size)
+{
+	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+	struct gms_state *state;
+
+	opts.allocator = &allocator;
+	if (gms_snapshot_load(buf, size, &opts, &state))
+		abort();
+	return state;
+}
+
+static const char *v_verify(void *obj)
+{
+	const char *reason = "gms_state_verify";
+
+	return gms_state_verify(obj, &reason) ? NULL : reason;
+}
+
+#define V_VERIFY v_verify
+#define v_destroy gms_state_destroy
+#define v_convert(o, start, nr, private) \
+	((void)gms_convert(o, start, nr, (private) ? GMS_PRIVATE : GMS_SHARED, 0, NULL))
+#define v_test gms_is_private
+
+#include "rows.h"
