@@ -413,7 +413,8 @@ static int convert(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 	release(&c);
 	if (!err)
 		*changed = nr;
-	if (err != -EAGAIN)
+	/* where a page is in the way, but not where none of it is what it was */
+	if (err != -EAGAIN || c.quarantined)
 		*err_index = *stop = start;
 	return err;
 }

@@ -59,7 +59,8 @@ extern "C" {
  * @zap_guest: take the range out of the guest's page tables where its pages are @only, which is
  *             what they are before the change
  * @apply: make the range @to for the architecture. On failure *@failed, which holds
- *         @start before, may be set to the first page that was not done
+ *         @start before, may be set to the first page that was not done. -EAGAIN: that page is in
+ *         use, and gms_convert() says so by its err_index; what comes before it is undone
  * @undo: take back an apply, so that the range is @back_to again, with or without what it held.
  *        Where it fails the range is quarantined
  * @invalidate_end: new mappings of the range may be made (mmu_invalidate_end); made as often

@@ -92,7 +92,7 @@ struct gms_state_opts {
  * @bytes_in_use: memory that holds the state now
  * @bytes_pooled: memory kept for reuse now
  * @refused_access: calls that returned -EACCES
- * @refused_pinned: calls that returned -EAGAIN because of a pin
+ * @refused_pinned: calls that returned -EAGAIN: a page is pinned, or in use
  * @refused_quarantined: calls that returned -ENOTRECOVERABLE
  * @refused_deadlock: calls that returned -EDEADLK
  * @refused_backend: calls that returned what a hook of the backend or a listener had
@@ -108,7 +108,7 @@ struct gms_state_opts {
  * @merges_2m: folios of order 9 merged
  * @splits_deferred: splits that a pin prevented
  * @merges_refused: merges that the backend refused, or that a pin prevented
- * @undone: calls that took back hooks which had succeeded
+ * @undone: conversions and holes that took back hooks, or what listeners had done
  * @quarantined_pages: pages that are quarantined now
  * @surplus_unpins: pages that were unpinned and were not pinned; a bad range counts as one
  * @refused_frozen: calls that returned -EPERM
@@ -210,9 +210,9 @@ GMS_API uint64_t gms_state_nr_pages(const struct gms_state *state);
  * @to: what every page of the range is to be
  * @flags: 0 or GMS_CONVERT_RESUMABLE
  * @err_index: NULL, or where to store an index on failure. Atomic: the first page that is pinned
- *             or quarantined, else @start. Resumable: everything before it is converted, and
- *             nothing from there on; the first page that is pinned or quarantined, else the
- *             start of the failing 1G block. Never below @start. Not written on success
+ *             or quarantined, or that the backend's apply found in use, else @start. Resumable:
+ *             everything before it is converted, and nothing from there on; such a page, else
+ *             the start of the failing 1G block. Never below @start. Not written on success
  *
  * Atomic: all of the range or, on failure, nothing. Converting to what a range is
  * already succeeds and does nothing. On failure the host may have to fault the range again, and
@@ -230,9 +230,9 @@ GMS_API uint64_t gms_state_nr_pages(const struct gms_state *state);
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @to or @flags are
- * unknown; -EPERM: frozen; -EAGAIN: to private, and a page is pinned; -ENOTRECOVERABLE: a page is
- * quarantined; -EDEADLK: called from inside a hook or listener; -ENOMEM; what a hook of the backend
- * or a listener returned.
+ * unknown; -EPERM: frozen; -EAGAIN: to private, and a page is pinned, or the backend says that
+ * it is in use; -ENOTRECOVERABLE: a page is quarantined; -EDEADLK: called from inside a hook or
+ * listener; -ENOMEM; what a hook of the backend or a listener returned.
  */
 GMS_API int gms_convert(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			enum gms_shareability to, unsigned int flags, gms_pgoff_t *err_index)
