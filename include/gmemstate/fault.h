@@ -157,8 +157,8 @@ GMS_API int gms_punch_hole(struct gms_state *state, gms_pgoff_t start, uint64_t 
  * Context: Takes the invalidate locks of its shards, shared. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EACCES: a page
  * is private; -ENOTRECOVERABLE: a page is quarantined; -EDEADLK: called from inside a hook;
- * -ENOMEM, also where a page has 2^31 - 1 pins; what the backend's folio_alloc, folio_split or check_pins
- * returned.
+ * -ENOMEM, also where a page has 2^31 - 1 pins; what the backend's folio_alloc, folio_split or
+ * check_pins returned.
  */
 GMS_API int gms_pin(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 		    gms_pgoff_t *err_index) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
