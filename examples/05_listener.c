@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * 05_listener.c - a device that has shared memory mapped, as VFIO does
+ *
+ * It maps what it is given, granule by granule, and pins it; it unpins and unmaps what it is told
+ * to let go of. So its own pins are never in the way of a conversion. Somebody else's are: then
+ * it is given back what it had let go of, and the page is named.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <gmemstate/state.h>
+
+#define NR_PAGES 4096ULL
+#define GRANULE 512 /* the IOMMU maps 2M at a time */
+
+struct device {
+	struct gms_state *state;
+	unsigned int budget; /* mappings that it may still make */
+};
+
+static int map(struct device *dev, const struct gms_run *run)
+{
+	int err;
+
+	if (!dev->budget)
+		return -ENOSPC;
+	err = gms_pin(dev->state, run->start, run->nr_pages, NULL);
+	if (err)
+		return err;
+	dev->budget--;
+	printf("    device: maps   %4" PRIu64 " to %4" PRIu64 "\n", run->start,
+	       run->start + run->nr_pages);
+	return 0;
+}
+
+static void unmap(struct device *dev, const struct gms_run *run)
+{
+	printf("    device: unmaps %4" PRIu64 " to %4" PRIu64 "\n", run->start,
+	       run->start + run->nr_pages);
+	gms_unpin(dev->state, run->start, run->nr_pages);
+	dev->budget++;
+}
+
+/* On failure *done says how many runs were done: they will be undone by another call. */
+static int change(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
+		  size_t *done)
+{
+	struct device *dev = ctx;
+	int err = 0;
+
+	for (*done = 0; !err && *done < count; *done += !err) {
+		if (to == GMS_SHARED)
+			err = map(dev, &runs[*done]);
+		else
+			unmap(dev, &runs[*done]);
+	}
+	return err;
+}
+
+static void convert(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
+		    enum gms_shareability to)
+{
+	gms_pgoff_t where = 0;
+	int err;
+
+	printf("  %" PRIu64 " pages from %" PRIu64 " to %s\n", nr_pages, start,
+	       to == GMS_SHARED ? "shared" : "private");
+	err = gms_convert(state, start, nr_pages, to, 0, &where);
+	if (err)
+		printf("    %s, at %" PRIu64 "\n", strerror(-err), where);
+}
+
+int main(void)
+{
+	/* VFIO can unmap only what it mapped at once: each run is one granule */
+	const struct gms_listener_ops ops = {.struct_size = sizeof(ops), .change = change};
+	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+	struct device dev = {.budget = 3};
+	unsigned int id;
+	int err;
+
+	opts.nr_pages = NR_PAGES;
+	opts.flags = GMS_INIT_PRIVATE;
+	err = gms_state_create(&opts, &dev.state);
+	if (err) {
+		fprintf(stderr, "gms_state_create: %s\n", strerror(-err));
+		return 1;
+	}
+	printf("The first 4M are shared, and a device comes\n");
+	convert(dev.state, 0, 1024, GMS_SHARED);
+	err = gms_listener_register(dev.state, &ops, &dev, 0, NR_PAGES, GRANULE, &id);
+	if (err) {
+		fprintf(stderr, "gms_listener_register: %s\n", strerror(-err));
+		gms_state_destroy(dev.state);
+		return 1;
+	}
+	printf("A page goes private: the device lets go of all of its granule, and of its pins\n");
+	convert(dev.state, 700, 1, GMS_PRIVATE);
+	convert(dev.state, 700, 1, GMS_SHARED);
+	printf("Somebody else has a page pinned\n");
+	gms_pin(dev.state, 20, 1, NULL);
+	convert(dev.state, 0, 600, GMS_PRIVATE);
+	gms_unpin(dev.state, 20, 1);
+	printf("The device can map one more granule, not two: all or nothing\n");
+	convert(dev.state, 1024, 1024, GMS_SHARED);
+	printf("%" PRIu64 " pages are shared\n", gms_count(dev.state, 0, NR_PAGES, GMS_SHARED));
+	printf("The device goes\n");
+	gms_listener_unregister(dev.state, id);
+	gms_state_destroy(dev.state);
+	return 0;
+}
