@@ -413,9 +413,10 @@ static int convert(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 	release(&c);
 	if (!err)
 		*changed = nr;
-	/* where a page is in the way, but not where none of it is what it was */
-	if (err != -EAGAIN || c.quarantined)
-		*err_index = *stop = start;
+	if (err != -EAGAIN)
+		*err_index = start;
+	if (err != -EAGAIN || c.quarantined) /* what comes before is not what it was either */
+		*stop = start;
 	return err;
 }
 
