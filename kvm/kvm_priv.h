@@ -73,7 +73,7 @@ struct gms_kvm {
 	struct gms_rtree *private;
 	struct gms_rtree *hidden;
 	struct gms_rtree *stale;
-	bool torn; /* a mapping was lost: what hidden says is mapped may not be */
+	bool torn; /* until gms_kvm_sync(): a mapping was lost, what hidden says is mapped may not be */
 
 	struct gms_kvm_map *maps;
 	struct gms_kvm_slot *slots; /* by index */

@@ -74,14 +74,6 @@ struct kvm_create_guest_memfd {
 #define KVM_CREATE_GUEST_MEMFD _IOWR(KVMIO, 0xd4, struct kvm_create_guest_memfd)
 #endif
 
-/*
- * A capability's number is given when a series is merged: 250 was version 8's, and a kernel may
- * have given it to something else. What the kernel can do is therefore tried, not asked.
- */
-#ifndef KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES
-#define KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES 250
-#endif
-
 /* An ioctl of the guest_memfd; error_offset is written where it fails. */
 #ifndef KVM_SET_MEMORY_ATTRIBUTES2
 struct kvm_memory_attributes2 {

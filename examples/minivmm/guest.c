@@ -8,9 +8,6 @@
  */
 #include "guest.h"
 
-#define HC_MAP_GPA_RANGE 12
-#define MAP_GPA_RANGE_PRIVATE (1UL << 4)
-
 void guest_main(volatile struct mailbox *box);
 
 static void out(uint16_t port, uint32_t value)

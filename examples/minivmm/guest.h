@@ -7,6 +7,10 @@
 
 #include <stdint.h>
 
+/* As in linux/kvm_para.h, which is not for a guest without a libc. */
+#define HC_MAP_GPA_RANGE 12
+#define MAP_GPA_RANGE_PRIVATE (1ULL << 4)
+
 /* Its memory: two pieces, as around a PC's hole at 4G. The second is not aligned to 2M. */
 #define GUEST_PIECE_PAGES 4096ULL
 #define GUEST_PAGES (2 * GUEST_PIECE_PAGES)

@@ -6,14 +6,14 @@
  * which is not what it took it for. A VMM has all of this already, in another shape.
  *
  * The guest has no kernel: no interrupts, no descriptor tables, no system calls. Each exception
- * in it is a triple fault (MACHINE_BROKEN), and so is hlt, which CPL3 may not use: it
- * stops by port I/O.
+ * in it is a triple fault (MACHINE_BROKEN), and so, at CPL3, is hlt: it stops by port I/O.
  */
 #include "machine.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <linux/kvm_para.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -23,7 +23,6 @@
 /* Headers of before Linux 6.8 do not know these. */
 #define EXIT_MEMORY_FAULT 39
 #define FAULT_PRIVATE (1ULL << 3)
-#define HC_MAP_GPA_RANGE 12
 
 struct memory_fault {
 	uint64_t flags;
@@ -163,13 +162,13 @@ int machine_enable_hypercalls(struct machine *m)
 {
 	struct kvm_enable_cap cap = {
 		.cap = KVM_CAP_EXIT_HYPERCALL,
-		.args = {1ULL << HC_MAP_GPA_RANGE},
+		.args = {1ULL << KVM_HC_MAP_GPA_RANGE},
 	};
 	int rc = sys_nr(m->vm, KVM_CHECK_EXTENSION, KVM_CAP_EXIT_HYPERCALL);
 
 	if (rc < 0)
 		return rc;
-	if (!((unsigned int)rc & 1U << HC_MAP_GPA_RANGE))
+	if (!((unsigned int)rc & 1U << KVM_HC_MAP_GPA_RANGE))
 		return -EOPNOTSUPP;
 	rc = sys(m->vm, KVM_ENABLE_CAP, &cap);
 	if (rc < 0)

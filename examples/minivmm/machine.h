@@ -2,8 +2,8 @@
 /*
  * machine.h - a machine with one vCPU: what a VMM needs of KVM besides its memory
  *
- * The guest runs in long mode at CPL3 with IOPL 3 (so that it may use ports), its first 4 GiB
- * mapped one to one. The lowest 1 MiB is the machine's own, ordinary memory: page tables, code,
+ * The guest runs in long mode, at CPL3 with IOPL 3 (so that it may use ports) or, with hypercalls,
+ * at CPL0; its first 4 GiB are mapped one to one. The lowest 1 MiB is the machine's own, ordinary memory: page tables, code,
  * stack. The guest's memory that is converted is put elsewhere, by whoever uses this.
  */
 #ifndef MACHINE_H

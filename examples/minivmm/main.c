@@ -29,9 +29,6 @@
 #include "check.h"
 #include "vm.h"
 
-#define HC_MAP_GPA_RANGE 12
-#define MAP_GPA_RANGE_PRIVATE (1ULL << 4)
-
 static uint64_t sum_words(const struct vm *vm, uint64_t gfn, uint64_t nr_pages)
 {
 	const uint64_t *words = vm_host(vm, gfn);

@@ -79,7 +79,11 @@ extern "C" {
  *
  * The struct is copied when an object is created.
  *
- * Locks held: the invalidate lock, exclusively in conversions, holes, repairs and gms_maintain();
+ * A hook must not wait for a thread that faults, pins or converts in the same shard.
+ *
+ * Locks held: the invalidate lock, exclusively in conversions, holes, gms_attr_set() (which calls
+ * invalidate_begin, zap_guest for both kinds and invalidate_end), repairs, gms_maintain(), and
+ * where a range is quarantined (unmap_host, too); gms_state_destroy() holds none;
  * shared, and the folio lock, at a fault: in @prepare, @folio_alloc, @folio_split, @check_pins, and
  * in @folio_free and @block_freed where there was no memory to note down what had been allocated.
  * All may sleep. Hooks for different folios run at the same time.

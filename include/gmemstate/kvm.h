@@ -13,15 +13,24 @@
  *  memslots      neither: two guest_memfds, one of them private, one shared, and the memslots
  *                re-cut at each conversion so that the guest sees the right one
  *
- * In the last two the page that the other side sees afterwards is a new one, filled with 0. (A
- * conversion that fails leaves all pages with what they held, unless it is quarantined, or a
- * listener refused.) The host sees all of the object at one address, gms_kvm_host(); to touch a
+ * In the last two the page that the other side sees afterwards is a new one, filled with 0. (With
+ * KVM_SW_PROTECTED_VM and by memslots a conversion that fails leaves all pages with what they held,
+ * unless it is quarantined, or a listener refused. TDX, and SNP in place, give up a private page as
+ * soon as it is shared: after an undo the guest finds it empty, and not accepted.) The host sees all of the object at one address, gms_kvm_host(); to touch a
  * page there that is private raises SIGBUS. There each run of equal pages is a mapping of the
  * process, but in place: vm.max_map_count is a limit, and conversions return -ENOMEM at it.
  *
  * Who holds references to a page, KVM knows in place only, and answers -EAGAIN. Else whoever has
  * pages pinned must be a listener (listener.h), or have the state object told by gms_pin().
- * Allocation is the kernel's, and gms_allocate() and gms_punch_hole() do not reach it.
+ * Allocation is the kernel's, and gms_allocate() and gms_punch_hole() do not reach it. Nor do
+ * attributes, inhibits and the max_order of faults: KVM picks its own mapping sizes. What is
+ * quarantined stays mapped as it was.
+ *
+ * The hooks take turns: conversions in different shards do not run side by side here. By attributes
+ * a vCPU that touches a page as shared while that is being converted may leave KVM_RUN with
+ * -EFAULT and no KVM_EXIT_MEMORY_FAULT, as the host's mapping, through which KVM finds shared
+ * pages, is not there for a moment: wait for the conversion (gms_lock_shared() will do), and
+ * run it again.
  *
  *	gms_kvm_create(&opts, &kvm);
  *	state_opts.backend = gms_kvm_backend();
@@ -196,6 +205,9 @@ GMS_API int gms_kvm_unmap(struct gms_kvm *kvm, uint64_t gfn);
  *
  * For a state that was created private, or loaded from a snapshot, or repaired. Also puts back what
  * a conversion that was quarantined had to leave: memslots beside it may be missing, too.
+ *
+ * To be called, too, when a conversion was quarantined for want of mappings (-ENOMEM): an address
+ * in its range may be mapped to nothing until then.
  *
  * Context: No conversion is under way. May sleep.
  * Return: 0; -EINVAL: the sizes differ; -ENOSPC: there are not enough memslots; -ENOMEM; what the

@@ -17,11 +17,12 @@
  * when the conversion looks for pins. Calls that convert or change something else are refused.
  *
  * What a listener holds is, at any time when no call is under way, each granule of its range that
- * is wholly shared and has no quarantined page. A listener that refuses to take back, or to let
- * go again, of what is being undone, leaves a quarantine behind: all listeners are told to let
- * go of what touches it, and are given it again by gms_repair(). Only one that refuses that, too,
- * may from then on be asked to let go of what it does not hold: until gms_repair() has asked it
- * again, for all that is shared there, which it does before it lifts anything.
+ * is wholly shared and has no quarantined page. A listener that, in an undo, refuses to take back
+ * what it had, or to let go again of what it was given, leaves a quarantine behind: all listeners
+ * are told to let go of what touches it, and are given it again by gms_repair(). Only one that
+ * refuses that, too, may from then on be asked to let go of what it does not hold: until
+ * gms_repair() has asked it again, for all that is shared there, which it does before it lifts
+ * anything.
  */
 #ifndef GMEMSTATE_LISTENER_H
 #define GMEMSTATE_LISTENER_H
@@ -72,8 +73,9 @@ struct gms_state;
  *
  * Locks held: the convert locks of the change; not the invalidate lock. gms_fault_begin() and its
  * like, gms_allocate(), gms_pin(), gms_unpin(), gms_lock_shared() and queries work, and have
- * to be finished on return; what takes a convert lock returns -EDEADLK. It must not wait for
- * another thread that makes such a call.
+ * to be finished on return; what takes a convert lock returns -EDEADLK. It must not wait for a
+ * thread that converts, or makes another call that takes a convert lock; faults and pins of other
+ * threads go on.
  */
 struct gms_listener_ops {
 	size_t struct_size;

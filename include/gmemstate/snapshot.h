@@ -68,7 +68,7 @@ GMS_API int gms_snapshot_load(const void *buf, size_t size, const struct gms_sta
  *
  * Waits for changes and faults that are under way. Freezing what is frozen does nothing.
  *
- * Context: Takes all locks. May sleep. The caller has no fault open.
+ * Context: Takes all locks. May sleep. The caller has no fault open, and no gms_lock_shared().
  * Return: 0; -EDEADLK: called from inside a hook or listener.
  */
 GMS_API int gms_freeze(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
@@ -79,7 +79,7 @@ GMS_API int gms_freeze(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, g
  *
  * Thawing what is not frozen does nothing.
  *
- * Context: Takes all locks. May sleep. The caller has no fault open.
+ * Context: Takes all locks. May sleep. The caller has no fault open, and no gms_lock_shared().
  * Return: 0; -EDEADLK: called from inside a hook or listener.
  */
 GMS_API int gms_thaw(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
