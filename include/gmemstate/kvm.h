@@ -16,9 +16,11 @@
  * In the last two the page that the other side sees afterwards is a new one, filled with 0. (With
  * KVM_SW_PROTECTED_VM and by memslots a conversion that fails leaves all pages with what they held,
  * unless it is quarantined, or a listener refused. TDX, and SNP in place, give up a private page as
- * soon as it is shared: after an undo the guest finds it empty, and not accepted.) The host sees all of the object at one address, gms_kvm_host(); to touch a
- * page there that is private raises SIGBUS. There each run of equal pages is a mapping of the
- * process, but in place: vm.max_map_count is a limit, and conversions return -ENOMEM at it.
+ * soon as it is shared: after an undo the guest finds it empty, and not accepted.)
+ *
+ * The host sees all of the object at one address, gms_kvm_host(); to touch a page there that is
+ * private raises SIGBUS. There each run of equal pages is a mapping of the process, but in place:
+ * vm.max_map_count is a limit, and conversions return -ENOMEM at it.
  *
  * Who holds references to a page, KVM knows in place only, and answers -EAGAIN. Else whoever has
  * pages pinned must be a listener (listener.h), or have the state object told by gms_pin().
