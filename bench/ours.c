@@ -9,6 +9,7 @@
 #include <gmemstate/rtree.h>
 #include <gmemstate/state.h>
 
+#include "allocator.h"
 #include "bench.h"
 
 #ifdef BENCH_PLAIN
@@ -34,25 +35,11 @@ typedef struct gms_rtree p_obj;
 #define p_test gms_rtree_test
 #define p_order gms_rtree_uniform_order
 
-static void *take(void *ctx, size_t size, size_t align)
-{
-	(void)ctx;
-	return bench_alloc(size, align);
-}
-
-static void give(void *ctx, void *ptr, size_t size, size_t align)
-{
-	(void)ctx;
-	bench_free(ptr, size, align);
-}
-
-static const struct gms_allocator allocator = {sizeof(allocator), take, give, NULL};
-
 static inline p_obj *p_create(uint64_t nr_pages, bool set)
 {
 	struct gms_rtree *o;
 
-	if (gms_rtree_create(nr_pages, set ? GMS_RTREE_ALL : GMS_RTREE_NONE, &allocator, &o))
+	if (gms_rtree_create(nr_pages, set ? GMS_RTREE_ALL : GMS_RTREE_NONE, &bench_allocator, &o))
 		abort();
 	return o;
 }
@@ -112,7 +99,7 @@ static void row_gms_convert(struct bench *bench)
 	if (!s) {
 		opts.nr_pages = (uint64_t)1 << BENCH_16G;
 		opts.flags = GMS_INIT_PRIVATE;
-		opts.allocator = &allocator;
+		opts.allocator = &bench_allocator;
 		if (gms_state_create(&opts, &s))
 			abort();
 		convert_pages(s, &x, 1000000);

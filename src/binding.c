@@ -73,7 +73,7 @@ bool gms_binding_find_slow(const struct gms_state *s, enum gms_binding_key by, u
 
 unsigned int gms_binding_order(const struct gms_binding *b, gms_pgoff_t index, unsigned int order)
 {
-	for (; order; order = order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K) {
+	for (; order; order = gms_order_below(order)) {
 		const uint64_t size = gms_order_pages(order);
 		const gms_pgoff_t start = gms_order_down(index, order);
 

@@ -31,7 +31,7 @@ static inline unsigned int min_order(unsigned int a, unsigned int b)
 static unsigned int free_order(const struct gms_rtree *set, gms_pgoff_t index, unsigned int order)
 {
 	while (order && gms_rtree_fill(set, index, order) != GMS_RTREE_NONE)
-		order = order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K;
+		order = gms_order_below(order);
 	return order;
 }
 
@@ -84,7 +84,7 @@ static unsigned int look_order(const struct gms_state *s, gms_pgoff_t index,
 	if (look->fill_1g == GMS_RTREE_MIXED)
 		order = look->fill_2m == GMS_RTREE_MIXED ? GMS_ORDER_4K : GMS_ORDER_2M;
 	while (order && gms_order_down(index, order) + gms_order_pages(order) > s->nr_pages)
-		order = order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K;
+		order = gms_order_below(order);
 	return order;
 }
 
@@ -218,7 +218,7 @@ static int prepare_run(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 
 		while (order && (start != gms_order_down(start, order) ||
 				 gms_order_pages(order) > end - start))
-			order = order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K;
+			order = gms_order_below(order);
 		err = prepare_block(s, start, order);
 		start += gms_order_pages(order);
 	}

@@ -467,7 +467,6 @@ void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t en
 {
 	const uint64_t size_1g = gms_order_pages(GMS_ORDER_1G);
 	const uint64_t size_2m = gms_order_pages(GMS_ORDER_2M);
-
 	struct gms_need need;
 
 	/* without memory to say so they count as mapped, which is always safe; an undo takes none */
@@ -497,7 +496,7 @@ static struct gms_folio merge_up(struct gms_folios *f, gms_pgoff_t index, gms_pg
 	const struct gms_folio folio = gms_folio_at(f, index);
 	unsigned int to = f->order;
 
-	for (; to > folio.order; to = to == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K)
+	for (; to > folio.order; to = gms_order_below(to))
 		if (index == gms_order_down(index, to) && gms_order_pages(to) <= end - index &&
 		    !gms_folio_merge(f, index, to))
 			return (struct gms_folio) {index, to};

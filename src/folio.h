@@ -63,6 +63,12 @@ static inline uint64_t gms_order_pages(unsigned int order)
 	return 1ULL << order;
 }
 
+/* The next smaller order: of 18, 9; else 0. */
+static inline unsigned int gms_order_below(unsigned int order)
+{
+	return order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K;
+}
+
 static inline gms_pgoff_t gms_order_down(gms_pgoff_t index, unsigned int order)
 {
 	return index >> order << order;

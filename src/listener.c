@@ -247,7 +247,7 @@ static int tell_part(struct gms_state *s, struct gms_listener *l, const struct w
 	if (!nr)
 		return 0;
 	enter(s, l, &frame);
-	for (; nr && (!err || insist); nr = fill_batch(&w, &rest, to, runs)) {
+	do {
 		done = 0;
 		refused = l->ops.change(l->ctx, runs, nr, to, &done);
 		err = refused ? refused : err;
@@ -255,7 +255,7 @@ static int tell_part(struct gms_state *s, struct gms_listener *l, const struct w
 			nr = done;
 		if (nr)
 			*end = runs[nr - 1].start + runs[nr - 1].nr_pages;
-	}
+	} while ((!err || insist) && (nr = fill_batch(&w, &rest, to, runs)));
 	return leave(s, l, &frame, err);
 }
 

@@ -135,7 +135,7 @@ static gms_pgoff_t merge_at(struct gms_state *s, gms_pgoff_t index, unsigned int
 		order = s->folios.order;
 	if (order == GMS_ORDER_1G && gms_order_down(index, order) == *refused)
 		order = GMS_ORDER_2M;
-	for (; order > folio.order; order = order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K) {
+	for (; order > folio.order; order = gms_order_below(order)) {
 		err = gms_folio_merge(&s->folios, index, order);
 		if (!err)
 			break;

@@ -402,3 +402,12 @@ const struct gms_policy_ops *rig_policy(unsigned int number)
 		return gms_policy_adaptive();
 	}
 }
+
+static void never_split(void *ctx, const struct gms_policy_view *view,
+			struct gms_policy_verdict *verdict)
+{
+	(void)ctx;
+	verdict->order = view->folio_order;
+}
+
+const struct gms_policy_ops rig_never_splits = {sizeof(rig_never_splits), "never", never_split};

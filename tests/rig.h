@@ -140,4 +140,7 @@ void rig_image_same(const struct rig_image *image, const struct rig *rig);
 #define RIG_NR_POLICIES 4
 const struct gms_policy_ops *rig_policy(unsigned int number);
 
+/* One of our own: a folio stays as it is. */
+extern const struct gms_policy_ops rig_never_splits;
+
 #endif /* GMS_TESTS_RIG_H */

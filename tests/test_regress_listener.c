@@ -375,20 +375,11 @@ static void a_quarantine_allocates(void **unused)
 
 /* ---- pins by folio ---- */
 
-static void never_split(void *ctx, const struct gms_policy_view *view,
-			struct gms_policy_verdict *verdict)
-{
-	(void)ctx;
-	verdict->order = view->folio_order;
-}
-
-static const struct gms_policy_ops never = {sizeof(never), "never", never_split};
-
 static const struct rig_opts by_folio = {
 	.nr_pages = 8 * T_2M,
 	.folio_order = GMS_ORDER_2M,
 	.sim_flags = GMS_BACKEND_PINS_BY_FOLIO,
-	.policy = &never,
+	.policy = &rig_never_splits,
 };
 
 /* A pin elsewhere in the folio, which had been no bar to the page being private. */

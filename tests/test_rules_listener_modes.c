@@ -167,20 +167,11 @@ static void rule_17_a_listener_is_broken_in_the_2nd_block(void **unused)
 
 /* ---- pins by folio ---- */
 
-static void never_split(void *ctx, const struct gms_policy_view *view,
-			struct gms_policy_verdict *verdict)
-{
-	(void)ctx;
-	verdict->order = view->folio_order;
-}
-
-static const struct gms_policy_ops never = {sizeof(never), "never", never_split};
-
 static const struct rig_opts by_folio = {
 	.nr_pages = 8 * T_2M,
 	.folio_order = GMS_ORDER_2M,
 	.sim_flags = GMS_BACKEND_PINS_BY_FOLIO,
-	.policy = &never,
+	.policy = &rig_never_splits,
 };
 
 /* Rule 29: a listener's own pins elsewhere in the folio are in the way; it has all back then. */

@@ -9,6 +9,7 @@
 
 #include <gmemstate/state.h>
 
+#include "../allocator.h"
 #include "../bench.h"
 
 #define E_POLICIES
@@ -103,21 +104,8 @@ static const struct gms_backend_ops hooks = {
 #define BACKEND NULL
 #endif
 
-static void *take(void *ctx, size_t size, size_t align)
-{
-	(void)ctx;
-	return bench_alloc(size, align);
-}
-
-static void give(void *ctx, void *ptr, size_t size, size_t align)
-{
-	(void)ctx;
-	bench_free(ptr, size, align);
-}
-
 static e_obj *e_create(uint64_t nr_pages, bool private, unsigned int order, const char *policy)
 {
-	static const struct gms_allocator allocator = {sizeof(allocator), take, give, NULL};
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *state;
 
@@ -126,7 +114,7 @@ static e_obj *e_create(uint64_t nr_pages, bool private, unsigned int order, cons
 	opts.folio_order = order;
 	opts.policy = gms_policy_by_name(policy);
 	opts.backend = BACKEND;
-	opts.allocator = &allocator;
+	opts.allocator = &bench_allocator;
 	if (gms_state_create(&opts, &state))
 		abort();
 	return state;

@@ -4,6 +4,7 @@
 
 #include <gmemstate/state.h>
 
+#include "../allocator.h"
 #include "vmm.h"
 
 #define PEER_NAME "engine"
@@ -13,20 +14,6 @@
 
 typedef struct gms_state v_obj;
 
-static void *take(void *ctx, size_t size, size_t align)
-{
-	(void)ctx;
-	return bench_alloc(size, align);
-}
-
-static void give(void *ctx, void *ptr, size_t size, size_t align)
-{
-	(void)ctx;
-	bench_free(ptr, size, align);
-}
-
-static const struct gms_allocator allocator = {sizeof(allocator), take, give, NULL};
-
 static v_obj *v_create(uint64_t nr_pages, bool private)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
@@ -34,7 +21,7 @@ static v_obj *v_create(uint64_t nr_pages, bool private)
 
 	opts.nr_pages = nr_pages;
 	opts.flags = private ? GMS_INIT_PRIVATE : 0;
-	opts.allocator = &allocator;
+	opts.allocator = &bench_allocator;
 	if (gms_state_create(&opts, &state))
 		abort();
 	return state;
@@ -118,7 +105,7 @@ static v_obj *v_load(const void *buf, size_t size)
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *state;
 
-	opts.allocator = &allocator;
+	opts.allocator = &bench_allocator;
 	if (gms_snapshot_load(buf, size, &opts, &state))
 		abort();
 	return state;
