@@ -48,29 +48,26 @@ static int attr_set(struct gms_state *s, struct gms_rtree *attr, gms_pgoff_t sta
 		    bool set) GMS_REQUIRES(gms_convert_lock)
 {
 	const gms_shards shards = gms_shards_of(start, end);
-	struct gms_rtree_reserve reserve;
 	struct gms_spans spans;
 	int err;
 
-	err = gms_rtree_prepare(attr, start, end - start, &reserve);
+	err = gms_rtree_prepare(attr, start, end - start, NULL);
+	if (!err)
+		err = gms_spans_init(s, &spans, attr, !set, start, end, s->backend.hooked);
 	if (err)
 		return err;
-	err = gms_spans_init(s, &spans, attr, !set, start, end, s->backend.hooked);
-	if (!err) {
-		gms_shards_lock(s, shards);
-		if (s->backend.hooked) {
-			gms_spans_begin(s, &spans);
-			gms_spans_zap(s, &spans, GMS_SHARED);
-			gms_spans_zap(s, &spans, GMS_PRIVATE);
-		}
-		gms_rtree_commit(attr, start, end - start, set, &reserve);
-		if (s->backend.hooked)
-			gms_spans_end(s, &spans);
-		gms_shards_unlock(s, shards);
-		gms_spans_fini(s, &spans);
+	gms_shards_lock(s, shards);
+	if (s->backend.hooked) {
+		gms_spans_begin(s, &spans);
+		gms_spans_zap(s, &spans, GMS_SHARED);
+		gms_spans_zap(s, &spans, GMS_PRIVATE);
 	}
-	gms_rtree_release(attr, &reserve);
-	return err;
+	gms_rtree_commit(attr, start, end - start, set, NULL);
+	if (s->backend.hooked)
+		gms_spans_end(s, &spans);
+	gms_shards_unlock(s, shards);
+	gms_spans_fini(s, &spans);
+	return 0;
 }
 
 int gms_attr_set(struct gms_state *s, unsigned int id, gms_pgoff_t start, uint64_t nr_pages,
@@ -104,26 +101,19 @@ static int inhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, un
 		   bool set) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock)
 {
 	const gms_shards shards = gms_shards_of(start, start + nr_pages);
-	struct gms_rtree_reserve reserve[GMS_NR_INHIBITS];
-	unsigned int nr;
 	int err;
 
 	gms_shards_lock_convert(s, shards);
 	err = gms_frozen(s);
-	for (nr = first; !err && nr < GMS_NR_INHIBITS; nr++) {
-		err = gms_rtree_prepare(s->inhibit[nr], start, nr_pages, &reserve[nr]);
-		if (err)
-			break;
-	}
+	for (unsigned int i = first; !err && i < GMS_NR_INHIBITS; i++)
+		err = gms_rtree_prepare(s->inhibit[i], start, nr_pages, NULL);
 	if (!err) {
 		gms_shards_lock(s, shards);
-		for (unsigned int i = first; i < nr; i++)
-			gms_rtree_commit(s->inhibit[i], start, nr_pages, set, &reserve[i]);
+		for (unsigned int i = first; i < GMS_NR_INHIBITS; i++)
+			gms_rtree_commit(s->inhibit[i], start, nr_pages, set, NULL);
 		gms_add_relaxed(&s->inhibited, set);
 		gms_shards_unlock(s, shards);
 	}
-	while (nr-- > first)
-		gms_rtree_release(s->inhibit[nr], &reserve[nr]);
 	gms_shards_unlock_convert(s, shards);
 	return err ? gms_refused(s, err) : 0;
 }

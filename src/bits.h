@@ -8,10 +8,8 @@
  *
  * Bit ranges are [a, b) with a < b. Bits are counted from 0 through all words.
  *
- * Lines that readers can see change by relaxed stores of whole words, so do all
- * lines on the plain path. On the vector path fill and copy are vector stores: they
- * are for lines of nodes that are not in place. A reader that was overtaken may still
- * look at such a line, but throws away what it saw (rtree_node.h).
+ * Lines are read with load-acquire and changed with store-release, a word at a time. Only
+ * gms_line_fill() and gms_line_copy() are relaxed: they are for lines that do not count yet.
  */
 #ifndef GMS_BITS_H
 #define GMS_BITS_H
@@ -23,7 +21,6 @@
 #endif
 
 #define GMS_LINE_BITS (1u << GMS_RTREE_SHIFT)
-#define GMS_WORD_SHIFT (GMS_RTREE_SHIFT < 6 ? GMS_RTREE_SHIFT : 6)
 #define GMS_LINE_WORDS ((GMS_LINE_BITS + 63) / 64)
 /* The bits of a word that are in use. */
 #define GMS_WORD_FULL (GMS_LINE_BITS >= 64 ? ~0ULL : (1ULL << (GMS_LINE_BITS % 64)) - 1)
@@ -31,12 +28,6 @@
 struct gms_line {
 	uint64_t w[GMS_LINE_WORDS];
 };
-
-#ifdef GMS_VECTOR
-/* Half a line: nodes are aligned to 32 bytes, and a store across two cache lines is slow. */
-typedef uint64_t gms_vec __attribute__((vector_size(32), aligned(8), may_alias));
-_Static_assert(2 * sizeof(gms_vec) == sizeof(struct gms_line), "a line is two vectors");
-#endif
 
 /*
  * Written out, because a compiler that may not assume the instruction would call a library
@@ -54,16 +45,6 @@ static gms_always_inline unsigned int gms_popcount(uint64_t x)
 static gms_always_inline unsigned int gms_ctz(uint64_t x)
 {
 	return (unsigned int)__builtin_ctzll(x);
-}
-
-/* Eight bytes as a word, the first one lowest. */
-static gms_always_inline uint64_t gms_le64(uint64_t x)
-{
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	return __builtin_bswap64(x);
-#else
-	return x;
-#endif
 }
 
 /* A word of all ones or all zeroes, in the bits that are in use. */
@@ -93,48 +74,51 @@ static gms_always_inline uint64_t gms_word_mask(unsigned int w, unsigned int a, 
 
 static gms_always_inline bool gms_line_test(const struct gms_line *l, unsigned int i)
 {
-	return gms_load_relaxed(&l->w[i / 64]) >> (i % 64) & 1;
+	return gms_load_acquire(&l->w[i / 64]) >> (i % 64) & 1;
+}
+
+/* Set the bits of a mask in a word to @v. */
+static gms_always_inline void gms_word_put(uint64_t *p, uint64_t mask, bool v)
+{
+	const uint64_t w = gms_load_relaxed(p);
+
+	gms_store_release(p, v ? w | mask : w & ~mask);
 }
 
 static gms_always_inline void gms_line_put(struct gms_line *l, unsigned int i, bool v)
 {
-	const uint64_t bit = 1ULL << (i % 64), w = gms_load_relaxed(&l->w[i / 64]);
-
-	gms_store_relaxed(&l->w[i / 64], v ? w | bit : w & ~bit);
+	gms_word_put(&l->w[i / 64], 1ULL << (i % 64), v);
 }
 
 static gms_always_inline void gms_line_fill(struct gms_line *l, bool v)
 {
-#ifdef GMS_VECTOR
-	((gms_vec *)l)[0] = ((gms_vec *)l)[1] = (gms_vec) {} + gms_word_of(v);
-#else
 	GMS_UNROLL
 	for (unsigned int i = 0; i < GMS_LINE_WORDS; i++)
 		gms_store_relaxed(&l->w[i], gms_word_of(v));
-#endif
 }
 
 static gms_always_inline void gms_line_copy(struct gms_line *to, const struct gms_line *from)
 {
-#ifdef GMS_VECTOR
-	((gms_vec *)to)[0] = ((const gms_vec *)from)[0];
-	((gms_vec *)to)[1] = ((const gms_vec *)from)[1];
-#else
 	GMS_UNROLL
 	for (unsigned int i = 0; i < GMS_LINE_WORDS; i++)
 		gms_store_relaxed(&to->w[i], gms_load_relaxed(&from->w[i]));
-#endif
+}
+
+/* How many words of a line have bits that are not @v? Takes no branch that could go wrong. */
+static gms_always_inline unsigned int gms_line_unlike(const struct gms_line *l, bool v)
+{
+	unsigned int words = 0;
+
+	GMS_UNROLL
+	for (unsigned int i = 0; i < GMS_LINE_WORDS; i++)
+		words += gms_load_relaxed(&l->w[i]) != gms_word_of(v);
+	return words;
 }
 
 /* Are all bits @v? */
 static gms_always_inline bool gms_line_is(const struct gms_line *l, bool v)
 {
-	uint64_t diff = 0;
-
-	GMS_UNROLL
-	for (unsigned int i = 0; i < GMS_LINE_WORDS; i++)
-		diff |= gms_load_relaxed(&l->w[i]) ^ gms_word_of(v);
-	return !diff;
+	return !gms_line_unlike(l, v);
 }
 
 /* Are all bits outside [a, b) @v? Looks first where the answer is most often found. */
@@ -142,44 +126,24 @@ static gms_always_inline bool gms_line_rest_is(const struct gms_line *l, unsigne
 					       unsigned int b, bool v)
 {
 	const uint64_t full = gms_word_of(v);
-	const unsigned int first = a / 64, last = (b - 1) / 64;
-	uint64_t diff = (gms_load_relaxed(&l->w[first]) ^ full) & ~gms_word_mask(first, a, b);
+	unsigned int in_range = 0;
 
-	diff &= GMS_WORD_FULL;
-	if (diff)
-		return false;
-	if (last != first)
-		diff = (gms_load_relaxed(&l->w[last]) ^ full) & ~gms_mask_to(b) & GMS_WORD_FULL;
-	GMS_UNROLL
-	for (unsigned int i = 0; i < GMS_LINE_WORDS; i++) {
-		const uint64_t rest = gms_load_relaxed(&l->w[i]) ^ full;
+	for (unsigned int i = a / 64; i <= (b - 1) / 64; i++) {
+		const uint64_t differ = gms_load_relaxed(&l->w[i]) ^ full;
 
-		diff |= i < first || i > last ? rest : 0;
+		if (differ & ~gms_word_mask(i, a, b))
+			return false;
+		in_range += !!differ;
 	}
-	return !diff;
-}
-
-static gms_always_inline void gms_word_store(uint64_t *p, uint64_t mask, bool v)
-{
-	const uint64_t w = gms_load_relaxed(p);
-
-	gms_store_relaxed(p, v ? w | mask : w & ~mask);
+	return gms_line_unlike(l, v) == in_range;
 }
 
 /* Set [a, b) to @v, a word at a time. */
 static gms_always_inline void gms_line_store(struct gms_line *l, unsigned int a, unsigned int b,
 					     bool v)
 {
-	const unsigned int first = a / 64, last = (b - 1) / 64;
-
-	if (GMS_LINE_WORDS == 1 || first == last) {
-		gms_word_store(&l->w[first], gms_mask_from(a) & gms_mask_to(b), v);
-		return;
-	}
-	gms_word_store(&l->w[first], gms_mask_from(a), v);
-	for (unsigned int i = first + 1; i < last; i++)
-		gms_store_relaxed(&l->w[i], gms_word_of(v));
-	gms_word_store(&l->w[last], gms_mask_to(b), v);
+	for (unsigned int w = a / 64; w <= (b - 1) / 64; w++)
+		gms_word_put(&l->w[w], gms_word_mask(w, a, b), v);
 }
 
 static gms_always_inline unsigned int gms_line_count(const struct gms_line *l, unsigned int a,
@@ -187,24 +151,53 @@ static gms_always_inline unsigned int gms_line_count(const struct gms_line *l, u
 {
 	unsigned int n = 0;
 
-	for (unsigned int i = a / 64; i <= (b - 1) / 64; i++)
-		n += gms_popcount(gms_load_relaxed(&l->w[i]) & gms_word_mask(i, a, b));
+	for (unsigned int w = a / 64; w <= (b - 1) / 64; w++)
+		n += gms_popcount(gms_load_acquire(&l->w[w]) & gms_word_mask(w, a, b));
 	return n;
+}
+
+/*
+ * The first bit in the words behind word @w that is not @v; GMS_LINE_BITS where there is none. Looks
+ * at all words: a branch on each would be one that no processor foresees.
+ */
+static gms_always_inline unsigned int gms_line_find_behind(const struct gms_line *l, unsigned int w,
+							   bool v)
+{
+	const uint64_t last = 1ULL << ((GMS_LINE_BITS - 1) % 64);
+	unsigned int words = 0;
+
+	GMS_UNROLL
+	for (unsigned int i = 1; i < GMS_LINE_WORDS; i++)
+		words |= (unsigned int)(gms_load_acquire(&l->w[i]) != gms_word_of(v)) << i;
+	words &= ~1U << w;
+	if (!words)
+		return GMS_LINE_BITS;
+	w = gms_ctz(words);
+	/* should the word have changed meanwhile, so that all bits are @v: the last one has not been */
+	return w * 64 + gms_ctz((gms_load_acquire(&l->w[w]) ^ gms_word_of(v)) | last);
 }
 
 /* The first bit from @from on that is not @v; GMS_LINE_BITS where there is none. */
 static gms_always_inline unsigned int gms_line_find(const struct gms_line *l, unsigned int from,
 						    bool v)
 {
-	uint64_t mask = gms_mask_from(from);
+	const unsigned int w = from / 64;
+	const uint64_t found = (gms_load_acquire(&l->w[w]) ^ gms_word_of(v)) & gms_mask_from(from);
 
-	for (unsigned int i = from / 64; i < GMS_LINE_WORDS; i++, mask = ~0ULL) {
-		const uint64_t w = (gms_load_relaxed(&l->w[i]) ^ gms_word_of(v)) & mask;
+	return found ? w * 64 + gms_ctz(found) : gms_line_find_behind(l, w, v);
+}
 
-		if (w)
-			return i * 64 + gms_ctz(w);
-	}
-	return GMS_LINE_BITS;
+/* The bit at @from, in *v, and the first one behind it that differs. Looks once at the first. */
+static gms_always_inline unsigned int gms_line_run(const struct gms_line *l, unsigned int from,
+						   bool *v)
+{
+	const unsigned int w = from / 64;
+	const uint64_t word = gms_load_acquire(&l->w[w]);
+	uint64_t found;
+
+	*v = word >> (from % 64) & 1;
+	found = (word ^ gms_word_of(*v)) & gms_mask_from(from);
+	return found ? w * 64 + gms_ctz(found) : gms_line_find_behind(l, w, *v);
 }
 
 #endif /* GMS_BITS_H */

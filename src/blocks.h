@@ -27,8 +27,6 @@ struct gms_block {
 	struct gms_line split_2m;
 	struct gms_line exposed_2m; /* bit i: the host was given one of a folio of order 9 */
 	struct gms_pins *pins;
-	uint32_t populating; /* threads that are allocating; under the tree lock */
-	bool given_back; /* one of them gave its folio back */
 	/* history, for policies; changes under the convert lock */
 	uint64_t since;
 	uint32_t flips;

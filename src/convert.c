@@ -19,8 +19,8 @@
  *	  sequence numbers even, unlock
  *	  to shared: listeners are given            undo: take back, and convert back
  *
- * Where undo fails, nobody knows what the pages are: they are quarantined, and the reserve
- * for that was made with the others.
+ * Where undo fails, nobody knows what the pages are: they are quarantined, and memory for that was
+ * made ready with the rest.
  */
 #include "state_priv.h"
 
@@ -35,9 +35,8 @@ struct conversion {
 	bool whole; /* all of the range changes */
 	struct gms_block *journal; /* blocks with splits */
 	bool undone; /* something was taken back */
-	struct gms_rtree_reserve private;
+	struct gms_rtree_reserve *undo; /* of private; NULL: once committed, it stays */
 	bool clear_prepared;
-	struct gms_rtree_reserve prepared;
 	bool can_quarantine;
 	struct gms_quarantine quarantine; /* from the first span to the last */
 	bool quarantined; /* it is */
@@ -68,7 +67,8 @@ static int prepare(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 	const bool keep = s->backend.hooked || c->heard;
 	int err;
 
-	err = gms_rtree_prepare(s->private, c->start, c->end - c->start, &c->private);
+	c->undo = c->heard && c->to == GMS_SHARED ? &s->shard[gms_shard_of(c->start)].undo : NULL;
+	err = gms_rtree_prepare(s->private, c->start, c->end - c->start, c->undo);
 	if (err)
 		return err;
 	if (c->whole)
@@ -77,24 +77,19 @@ static int prepare(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 		err = gms_spans_init(s, &c->spans, s->private, c->to == GMS_SHARED, c->start,
 				     c->end, keep);
 	if (err)
-		goto no_spans;
+		return err;
 	err = gms_history_prepare(s, c->start, c->end);
 	if (!err)
 		err = prepare_quarantine(c);
-	if (!err)
-		return 0;
-	gms_spans_fini(s, &c->spans);
-no_spans:
-	gms_rtree_release(s->private, &c->private);
+	if (err)
+		gms_spans_fini(s, &c->spans);
 	return err;
 }
 
 static void release(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 {
-	if (c->can_quarantine)
-		gms_quarantine_release(c->s, &c->quarantine);
 	gms_spans_fini(c->s, &c->spans);
-	gms_rtree_release(c->s->private, &c->private);
+	gms_rtree_release(c->s->private, c->undo);
 }
 
 /* ---- under it ---- */
@@ -190,8 +185,7 @@ static int prepare_locked(struct conversion *c) GMS_REQUIRES(gms_invalidate_lock
 
 	c->clear_prepared = c->to == GMS_SHARED &&
 			    gms_rtree_fill_range(prepared, c->start, nr_pages) != GMS_RTREE_NONE;
-	return c->clear_prepared ? gms_rtree_prepare(prepared, c->start, nr_pages, &c->prepared)
-				 : 0;
+	return c->clear_prepared ? gms_rtree_prepare(prepared, c->start, nr_pages, NULL) : 0;
 }
 
 static void commit(struct conversion *c, bool merge)
@@ -203,10 +197,8 @@ static void commit(struct conversion *c, bool merge)
 	gms_history(s, c->start, c->end, false);
 	/* first: nothing that is shared is prepared, whoever looks */
 	if (c->clear_prepared)
-		gms_rtree_commit(s->folios.prepared, c->start, c->end - c->start, false,
-				 &c->prepared);
-	gms_rtree_commit(s->private, c->start, c->end - c->start, c->to == GMS_PRIVATE,
-			 &c->private);
+		gms_rtree_commit(s->folios.prepared, c->start, c->end - c->start, false, NULL);
+	gms_rtree_commit(s->private, c->start, c->end - c->start, c->to == GMS_PRIVATE, c->undo);
 	gms_event_locked(s, c->start);
 	gms_history(s, c->start, c->end, true);
 	if (s->backend.hooked)
@@ -243,8 +235,6 @@ static int convert_locked(struct conversion *c, gms_pgoff_t *err_index, gms_pgof
 		c->undone |= err && c->journal;
 		gms_folios_forget(c->journal);
 	}
-	if (c->clear_prepared)
-		gms_rtree_release(s->folios.prepared, &c->prepared);
 	return err;
 }
 
@@ -264,7 +254,7 @@ static bool convert_back(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gm
 	unapply(c, c->spans.nr - 1, last.end - last.start);
 	if (!c->quarantined) {
 		gms_history(s, c->start, c->end, false);
-		gms_rtree_revert(s->private, &c->private);
+		gms_rtree_revert(s->private, c->undo);
 		gms_event_locked(s, c->start);
 		gms_history(s, c->start, c->end, true);
 	}

@@ -53,7 +53,7 @@ static unsigned int guest_order(const struct gms_state *s, gms_pgoff_t index, un
 
 /* The folio at an index, there and settled. */
 static int find_folio(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor,
-		      const struct gms_look *look, struct gms_fault *fault)
+		      const struct gms_rtree_look *look, struct gms_fault *fault)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
 	const struct gms_ask ask = {
@@ -77,7 +77,7 @@ static int find_folio(struct gms_state *s, gms_pgoff_t index, enum gms_accessor 
 
 /* The largest complete block at an index that is uniform. */
 static unsigned int look_order(const struct gms_state *s, gms_pgoff_t index,
-			       const struct gms_look *look)
+			       const struct gms_rtree_look *look)
 {
 	unsigned int order = GMS_ORDER_1G;
 
@@ -92,7 +92,7 @@ static int begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_accesso
 			struct gms_fault *fault) GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
 	struct gms_binding b;
-	struct gms_look look;
+	struct gms_rtree_look look;
 	int err;
 
 	if (gms_unlikely(gms_load_relaxed(&s->quarantined)) && gms_is_quarantined(s, index))
@@ -200,12 +200,11 @@ static int prepare_block(struct gms_state *s, gms_pgoff_t index, unsigned int or
 {
 	int err = gms_backend_prepare(&s->backend, index, order);
 
-	if (!err)
-		err = gms_folios_store(&s->folios, s->folios.prepared, index,
-				       gms_order_pages(order), true);
-	if (!err)
-		gms_count_add(&s->counters, GMS_PREPARES, 1);
-	return err;
+	if (err)
+		return err;
+	gms_folios_commit(&s->folios, s->folios.prepared, index, gms_order_pages(order), true);
+	gms_count_add(&s->counters, GMS_PREPARES, 1);
+	return 0;
 }
 
 /* All that is not prepared in [start, end), in the largest blocks that lie in it. */
@@ -225,6 +224,10 @@ static int prepare_run(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 	return err;
 }
 
+/*
+ * [start, end) is prepared in the tree, so every store here is: where a run ends inside a block,
+ * that block is mixed, and has its place.
+ */
 static int prepare_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock) GMS_REQUIRES(gms_folio_locks)
 {
@@ -238,7 +241,32 @@ static int prepare_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t en
 	return err;
 }
 
-int gms_fault_prepare(struct gms_state *s, struct gms_fault *fault)
+/*
+ * Locks the folio of a fault, with places in the tree for what is to be prepared. Allocates before
+ * it locks; if the folio was split meanwhile, it does so again for the smaller order.
+ */
+static int lock_to_prepare(struct gms_state *s, struct gms_fault *fault,
+			   struct gms_folio *folio) GMS_NO_TSA
+{
+	const gms_pgoff_t index = fault_of(fault)->index;
+	int err;
+
+	for (;;) {
+		const unsigned int order = fault->max_order;
+
+		err = gms_rtree_prepare(s->folios.prepared, gms_order_down(index, order),
+					gms_order_pages(order), NULL);
+		if (err)
+			return err;
+		*folio = gms_folio_lock(&s->folios, index);
+		if (folio->order >= order)
+			return 0;
+		gms_folio_unlock(&s->folios, *folio);
+		fault->max_order = folio->order;
+	}
+}
+
+int gms_fault_prepare(struct gms_state *s, struct gms_fault *fault) GMS_NO_TSA
 {
 	const struct fault *f = fault_of(fault);
 	struct gms_folio folio;
@@ -252,8 +280,9 @@ int gms_fault_prepare(struct gms_state *s, struct gms_fault *fault)
 	err = gms_frozen(s);
 	if (err)
 		return gms_refused(s, err);
-	folio = gms_folio_lock(&s->folios, f->index);
-	fault->max_order = min_order(fault->max_order, folio.order);
+	err = lock_to_prepare(s, fault, &folio);
+	if (err)
+		return gms_refused(s, err);
 	start = gms_order_down(f->index, fault->max_order);
 	err = prepare_locked(s, start, start + gms_order_pages(fault->max_order));
 	gms_folio_unlock(&s->folios, folio);

@@ -2,13 +2,11 @@
 /*
  * folio.c - folios: see folio.h
  *
- * Every step asks the backend first, which may refuse, and then notes down what it did. What
- * has to be noted takes no memory, but for the set of allocated pages: a folio for which that
- * has no room is given back.
+ * Every step asks the backend first, which may refuse, and then notes down what it did. To note it
+ * takes no memory: a set is prepared before the folio lock is taken, so nothing allocates under a
+ * folio lock or a tree lock.
  */
 #include "folio.h"
-
-#include "rtree_priv.h"
 
 /* ---- making them ---- */
 
@@ -106,34 +104,12 @@ static void tree_unlock(struct gms_folios *f, gms_pgoff_t index)
 	gms_rank_leave(f, GMS_RANK_TREE, gms_shard_of(index));
 }
 
-/* *changed: how many pages were not @value before. */
-static int store(struct gms_folios *f, struct gms_rtree *set, gms_pgoff_t start, uint64_t nr_pages,
-		 bool value, uint64_t *changed)
+void gms_folios_commit(struct gms_folios *f, struct gms_rtree *set, gms_pgoff_t start,
+		       uint64_t nr_pages, bool value)
 {
-	struct gms_need need;
-	int err;
-
-	for (;;) {
-		tree_lock(f, start);
-		if (changed) {
-			*changed = gms_rtree_count(set, start, nr_pages);
-			if (value)
-				*changed = nr_pages - *changed;
-		}
-		err = gms_rtree_try_store(set, start, nr_pages, value, &need);
-		tree_unlock(f, start);
-		if (err != -EAGAIN)
-			return err;
-		err = gms_rtree_grow(set, &need);
-		if (err)
-			return err;
-	}
-}
-
-int gms_folios_store(struct gms_folios *f, struct gms_rtree *set, gms_pgoff_t start,
-		     uint64_t nr_pages, bool value)
-{
-	return store(f, set, start, nr_pages, value, NULL);
+	tree_lock(f, start);
+	gms_rtree_commit(set, start, nr_pages, value, NULL);
+	tree_unlock(f, start);
 }
 
 /* Neighbours of any order have different locks. */
@@ -168,67 +144,58 @@ void gms_folio_unlock(struct gms_folios *f, struct gms_folio folio) GMS_NO_TSA
 /* ---- allocating ---- */
 
 /*
- * Threads that are allocating in a block: while there are some, it is not free. The last one tells
- * where one gave back a folio that it could not note down, and none is there.
+ * Locks the place at an index, ready to be allocated: with a record, and with places in the set.
+ * Allocates before it locks; if the place was split meanwhile, it does so again for the smaller one.
  */
-static void populate_begin(struct gms_folios *f, struct gms_block *b)
+static int lock_to_populate(struct gms_folios *f, gms_pgoff_t index,
+			    struct gms_folio *locked) GMS_NO_TSA
 {
-	tree_lock(f, b->start);
-	b->populating++;
-	tree_unlock(f, b->start);
-}
+	int err;
 
-static void populate_end(struct gms_folios *f, struct gms_block *b, bool given_back)
-{
-	bool free;
+	for (;;) {
+		const struct gms_folio folio = gms_folio_at(f, index);
 
-	tree_lock(f, b->start);
-	b->given_back |= given_back;
-	free = !--b->populating && b->given_back &&
-	       gms_rtree_fill(f->allocated, b->start, GMS_ORDER_1G) == GMS_RTREE_NONE;
-	if (!b->populating)
-		b->given_back = false;
-	tree_unlock(f, b->start);
-	if (free)
-		gms_folios_tell_free(f, b->start);
+		err = gms_block_make(&f->blocks, index);
+		if (!err)
+			err = gms_rtree_prepare(f->allocated, folio.index,
+						gms_order_pages(folio.order), NULL);
+		if (err)
+			return err;
+		*locked = gms_folio_lock(f, index);
+		if (locked->order == folio.order)
+			return 0;
+		gms_folio_unlock(f, *locked);
+	}
 }
 
 static int populate_locked(struct gms_folios *f, struct gms_folio folio)
 	GMS_REQUIRES(gms_folio_locks)
 {
-	struct gms_block *b;
-	int err;
+	int err = gms_backend_folio_alloc(f->backend, folio.index, folio.order);
 
-	err = gms_block_make(&f->blocks, folio.index);
 	if (err)
 		return err;
-	b = gms_block_at(&f->blocks, folio.index);
-	populate_begin(f, b);
-	err = gms_backend_folio_alloc(f->backend, folio.index, folio.order);
-	if (err) {
-		populate_end(f, b, false);
-		return err;
-	}
-	err = gms_folios_store(f, f->allocated, folio.index, gms_order_pages(folio.order), true);
-	if (err)
-		gms_backend_folio_free(f->backend, folio.index, folio.order);
-	else
-		gms_count_add(f->counters, GMS_FOLIOS_ALLOCATED, 1);
-	populate_end(f, b, err);
-	return err;
+	gms_folios_commit(f, f->allocated, folio.index, gms_order_pages(folio.order), true);
+	gms_count_add(f->counters, GMS_FOLIOS_ALLOCATED, 1);
+	return 0;
 }
 
 int gms_folios_populate_pages(struct gms_folios *f, gms_pgoff_t start, uint64_t nr_pages,
 			      uint64_t *fresh)
 {
-	int err = store(f, f->allocated, start, nr_pages, true, fresh);
+	int err = gms_rtree_prepare(f->allocated, start, nr_pages, NULL);
 
-	if (!err)
-		gms_count_add(f->counters, GMS_FOLIOS_ALLOCATED, *fresh);
-	return err;
+	if (err)
+		return err;
+	tree_lock(f, start);
+	*fresh = nr_pages - gms_rtree_count(f->allocated, start, nr_pages);
+	gms_rtree_commit(f->allocated, start, nr_pages, true, NULL);
+	tree_unlock(f, start);
+	gms_count_add(f->counters, GMS_FOLIOS_ALLOCATED, *fresh);
+	return 0;
 }
 
-int gms_folio_populate(struct gms_folios *f, gms_pgoff_t index, bool *fresh)
+int gms_folio_populate(struct gms_folios *f, gms_pgoff_t index, bool *fresh) GMS_NO_TSA
 {
 	struct gms_folio folio;
 	uint64_t nr = 0;
@@ -239,8 +206,10 @@ int gms_folio_populate(struct gms_folios *f, gms_pgoff_t index, bool *fresh)
 		*fresh = !err && nr;
 		return err;
 	}
-	folio = gms_folio_lock(f, index);
 	*fresh = false;
+	err = lock_to_populate(f, index, &folio);
+	if (err)
+		return err;
 	if (!gms_rtree_test(f->allocated, index)) {
 		err = populate_locked(f, folio);
 		*fresh = !err;
@@ -427,13 +396,14 @@ int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, 
 	if (gms_likely(noted &&
 		       gms_rtree_fill_range(f->mapped, start, end - start) == GMS_RTREE_ALL))
 		return 0;
-	err = gms_folios_store(f, f->mapped, start, end - start, true);
-	if (err || noted)
+	err = gms_rtree_prepare(f->mapped, start, end - start, NULL);
+	if (err)
 		return err;
 	tree_lock(f, start);
+	gms_rtree_commit(f->mapped, start, end - start, true, NULL);
 	if (order == GMS_ORDER_1G)
 		gms_store_relaxed(&b->exposed_1g, 1);
-	else
+	else if (order)
 		gms_line_put(&b->exposed_2m, gms_block_2m(start), true);
 	tree_unlock(f, start);
 	return 0;
@@ -467,13 +437,16 @@ void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t en
 {
 	const uint64_t size_1g = gms_order_pages(GMS_ORDER_1G);
 	const uint64_t size_2m = gms_order_pages(GMS_ORDER_2M);
-	struct gms_need need;
+	const uint64_t nr_pages = end - start;
 
-	/* without memory to say so they count as mapped, which is always safe; an undo takes none */
-	if (undo)
-		(void)gms_rtree_try_store(f->mapped, start, end - start, false, &need);
-	else if (gms_rtree_fill_range(f->mapped, start, end - start) != GMS_RTREE_NONE)
-		(void)gms_rtree_clear(f->mapped, start, end - start);
+	/*
+	 * An undo takes no memory. Pages that could not be cleared without count as mapped, which is
+	 * safe; but that is rare: what was mapped has brought its places.
+	 */
+	if (gms_rtree_fill_range(f->mapped, start, nr_pages) != GMS_RTREE_NONE &&
+	    (undo ? gms_rtree_is_prepared(f->mapped, start, nr_pages)
+		  : !gms_rtree_prepare(f->mapped, start, nr_pages, NULL)))
+		gms_rtree_commit(f->mapped, start, nr_pages, false, NULL);
 	for (gms_pgoff_t next; f->order && start < end; start = next) {
 		struct gms_block *b = gms_block_at(&f->blocks, start);
 		gms_pgoff_t at = gms_order_down(start + size_2m - 1, GMS_ORDER_2M);

@@ -104,9 +104,9 @@ int gms_folios_init(struct gms_folios *f, uint64_t nr_pages, unsigned int order,
 		    struct gms_counters *counters);
 void gms_folios_fini(struct gms_folios *f);
 
-/* Set or clear pages of one 1G block in one of the sets. 0 or -ENOMEM. */
-int gms_folios_store(struct gms_folios *f, struct gms_rtree *set, gms_pgoff_t start,
-		     uint64_t nr_pages, bool value);
+/* Set or clear pages of one 1G block in one of the sets, which was prepared for them. */
+void gms_folios_commit(struct gms_folios *f, struct gms_rtree *set, gms_pgoff_t start,
+		       uint64_t nr_pages, bool value);
 
 /* Lock the place at an index, whatever that is by then. */
 struct gms_folio gms_folio_lock(struct gms_folios *f, gms_pgoff_t index)

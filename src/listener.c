@@ -20,175 +20,22 @@
  * A batch of runs is all the memory that this takes, whatever the range: nothing here allocates
  * but registering.
  */
-#include "state_priv.h"
-
-struct gms_listener {
-	struct gms_listener *prev, *next;
-	struct gms_listener_ops ops;
-	void *ctx;
-	gms_pgoff_t start, end;
-	uint64_t granule;
-	unsigned int id;
-	bool stuck; /* set under a convert lock of its range, cleared under all */
-	struct gms_mutex lock; /* around its calls, without GMS_LISTENER_CONCURRENT */
-};
-
-/* Granules are counted off from page 0: a granule is a power of two. */
-static inline gms_pgoff_t down(const struct gms_listener *l, gms_pgoff_t at)
-{
-	return at & ~(l->granule - 1);
-}
-
-static inline gms_pgoff_t up(const struct gms_listener *l, gms_pgoff_t at)
-{
-	return down(l, at + l->granule - 1);
-}
-
-/* ---- which granules ---- */
-
-enum which {
-	TOUCHED, /* by the spans */
-	BETWEEN, /* the spans, touched by none */
-};
-
-struct what {
-	const struct gms_spans *spans;
-	enum which which;
-};
-
-struct walk {
-	const struct gms_state *s;
-	const struct gms_listener *l;
-	struct what what;
-	bool quarantined; /* these too */
-	bool more; /* at.span is the next that was not looked at */
-	struct gms_span_at at;
-	struct gms_span granules; /* candidates */
-	struct gms_clear_walk clear; /* in them; what comes before clear.at is done */
-	struct gms_span part; /* look at nothing beyond */
-};
-
-/* The next candidates, as many as touch. */
-static bool next_granules(struct walk *w)
-{
-	struct gms_span *g = &w->granules;
-
-	for (g->start = g->end = 0; w->more; w->more = gms_spans_next(w->what.spans, &w->at)) {
-		const struct gms_span span = w->at.span;
-		const gms_pgoff_t first = down(w->l, span.start);
-
-		if (g->end && first > g->end)
-			break;
-		if (!g->end)
-			g->start = first;
-		g->end = up(w->l, span.end);
-	}
-	return g->end;
-}
-
-/* The same for what is between. */
-static bool next_gap(struct walk *w)
-{
-	struct gms_span *g = &w->granules;
-	bool found = false;
-
-	while (!found && w->more) {
-		g->start = up(w->l, w->at.span.end);
-		w->more = gms_spans_next(w->what.spans, &w->at);
-		if (!w->more)
-			break;
-		g->end = down(w->l, w->at.span.start);
-		found = g->start < g->end;
-	}
-	return found;
-}
-
-static bool next_candidates(struct walk *w)
-{
-	struct gms_span *g = &w->granules;
-
-	while (w->what.which == TOUCHED ? next_granules(w) : next_gap(w)) {
-		g->start = g->start < w->part.start ? w->part.start : g->start;
-		g->end = g->end > w->part.end ? w->part.end : g->end;
-		if (g->start < g->end) {
-			gms_clear_walk_init(&w->clear, w->s->private, g->start, g->end);
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Leave out what is quarantined: *run, from whole granules, ends where such a granule begins. */
-static void cut_quarantined(const struct walk *w, struct gms_span *run, gms_pgoff_t *next)
-{
-	struct gms_rtree_run q;
-
-	if (!gms_load_relaxed(&w->s->quarantined) || w->quarantined ||
-	    !gms_rtree_next(w->s->quarantine, run->start, run->end, &q))
-		return;
-	if (q.set) {
-		*next = up(w->l, q.start + q.nr_pages);
-		run->end = run->start;
-	} else if (q.nr_pages < run->end - run->start) {
-		run->end = down(w->l, q.start + q.nr_pages);
-		*next = run->end > run->start ? run->end : run->start + w->l->granule;
-	}
-}
-
-/* The next run of wholly shared granules in the candidates. */
-static bool next_shared(struct walk *w, struct gms_span *run)
-{
-	const bool by_2m = w->l->granule >= gms_order_pages(GMS_ORDER_2M);
-	struct gms_rtree_run r;
-
-	while (by_2m ? gms_clear_walk_next_2m(&w->clear, &r) : gms_clear_walk_next(&w->clear, &r)) {
-		run->start = up(w->l, r.start);
-		run->end = down(w->l, r.start + r.nr_pages);
-		if (run->start >= run->end)
-			continue;
-		cut_quarantined(w, run, &w->clear.at);
-		if (run->start < run->end)
-			return true;
-	}
-	return false;
-}
-
-static bool walk_next(struct walk *w, struct gms_span *run)
-{
-	while (!next_shared(w, run)) /* at first there is nothing to walk over */
-		if (!next_candidates(w))
-			return false;
-	return true;
-}
+#include "listener_priv.h"
 
 /* ---- calling one listener ---- */
 
-/*
- * A batch of single granules of 2M, which is what VFIO wants of a guest backed by 2M: where runs
- * begin and end does not matter then, so they are not looked for.
- */
-static size_t fill_batch_2m(struct walk *w, enum gms_shareability to,
-			    struct gms_run runs[GMS_LISTENER_BATCH])
-{
-	size_t nr = 0;
-
-	do
-		nr += gms_clear_walk_fill_2m(&w->clear, to, runs + nr, GMS_LISTENER_BATCH - nr);
-	while (nr < GMS_LISTENER_BATCH && next_candidates(w));
-	return nr;
-}
-
 /* The next batch. *rest: what is left of a run. */
-static size_t fill_batch(struct walk *w, struct gms_span *rest, enum gms_shareability to,
-			 struct gms_run runs[GMS_LISTENER_BATCH])
+static size_t fill_batch(struct gms_granule_walk *w, struct gms_span *rest,
+			 enum gms_shareability to, struct gms_run runs[GMS_LISTENER_BATCH])
 {
 	const bool split = w->l->ops.flags & GMS_LISTENER_CAN_SPLIT;
 	size_t nr = 0;
 
 	if (!split && w->l->granule == gms_order_pages(GMS_ORDER_2M) &&
 	    (w->quarantined || !gms_load_relaxed(&w->s->quarantined)))
-		return fill_batch_2m(w, to, runs);
-	while (nr < GMS_LISTENER_BATCH && (rest->start < rest->end || walk_next(w, rest))) {
+		return gms_granule_walk_2m(w, to, runs, GMS_LISTENER_BATCH);
+	while (nr < GMS_LISTENER_BATCH &&
+	       (rest->start < rest->end || gms_granule_walk_next(w, rest))) {
 		const uint64_t nr_pages = split ? rest->end - rest->start : w->l->granule;
 		gms_pgoff_t at = rest->start;
 
@@ -223,10 +70,10 @@ static int leave(struct gms_state *s, struct gms_listener *l, struct gms_hook_fr
  * Tell one listener of a part of it all; where part.end is 0, to its end. 0, or what it returned;
  * then *end ends what was done, or is part.start. @insist: go on after a refusal.
  */
-static int tell_part(struct gms_state *s, struct gms_listener *l, const struct what *what,
+static int tell_part(struct gms_state *s, struct gms_listener *l, const struct gms_granules *what,
 		     enum gms_shareability to, struct gms_span part, bool insist, gms_pgoff_t *end)
 {
-	struct walk w = {
+	struct gms_granule_walk w = {
 		.s = s,
 		.l = l,
 		.what = *what,
@@ -239,9 +86,9 @@ static int tell_part(struct gms_state *s, struct gms_listener *l, const struct w
 	int err = 0, refused;
 	size_t nr, done;
 
-	w.quarantined =
-		what->which == BETWEEN || (to == GMS_PRIVATE && gms_load_relaxed(&l->stuck));
-	w.more = gms_spans_next(what->spans, &w.at);
+	w.quarantined = what->which == GMS_GRANULES_BETWEEN ||
+			(to == GMS_PRIVATE && gms_load_relaxed(&l->stuck));
+	w.more = gms_spans_next(what->spans, &w.span);
 	*end = part.start;
 	nr = fill_batch(&w, &rest, to, runs);
 	if (!nr)
@@ -262,7 +109,7 @@ static int tell_part(struct gms_state *s, struct gms_listener *l, const struct w
 #define ALL ((struct gms_span) {0, 0})
 
 /* It is to be left with none of a part. False: it refused some of it, and is stuck. */
-static bool let_go(struct gms_state *s, struct gms_listener *l, const struct what *what,
+static bool let_go(struct gms_state *s, struct gms_listener *l, const struct gms_granules *what,
 		   struct gms_span part)
 {
 	gms_pgoff_t end;
@@ -274,8 +121,8 @@ static bool let_go(struct gms_state *s, struct gms_listener *l, const struct wha
 }
 
 /* It has let go of what comes before @end, and should have it again; where it refuses: of all. */
-static bool undo_let_go(struct gms_state *s, struct gms_listener *l, const struct what *what,
-			gms_pgoff_t end, bool *all_gone)
+static bool undo_let_go(struct gms_state *s, struct gms_listener *l,
+			const struct gms_granules *what, gms_pgoff_t end, bool *all_gone)
 {
 	gms_pgoff_t back;
 
@@ -291,7 +138,7 @@ static bool undo_let_go(struct gms_state *s, struct gms_listener *l, const struc
  * Tell one listener. Where it refuses, what it has done of it is undone; told->broken: it refused
  * that, too, and was told to let go of all.
  */
-static int tell(struct gms_state *s, struct gms_listener *l, const struct what *what,
+static int tell(struct gms_state *s, struct gms_listener *l, const struct gms_granules *what,
 		enum gms_shareability to, struct gms_told *told)
 {
 	gms_pgoff_t end;
@@ -324,8 +171,8 @@ bool gms_listeners_hear(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_
  * Those before @from, from the last, had let go: give back. Where one refuses, all others are left
  * without: what comes before it has let go, what comes after lets go.
  */
-static void give_back(struct gms_state *s, const struct what *what, struct gms_listener *from,
-		      struct gms_told *told)
+static void give_back(struct gms_state *s, const struct gms_granules *what,
+		      struct gms_listener *from, struct gms_told *told)
 {
 	struct gms_listener *l = from ? from->prev : s->listeners.last;
 
@@ -341,13 +188,13 @@ static void give_back(struct gms_state *s, const struct what *what, struct gms_l
 void gms_listeners_give_back(struct gms_state *s, const struct gms_spans *spans,
 			     struct gms_told *told)
 {
-	give_back(s, &(struct what) {spans, TOUCHED}, NULL, told);
+	give_back(s, &(struct gms_granules) {spans, GMS_GRANULES_TOUCHED}, NULL, told);
 }
 
 int gms_listeners_tell(struct gms_state *s, const struct gms_spans *spans, enum gms_shareability to,
 		       struct gms_told *told)
 {
-	const struct what what = {spans, TOUCHED};
+	const struct gms_granules what = {spans, GMS_GRANULES_TOUCHED};
 	struct gms_listener *l;
 	int err = 0;
 
@@ -372,7 +219,7 @@ int gms_listeners_tell(struct gms_state *s, const struct gms_spans *spans, enum 
 
 void gms_listeners_drop_gaps(struct gms_state *s, const struct gms_spans *spans)
 {
-	const struct what what = {spans, BETWEEN};
+	const struct gms_granules what = {spans, GMS_GRANULES_BETWEEN};
 
 	for (struct gms_listener *l = s->listeners.last; l; l = l->prev)
 		let_go(s, l, &what, ALL);
@@ -381,7 +228,7 @@ void gms_listeners_drop_gaps(struct gms_state *s, const struct gms_spans *spans)
 int gms_listeners_unstick(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
 	struct gms_spans spans;
-	const struct what what = {&spans, TOUCHED};
+	const struct gms_granules what = {&spans, GMS_GRANULES_TOUCHED};
 	gms_pgoff_t told;
 	int err = 0;
 
@@ -473,7 +320,7 @@ static int replay(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_
 {
 	struct gms_quarantine q;
 	struct gms_spans spans;
-	const struct what what = {&spans, TOUCHED};
+	const struct gms_granules what = {&spans, GMS_GRANULES_TOUCHED};
 	struct gms_told told = {0};
 	int err;
 
@@ -487,7 +334,6 @@ static int replay(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_
 			let_go(s, other, &what, ALL);
 		gms_quarantine_commit(s, &q);
 	}
-	gms_quarantine_release(s, &q);
 	return err;
 }
 
@@ -523,7 +369,7 @@ int gms_listener_register(struct gms_state *s, const struct gms_listener_ops *op
 static int drop(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_convert_lock)
 {
 	struct gms_spans spans;
-	const struct what what = {&spans, TOUCHED};
+	const struct gms_granules what = {&spans, GMS_GRANULES_TOUCHED};
 	bool all_gone;
 	gms_pgoff_t end;
 	int err;
@@ -568,7 +414,8 @@ void gms_listeners_fini(struct gms_state *s) GMS_NO_TSA
 		struct gms_spans spans;
 
 		gms_spans_one(&spans, l->start, l->end);
-		(void)let_go(s, l, &(struct what) {&spans, TOUCHED}, ALL); /* it is asked for all */
+		(void)let_go(s, l, &(struct gms_granules) {&spans, GMS_GRANULES_TOUCHED},
+			     ALL); /* it is asked for all */
 		take_out(s, l);
 		unmake(s, l);
 	}

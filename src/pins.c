@@ -40,23 +40,16 @@ static void plane_set(struct gms_pins *pins, unsigned int p, uint64_t *word, uin
 	*word = value;
 }
 
-/* As gms_line_fill(), for lines that readers may be looking at. */
-static void line_put(struct gms_line *line, bool v)
-{
-	for (unsigned int i = 0; i < GMS_LINE_WORDS; i++)
-		gms_store_relaxed(&line->w[i], gms_word_of(v));
-}
-
 /* Give a clean leaf counts of its own. Readers may be looking at pinned. */
 static void leaf_make_dirty(struct gms_pins *pins, unsigned int leaf)
 {
 	for (unsigned int p = 0; p < pins->nr_planes; p++) {
 		const bool bit = pins->uniform >> p & 1;
 
-		line_put(&pins->plane[p][leaf], bit);
+		gms_line_fill(&pins->plane[p][leaf], bit);
 		pins->nonzero[p] += bit ? GMS_LINE_WORDS : 0;
 	}
-	line_put(&pins->pinned[leaf], pins->uniform);
+	gms_line_fill(&pins->pinned[leaf], pins->uniform);
 	leaf_set_state(pins, leaf, DIRTY | (pins->uniform ? ANY : 0));
 }
 
@@ -73,7 +66,7 @@ static void leaf_add(struct gms_pins *pins, unsigned int leaf, unsigned int a, u
 			plane_set(pins, p, word, old ^ carry);
 			carry &= old;
 		}
-		gms_word_store(&pins->pinned[leaf].w[w], mask, true);
+		gms_word_put(&pins->pinned[leaf].w[w], mask, true);
 	}
 	leaf_set_state(pins, leaf, DIRTY | ANY);
 }
@@ -96,7 +89,7 @@ static uint64_t leaf_sub(struct gms_pins *pins, unsigned int leaf, unsigned int 
 			borrow &= ~old;
 		}
 		gms_assert(!borrow);
-		gms_word_store(pinned, hit & ~left, false);
+		gms_word_put(pinned, hit & ~left, false);
 	}
 	if (!gms_line_is(&pins->pinned[leaf], false))
 		return surplus;
@@ -264,7 +257,7 @@ static void add_plane(struct gms_pins *pins, struct gms_line *plane)
 {
 	for (unsigned int leaf = 0; pins->nr_dirty && leaf < NR_LEAVES; leaf++) {
 		if (leaf_state(pins, leaf) & DIRTY)
-			line_put(&plane[leaf], false);
+			gms_line_fill(&plane[leaf], false);
 	}
 	pins->plane[pins->nr_planes] = plane;
 	gms_store_relaxed(&pins->nr_planes, pins->nr_planes + 1);

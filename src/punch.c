@@ -22,7 +22,6 @@ struct hole {
 	struct gms_block *journal;
 	/* of prepared, mapped and allocated; those with nothing in the hole are left alone */
 	struct gms_rtree *tree[3];
-	struct gms_rtree_reserve reserve[3];
 	unsigned int nr_trees;
 };
 
@@ -58,7 +57,7 @@ static int prepare(struct hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate
 	for (unsigned int i = 0; i < 3; i++) {
 		if (gms_rtree_fill_range(tree[i], h->start, nr_pages) == GMS_RTREE_NONE)
 			continue;
-		err = gms_rtree_prepare(tree[i], h->start, nr_pages, &h->reserve[h->nr_trees]);
+		err = gms_rtree_prepare(tree[i], h->start, nr_pages, NULL);
 		if (err)
 			return err;
 		h->tree[h->nr_trees++] = tree[i];
@@ -74,7 +73,7 @@ static void commit(struct hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate
 
 	gms_folios_free(&s->folios, h->start, h->end);
 	for (unsigned int i = 0; i < h->nr_trees; i++)
-		gms_rtree_commit(h->tree[i], h->start, h->end - h->start, false, &h->reserve[i]);
+		gms_rtree_commit(h->tree[i], h->start, h->end - h->start, false, NULL);
 	gms_folios_reset(&s->folios, h->start, h->end);
 	gms_event(s, h->start);
 	gms_spans_end(s, &h->spans);
@@ -115,8 +114,6 @@ static int punch_locked(struct hole *h, gms_pgoff_t *err_index)
 		gms_count_add(&s->counters, GMS_UNDONE, 1);
 	}
 	gms_folios_forget(h->journal);
-	for (unsigned int i = 0; i < h->nr_trees; i++)
-		gms_rtree_release(h->tree[i], &h->reserve[i]);
 	return err;
 }
 

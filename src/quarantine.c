@@ -2,8 +2,8 @@
 /*
  * quarantine.c - pages of which nobody knows what they are, and how they get well
  *
- * A range is quarantined where an undo failed. Memory for that was reserved before anything began,
- * because an undo does not allocate. What is said of the pages stays as it was; faults and
+ * A range is quarantined where an undo failed. Memory for that was made ready before anything began,
+ * because an undo does not allocate: spare leaf pages, two a shard, because a quarantine is rare. What is said of the pages stays as it was; faults and
  * conversions are refused, and listeners have let go.
  */
 #include "state_priv.h"
@@ -18,7 +18,8 @@ int gms_quarantine_prepare(struct gms_state *s, struct gms_quarantine *q, gms_pg
 {
 	q->start = start;
 	q->end = end;
-	return gms_rtree_prepare(s->quarantine, start, end - start, &q->reserve);
+	return gms_rtree_spare_fill(s->quarantine, start, end - start,
+				    &s->shard[gms_shard_of(start)].spare);
 }
 
 /* Host and guest lose what they have mapped of it. */
@@ -35,16 +36,18 @@ static void unmap(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 	gms_spans_end(s, &spans);
 }
 
-void gms_quarantine_commit_locked(struct gms_state *s, struct gms_quarantine *q)
+void gms_quarantine_commit_locked(struct gms_state *s, const struct gms_quarantine *q)
 {
 	const uint64_t nr_pages = q->end - q->start;
 
 	gms_add_relaxed(&s->quarantined,
 			nr_pages - gms_rtree_count(s->quarantine, q->start, nr_pages));
-	gms_rtree_commit(s->quarantine, q->start, nr_pages, true, &q->reserve);
+	gms_rtree_spare_spend(s->quarantine, q->start, nr_pages,
+			      &s->shard[gms_shard_of(q->start)].spare);
+	gms_rtree_commit(s->quarantine, q->start, nr_pages, true, NULL);
 }
 
-void gms_quarantine_commit(struct gms_state *s, struct gms_quarantine *q)
+void gms_quarantine_commit(struct gms_state *s, const struct gms_quarantine *q)
 {
 	const gms_shards shards = gms_shards_of(q->start, q->end);
 
@@ -54,11 +57,6 @@ void gms_quarantine_commit(struct gms_state *s, struct gms_quarantine *q)
 	gms_shards_unlock(s, shards);
 }
 
-void gms_quarantine_release(struct gms_state *s, struct gms_quarantine *q)
-{
-	gms_rtree_release(s->quarantine, &q->reserve);
-}
-
 /* ---- repair ---- */
 
 /* The pages are @private from now on, and quarantined no more: *lifted. */
@@ -66,35 +64,30 @@ static int repair_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end
 			 struct gms_rtree_reserve *lifted)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
-	struct gms_rtree *const tree[] = {s->folios.prepared, s->private};
-	const bool set[] = {false, private};
-	struct gms_rtree_reserve reserve[2];
-	unsigned int nr = 0;
+	const uint64_t nr_pages = end - start;
 	int err;
 
 	err = gms_history_prepare(s, start, end);
-	while (!err && nr < 2) {
-		err = gms_rtree_prepare(tree[nr], start, end - start, &reserve[nr]);
-		nr += !err;
-	}
-	if (!err) {
-		gms_backend_invalidate_begin(&s->backend, start, end - start);
-		/* the guest may have mapped them in either state before they were quarantined */
-		gms_backend_zap_guest(&s->backend, start, end - start, GMS_SHARED);
-		gms_backend_zap_guest(&s->backend, start, end - start, GMS_PRIVATE);
-		gms_history(s, start, end, false);
-		for (unsigned int i = 0; i < nr; i++)
-			gms_rtree_commit(tree[i], start, end - start, set[i], &reserve[i]);
-		/* the quarantine goes last */
-		gms_rtree_commit(s->quarantine, start, end - start, false, lifted);
-		gms_add_relaxed(&s->quarantined, start - end);
-		gms_event_locked(s, start);
-		gms_history(s, start, end, true);
-		gms_backend_invalidate_end(&s->backend, start, end - start);
-	}
-	while (nr--)
-		gms_rtree_release(tree[nr], &reserve[nr]);
-	return err;
+	if (!err)
+		err = gms_rtree_prepare(s->folios.prepared, start, nr_pages, NULL);
+	if (!err)
+		err = gms_rtree_prepare(s->private, start, nr_pages, NULL);
+	if (err)
+		return err;
+	gms_backend_invalidate_begin(&s->backend, start, nr_pages);
+	/* the guest may have mapped them in either state before they were quarantined */
+	gms_backend_zap_guest(&s->backend, start, nr_pages, GMS_SHARED);
+	gms_backend_zap_guest(&s->backend, start, nr_pages, GMS_PRIVATE);
+	gms_history(s, start, end, false);
+	gms_rtree_commit(s->folios.prepared, start, nr_pages, false, NULL);
+	gms_rtree_commit(s->private, start, nr_pages, private, NULL);
+	/* the quarantine goes last */
+	gms_rtree_commit(s->quarantine, start, nr_pages, false, lifted);
+	gms_add_relaxed(&s->quarantined, -nr_pages);
+	gms_event_locked(s, start);
+	gms_history(s, start, end, true);
+	gms_backend_invalidate_end(&s->backend, start, nr_pages);
+	return 0;
 }
 
 static int unmap_and_repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private,
@@ -141,8 +134,8 @@ static int tell(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 static int repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private)
 	GMS_REQUIRES(gms_convert_lock)
 {
+	struct gms_rtree_reserve *lifted = &s->shard[gms_shard_of(start)].undo;
 	const gms_shards shards = gms_shards_of(start, end);
-	struct gms_rtree_reserve lifted;
 	int err;
 
 	err = gms_frozen(s);
@@ -151,15 +144,15 @@ static int repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool 
 	if (!err)
 		err = gms_listeners_unstick(s, start, end);
 	if (!err)
-		err = gms_rtree_prepare(s->quarantine, start, end - start, &lifted);
+		err = gms_rtree_prepare(s->quarantine, start, end - start, lifted);
 	if (err)
 		return err;
 	gms_shards_lock(s, shards);
-	err = unmap_and_repair(s, start, end, private, &lifted);
+	err = unmap_and_repair(s, start, end, private, lifted);
 	gms_shards_unlock(s, shards);
 	if (!err)
-		err = tell(s, start, end, &lifted);
-	gms_rtree_release(s->quarantine, &lifted);
+		err = tell(s, start, end, lifted);
+	gms_rtree_release(s->quarantine, lifted);
 	return err;
 }
 

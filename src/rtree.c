@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree.c - making, sizing and freeing a range tree
+ * rtree.c - making, preparing, sizing and freeing a range tree
  *
- * The tree, a byte for each 1G block and a pointer for each 1024 of them are one piece of
- * memory. That is all that a uniform tree has; see rtree_node.h for the rest.
+ * The tree and its top lines are one piece of memory. That is all that a uniform tree has. Chunks of nodes and leaf pages come with gms_rtree_prepare(), which depends
+ * on the range alone and never on what the tree holds: another thread may change that before the
+ * commit. A range needs a chunk where it ends inside a 1G block, and a leaf page where it ends
+ * inside a 2M block; two of each at most.
+ *
+ * Preparing takes no lock and may race: a place is installed by compare-and-swap, and a thread
+ * that comes second frees its own. It fills nothing: a place first holds something when a commit
+ * makes it count. So a leaf page is not even touched before.
  */
 #include "rtree_node.h"
+#include "rtree_priv.h"
 
-/* The bytes of the top are read and written eight at a time. */
-static uint64_t top_bytes(uint64_t nr_blocks)
-{
-	return (nr_blocks + 7) / 8 * 8;
-}
+/* ---- making and freeing ---- */
 
-static size_t tree_size(uint64_t nr_blocks)
+static size_t tree_bytes(uint64_t nr_blocks)
 {
-	return sizeof(struct gms_rtree) + gms_nr_chunks(nr_blocks) * sizeof(struct gms_node **) +
-	       top_bytes(nr_blocks);
+	return sizeof(struct gms_rtree) + gms_nr_tops(nr_blocks) * sizeof(struct gms_top);
 }
 
 static bool allocator_ok(const struct gms_allocator *a)
@@ -28,7 +30,8 @@ static bool allocator_ok(const struct gms_allocator *a)
 int gms_rtree_create(uint64_t nr_pages, enum gms_rtree_fill init,
 		     const struct gms_allocator *allocator, struct gms_rtree **tree)
 {
-	const uint64_t nr_blocks = (nr_pages + GMS_BLOCK_PAGES - 1) >> GMS_BLOCK_SHIFT;
+	const uint64_t nr_blocks = (nr_pages + GMS_BLOCK_MASK) >> GMS_BLOCK_SHIFT;
+	const uint64_t nr_tops = gms_nr_tops(nr_blocks);
 	struct gms_rtree *t;
 
 	if (!allocator)
@@ -36,93 +39,194 @@ int gms_rtree_create(uint64_t nr_pages, enum gms_rtree_fill init,
 	if (!nr_pages || nr_pages > GMS_MAX_PAGES || nr_blocks > UINT32_MAX ||
 	    (init != GMS_RTREE_NONE && init != GMS_RTREE_ALL) || !allocator_ok(allocator))
 		return -EINVAL;
-	t = allocator->alloc(allocator->ctx, tree_size(nr_blocks), 64);
+	t = allocator->alloc(allocator->ctx, tree_bytes(nr_blocks), GMS_ALIGN);
 	if (!t)
 		return -ENOMEM;
+	gms_memset(t, 0, tree_bytes(nr_blocks));
 	t->nr_pages = nr_pages;
 	t->nr_blocks = nr_blocks;
-	t->chunk = (struct gms_node ***)(t + 1);
-	t->only = NULL;
-	t->only_epoch = NULL;
-	t->kind = (uint8_t *)(t->chunk + gms_nr_chunks(nr_blocks));
-	gms_memset(t->chunk, 0, gms_nr_chunks(nr_blocks) * sizeof(struct gms_node **));
-	gms_memset(t->kind, init, top_bytes(nr_blocks));
-	gms_pool_init(&t->pool, allocator, &t->leaves);
-	t->pool.bytes = tree_size(nr_blocks);
+	t->bytes = tree_bytes(nr_blocks);
+	t->allocator = *allocator;
+	for (uint64_t i = 0; init == GMS_RTREE_ALL && i < nr_tops; i++)
+		gms_memset(t->top[i].kind, GMS_RTREE_ALL, sizeof(t->top[i].kind));
 	*tree = t;
 	return 0;
 }
 
-void gms_rtree_destroy(struct gms_rtree *t)
+static void give_back(struct gms_rtree *t, void *place, size_t bytes)
 {
-	struct gms_allocator allocator;
-
-	if (!t)
-		return;
-	for (uint64_t c = 0; c < gms_nr_chunks(t->nr_blocks); c++)
-		if (t->chunk[c])
-			gms_free(&t->pool, t->chunk[c], gms_chunk_size(t), 64);
-	gms_pool_fini(&t->pool);
-	allocator = t->pool.allocator;
-	allocator.free(allocator.ctx, t, tree_size(t->nr_blocks), 64);
+	if (place)
+		t->allocator.free(t->allocator.ctx, place, bytes, GMS_ALIGN);
 }
 
-/* Visit the mixed 1G blocks: bytes that hold them, and how many mixed blocks there are. */
-static size_t usage(const struct gms_rtree *t, uint64_t *nodes)
+void gms_rtree_destroy(struct gms_rtree *t)
 {
-	size_t bytes = tree_size(t->nr_blocks);
+	if (!t)
+		return;
+	for (uint64_t i = 0; i < gms_nr_tops(t->nr_blocks); i++) {
+		struct gms_chunk *chunk = t->top[i].chunk;
 
-	*nodes = 0;
-	for (uint64_t c = 0; c < gms_nr_chunks(t->nr_blocks); c++) {
-		const uint64_t first = c << GMS_CHUNK_SHIFT;
-		bool used = false;
-
-		if (!gms_load_acquire(&t->chunk[c]))
-			continue;
-		for (uint64_t b = first; b < first + GMS_CHUNK_BLOCKS && b < t->nr_blocks; b++) {
-			struct gms_view view;
-			unsigned int nr, class;
-
-			do {
-				nr = 0;
-				class = GMS_NR_CLASSES;
-				if (gms_view_begin(t, b, &view) != GMS_RTREE_MIXED)
-					break;
-				nr = gms_load_relaxed(&view.node->nr);
-				class = view.node->class;
-			} while (!gms_view_ok(&view));
-			if (class == GMS_NR_CLASSES)
-				continue;
-			used = true;
-			*nodes += 1 + nr;
-			bytes += gms_class_size(class);
-			bytes += class == GMS_CLASS_DENSE ? GMS_DENSE_BYTES
-							  : nr * sizeof(struct gms_line);
-		}
-		if (used)
-			bytes += gms_chunk_size(t);
+		for (unsigned int n = 0; chunk && n < GMS_TOP_BLOCKS; n++)
+			for (unsigned int g = 0; g < GMS_NODE_GROUPS; g++)
+				give_back(t, chunk->node[n].group[g].page,
+					  sizeof(struct gms_leaf_page));
+		give_back(t, chunk, sizeof(struct gms_chunk));
 	}
-	return bytes;
+	give_back(t, t, tree_bytes(t->nr_blocks));
+}
+
+/* ---- places ---- */
+
+static void *make_chunk(struct gms_rtree *t)
+{
+	void *chunk = t->allocator.alloc(t->allocator.ctx, sizeof(struct gms_chunk), GMS_ALIGN);
+
+	if (chunk)
+		gms_memset(chunk, 0, sizeof(struct gms_chunk)); /* no leaf pages yet */
+	return chunk;
+}
+
+static void *make_page(struct gms_rtree *t)
+{
+	return t->allocator.alloc(t->allocator.ctx, sizeof(struct gms_leaf_page), GMS_ALIGN);
+}
+
+/* Puts what was made in its place, unless another thread was faster. Returns what is there. */
+static void *install(struct gms_rtree *t, void **place, void *made, size_t bytes)
+{
+	void *found;
+
+	if (!made)
+		return NULL;
+	found = gms_cmpxchg_pointer(place, NULL, made);
+	if (found) {
+		give_back(t, made, bytes);
+		return found;
+	}
+	gms_add_relaxed(&t->bytes, bytes);
+	return made;
+}
+
+/* Makes the chunk of a page, unless it is there. Returns the page's group, or NULL. */
+static struct gms_group *make_group(struct gms_rtree *t, gms_pgoff_t at)
+{
+	void **place = (void **)&gms_top(t, gms_block_of(at))->chunk;
+	struct gms_chunk *chunk = gms_load_acquire(place);
+
+	if (!chunk)
+		chunk = install(t, place, make_chunk(t), sizeof(struct gms_chunk));
+	return chunk ? gms_group(chunk, at) : NULL;
+}
+
+/* Makes the places that a range needs which begins or ends at page @at. Returns 0 or -ENOMEM. */
+static int make_places(struct gms_rtree *t, gms_pgoff_t at)
+{
+	struct gms_group *group;
+
+	if (!(at & GMS_BLOCK_MASK))
+		return 0;
+	group = make_group(t, at);
+	if (!group)
+		return -ENOMEM;
+	if (!(at & GMS_LEAF_MASK) || gms_load_acquire(&group->page))
+		return 0;
+	return install(t, &group->page, make_page(t), sizeof(struct gms_leaf_page)) ? 0 : -ENOMEM;
+}
+
+int gms_rtree_make_places(struct gms_rtree *t, gms_pgoff_t start, gms_pgoff_t end)
+{
+	const int err = make_places(t, start);
+
+	return err ? err : make_places(t, end);
+}
+
+bool gms_rtree_is_prepared(const struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
+{
+	return gms_range_ok(t, start, nr_pages) &&
+	       gms_has_places(t, start, gms_range_end(t, start, nr_pages));
+}
+
+/* ---- spare leaf pages ---- */
+
+int gms_rtree_spare_fill(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
+			 struct gms_rtree_spare *spare)
+{
+	const gms_pgoff_t end = gms_range_end(t, start, nr_pages);
+
+	if (((start & GMS_BLOCK_MASK) && !make_group(t, start)) ||
+	    ((end & GMS_BLOCK_MASK) && !make_group(t, end)))
+		return -ENOMEM;
+	for (unsigned int i = 0; i < 2; i++) {
+		if (spare->page[i])
+			continue;
+		spare->page[i] = make_page(t);
+		if (!spare->page[i])
+			return -ENOMEM;
+		gms_add_relaxed(&t->bytes, sizeof(struct gms_leaf_page));
+	}
+	return 0;
+}
+
+void gms_rtree_spare_spend(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
+			   struct gms_rtree_spare *spare)
+{
+	const gms_pgoff_t at[] = {start, gms_range_end(t, start, nr_pages)};
+
+	for (unsigned int i = 0; i < 2; i++) {
+		struct gms_group *group;
+
+		if (!(at[i] & GMS_LEAF_MASK))
+			continue;
+		group = gms_group(gms_chunk(t, gms_block_of(at[i])), at[i]);
+		if (!gms_cmpxchg_pointer(&group->page, NULL, spare->page[i]))
+			spare->page[i] = NULL;
+	}
+}
+
+void gms_rtree_spare_free(struct gms_rtree *t, struct gms_rtree_spare *spare)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		give_back(t, spare->page[i], sizeof(struct gms_leaf_page));
+}
+
+/* ---- how much it takes ---- */
+
+/* Counts the mixed 1G and the mixed 2M blocks. */
+static void count_mixed(const struct gms_rtree *t, uint64_t *nodes, uint64_t *leaves)
+{
+	*nodes = *leaves = 0;
+	for (uint64_t b = 0; b < t->nr_blocks; b++) {
+		struct gms_node *node;
+
+		if (gms_kind(t, b) != GMS_RTREE_MIXED)
+			continue;
+		node = gms_node(t, b);
+		++*nodes;
+		for (unsigned int i = 0; i < GMS_NODE_BLOCKS; i += GMS_STATE_BLOCKS)
+			*leaves += gms_popcount(gms_mixed_of(gms_states(node, i)));
+	}
 }
 
 size_t gms_rtree_memory(const struct gms_rtree *t)
 {
-	uint64_t nodes;
+	uint64_t nodes, leaves;
 
-	return usage(t, &nodes);
-}
-
-uint64_t gms_rtree_nodes(const struct gms_rtree *t)
-{
-	uint64_t nodes;
-
-	usage(t, &nodes);
-	return nodes;
+	count_mixed(t, &nodes, &leaves);
+	return tree_bytes(t->nr_blocks) + nodes * sizeof(struct gms_node) +
+	       leaves * sizeof(struct gms_line);
 }
 
 size_t gms_rtree_pooled(const struct gms_rtree *t)
 {
-	const size_t used = gms_rtree_memory(t), all = gms_load_relaxed(&t->pool.bytes);
+	const size_t used = gms_rtree_memory(t), all = gms_load_relaxed(&t->bytes);
 
 	return all > used ? all - used : 0;
+}
+
+uint64_t gms_rtree_nodes(const struct gms_rtree *t)
+{
+	uint64_t nodes, leaves;
+
+	count_mixed(t, &nodes, &leaves);
+	return nodes + leaves;
 }

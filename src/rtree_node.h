@@ -1,45 +1,74 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * rtree_node.h - what a range tree is made of, and how to look at it
+ * rtree_node.h - what a range tree is made of, and why readers need no lock
  *
- *	top         one byte a 1G block: NONE, ALL or MIXED; and, where MIXED,
- *	            its node's address and an epoch, in chunks of 1024
- *	node        two lines: value (of each 2M block that is uniform) and mixed
- *	leaf        one line: a bit for each 4K page of a mixed 2M block
+ *	top line     of 32 neighbouring 1G blocks: the kind of each, and where their nodes are
+ *	  kind       a byte a 1G block: NONE, ALL or MIXED (and, for its writer only, what it was
+ *	             before a commit that may be reverted)
+ *	node         of a 1G block: 8 groups
+ *	  group      of 128M: the states of 64 2M blocks, and where their leaves are
+ *	    state    two bits a 2M block: its value, and whether it is mixed
+ *	leaf         of a 2M block: a bit a page; 64 neighbouring leaves are one leaf page, 4 KiB
  *
- * A node comes in two shapes:
+ *	tree   top                node (in a chunk of 32)        leaf page
+ *	+----+-----------------+  +---------------------------+  +------------------------+
+ *	| .. | kind kind .. *--+->| states *| states *| ...   |  | leaf | leaf | ... leaf |
+ *	|    | kind kind .. *  |  |        ||         `-------+->| 512 bits each          |
+ *	+----+-----------------+  +--------|+-----------------+  +------------------------+
+ *	                                   `-> another leaf page
  *
- *	sparse      up to GMS_SPARSE_MAX mixed 2M blocks; behind the lines stand the
- *	            numbers of their leaves, packed: the k-th mixed block has the k-th.
- *	            Four sizes, so that one with few leaves is small.
- *	dense       more than that; the leaves of all 512 blocks, one after another, so
- *	            that a page is found without looking at the lines.
+ * It is a page table's shape. Nothing in it moves: a chunk of nodes or a leaf page is allocated
+ * when a range that ends inside its blocks is first prepared, is found by arithmetic, and stays
+ * where it is until the tree is destroyed. That is what the rest follows from.
+ *
+ * Words used here
+ *	counts       A node counts while the kind of its block is MIXED. A leaf counts while the
+ *	             node above it counts and the state of its block is mixed. What counts says
+ *	             which pages are in the set; what does not count is stale.
+ *	place        A node or a leaf, whether it counts or not.
  *
  * Invariants
- *  1. Canonical: a 1G block has a node, and a 2M block counts as mixed, if and only if
- *     its pages differ. A node is dense if and only if more than GMS_SPARSE_MAX of its
- *     blocks are mixed; a sparse one has the smallest size that holds its leaves.
- *  2. Pages past the end of the tree have the value of the last page. So the last
- *     block, complete or not, is like every other.
- *  3. The mixed line and the leaf numbers of a sparse node never change while readers
- *     can find it: a change of either makes a new node, which replaces the old one by
- *     one store. Single words of leaves and value lines change in place.
- *  4. In a dense node the leaves hold the truth for each page. The value bit of a mixed
- *     block means nothing, in either shape.
+ *  1. Canonical: the kind of a 1G block is MIXED if and only if its pages differ, and so is the
+ *     state of a 2M block, while it counts. The summary of a block is thus a part of the tree.
+ *  2. Each store changes one thing that counts: the byte of a 1G block, a word of states, or a
+ *     word of a leaf. To make a uniform block mixed, a writer fills the place below with the
+ *     block's value, then makes it count, then changes it. To make a block uniform, a writer
+ *     changes the entry above and leaves the place as it was.
+ *  3. A place holds, at any time, the values that its pages had when it last counted; or, while
+ *     it is being filled, the value that they have now.
+ *  4. Pages past the end of the tree have the value of the last page. So an incomplete last
+ *     block needs no case of its own.
+ *  5. One thread at a time changes a 1G block: see "Writers" in rtree.h.
+ *  6. Each object is accessed at one size: kinds by bytes, states and leaves by words.
  *
- * How memory stays safe under readers that take no lock
- *  - Nodes and leaves are type-stable: they go back to the tree's pools and to the
- *    allocator only when the tree is destroyed. What a reader follows is always a node,
- *    and a node's size never changes.
- *  - A 1G block has an epoch, which goes up when a node that was in its place, or a leaf,
- *    goes back to the pool, before it can be used again. A reader takes the epoch, then
- *    the node. Where it finds the same epoch in the end, all that it read was the block's.
- *    (It has 32 bits: a reader that sleeps for exactly 2^32 times that would be fooled.)
- *  - Until it has checked the epoch, a reader may hold a number from another time. It
- *    bounds each one before use: the rank by the node's size, the leaf number by the
- *    size of the leaf table.
- * Not RCU, because a VMM's threads have no quiescent states that a library could
- * know of; the same check serves a kernel.
+ * Why a reader needs no lock
+ *	A reader goes down from a kind to a state to a leaf, with a load-acquire at each step. The
+ *	entry above may be stale by the time that the reader looks at the place below. By 3 the
+ *	reader then finds a value that the page had when the place last counted, which is after the
+ *	reader's call began, or the value that the page has now. So it never checks, retries or
+ *	waits, and memory need not be reclaimed.
+ *
+ * What that promises, and what it does not
+ *	For each page by itself, and for each block by itself, answers are linearizable, with
+ *	happens-before for real time. Answers about different pages, or about a page and its block,
+ *	are not so jointly: two readers may see the stores of two writers in different orders. A
+ *	summary may lead or trail its pages by the one store that is being made. A store of a long
+ *	range is many stores.
+ *
+ * Ordering
+ *	Every store to something that counts is a store-release, also where this thread has
+ *	published the place before: one word of states has 32 blocks, and another thread may have
+ *	published one of them, under the lock that hands a 1G block from writer to writer. A
+ *	relaxed store would end that thread's release sequence, and a reader of the newer word
+ *	would not be sure to see the older fill. The caller's sequence number (R5) relies on the
+ *	same: it is odd before the first of these stores. A fill is relaxed stores behind a release
+ *	fence: the store that makes the place count publishes them, but a reader with a stale entry
+ *	above can see them earlier, and must then not go back behind what made the block uniform.
+ *
+ * What it costs
+ *	A load looks at four lines at most besides the tree's own: top, group (which can span two)
+ *	and leaf. A change of a page stores one to three words, and fills a leaf or a node where a
+ *	uniform block becomes mixed.
  */
 #ifndef GMS_RTREE_NODE_H
 #define GMS_RTREE_NODE_H
@@ -47,174 +76,259 @@
 #include <gmemstate/rtree.h>
 
 #include "bits.h"
-#include "pool.h"
 
-_Static_assert(sizeof(void *) == 8, "a reader loads 64 bits at once");
+/* log2 of: 1G blocks a top line, 2M blocks a word of states, 2M blocks a group */
+#if GMS_RTREE_SHIFT == 9
+#define GMS_TOP_SHIFT 5
+#define GMS_STATE_SHIFT 5
+#define GMS_GROUP_SHIFT 6
+#elif GMS_RTREE_SHIFT == 2 /* a second build, for tests */
+#define GMS_TOP_SHIFT 1
+#define GMS_STATE_SHIFT 1
+#define GMS_GROUP_SHIFT 1
+#else
+#error "GMS_RTREE_SHIFT is 9, or 2 in tests"
+#endif
 
 #define GMS_BLOCK_SHIFT (2 * GMS_RTREE_SHIFT)
 #define GMS_BLOCK_PAGES (1ULL << GMS_BLOCK_SHIFT) /* pages of a 1G block */
-#define GMS_CHUNK_SHIFT 10
-#define GMS_CHUNK_BLOCKS (1u << GMS_CHUNK_SHIFT) /* 1 TiB */
+#define GMS_LEAF_PAGES GMS_LINE_BITS /* pages of a 2M block */
+#define GMS_BLOCK_MASK (GMS_BLOCK_PAGES - 1)
+#define GMS_LEAF_MASK (GMS_LEAF_PAGES - 1)
+
+#define GMS_TOP_BLOCKS (1U << GMS_TOP_SHIFT)
+#define GMS_STATE_BLOCKS (1U << GMS_STATE_SHIFT)
+#define GMS_GROUP_BLOCKS (1U << GMS_GROUP_SHIFT)
+#define GMS_GROUP_WORDS (GMS_GROUP_BLOCKS / GMS_STATE_BLOCKS)
+#define GMS_NODE_BLOCKS (1U << GMS_RTREE_SHIFT)
+#define GMS_NODE_GROUPS (GMS_NODE_BLOCKS / GMS_GROUP_BLOCKS)
+#define GMS_NODE_WORDS (GMS_NODE_BLOCKS / GMS_STATE_BLOCKS)
+
+/* A leaf is a line: bit i is the i-th page of its block. */
+struct gms_leaf_page {
+	struct gms_line leaf[GMS_GROUP_BLOCKS];
+};
+
+/* A word of states: the low half has the values of its blocks, the high half says which are mixed. */
+struct gms_group {
+	uint64_t state[GMS_GROUP_WORDS];
+	void *page; /* struct gms_leaf_page; NULL until a range that ends in a 2M block is prepared */
+};
+
+struct gms_node {
+	struct gms_group group[GMS_NODE_GROUPS];
+};
+
+/* The nodes of the blocks of a top line: one array of groups, for whoever comes with an index. */
+struct gms_chunk {
+	struct gms_node node[GMS_TOP_BLOCKS];
+};
+
+struct gms_top {
+	uint8_t kind[GMS_TOP_BLOCKS]; /* low two bits: enum gms_rtree_fill */
+	void *chunk; /* struct gms_chunk; NULL until a range that ends in a 1G block is prepared */
+} __attribute__((aligned(64)));
 
 struct gms_rtree {
-	/* what readers load; hardly ever written */
 	uint64_t nr_pages;
 	uint64_t nr_blocks;
-	uint8_t *kind; /* enum gms_rtree_fill of each block */
-	/* the nodes of 1024 neighbouring blocks each; NULL until one of them is mixed */
-	struct gms_node ***chunk;
-	struct gms_node **only; /* chunk 0, where there is no other: saves a dependent load */
-	uint32_t *only_epoch; /* and its epochs */
-	struct gms_leaf_table *leaves;
-	/* what writers share */
-	struct gms_pool pool __attribute__((aligned(64)));
+	uint64_t bytes; /* taken from the allocator */
+	struct gms_allocator allocator;
+	struct gms_top top[];
 };
 
-/* A reader's hold on one mixed 1G block. */
-struct gms_view {
-	const struct gms_node *node;
-	const uint32_t *at;
-	uint32_t epoch;
-};
+#define GMS_KIND_MASK 3U
+#define GMS_ALIGN 64 /* of all that the tree allocates: a cache line */
 
-static inline uint64_t gms_nr_chunks(uint64_t nr_blocks)
+static inline uint64_t gms_nr_tops(uint64_t nr_blocks)
 {
-	return (nr_blocks + GMS_CHUNK_BLOCKS - 1) >> GMS_CHUNK_SHIFT;
+	return (nr_blocks + GMS_TOP_BLOCKS - 1) >> GMS_TOP_SHIFT;
 }
 
-/* A chunk is the addresses of its blocks' nodes, and then their epochs. */
-static inline uint64_t gms_chunk_blocks(const struct gms_rtree *t)
+/* ---- finding: a 1G block of the tree, a 2M block of the node, a page of the leaf ---- */
+
+static gms_always_inline uint64_t gms_block_of(gms_pgoff_t index)
 {
-	return t->nr_blocks < GMS_CHUNK_BLOCKS ? t->nr_blocks : GMS_CHUNK_BLOCKS;
+	return index >> GMS_BLOCK_SHIFT;
 }
 
-static inline size_t gms_chunk_size(const struct gms_rtree *t)
+static gms_always_inline unsigned int gms_leaf_of(gms_pgoff_t index)
 {
-	return gms_chunk_blocks(t) * (sizeof(struct gms_node *) + sizeof(uint32_t));
+	return (index & GMS_BLOCK_MASK) >> GMS_RTREE_SHIFT;
 }
 
-static inline uint32_t *gms_chunk_epochs(const struct gms_rtree *t, struct gms_node **chunk)
+static gms_always_inline unsigned int gms_page_of(gms_pgoff_t index)
 {
-	return (uint32_t *)(chunk + gms_chunk_blocks(t));
+	return index & GMS_LEAF_MASK;
 }
 
-/* Where the node of a block stands. It has a meaning while the block's kind is MIXED. */
-static gms_always_inline struct gms_node **gms_entry(const struct gms_rtree *t, uint64_t block)
+/* top[block / 32], in fewer steps: a multiple of 32 times what a line takes for each block. */
+static gms_always_inline const struct gms_top *gms_top(const struct gms_rtree *t, uint64_t block)
 {
-	struct gms_node **chunk = gms_load_acquire(&t->only);
+	const uint64_t first = block & ~(GMS_TOP_BLOCKS - 1ULL);
 
-	if (gms_unlikely(!chunk))
-		chunk = gms_load_acquire(&t->chunk[block >> GMS_CHUNK_SHIFT]);
-	return &chunk[block % GMS_CHUNK_BLOCKS];
+	return (const void *)((const uint8_t *)t->top +
+			      first * (sizeof(struct gms_top) / GMS_TOP_BLOCKS));
 }
 
-static gms_always_inline uint32_t *gms_epoch(const struct gms_rtree *t, uint64_t block)
+/* The same for top[block / 32].kind[block % 32]. */
+static gms_always_inline const uint8_t *gms_kind_at(const struct gms_rtree *t, uint64_t block)
 {
-	uint32_t *epochs = gms_load_acquire(&t->only_epoch);
+	const uint64_t first = block & ~(GMS_TOP_BLOCKS - 1ULL);
 
-	if (gms_unlikely(!epochs))
-		epochs = (uint32_t *)(gms_load_acquire(&t->chunk[block >> GMS_CHUNK_SHIFT]) +
-				      GMS_CHUNK_BLOCKS);
-	return &epochs[block % GMS_CHUNK_BLOCKS];
+	return (const uint8_t *)t->top + block +
+	       first * (sizeof(struct gms_top) / GMS_TOP_BLOCKS - 1);
 }
 
-/*
- * Take a node that was in the place of @block out of use, with the @nr leaves that nothing
- * else lists. Readers that may still look at it learn so from the epoch, which goes up
- * after the node lost its place and before anything in it is written again.
- */
-static gms_always_inline void gms_retire(struct gms_rtree *t, uint64_t block, struct gms_node *node,
-					 unsigned int head, unsigned int nr,
-					 struct gms_drops *drops)
+/* The kind of a block. MIXED: the block's node can be read from here on. */
+static gms_always_inline enum gms_rtree_fill gms_kind(const struct gms_rtree *t, uint64_t block)
 {
-	uint32_t *epoch = gms_epoch(t, block);
-
-	gms_store_release(epoch, gms_load_relaxed(epoch) + 1);
-	gms_fence_release();
-	for (unsigned int i = head + nr; i-- > head;)
-		gms_drop_leaf(&t->pool, drops, gms_load_relaxed(&node->leaf[i]));
-	gms_drop_node(drops, node);
+	return (enum gms_rtree_fill)(gms_load_acquire(gms_kind_at(t, block)) & GMS_KIND_MASK);
 }
 
-/*
- * Begin to read a block. MIXED: *view can be read from until gms_view_ok().
- *
- * The order of the loads matters: the epoch, then the kind, then the node. While the block
- * is MIXED its node is the current one; it may turn uniform after that, and then its node
- * stays in place until it is retired, which the epoch shows.
- */
-static gms_always_inline enum gms_rtree_fill gms_view_begin(const struct gms_rtree *t,
-							    uint64_t block, struct gms_view *view)
+static gms_always_inline struct gms_chunk *gms_chunk(const struct gms_rtree *t, uint64_t block)
 {
-	uint8_t kind = gms_load_acquire(&t->kind[block]);
-
-	if (kind != GMS_RTREE_MIXED) /* there may be no chunk yet */
-		return (enum gms_rtree_fill)kind;
-	view->at = gms_epoch(t, block);
-	view->epoch = gms_load_acquire(view->at);
-	kind = gms_load_acquire(&t->kind[block]);
-	view->node = gms_load_acquire(gms_entry(t, block));
-	return (enum gms_rtree_fill)kind;
+	return gms_load_acquire(&gms_top(t, block)->chunk);
 }
 
-/* Was all that was read from the view the block's own? Else begin again. */
-static gms_always_inline bool gms_view_ok(const struct gms_view *view)
+/* The node of a block whose kind is, or was, MIXED, or for which a range was prepared. */
+static gms_always_inline struct gms_node *gms_node(const struct gms_rtree *t, uint64_t block)
 {
-	gms_fence_acquire();
-	return gms_likely(gms_load_relaxed(view->at) == view->epoch);
+	return &gms_chunk(t, block)->node[block % GMS_TOP_BLOCKS];
 }
 
-/* How many mixed blocks a sparse node has before block @i. */
-static gms_always_inline unsigned int gms_node_rank(const struct gms_node *node, unsigned int i)
+/* The group of a page in its chunk. */
+static gms_always_inline struct gms_group *gms_group(struct gms_chunk *chunk, gms_pgoff_t index)
 {
-	const uint64_t below = (1ULL << (i % 64)) - 1;
+	const gms_pgoff_t n = index >> (GMS_RTREE_SHIFT + GMS_GROUP_SHIFT);
 
-	return (uint8_t)(gms_load_relaxed(&node->rank) >> (i / 64 * 8)) +
-	       gms_popcount(gms_load_relaxed(&node->mixed.w[i / 64]) & below);
+	return &chunk->node[0].group[n % (GMS_TOP_BLOCKS * GMS_NODE_GROUPS)];
 }
 
-/* The leaf of block @i, which is mixed; or of a dense node, any block. For writers. */
-static gms_always_inline struct gms_line *gms_node_leaf(const struct gms_rtree *t,
-							const struct gms_node *node, unsigned int i)
+/* The word with the state of a 2M block, given a number of it: in its group, node or the tree. */
+static gms_always_inline uint64_t *gms_word_in_group(struct gms_group *group, uint64_t i)
 {
-	if (node->class == GMS_CLASS_DENSE)
-		return &node->dense[i];
-	return gms_leaf(&t->leaves, gms_load_relaxed(&node->leaf[gms_node_rank(node, i)]));
+	return &group->state[(i >> GMS_STATE_SHIFT) % GMS_GROUP_WORDS];
 }
 
-/* The same for readers: NULL where the view was overtaken. */
-static gms_always_inline struct gms_line *gms_view_leaf(const struct gms_rtree *t,
-							const struct gms_node *node, unsigned int i)
+/* The same for 2M block @i of a node. */
+static gms_always_inline uint64_t *gms_state_at(struct gms_node *node, unsigned int i)
 {
-	unsigned int rank;
-
-	if (node->class == GMS_CLASS_DENSE)
-		return &node->dense[i];
-	rank = gms_node_rank(node, i);
-	if (gms_unlikely(rank >= gms_class_leaves(node->class)))
-		return NULL;
-	return gms_leaf_at(&t->leaves, gms_load_relaxed(&node->leaf[rank]));
+	return gms_word_in_group(&node->group[i >> GMS_GROUP_SHIFT], i);
 }
 
-/* The invariants of one block, which nobody is changing; debug builds ask now and then. */
+/* The word with the state of 2M block @i. A mixed block's leaf can be read from here on. */
+static gms_always_inline uint64_t gms_states(struct gms_node *node, unsigned int i)
+{
+	return gms_load_acquire(gms_state_at(node, i));
+}
+
+/* The leaf of a 2M block that is, or was, mixed, or for which a range was prepared. */
+static gms_always_inline struct gms_line *gms_leaf_in_group(struct gms_group *group, uint64_t i)
+{
+	struct gms_leaf_page *page = gms_load_acquire(&group->page);
+
+	return &page->leaf[i % GMS_GROUP_BLOCKS];
+}
+
+static gms_always_inline struct gms_line *gms_leaf(struct gms_node *node, unsigned int i)
+{
+	return gms_leaf_in_group(&node->group[i >> GMS_GROUP_SHIFT], i);
+}
+
+/* ---- words of states ---- */
+
+#define GMS_STATE_ALL ((1ULL << GMS_STATE_BLOCKS) - 1) /* every block uniform, and in the set */
+
+static gms_always_inline uint64_t gms_states_of(bool set)
+{
+	return set ? GMS_STATE_ALL : 0;
+}
+
+static gms_always_inline uint64_t gms_mixed_of(uint64_t states)
+{
+	return states >> 32;
+}
+
+/* Which blocks of the word are uniform, and @set? */
+static gms_always_inline uint64_t gms_uniform_of(uint64_t states, bool set)
+{
+	return ~(states >> 32) & (states ^ gms_states_of(!set)) & GMS_STATE_ALL;
+}
+
+static gms_always_inline enum gms_rtree_fill gms_state_fill(uint64_t states, uint64_t i)
+{
+	const uint64_t bits = states >> (i % GMS_STATE_BLOCKS);
+
+	return bits >> 32 & 1 ? GMS_RTREE_MIXED : (enum gms_rtree_fill)(bits & 1);
+}
+
+/* The blocks from @first up to @last, which lie in one node, that are in its word @w. */
+static gms_always_inline uint64_t gms_state_mask(unsigned int w, unsigned int first,
+						 unsigned int last)
+{
+	const unsigned int lo = w == first >> GMS_STATE_SHIFT ? first % GMS_STATE_BLOCKS : 0;
+	const unsigned int hi =
+		w == last >> GMS_STATE_SHIFT ? last % GMS_STATE_BLOCKS : GMS_STATE_BLOCKS - 1;
+
+	return (~0ULL << lo) & (~0ULL >> (63 - hi));
+}
+
+/* Value and mixed bits of the blocks of a mask. */
+static gms_always_inline uint64_t gms_both(uint64_t mask)
+{
+	return mask << 32 | mask;
+}
+
+/* Does block @block satisfy the invariants? No thread may be changing it. */
 bool gms_rtree_block_ok(const struct gms_rtree *t, uint64_t block);
 
-/* The kinds of 8 neighbouring 1G blocks from @b, a multiple of 8: the first in the low byte. */
-#define GMS_KINDS(kind) (0x0101010101010101ULL * (kind))
-
-static gms_always_inline uint64_t *gms_kinds_at(const struct gms_rtree *t, uint64_t b)
-{
-	return (uint64_t *)(void *)&t->kind[b];
-}
-
-static gms_always_inline uint64_t gms_kinds(const struct gms_rtree *t, uint64_t b)
-{
-	return gms_le64(gms_load_acquire(gms_kinds_at(t, b)));
-}
+/* ---- ranges ---- */
 
 static inline bool gms_range_ok(const struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
 {
 	return nr_pages && start < t->nr_pages && nr_pages <= t->nr_pages - start;
+}
+
+/* The end of a range, and of the pages past the end of the tree where those follow it (4). */
+static gms_always_inline gms_pgoff_t gms_range_end(const struct gms_rtree *t, gms_pgoff_t start,
+						   uint64_t nr_pages)
+{
+	const gms_pgoff_t end = start + nr_pages;
+
+	return end == t->nr_pages ? t->nr_blocks << GMS_BLOCK_SHIFT : end;
+}
+
+/* ---- places ---- */
+
+/* Are the places there that a range needs which begins or ends at page @at? */
+static gms_always_inline bool gms_end_has_places(const struct gms_rtree *t, gms_pgoff_t at)
+{
+	struct gms_chunk *chunk;
+
+	if (!(at & GMS_BLOCK_MASK))
+		return true;
+	chunk = gms_chunk(t, gms_block_of(at));
+	return chunk && (!(at & GMS_LEAF_MASK) || gms_load_acquire(&gms_group(chunk, at)->page));
+}
+
+/* And those of [start, end)? Where both ends are in one group, they are the same. */
+static gms_always_inline bool gms_has_places(const struct gms_rtree *t, gms_pgoff_t start,
+					     gms_pgoff_t end)
+{
+	return gms_end_has_places(t, start) &&
+	       ((!((start ^ end) >> (GMS_RTREE_SHIFT + GMS_GROUP_SHIFT)) &&
+		 (start & GMS_LEAF_MASK)) ||
+		gms_end_has_places(t, end));
+}
+
+/* Makes them. Returns 0 or -ENOMEM. Allocates. */
+int gms_rtree_make_places(struct gms_rtree *t, gms_pgoff_t start, gms_pgoff_t end);
+
+static gms_always_inline int gms_make_places(struct gms_rtree *t, gms_pgoff_t start,
+					     gms_pgoff_t end)
+{
+	return gms_likely(gms_has_places(t, start, end)) ? 0 : gms_rtree_make_places(t, start, end);
 }
 
 #endif /* GMS_RTREE_NODE_H */

@@ -2,33 +2,57 @@
 /*
  * rtree_store.c - changing a range tree: prepare, commit, revert, release
  *
- *	        edge            middle: whole 1G blocks            edge
+ *	        part            whole 1G blocks: a byte each       part
  *	|....[#########|##############|##############|##############|####).....|
  *
- * A range covers part of at most two 1G blocks, its edges (rtree_edge.h), and all of those
- * between, its middle.
+ * A range covers a part of two 1G blocks at most, and all of those between. A part covers a piece
+ * of two 2M blocks at most, and all of those between, which are bits in words of states.
  *
- * The middle is a byte a block. Commit saves the bytes in the reserve, two bits each, and
- * overwrites them. Nodes stay where they are, behind a byte that no longer says MIXED,
- * so that revert has only the bytes to put back; release takes the nodes away.
+ * A commit looks before it writes. A block that turns uniform costs the one store to the entry
+ * above: its place is not touched. A block that turns mixed has its place filled first. All in
+ * the order that rtree_node.h asks for.
+ *
+ * A commit with a reserve saves what it may overwrite. In the reserve: the kind of each part, its
+ * words of states, and the leaf at each end. In the byte of each block between: the kind that it
+ * had. What the places below hold need not be saved, because a place that no longer counts is
+ * left as it was: a revert puts the saved words and kinds back, and it counts again.
  */
-#include "rtree_edge.h"
+#include "rtree_node.h"
 #include "rtree_priv.h"
 
-enum reserve_stage { STAGE_NONE, STAGE_PREPARED, STAGE_COMMITTED, STAGE_REVERTED };
+enum stage { IDLE, PREPARED, COMMITTED_WORD, COMMITTED };
 
-#define GROUPS_INLINE 8 /* groups of 8 top bytes whose saved bits fit into the reserve */
+/* The byte of a 1G block: its kind; the kind to revert to; debug builds: can it be reverted? */
+#define SAVED_SHIFT 2
+#define CLAIMED 0x80U
+
+/* A part of one 1G block: its pages from @lo up to and without @hi, not all of them. */
+struct part {
+	uint64_t block;
+	unsigned int lo, hi;
+};
+
+/* How a range is cut: parts first, then the whole blocks in [first, end). */
+struct cut {
+	struct part part[2];
+	unsigned int nr_parts;
+	uint64_t first, end;
+};
 
 struct gms_may_alias reserve {
-	uint8_t stage;
-	bool set; /* what was committed */
-	uint8_t nr_edges; /* 0 to 2 */
-	uint32_t leaf; /* a list of leaves, held for the edges */
-	struct gms_edge edge[2];
-	uint32_t mid_first, mid_nr; /* 1G blocks */
+	gms_pgoff_t start;
+	uint64_t nr_pages;
+	uint32_t stage;
+	uint8_t kind[2]; /* of the parts */
 	union {
-		uint16_t mid_inline[GROUPS_INLINE];
-		uint16_t *mid_saved;
+		struct {
+			uint64_t *word;
+			uint64_t before;
+		}; /* COMMITTED_WORD */
+		struct {
+			uint64_t state[2][GMS_NODE_WORDS];
+			struct gms_line leaf[2]; /* at the range's start, and at its end */
+		}; /* COMMITTED */
 	};
 };
 
@@ -39,335 +63,477 @@ static gms_always_inline struct reserve *reserve_of(struct gms_rtree_reserve *r)
 	return (struct reserve *)(void *)r;
 }
 
-/* ---- the middle: eight top bytes are one group, and 16 saved bits ---- */
+/* ---- the byte of a 1G block, for its writer ---- */
 
-/* Kinds are 0 to 2: the low two bits of each byte, packed. */
-static uint16_t pack_kinds(uint64_t k)
+static gms_always_inline uint8_t *byte_at(struct gms_rtree *t, uint64_t block)
 {
-	k = (k | k >> 6) & 0x000f000f000f000fULL;
-	k = (k | k >> 12) & 0x000000ff000000ffULL;
-	return (uint16_t)(k | k >> 24);
+	return (uint8_t *)gms_kind_at(t, block);
 }
 
-static gms_always_inline uint32_t groups_of(const struct reserve *r)
+static gms_always_inline uint8_t load_kind(const uint8_t *byte)
 {
-	const uint32_t end = r->mid_first + r->mid_nr;
-
-	return r->mid_nr ? (end - 1) / 8 - r->mid_first / 8 + 1 : 0;
+	return gms_load_relaxed(byte) & GMS_KIND_MASK;
 }
 
-static uint16_t *saved_of(struct reserve *r)
+static gms_always_inline void store_kind(uint8_t *byte, unsigned int kind)
 {
-	return groups_of(r) > GROUPS_INLINE ? r->mid_saved : r->mid_inline;
+	gms_store_release(byte, (uint8_t)kind);
 }
 
-/* The blocks of group @g that lie in the middle: [*from, *to). */
-static void group_span(const struct reserve *r, uint32_t g, uint32_t *from, uint32_t *to)
+static gms_always_inline void cut_range(const struct gms_rtree *t, gms_pgoff_t start,
+					uint64_t nr_pages, struct cut *c)
 {
-	const uint32_t end = r->mid_first + r->mid_nr;
+	const gms_pgoff_t last = gms_range_end(t, start, nr_pages) - 1;
+	const unsigned int lo = start & GMS_BLOCK_MASK, hi = (last & GMS_BLOCK_MASK) + 1;
 
-	*from = g * 8 < r->mid_first ? r->mid_first : g * 8;
-	*to = end - g * 8 < 8 ? end : g * 8 + 8;
-}
-
-/* Overwrite the bytes of a group; what they were, those outside the middle as 0. */
-static uint64_t group_store(struct gms_rtree *t, const struct reserve *r, uint32_t g, bool set)
-{
-	uint64_t before = gms_kinds(t, (uint64_t)g * 8);
-	uint32_t from, to;
-
-	group_span(r, g, &from, &to);
-	if (to - from == 8) {
-		gms_store_relaxed(gms_kinds_at(t, from), GMS_KINDS((uint64_t)set));
-		return before;
-	}
-	for (uint32_t b = from; b < to; b++)
-		gms_store_relaxed(&t->kind[b], (uint8_t)set);
-	before &= ~0ULL << (from % 8 * 8);
-	return to % 8 ? before & ~(~0ULL << (to % 8 * 8)) : before;
-}
-
-/* Take away the node of a block that was mixed, and is no longer. */
-static void block_retire(struct gms_rtree *t, uint64_t block, struct gms_drops *drops)
-{
-	struct gms_node *node = gms_load_relaxed(gms_entry(t, block));
-
-	gms_retire(t, block, node, 0, node->class == GMS_CLASS_DENSE ? 0 : node->nr, drops);
-}
-
-/* Set the blocks of the middle to @set, for good. */
-static gms_always_inline void mid_store(struct gms_rtree *t, const struct reserve *r, bool set)
-{
-	const uint64_t end = (uint64_t)r->mid_first + r->mid_nr;
-	struct gms_drops drops = {.leaf = GMS_LEAF_NONE};
-
-	for (uint64_t b = r->mid_first; b < end; b++) {
-		uint64_t before;
-
-		if (b % 8 || end - b < 8) {
-			before = gms_load_relaxed(&t->kind[b]);
-			gms_store_relaxed(&t->kind[b], (uint8_t)set);
-			if (before == GMS_RTREE_MIXED)
-				block_retire(t, b, &drops);
-			continue;
-		}
-		before = gms_kinds(t, b) & GMS_KINDS(GMS_RTREE_MIXED);
-		gms_store_relaxed(gms_kinds_at(t, b), GMS_KINDS((uint64_t)set));
-		for (; before; before &= before - 1)
-			block_retire(t, b + gms_ctz(before) / 8, &drops);
-		b += 7;
-	}
-	gms_pool_give(&t->pool, &drops);
-}
-
-static int mid_prepare(struct gms_rtree *t, struct reserve *r)
-{
-	if (groups_of(r) <= GROUPS_INLINE)
-		return 0;
-	r->mid_saved = gms_alloc(&t->pool, groups_of(r) * sizeof(uint16_t), sizeof(void *));
-	return r->mid_saved ? 0 : -ENOMEM;
-}
-
-static void mid_free(struct gms_rtree *t, struct reserve *r)
-{
-	if (groups_of(r) > GROUPS_INLINE)
-		gms_free(&t->pool, r->mid_saved, groups_of(r) * sizeof(uint16_t), sizeof(void *));
-}
-
-static void mid_commit(struct gms_rtree *t, struct reserve *r, bool set)
-{
-	uint16_t *saved = saved_of(r);
-
-	for (uint32_t g = r->mid_first / 8, n = groups_of(r); n--; g++)
-		*saved++ = pack_kinds(group_store(t, r, g, set));
-}
-
-static void mid_revert(struct gms_rtree *t, struct reserve *r)
-{
-	const uint16_t *saved = saved_of(r);
-
-	for (uint32_t g = r->mid_first / 8, n = groups_of(r); n--; g++, saved++) {
-		uint32_t from, to;
-
-		group_span(r, g, &from, &to);
-		for (uint32_t b = from; b < to; b++)
-			gms_store_release(&t->kind[b], (uint8_t)(*saved >> (b % 8 * 2) & 3));
-	}
-}
-
-static void mid_release(struct gms_rtree *t, struct reserve *r)
-{
-	struct gms_drops drops = {.leaf = GMS_LEAF_NONE};
-	const uint16_t *saved = saved_of(r);
-
-	for (uint32_t g = r->mid_first / 8, n = groups_of(r); n--; g++, saved++)
-		for (uint16_t mixed = *saved & 0xaaaa; mixed; mixed &= (uint16_t)(mixed - 1))
-			block_retire(t, (uint64_t)g * 8 + gms_ctz(mixed) / 2, &drops);
-	gms_pool_give(&t->pool, &drops);
-}
-
-/* ---- a reserve ---- */
-
-/* Divide a range into edges and middle. Pages past the end go with the last page. */
-static gms_always_inline void reserve_init(const struct gms_rtree *t, gms_pgoff_t start,
-					   uint64_t nr_pages, struct reserve *r)
-{
-	const gms_pgoff_t stop = start + nr_pages;
-	const gms_pgoff_t end = stop == t->nr_pages ? t->nr_blocks << GMS_BLOCK_SHIFT : stop;
-	const uint32_t first = (uint32_t)(start >> GMS_BLOCK_SHIFT);
-	const uint32_t last = (uint32_t)((end - 1) >> GMS_BLOCK_SHIFT);
-	const uint32_t lo = start & (GMS_BLOCK_PAGES - 1);
-	const uint32_t hi = ((end - 1) & (GMS_BLOCK_PAGES - 1)) + 1;
-	const bool head = lo != 0, tail = hi != GMS_BLOCK_PAGES;
-
-	r->set = false;
-	r->nr_edges = 0;
-	r->leaf = GMS_LEAF_NONE;
-	r->mid_first = first;
-	r->mid_nr = 0;
-	if (first == last && (head || tail)) {
-		gms_edge_init(&r->edge[r->nr_edges++], first, lo, hi);
+	c->first = gms_block_of(start);
+	c->end = gms_block_of(last) + 1;
+	c->nr_parts = 0;
+	if (c->first + 1 == c->end) {
+		if (lo || hi != GMS_BLOCK_PAGES)
+			c->part[c->nr_parts++] = (struct part) {c->first++, lo, hi};
 		return;
 	}
-	if (head)
-		gms_edge_init(&r->edge[r->nr_edges++], first, lo, GMS_BLOCK_PAGES);
-	if (tail)
-		gms_edge_init(&r->edge[r->nr_edges++], last, 0, hi);
-	r->mid_first += head;
-	r->mid_nr = last + 1 - tail - (first + head);
+	if (lo)
+		c->part[c->nr_parts++] = (struct part) {c->first++, lo, GMS_BLOCK_PAGES};
+	if (hi != GMS_BLOCK_PAGES)
+		c->part[c->nr_parts++] = (struct part) {--c->end, 0, hi};
 }
 
-/* A reserve for no more than one word. */
-static gms_always_inline void reserve_word(struct reserve *r, uint64_t block, uint64_t *word,
-					   uint64_t mask)
+/* ---- filling a place, before it is made to count ---- */
+
+/*
+ * A reader with a stale entry above may look at a place before it counts again. What it sees there
+ * is newer than that entry, and it must not go back behind it: so a fence stands before each fill.
+ */
+static gms_always_inline void fill_leaf(struct gms_line *leaf, bool set)
 {
-	r->stage = STAGE_PREPARED;
-	r->nr_edges = 1;
-	r->leaf = GMS_LEAF_NONE;
-	r->edge[0].block = (uint32_t)block;
-	r->edge[0].way = GMS_EDGE_WORD;
-	r->edge[0].word = word;
-	r->edge[0].saved[1] = mask;
-	r->mid_first = r->mid_nr = 0;
+	gms_fence_release();
+	gms_line_fill(leaf, set);
 }
 
-/* Make room for the nodes of a block and its neighbours; it stays until the tree goes. */
-static int chunk_make(struct gms_rtree *t, uint32_t block)
+static void fill_node(struct gms_node *node, bool set)
 {
-	struct gms_node ***slot = &t->chunk[block >> GMS_CHUNK_SHIFT], **chunk;
+	gms_fence_release();
+	GMS_UNROLL_ALL
+	for (unsigned int w = 0; w < GMS_NODE_WORDS; w++)
+		gms_store_relaxed(gms_state_at(node, w << GMS_STATE_SHIFT), gms_states_of(set));
+}
 
-	chunk = gms_alloc(&t->pool, gms_chunk_size(t), 64);
-	if (!chunk)
-		return -ENOMEM;
-	gms_memset(chunk, 0, gms_chunk_size(t));
-	gms_spin_lock(&t->pool.lock);
-	if (!gms_load_relaxed(slot)) {
-		if (t->nr_blocks <= GMS_CHUNK_BLOCKS) {
-			gms_store_release(&t->only_epoch, gms_chunk_epochs(t, chunk));
-			gms_store_release(&t->only, chunk);
-		}
-		gms_store_release(slot, chunk); /* last: who finds it here finds it there */
-		chunk = NULL;
+/* ---- a part of a 2M block ---- */
+
+static gms_always_inline void store_leaf(struct gms_node *node, unsigned int i, unsigned int a,
+					 unsigned int b, bool set)
+{
+	uint64_t *word = gms_state_at(node, i);
+	const uint64_t states = gms_load_relaxed(word), bit = 1ULL << (i % GMS_STATE_BLOCKS);
+	const enum gms_rtree_fill fill = gms_state_fill(states, i);
+	struct gms_line *leaf;
+
+	if (fill == (enum gms_rtree_fill)set)
+		return;
+	leaf = gms_leaf(node, i);
+	if (fill != GMS_RTREE_MIXED) {
+		fill_leaf(leaf, !set);
+		gms_store_release(word, states | bit << 32);
+	} else if (gms_line_rest_is(leaf, a, b, set)) {
+		gms_store_release(word, (states & ~gms_both(bit)) | (set ? bit : 0));
+		return;
 	}
-	gms_spin_unlock(&t->pool.lock);
-	if (chunk) /* a writer of a neighbouring block was faster */
-		gms_free(&t->pool, chunk, gms_chunk_size(t), 64);
-	return 0;
+	gms_line_store(leaf, a, b, set);
 }
 
-static gms_always_inline int chunk_need(struct gms_rtree *t, uint32_t block, unsigned int dirs,
-					struct gms_need *need)
+/* ---- a part of a 1G block ---- */
+
+/* The 2M blocks from @first up to @last, all of them, become uniform. */
+static void store_states(struct gms_node *node, unsigned int first, unsigned int last, bool set)
 {
-	if (gms_likely(gms_load_acquire(&t->chunk[block >> GMS_CHUNK_SHIFT])))
-		return 0;
-	/* the block is uniform: what it is already takes no node */
-	if (dirs == 1u << gms_load_relaxed(&t->kind[block]))
-		return 0;
-	if (!need)
-		return chunk_make(t, block);
-	*need = (struct gms_need) {GMS_NEED_CHUNK, block};
-	return -EAGAIN;
-}
+	for (unsigned int w = first >> GMS_STATE_SHIFT; w <= last >> GMS_STATE_SHIFT; w++) {
+		const uint64_t mask = gms_state_mask(w, first, last);
+		uint64_t *word = gms_state_at(node, w << GMS_STATE_SHIFT);
+		const uint64_t before = gms_load_relaxed(word);
+		const uint64_t after = (before & ~gms_both(mask)) | (set ? mask : 0);
 
-static gms_always_inline int edges_prepare(struct gms_rtree *t, unsigned int dirs,
-					   struct reserve *r)
-{
-	struct gms_stock stock;
-	int err;
-
-	gms_stock_init(&stock);
-	for (unsigned int i = 0; i < r->nr_edges; i++) {
-		struct gms_edge *e = &r->edge[i];
-
-		if (gms_edge_plan_word(t, e, dirs))
-			continue;
-		err = chunk_need(t, e->block, dirs, NULL);
-		if (err)
-			return err;
-		gms_edge_plan(t, e, dirs, &stock);
-	}
-	err = gms_pool_take(&t->pool, &stock);
-	r->leaf = stock.leaf;
-	return err;
-}
-
-static gms_always_inline void edges_commit(struct gms_rtree *t, bool set, struct reserve *r)
-{
-	for (unsigned int i = 0; i < r->nr_edges; i++) {
-		struct gms_edge *e = &r->edge[i];
-
-		if (gms_likely(e->way == GMS_EDGE_WORD))
-			gms_edge_commit_word(e, set);
-		else
-			gms_edge_commit(t, e, set, &r->leaf);
+		if (after != before)
+			gms_store_release(word, after);
 	}
 }
 
-/* In debug builds only, and of 64 times a block changes shape once: it costs a thousand stores. */
-static gms_always_inline void edges_check(const struct gms_rtree *t, const struct reserve *r)
+/* Is a 2M block all @set, but perhaps for its pages [a, b)? */
+static bool leaf_rest_is(struct gms_node *node, unsigned int i, unsigned int a, unsigned int b,
+			 bool set)
 {
-	for (unsigned int i = 0; i < r->nr_edges; i++)
-		gms_assert(!t->chunk[r->edge[i].block >> GMS_CHUNK_SHIFT] ||
-			   gms_load_relaxed(gms_epoch(t, r->edge[i].block)) % 64 != 1 ||
-			   gms_rtree_block_ok(t, r->edge[i].block));
+	const enum gms_rtree_fill fill = gms_state_fill(gms_load_relaxed(gms_state_at(node, i)), i);
+
+	if (fill != GMS_RTREE_MIXED)
+		return fill == (enum gms_rtree_fill)set;
+	return gms_line_rest_is(gms_leaf(node, i), a, b, set);
 }
 
-static gms_always_inline void edges_release(struct gms_rtree *t, enum gms_edge_end end,
-					    struct reserve *r)
+/* Do states differ from uniform @set, outside of the blocks from @first up to @last? */
+static gms_always_inline uint64_t states_differ(struct gms_node *node, unsigned int w,
+						unsigned int first, unsigned int last, bool set)
 {
-	struct gms_drops drops = {.leaf = r->leaf};
+	const uint64_t differ =
+		gms_load_relaxed(gms_state_at(node, w << GMS_STATE_SHIFT)) ^ gms_states_of(set);
 
-	for (unsigned int i = 0; i < r->nr_edges; i++)
-		if (r->edge[i].way != GMS_EDGE_WORD)
-			gms_edge_release(t, &r->edge[i], end, r->set, &drops);
-	gms_pool_give(&t->pool, &drops);
-	edges_check(t, r);
+	return differ & ~gms_both(gms_state_mask(w, first, last));
+}
+
+/* Counts the words of states, from number @v up to but not @z, that are not uniformly @set. */
+static gms_always_inline unsigned int count_unlike(struct gms_node *node, bool set, unsigned int v,
+						   unsigned int z)
+{
+	unsigned int differ = 0;
+
+	GMS_UNROLL_ALL
+	for (unsigned int w = v; w < z; w++)
+		differ += gms_load_relaxed(gms_state_at(node, w << GMS_STATE_SHIFT)) !=
+			  gms_states_of(set);
+	return differ;
+}
+
+/* Is a mixed 1G block all @set, but perhaps for its pages [lo, hi)? The nearest word tells most. */
+static gms_always_inline bool node_rest_is(struct gms_node *node, unsigned int lo, unsigned int hi,
+					   bool set)
+{
+	const unsigned int first = lo >> GMS_RTREE_SHIFT, last = (hi - 1) >> GMS_RTREE_SHIFT;
+	const unsigned int a = lo & GMS_LEAF_MASK, b = ((hi - 1) & GMS_LEAF_MASK) + 1;
+	const unsigned int v = first >> GMS_STATE_SHIFT, z = last >> GMS_STATE_SHIFT;
+
+	if (gms_likely(states_differ(node, v, first, last, set) |
+		       states_differ(node, z, first, last, set)))
+		return false;
+	if (count_unlike(node, set, 0, GMS_NODE_WORDS) != count_unlike(node, set, v, z + 1))
+		return false;
+	if (first == last)
+		return (!a && b == GMS_LEAF_PAGES) || leaf_rest_is(node, first, a, b, set);
+	return (!a || leaf_rest_is(node, first, a, GMS_LEAF_PAGES, set)) &&
+	       (b == GMS_LEAF_PAGES || leaf_rest_is(node, last, 0, b, set));
+}
+
+static void store_part(struct gms_rtree *t, const struct part *p, bool set)
+{
+	unsigned int first = p->lo >> GMS_RTREE_SHIFT, last = (p->hi - 1) >> GMS_RTREE_SHIFT;
+	const unsigned int a = p->lo & GMS_LEAF_MASK, b = ((p->hi - 1) & GMS_LEAF_MASK) + 1;
+	uint8_t *byte = byte_at(t, p->block);
+	const uint8_t before = load_kind(byte);
+	struct gms_node *node;
+
+	if (before == (uint8_t)set)
+		return;
+	node = gms_node(t, p->block);
+	if (a) /* while the node is looked at */
+		gms_prefetch(gms_leaf(node, first));
+	if (b != GMS_LEAF_PAGES)
+		gms_prefetch(gms_leaf(node, last));
+	if (before != GMS_RTREE_MIXED) {
+		fill_node(node, !set);
+		store_kind(byte, GMS_RTREE_MIXED);
+	} else if (node_rest_is(node, p->lo, p->hi, set)) {
+		store_kind(byte, set);
+		return;
+	}
+	if (first == last && (a || b != GMS_LEAF_PAGES)) {
+		store_leaf(node, first, a, b, set);
+		return;
+	}
+	if (a)
+		store_leaf(node, first++, a, GMS_LEAF_PAGES, set);
+	if (b != GMS_LEAF_PAGES)
+		store_leaf(node, last--, 0, b, set);
+	if (first <= last)
+		store_states(node, first, last, set);
+}
+
+/* ---- saving, and putting back ---- */
+
+static void save_leaf(struct gms_node *node, unsigned int i, struct gms_line *leaf)
+{
+	if (gms_state_fill(gms_load_relaxed(gms_state_at(node, i)), i) == GMS_RTREE_MIXED)
+		gms_line_copy(leaf, gms_leaf(node, i));
+}
+
+static void save_part(struct gms_rtree *t, const struct part *p, struct reserve *r, unsigned int n)
+{
+	const unsigned int first = p->lo >> GMS_RTREE_SHIFT, last = (p->hi - 1) >> GMS_RTREE_SHIFT;
+	struct gms_node *node;
+
+	r->kind[n] = load_kind(byte_at(t, p->block));
+	if (r->kind[n] != GMS_RTREE_MIXED)
+		return;
+	node = gms_node(t, p->block);
+	for (unsigned int w = first >> GMS_STATE_SHIFT; w <= last >> GMS_STATE_SHIFT; w++)
+		r->state[n][w] = gms_load_relaxed(gms_state_at(node, w << GMS_STATE_SHIFT));
+	if (p->lo & GMS_LEAF_MASK)
+		save_leaf(node, first, &r->leaf[0]);
+	if (p->hi & GMS_LEAF_MASK)
+		save_leaf(node, last, &r->leaf[1]);
+}
+
+/* A leaf that was mixed and still is has changed itself; else the word of states tells all. */
+static void restore_leaf(struct gms_node *node, unsigned int i, uint64_t before,
+			 const struct gms_line *saved)
+{
+	const uint64_t now = gms_load_relaxed(gms_state_at(node, i));
+	struct gms_line *leaf;
+
+	if (gms_state_fill(before & now, i) != GMS_RTREE_MIXED)
+		return;
+	leaf = gms_leaf(node, i);
+	for (unsigned int w = 0; w < GMS_LINE_WORDS; w++)
+		if (gms_load_relaxed(&leaf->w[w]) != saved->w[w])
+			gms_store_release(&leaf->w[w], saved->w[w]);
+}
+
+static void restore_part(struct gms_rtree *t, const struct part *p, const struct reserve *r,
+			 unsigned int n)
+{
+	const unsigned int first = p->lo >> GMS_RTREE_SHIFT, last = (p->hi - 1) >> GMS_RTREE_SHIFT;
+	uint8_t *byte = byte_at(t, p->block);
+	const uint64_t *state = r->state[n];
+	struct gms_node *node;
+
+	if (load_kind(byte) != r->kind[n]) {
+		store_kind(byte, r->kind[n]);
+		return;
+	}
+	if (r->kind[n] != GMS_RTREE_MIXED)
+		return;
+	node = gms_node(t, p->block);
+	if (p->lo & GMS_LEAF_MASK)
+		restore_leaf(node, first, state[first >> GMS_STATE_SHIFT], &r->leaf[0]);
+	if (p->hi & GMS_LEAF_MASK)
+		restore_leaf(node, last, state[last >> GMS_STATE_SHIFT], &r->leaf[1]);
+	for (unsigned int w = first >> GMS_STATE_SHIFT; w <= last >> GMS_STATE_SHIFT; w++) {
+		uint64_t *word = gms_state_at(node, w << GMS_STATE_SHIFT);
+
+		if (gms_load_relaxed(word) != state[w])
+			gms_store_release(word, state[w]);
+	}
+}
+
+/* ---- whole 1G blocks ---- */
+
+/* Sets the blocks in [first, end), and leaves in the byte of each what it was. */
+static gms_always_inline void store_kinds(struct gms_rtree *t, uint64_t first, uint64_t end,
+					  bool set)
+{
+	for (uint64_t b = first; b < end; b++) {
+		uint8_t *byte = byte_at(t, b);
+
+		store_kind(byte, set | (unsigned int)load_kind(byte) << SAVED_SHIFT);
+	}
+}
+
+static void restore_kinds(struct gms_rtree *t, uint64_t first, uint64_t end)
+{
+	for (uint64_t b = first; b < end; b++) {
+		uint8_t *byte = byte_at(t, b);
+
+		store_kind(byte, gms_load_relaxed(byte) >> SAVED_SHIFT & GMS_KIND_MASK);
+	}
+}
+
+static void store_range(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages, bool set,
+			struct reserve *r)
+{
+	struct cut c;
+
+	if (r)
+		r->stage = COMMITTED;
+	cut_range(t, start, nr_pages, &c);
+	for (unsigned int n = 0; n < c.nr_parts; n++) {
+		if (r)
+			save_part(t, &c.part[n], r, n);
+		store_part(t, &c.part[n], set);
+	}
+	store_kinds(t, c.first, c.end, set);
+	for (unsigned int n = 0; GMS_CHECKED && n < c.nr_parts; n++)
+		gms_assert(gms_rtree_block_ok(t, c.part[n].block));
+}
+
+/* ---- one word of a mixed 1G block: most of what a guest does ---- */
+
+/* Stores a word of states or of a leaf, and notes what it replaces. */
+static gms_always_inline void store_word(uint64_t *word, uint64_t before, uint64_t after,
+					 struct reserve *r)
+{
+	if (r) {
+		r->stage = COMMITTED_WORD;
+		r->word = word;
+		r->before = before;
+	}
+	gms_store_release(word, after);
+}
+
+/* The states of a word once the blocks of a mask are uniformly @set. */
+static gms_always_inline uint64_t with_uniform(uint64_t states, uint64_t mask, bool set)
+{
+	return (states & ~gms_both(mask)) | (set ? mask : 0);
 }
 
 /*
- * The most common range lies in one word: of the leaf of a mixed 2M block, or of the value
- * line of a sparse node. Where that word has both values afterwards, as one that is mixed
- * now has, nothing above it changes. NULL where the range is another.
+ * Makes a change of pages in one word of a leaf, [a, b) of its block, of a 2M block that may turn
+ * uniform or mixed by it. The change that counts is one word in any case. Returns false, and has
+ * changed nothing, where the 1G block may turn uniform, or where there is no leaf page.
  */
-static gms_always_inline uint64_t *find_word(const struct gms_rtree *t, gms_pgoff_t start,
-					     uint64_t nr_pages, uint64_t *mask)
+static gms_always_inline bool store_pages(struct gms_group *group, uint64_t i, unsigned int a,
+					  unsigned int b, bool set, struct reserve *r)
 {
-	const gms_pgoff_t last = start + nr_pages - 1;
-	const unsigned int i = (start & (GMS_BLOCK_PAGES - 1)) >> GMS_RTREE_SHIFT;
-	const uint64_t block = start >> GMS_BLOCK_SHIFT;
-	const struct gms_node *node;
-	uint64_t *word;
+	const uint64_t bit = 1ULL << i % GMS_STATE_BLOCKS;
+	const uint64_t mask = gms_mask_from(a) & gms_mask_to(b);
+	uint64_t *states = gms_word_in_group(group, i), *word;
+	const uint64_t before = gms_load_relaxed(states), uniform = with_uniform(before, bit, set);
+	struct gms_leaf_page *page = gms_load_acquire(&group->page);
+	struct gms_line *leaf;
 
-	if (gms_load_relaxed(&t->kind[block]) != GMS_RTREE_MIXED || last + 1 == t->nr_pages)
-		return NULL;
-	node = gms_load_relaxed(gms_entry(t, block));
-	if (!((start ^ last) >> GMS_WORD_SHIFT)) {
-		const bool dense = node->class == GMS_CLASS_DENSE;
+	if (gms_unlikely(!page))
+		return false;
+	leaf = &page->leaf[i % GMS_GROUP_BLOCKS];
+	word = &leaf->w[a / 64];
+	if (before & bit << 32) {
+		const uint64_t now = gms_load_relaxed(word), then = set ? now | mask : now & ~mask;
 
-		if (!dense && !gms_line_test(&node->mixed, i))
-			return NULL;
-		*mask = (~0ULL >> (64 - nr_pages)) << (start & 63 & (GMS_LINE_BITS - 1));
-		word = &gms_node_leaf(t, node, i)->w[(start & (GMS_LINE_BITS - 1)) / 64];
-		/* the leaf of a dense node may be uniform */
-		return dense && (*word == 0 || *word == GMS_WORD_FULL) ? NULL : word;
+		/* it stays mixed, unless this word was the only one that was unlike */
+		if (then != gms_word_of(set) || gms_line_unlike(leaf, set) != (now != then)) {
+			store_word(word, now, then, r);
+			return true;
+		}
+		if (gms_unlikely(uniform == gms_states_of(set)))
+			return false;
+		store_word(states, before, uniform, r);
+	} else if (before == uniform) {
+		store_word(states, before, before, r); /* no change */
+	} else {
+		fill_leaf(leaf, !set);
+		store_word(states, before, before | bit << 32, r);
+		gms_word_put(word, mask, set);
 	}
-	if ((start ^ last) >> (GMS_RTREE_SHIFT + GMS_WORD_SHIFT) ||
-	    ((start | nr_pages) & (GMS_LINE_BITS - 1)) || node->class == GMS_CLASS_DENSE)
-		return NULL;
-	*mask = (~0ULL >> (64 - (nr_pages >> GMS_RTREE_SHIFT))) << (i % 64);
-	if (gms_load_relaxed(&node->mixed.w[i / 64]) & *mask)
-		return NULL;
-	return (uint64_t *)&node->value.w[i / 64];
+	return true;
 }
 
-/* ---- the operations ---- */
+/* Makes any change. Where the range was prepared, it cannot fail. */
+static gms_noinline int store_rest(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
+				   bool set, struct reserve *r)
+{
+	const gms_pgoff_t end = gms_range_end(t, start, nr_pages);
+
+	if (gms_unlikely(!gms_has_places(t, start, end))) {
+		if (gms_rtree_fill_range(t, start, nr_pages) == (enum gms_rtree_fill)set)
+			return 0; /* no change needs no memory */
+		if (gms_rtree_make_places(t, start, end))
+			return -ENOMEM;
+	}
+	store_range(t, start, nr_pages, set, r);
+	return 0;
+}
+
+static gms_noinline int store_in_leaf(struct gms_rtree *t, struct gms_group *group,
+				      gms_pgoff_t start, uint64_t nr_pages, bool set,
+				      struct reserve *r)
+{
+	const unsigned int a = gms_page_of(start), b = a + (unsigned int)nr_pages;
+
+	if (store_pages(group, start >> GMS_RTREE_SHIFT, a, b, set, r))
+		return 0;
+	return store_rest(t, start, nr_pages, set, r);
+}
+
+/*
+ * The short ways come first: one whole 1G block; in a mixed 1G block, whole 2M blocks in one word
+ * of states, and pages in one word of a leaf. Not where pages past the end follow.
+ */
+static gms_always_inline int store(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
+				   bool set, struct reserve *r)
+{
+	const gms_pgoff_t last = start + nr_pages - 1;
+	const uint64_t i = start >> GMS_RTREE_SHIFT;
+	struct gms_group *group;
+
+	if (nr_pages == GMS_BLOCK_PAGES && !(start & GMS_BLOCK_MASK)) {
+		store_kinds(t, gms_block_of(start), gms_block_of(start) + 1, set);
+		if (r)
+			r->stage = COMMITTED;
+		return 0;
+	}
+	if ((start ^ last) >> (GMS_STATE_SHIFT + GMS_RTREE_SHIFT) || last + 1 == t->nr_pages ||
+	    load_kind(gms_kind_at(t, gms_block_of(start))) != GMS_RTREE_MIXED)
+		return store_rest(t, start, nr_pages, set, r);
+	group = gms_group(gms_chunk(t, gms_block_of(start)), start);
+	if (!((start | nr_pages) & GMS_LEAF_MASK)) {
+		const uint64_t mask = (2ULL << ((nr_pages - 1) / GMS_LEAF_PAGES)) - 1;
+		uint64_t *word = gms_word_in_group(group, i);
+		const uint64_t before = gms_load_relaxed(word);
+		const uint64_t after = with_uniform(before, mask << i % GMS_STATE_BLOCKS, set);
+
+		if (gms_likely(after != gms_states_of(set))) {
+			store_word(word, before, after, r);
+			return 0;
+		}
+	} else if (!((start ^ last) >> (GMS_RTREE_SHIFT < 6 ? GMS_RTREE_SHIFT : 6))) {
+		return store_in_leaf(t, group, start, nr_pages, set, r);
+	}
+	return store_rest(t, start, nr_pages, set, r);
+}
+
+/* ---- debug builds: one commit of a 1G block at a time can still be reverted ---- */
+
+/* Is no block of the range claimed by a commit that may be reverted? */
+static inline bool is_unclaimed(const struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
+{
+	uint8_t claims = 0;
+
+	for (uint64_t b = gms_block_of(start); b <= gms_block_of(start + nr_pages - 1); b++)
+		claims |= gms_load_relaxed(gms_kind_at(t, b));
+	return !(claims & CLAIMED);
+}
+
+static void claim(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages, bool on)
+{
+	for (uint64_t b = gms_block_of(start); b <= gms_block_of(start + nr_pages - 1); b++)
+		store_kind(byte_at(t, b),
+			   (gms_load_relaxed(byte_at(t, b)) & ~CLAIMED) | (on ? CLAIMED : 0));
+}
+
+/* ---- the interface ---- */
+
+static gms_always_inline int set_or_clear(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
+					  bool set)
+{
+	if (gms_unlikely(!gms_range_ok(t, start, nr_pages)))
+		return -EINVAL;
+	gms_assert(is_unclaimed(t, start, nr_pages));
+	return store(t, start, nr_pages, set, NULL);
+}
+
+int gms_rtree_set(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
+{
+	return set_or_clear(t, start, nr_pages, true);
+}
+
+int gms_rtree_clear(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
+{
+	return set_or_clear(t, start, nr_pages, false);
+}
 
 int gms_rtree_prepare(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 		      struct gms_rtree_reserve *reserve)
 {
 	struct reserve *r = reserve_of(reserve);
-	uint64_t *word, mask = 0;
 	int err;
 
-	r->stage = STAGE_NONE;
+	if (r)
+		r->stage = IDLE;
 	if (!gms_range_ok(t, start, nr_pages))
 		return -EINVAL;
-	word = find_word(t, start, nr_pages, &mask);
-	if (word && (*word | mask) != GMS_WORD_FULL && (*word & ~mask) != 0) {
-		reserve_word(r, start >> GMS_BLOCK_SHIFT, word, mask);
-		return 0;
+	err = gms_make_places(t, start, gms_range_end(t, start, nr_pages));
+	if (!err && r) {
+		r->start = start;
+		r->nr_pages = nr_pages;
+		r->stage = PREPARED;
 	}
-	reserve_init(t, start, nr_pages, r);
-	err = mid_prepare(t, r);
-	if (err)
-		return err;
-	err = edges_prepare(t, GMS_DIR_CLEAR | GMS_DIR_SET, r);
-	if (err) {
-		mid_free(t, r);
-		return err;
-	}
-	r->stage = STAGE_PREPARED;
-	return 0;
+	return err;
 }
 
 void gms_rtree_commit(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages, bool set,
@@ -375,102 +541,37 @@ void gms_rtree_commit(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 {
 	struct reserve *r = reserve_of(reserve);
 
-	(void)start; /* the reserve knows the range */
-	(void)nr_pages;
-	gms_assert(r->stage == STAGE_PREPARED);
-	if (r->stage != STAGE_PREPARED)
-		return;
-	r->set = set;
-	edges_commit(t, set, r);
-	mid_commit(t, r, set);
-	r->stage = STAGE_COMMITTED;
+	gms_assert(gms_rtree_is_prepared(t, start, nr_pages));
+	gms_assert(!r || (r->stage == PREPARED && r->start == start && r->nr_pages == nr_pages));
+	gms_assert(is_unclaimed(t, start, nr_pages));
+	(void)store(t, start, nr_pages, set, r); /* cannot fail: it was prepared */
+	if (GMS_CHECKED && r)
+		claim(t, start, nr_pages, true);
 }
 
 void gms_rtree_revert(struct gms_rtree *t, struct gms_rtree_reserve *reserve)
 {
 	struct reserve *r = reserve_of(reserve);
+	struct cut c;
 
-	if (r->stage != STAGE_COMMITTED)
-		return;
-	mid_revert(t, r);
-	for (unsigned int i = 0; i < r->nr_edges; i++)
-		gms_edge_revert(t, &r->edge[i], r->set);
-	/* the next store may be to a word of a node that is back in place: not before that is seen */
-	gms_fence_release();
-	r->stage = STAGE_REVERTED;
+	if (r->stage == COMMITTED_WORD) {
+		gms_store_release(r->word, r->before);
+	} else if (r->stage == COMMITTED) {
+		cut_range(t, r->start, r->nr_pages, &c);
+		for (unsigned int n = 0; n < c.nr_parts; n++)
+			restore_part(t, &c.part[n], r, n);
+		restore_kinds(t, c.first, c.end);
+	}
+	gms_rtree_release(t, reserve);
 }
 
 void gms_rtree_release(struct gms_rtree *t, struct gms_rtree_reserve *reserve)
 {
 	struct reserve *r = reserve_of(reserve);
 
-	if (r->stage == STAGE_NONE)
+	if (!r)
 		return;
-	edges_release(t,
-		      r->stage == STAGE_PREPARED    ? GMS_EDGE_UNUSED
-		      : r->stage == STAGE_COMMITTED ? GMS_EDGE_COMMITTED
-						    : GMS_EDGE_REVERTED,
-		      r);
-	if (r->stage == STAGE_COMMITTED)
-		mid_release(t, r);
-	mid_free(t, r);
-	r->stage = STAGE_NONE;
-}
-
-/* All in one: the direction is known, and nobody will want anything back. */
-static gms_always_inline int store(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
-				   bool set, struct gms_need *need)
-{
-	uint64_t *word, mask = 0;
-	struct reserve r;
-	int err;
-
-	if (gms_unlikely(!gms_range_ok(t, start, nr_pages)))
-		return -EINVAL;
-	word = find_word(t, start, nr_pages, &mask);
-	if (gms_likely(word)) {
-		const uint64_t before = gms_load_relaxed(word);
-		const uint64_t after = set ? before | mask : before & ~mask;
-
-		if (gms_likely(after != gms_word_of(set))) {
-			gms_store_relaxed(word, after);
-			return 0;
-		}
-	}
-	reserve_init(t, start, nr_pages, &r);
-	for (unsigned int i = 0; i < r.nr_edges; i++) {
-		err = chunk_need(t, r.edge[i].block, 1u << set, need);
-		if (err)
-			return err;
-	}
-	if (r.nr_edges) {
-		err = gms_edges_store(t, r.edge, r.nr_edges, set, need);
-		if (err)
-			return err;
-		edges_check(t, &r);
-	}
-	mid_store(t, &r, set);
-	return 0;
-}
-
-int gms_rtree_set(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
-{
-	return store(t, start, nr_pages, true, NULL);
-}
-
-int gms_rtree_clear(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
-{
-	return store(t, start, nr_pages, false, NULL);
-}
-
-int gms_rtree_try_store(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages, bool set,
-			struct gms_need *need)
-{
-	return store(t, start, nr_pages, set, need);
-}
-
-int gms_rtree_grow(struct gms_rtree *t, const struct gms_need *need)
-{
-	return need->what == GMS_NEED_CHUNK ? chunk_make(t, need->which)
-					    : gms_pool_grow(&t->pool, need);
+	if (GMS_CHECKED && r->stage >= COMMITTED_WORD)
+		claim(t, r->start, r->nr_pages, false);
+	r->stage = IDLE;
 }

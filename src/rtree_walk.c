@@ -1,199 +1,212 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_walk.c - walking over what is not in a set, for who keeps it from changing
+ * rtree_walk.c - walking over a range: runs of equal pages, one after another
  *
- * A query in rtree_read.c starts at the top each time and checks in the end whether it was
- * overtaken by a writer. Here nobody writes: the walk keeps the node and the leaf that it is in,
- * and a mixed 2M block costs one look for its leaf, however many runs it has.
+ * Each step reads kinds, states and leaves anew, so each answer is one from during the call. What a
+ * cursor keeps is addresses, and these never change: the group that it is in, and the leaf page of
+ * the group. What a step cannot find in the cache is the next leaf. So when a cursor comes to a
+ * group, it asks for the leaves of the group behind.
  */
-#include "bits.h"
 #include "rtree_node.h"
-#include "rtree_priv.h"
 
-#define PAGE_MASK (GMS_BLOCK_PAGES - 1)
-#define LINE_MASK (GMS_LINE_BITS - 1)
+struct gms_may_alias cursor {
+	const struct gms_rtree *tree;
+	gms_pgoff_t at, end;
+	gms_pgoff_t ahead; /* the leaves of the groups before this page have been asked for */
+	gms_pgoff_t number; /* of the group, counted through the tree; none: ~0 */
+	struct gms_group *group;
+	struct gms_leaf_page *page; /* of the group; NULL: not looked up */
+};
 
-void gms_clear_walk_init(struct gms_clear_walk *w, const struct gms_rtree *t, gms_pgoff_t from,
-			 gms_pgoff_t end)
+_Static_assert(sizeof(struct cursor) <= sizeof(struct gms_rtree_cursor), "the cursor's size");
+
+#define GROUP_PAGES ((gms_pgoff_t)GMS_GROUP_BLOCKS << GMS_RTREE_SHIFT)
+
+static gms_always_inline void init(struct cursor *c, const struct gms_rtree *t, gms_pgoff_t at,
+				   gms_pgoff_t end)
 {
-	*w = (struct gms_clear_walk) {
-		.tree = t, .at = from, .end = end, .block = ~0ULL, .leaf_block = ~0ULL};
+	*c = (struct cursor) {
+		.tree = t,
+		.at = at,
+		.end = end < t->nr_pages ? end : t->nr_pages,
+		.number = ~0ULL,
+	};
 }
 
-/* The kind of a 1G block; its node if that is MIXED. */
-static gms_always_inline enum gms_rtree_fill enter(struct gms_clear_walk *w, uint64_t block)
+/* The group of a page, whose 1G block is mixed. */
+static gms_always_inline struct gms_group *enter(struct cursor *c, gms_pgoff_t at)
 {
-	if (block != w->block) {
-		struct gms_view view = {0};
-
-		w->block = block;
-		w->kind = gms_view_begin(w->tree, block, &view);
-		w->node = view.node;
+	if (c->number != at / GROUP_PAGES) {
+		c->number = at / GROUP_PAGES;
+		c->group = gms_group(gms_chunk(c->tree, gms_block_of(at)), at);
+		c->page = NULL;
 	}
-	return w->kind;
+	return c->group;
+}
+
+/* The leaf of 2M block @i, which is mixed, of the group that was entered. */
+static gms_always_inline struct gms_line *leaf(struct cursor *c, uint64_t i)
+{
+	if (!c->page)
+		c->page = gms_load_acquire(&c->group->page);
+	return &c->page->leaf[i % GMS_GROUP_BLOCKS];
+}
+
+/* ---- looking ahead ---- */
+
+/* Asks for the mixed leaves of the group of a page. */
+static void prefetch_group(const struct gms_rtree *t, gms_pgoff_t at)
+{
+	struct gms_group *group;
+
+	if (at >= t->nr_pages || gms_kind(t, gms_block_of(at)) != GMS_RTREE_MIXED)
+		return;
+	group = gms_group(gms_chunk(t, gms_block_of(at)), at);
+	for (unsigned int i = 0; i < GMS_GROUP_BLOCKS; i += GMS_STATE_BLOCKS) {
+		uint64_t mixed = gms_mixed_of(gms_load_acquire(gms_word_in_group(group, i)));
+
+		for (; mixed; mixed &= mixed - 1)
+			gms_prefetch(gms_leaf_in_group(group, i + gms_ctz(mixed)));
+	}
+}
+
+static gms_always_inline void look_ahead(struct cursor *c)
+{
+	if (gms_likely(c->at + GROUP_PAGES < c->ahead))
+		return;
+	if (c->ahead <= c->at)
+		c->ahead = c->at & ~(GROUP_PAGES - 1);
+	for (; c->ahead <= c->at + GROUP_PAGES; c->ahead += GROUP_PAGES)
+		prefetch_group(c->tree, c->ahead);
+}
+
+/* ---- finding the end of a run ---- */
+
+/*
+ * Finds the first page that is not @set, from *at on, which begins a 2M block, to the end of its
+ * group. Returns false, and *at is the first page behind the group, where there is none.
+ */
+static gms_always_inline bool find_in_group(struct cursor *c, gms_pgoff_t *at, bool set)
+{
+	const gms_pgoff_t behind = (*at | (GROUP_PAGES - 1)) + 1;
+	struct gms_group *group = enter(c, *at);
+	uint64_t i = *at >> GMS_RTREE_SHIFT;
+
+	for (; i < behind >> GMS_RTREE_SHIFT; i = (i | (GMS_STATE_BLOCKS - 1)) + 1) {
+		const uint64_t states = gms_load_acquire(gms_word_in_group(group, i));
+		uint64_t differ = ~gms_uniform_of(states, set) & GMS_STATE_ALL;
+
+		for (differ &= ~0ULL << (i % GMS_STATE_BLOCKS); differ; differ &= differ - 1) {
+			const unsigned int bit = gms_ctz(differ);
+			const uint64_t k = (i & ~(GMS_STATE_BLOCKS - 1ULL)) + bit;
+			unsigned int page = 0;
+
+			if (states >> 32 >> bit & 1)
+				page = gms_line_find(leaf(c, k), 0, set);
+			*at = (k << GMS_RTREE_SHIFT) + page;
+			if (gms_likely(page < GMS_LEAF_PAGES))
+				return true;
+		}
+	}
+	*at = behind;
+	return false;
 }
 
 /*
- * The first 2M block of the node, from @i on, that has a page in the set (@set), or one that is
- * not; GMS_LINE_BITS where there is none. *mixed: it has both.
+ * The first page from @at on that is not @set; @at begins a 2M block. @end where there is none.
+ * @entered: @at is in the group that was entered last, of a 1G block that is mixed.
  */
-static gms_always_inline unsigned int find_in_lines(const struct gms_node *node, unsigned int i,
-						    bool set, bool *mixed)
+static gms_always_inline gms_pgoff_t find(struct cursor *c, gms_pgoff_t at, gms_pgoff_t end,
+					  bool set, bool entered)
 {
-	uint64_t mask = ~0ULL << (i % 64);
+	while (at < end) {
+		const enum gms_rtree_fill kind =
+			entered ? GMS_RTREE_MIXED : gms_kind(c->tree, gms_block_of(at));
 
-	for (unsigned int w = i / 64; w < GMS_LINE_WORDS; w++, mask = ~0ULL) {
-		const uint64_t both = gms_load_acquire(&node->mixed.w[w]);
-		uint64_t found = gms_load_relaxed(&node->value.w[w]) ^ gms_word_of(!set);
-
-		found = (found | both) & mask & GMS_WORD_FULL;
-		if (found) {
-			const unsigned int bit = gms_ctz(found);
-
-			*mixed = both >> bit & 1;
-			return w * 64 + bit;
+		entered = false;
+		if (kind == GMS_RTREE_MIXED) {
+			if (find_in_group(c, &at, set))
+				break;
+		} else if (kind == (enum gms_rtree_fill)set) {
+			at = (at | GMS_BLOCK_MASK) + 1;
+		} else {
+			break;
 		}
 	}
-	return GMS_LINE_BITS;
+	return at < end ? at : end;
 }
 
-/*
- * The first bit from @from on that is @set; GMS_LINE_BITS where there is none. Beyond the first
- * word all are looked at: in which of them a run ends is what no branch predictor knows.
- */
-static gms_always_inline unsigned int find_in_leaf(const struct gms_line *leaf, unsigned int from,
-						   bool set)
+/* The run at the cursor, which is not at its end. */
+static gms_always_inline void next_run(struct cursor *c, struct gms_rtree_run *run)
 {
-	const uint64_t flip = gms_word_of(!set);
-	const uint64_t first = (leaf->w[from / 64] ^ flip) & gms_mask_from(from);
-	uint32_t words = 0;
+	const gms_pgoff_t from = c->at;
+	const uint64_t i = from >> GMS_RTREE_SHIFT;
+	gms_pgoff_t next = (from | GMS_BLOCK_MASK) + 1, end = c->end;
+	enum gms_rtree_fill fill = gms_kind(c->tree, gms_block_of(from));
+	bool set, entered = false;
 
-	if (first)
-		return from / 64 * 64 + gms_ctz(first);
-	for (unsigned int i = 0; i < GMS_LINE_WORDS; i++)
-		words |= (uint32_t)((leaf->w[i] ^ flip) != 0) << i;
-	words &= ~1U << from / 64;
-	if (!words)
-		return GMS_LINE_BITS;
-	from = gms_ctz(words);
-	return from * 64 + gms_ctz(leaf->w[from] ^ flip);
-}
-
-/* The first page from @at on that is in the set (@set), or is not; the walk's end or more. */
-static gms_always_inline gms_pgoff_t find(struct gms_clear_walk *w, gms_pgoff_t at, bool set)
-{
-	while (at < w->end) {
-		const uint64_t block = at >> GMS_BLOCK_SHIFT;
-		bool mixed = false;
-		unsigned int i;
-
-		if (at >> GMS_RTREE_SHIFT == w->leaf_block) {
-			i = find_in_leaf(w->leaf, at & LINE_MASK, set);
-			at += i - (at & LINE_MASK);
-			if (i < GMS_LINE_BITS)
-				return at;
-			continue;
-		}
-		if (enter(w, block) != GMS_RTREE_MIXED) {
-			if ((w->kind == GMS_RTREE_ALL) == set)
-				return at;
-			at = (block + 1) << GMS_BLOCK_SHIFT;
-			continue;
-		}
-		i = (at & PAGE_MASK) >> GMS_RTREE_SHIFT;
-		i = find_in_lines(w->node, i, set, &mixed);
-		if (i != (at & PAGE_MASK) >> GMS_RTREE_SHIFT)
-			at = (block << GMS_BLOCK_SHIFT) + ((gms_pgoff_t)i << GMS_RTREE_SHIFT);
-		if (i == GMS_LINE_BITS)
-			continue;
-		if (!mixed)
-			return at;
-		w->leaf_block = at >> GMS_RTREE_SHIFT;
-		w->leaf = gms_node_leaf(w->tree, w->node, i);
+	if (fill == GMS_RTREE_MIXED) {
+		fill = gms_state_fill(gms_load_acquire(gms_word_in_group(enter(c, from), i)), i);
+		next = (from | GMS_LEAF_MASK) + 1;
+		entered = next & (GROUP_PAGES - 1);
 	}
-	return at;
+	set = fill & 1;
+	if (fill == GMS_RTREE_MIXED) {
+		const unsigned int found = gms_line_run(leaf(c, i), gms_page_of(from), &set);
+
+		next = (from & ~(gms_pgoff_t)GMS_LEAF_MASK) + found;
+		if (found < GMS_LEAF_PAGES && next < end)
+			end = next; /* it ends here: look no further */
+	}
+	c->at = find(c, next, end, set, entered);
+	*run = (struct gms_rtree_run) {.start = from, .nr_pages = c->at - from, .set = set};
 }
 
-GMS_CLONES bool gms_clear_walk_next(struct gms_clear_walk *w, struct gms_rtree_run *run)
-{
-	const gms_pgoff_t start = find(w, w->at, false);
-	gms_pgoff_t stop;
+/* ---- the interface ---- */
 
-	if (start >= w->end)
+bool gms_rtree_next(const struct gms_rtree *t, gms_pgoff_t from, gms_pgoff_t end,
+		    struct gms_rtree_run *run)
+{
+	struct cursor c;
+
+	init(&c, t, from, end);
+	if (from >= c.end)
 		return false;
-	stop = find(w, start + 1, true);
-	if (stop > w->end)
-		stop = w->end;
-	w->at = stop;
-	*run = (struct gms_rtree_run) {.start = start, .nr_pages = stop - start, .set = false};
+	next_run(&c, run);
 	return true;
 }
 
-/* ---- by 2M blocks ---- */
-
-/* So many 2M blocks a word of a line has. */
-#define WORD_BLOCKS (GMS_LINE_BITS < 64 ? GMS_LINE_BITS : 64)
-
-/* Which 2M blocks from @i to the end of its word are all clear; that of @i is bit 0. */
-static gms_always_inline uint64_t clear_from(struct gms_clear_walk *w, uint64_t i)
+void gms_rtree_cursor_init(struct gms_rtree_cursor *cursor, const struct gms_rtree *t,
+			   gms_pgoff_t start, gms_pgoff_t end)
 {
-	const enum gms_rtree_fill kind = enter(w, i >> GMS_RTREE_SHIFT);
-	const unsigned int k = (i & LINE_MASK) / 64;
-	uint64_t set = gms_word_of(kind == GMS_RTREE_ALL);
-
-	if (kind == GMS_RTREE_MIXED) {
-		set = gms_load_acquire(&w->node->mixed.w[k]);
-		set |= gms_load_relaxed(&w->node->value.w[k]);
-	}
-	return (~set & GMS_WORD_FULL) >> (i % WORD_BLOCKS);
+	init((struct cursor *)(void *)cursor, t, start, end);
 }
 
-/* How many of them, from bit 0 on, are clear. */
-static gms_always_inline unsigned int run_of(uint64_t clear)
+bool gms_rtree_cursor_next(struct gms_rtree_cursor *cursor, struct gms_rtree_run *run)
 {
-	return ~clear ? gms_ctz(~clear) : 64;
-}
+	struct cursor *c = (struct cursor *)(void *)cursor;
 
-bool gms_clear_walk_next_2m(struct gms_clear_walk *w, struct gms_rtree_run *run)
-{
-	const uint64_t end = w->end >> GMS_RTREE_SHIFT;
-	uint64_t i = w->at >> GMS_RTREE_SHIFT, clear = 0, first;
-
-	while (i < end && !(clear = clear_from(w, i)))
-		i = (i / WORD_BLOCKS + 1) * WORD_BLOCKS;
-	if (i >= end)
+	if (c->at >= c->end)
 		return false;
-	first = i + gms_ctz(clear);
-	i = first + run_of(clear >> (first - i));
-	/* as long as a run goes on to the end of its word, look at the next */
-	while (i < end && i % WORD_BLOCKS == 0 && (clear = clear_from(w, i)) & 1)
-		i += run_of(clear);
-	i = i < end ? i : end;
-	w->at = i << GMS_RTREE_SHIFT;
-	if (first >= i)
-		return false;
-	*run = (struct gms_rtree_run) {.start = first << GMS_RTREE_SHIFT,
-				       .nr_pages = (i - first) << GMS_RTREE_SHIFT,
-				       .set = false};
+	look_ahead(c);
+	next_run(c, run);
 	return true;
 }
 
-size_t gms_clear_walk_fill_2m(struct gms_clear_walk *w, enum gms_shareability to,
-			      struct gms_run *runs, size_t room)
+enum gms_rtree_fill gms_rtree_fill_range(const struct gms_rtree *t, gms_pgoff_t start,
+					 uint64_t nr_pages)
 {
-	const uint64_t end = w->end >> GMS_RTREE_SHIFT;
-	uint64_t i = w->at >> GMS_RTREE_SHIFT, clear = 0;
-	size_t nr = 0;
+	struct gms_rtree_run run;
 
-	while (i < end && !clear) {
-		clear = clear_from(w, i);
-		if (end - i < 64)
-			clear &= (1ULL << (end - i)) - 1;
-		for (; clear && nr < room; clear &= clear - 1)
-			runs[nr++] = (struct gms_run) {(i + gms_ctz(clear)) << GMS_RTREE_SHIFT,
-						       GMS_LINE_BITS, to};
-		i = clear ? i + gms_ctz(clear) : (i / WORD_BLOCKS + 1) * WORD_BLOCKS;
-	}
-	w->at = (i < end ? i : end) << GMS_RTREE_SHIFT;
-	return nr;
+	if (nr_pages == 1)
+		return gms_rtree_test(t, start) ? GMS_RTREE_ALL : GMS_RTREE_NONE;
+	if (start >= t->nr_pages)
+		return GMS_RTREE_NONE;
+	if (nr_pages > t->nr_pages - start)
+		nr_pages = t->nr_pages - start;
+	if (!gms_rtree_next(t, start, start + nr_pages, &run))
+		return GMS_RTREE_NONE;
+	if (run.nr_pages < nr_pages)
+		return GMS_RTREE_MIXED;
+	return run.set ? GMS_RTREE_ALL : GMS_RTREE_NONE;
 }

@@ -9,11 +9,21 @@
  */
 #include "state_priv.h"
 
+/* The summary of a block as it will be once the pages of @ask are what they become. */
 static enum gms_summary summary_after(const struct gms_state *s, const struct gms_ask *ask,
 				      gms_pgoff_t index, unsigned int order)
 {
-	return (enum gms_summary)gms_rtree_fill_after(s->private, index, order, ask->start,
-						      ask->end, ask->to);
+	const enum gms_rtree_fill fill = (enum gms_rtree_fill)ask->to;
+	const gms_pgoff_t from = gms_order_down(index, order), to = from + gms_order_pages(order);
+
+	if (ask->start >= to || ask->end <= from)
+		return (enum gms_summary)gms_rtree_fill(s->private, index, order);
+	if (ask->start > from && gms_rtree_fill_range(s->private, from, ask->start - from) != fill)
+		return GMS_MIXED;
+	if (ask->end < to && ask->end < s->nr_pages &&
+	    gms_rtree_fill_range(s->private, ask->end, to - ask->end) != fill)
+		return GMS_MIXED;
+	return (enum gms_summary)ask->to;
 }
 
 static unsigned int round_order(unsigned int order)
@@ -26,7 +36,7 @@ static unsigned int round_order(unsigned int order)
 /* At the page and its blocks, as they will be. */
 static void look(const struct gms_state *s, const struct gms_ask *ask, struct gms_policy_view *v)
 {
-	struct gms_look look;
+	struct gms_rtree_look look;
 
 	v->to = ask->to;
 	if (ask->start != ask->end) {

@@ -66,25 +66,17 @@ static size_t put_number(uint8_t *to, uint64_t value)
 /* The runs of one set, written unless @to is NULL. Their size. */
 static size_t put_set(uint8_t *to, const struct gms_rtree *set, uint64_t nr_pages)
 {
-	struct gms_clear_walk walk;
-	struct gms_rtree_run clear;
-	gms_pgoff_t at = 0;
+	struct gms_rtree_cursor cursor;
+	struct gms_rtree_run run;
 	size_t size = 0;
 
 #define PUT(value) (size += put_number(to ? to + size : NULL, value))
-	gms_clear_walk_init(&walk, set, 0, nr_pages);
-	while (gms_clear_walk_next(&walk, &clear)) {
-		if (!at && clear.start)
+	gms_rtree_cursor_init(&cursor, set, 0, nr_pages);
+	while (gms_rtree_cursor_next(&cursor, &run)) {
+		if (!run.start && run.set)
 			PUT(0); /* it begins with page 0 */
-		if (clear.start > at)
-			PUT(clear.start - at);
-		PUT(clear.nr_pages);
-		at = clear.start + clear.nr_pages;
+		PUT(run.nr_pages);
 	}
-	if (!at)
-		PUT(0);
-	if (at < nr_pages)
-		PUT(nr_pages - at);
 #undef PUT
 	return size;
 }

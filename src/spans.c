@@ -31,12 +31,16 @@ bool gms_spans_next(const struct gms_spans *spans, struct gms_span_at *at)
 /* Go through them once; keep the first @room. */
 static size_t keep_spans(const struct gms_spans *spans, struct gms_span *kept, size_t room)
 {
-	struct gms_span span;
+	struct gms_rtree_cursor cursor;
+	struct gms_rtree_run run;
 	size_t nr = 0;
 
-	for (gms_pgoff_t at = spans->start; next_in_tree(spans, at, &span); at = span.end) {
+	gms_rtree_cursor_init(&cursor, spans->tree, spans->start, spans->end);
+	while (gms_rtree_cursor_next(&cursor, &run)) {
+		if (run.set != spans->set)
+			continue;
 		if (nr < room)
-			kept[nr] = span;
+			kept[nr] = (struct gms_span) {run.start, run.start + run.nr_pages};
 		nr++;
 	}
 	return nr;

@@ -41,6 +41,12 @@ static void destroy_trees(struct gms_state *s)
 	gms_rtree_destroy(s->private);
 }
 
+static void free_spares(struct gms_state *s)
+{
+	for (unsigned int i = 0; i < GMS_NR_SHARDS; i++)
+		gms_rtree_spare_free(s->quarantine, &s->shard[i].spare);
+}
+
 static void fini_shards(struct gms_state *s, unsigned int nr)
 {
 	while (nr--) {
@@ -153,6 +159,7 @@ void gms_state_destroy(struct gms_state *s)
 	gms_bindings_fini(s);
 	free_folios(s);
 	gms_folios_fini(&s->folios);
+	free_spares(s);
 	fini_shards(s, GMS_NR_SHARDS);
 	destroy_trees(s);
 	a.free(a.ctx, s, sizeof(*s), 64);
@@ -229,33 +236,27 @@ unsigned int gms_folio_order(const struct gms_state *s, gms_pgoff_t index)
 
 /* ---- the iterator ---- */
 
-struct gms_may_alias iter {
-	const struct gms_state *state;
-	gms_pgoff_t at, end;
-};
+_Static_assert(sizeof(struct gms_rtree_cursor) <= sizeof(struct gms_iter), "the iterator's size");
 
-_Static_assert(sizeof(struct iter) <= sizeof(struct gms_iter), "the iterator's size");
+static struct gms_rtree_cursor *cursor_of(struct gms_iter *iter)
+{
+	return (void *)iter;
+}
 
 void gms_iter_init(struct gms_iter *iter, const struct gms_state *s, gms_pgoff_t start,
 		   uint64_t nr_pages)
 {
-	struct iter *it = (void *)iter;
+	const gms_pgoff_t end = nr_pages > UINT64_MAX - start ? UINT64_MAX : start + nr_pages;
 
-	it->state = s;
-	it->at = start;
-	it->end = start >= s->nr_pages             ? start
-		  : nr_pages > s->nr_pages - start ? s->nr_pages
-						   : start + nr_pages;
+	gms_rtree_cursor_init(cursor_of(iter), s->private, start, end);
 }
 
 bool gms_iter_next(struct gms_iter *iter, struct gms_run *run)
 {
-	struct iter *it = (void *)iter;
 	struct gms_rtree_run r;
 
-	if (!gms_rtree_next(it->state->private, it->at, it->end, &r))
+	if (!gms_rtree_cursor_next(cursor_of(iter), &r))
 		return false;
-	it->at = r.start + r.nr_pages;
 	*run = (struct gms_run) {
 		.start = r.start,
 		.nr_pages = r.nr_pages,

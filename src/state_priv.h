@@ -33,6 +33,12 @@ struct gms_shard {
 	uint64_t conversions, pages_converted, noops;
 	struct gms_mutex convert;
 	struct gms_rwlock invalidate;
+	/*
+	 * For the holder of the convert lock, whose range begins in this shard: what a commit that may
+	 * be reverted replaces, and leaf pages for the quarantine.
+	 */
+	struct gms_rtree_reserve undo;
+	struct gms_rtree_spare spare;
 } __attribute__((aligned(64)));
 
 struct gms_listener;
@@ -188,7 +194,7 @@ struct gms_ask {
 	enum gms_shareability to;
 	unsigned int cap;
 	struct gms_block **journal;
-	const struct gms_look *look;
+	const struct gms_rtree_look *look;
 };
 
 /* What the policy says of the folio at an index. Any lock that keeps the range from changing. */
@@ -282,18 +288,15 @@ void gms_spans_end(struct gms_state *s, const struct gms_spans *spans)
 
 struct gms_quarantine {
 	gms_pgoff_t start, end;
-	struct gms_rtree_reserve reserve;
 };
 
-/* A range may have to be quarantined. 0 or -ENOMEM. */
+/* A range may have to be quarantined. Its memory is the spare of its first shard. 0 or -ENOMEM. */
 int gms_quarantine_prepare(struct gms_state *s, struct gms_quarantine *q, gms_pgoff_t start,
 			   gms_pgoff_t end) GMS_REQUIRES(gms_convert_lock);
 /* It has. With the invalidate locks; or taking them, and then host and guest lose their mappings. */
-void gms_quarantine_commit_locked(struct gms_state *s, struct gms_quarantine *q)
+void gms_quarantine_commit_locked(struct gms_state *s, const struct gms_quarantine *q)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock);
-void gms_quarantine_commit(struct gms_state *s, struct gms_quarantine *q)
-	GMS_REQUIRES(gms_convert_lock);
-void gms_quarantine_release(struct gms_state *s, struct gms_quarantine *q)
+void gms_quarantine_commit(struct gms_state *s, const struct gms_quarantine *q)
 	GMS_REQUIRES(gms_convert_lock);
 
 /* ---- bindings ---- */

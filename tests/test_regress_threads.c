@@ -39,58 +39,6 @@ static void a_mapping_is_made_after_the_split(void **unused)
 	rig_fini(&rig);
 }
 
-static struct {
-	struct gate gate;
-	int (*folio_alloc)(void *ctx, gms_pgoff_t index, unsigned int order);
-} held;
-
-/* Waits at the gate, and has nothing, where it is asked for the folio at T_2M. */
-static int hold_and_refuse(void *ctx, gms_pgoff_t index, unsigned int order)
-{
-	const struct sim_call call = {.hook = SIM_FOLIO_ALLOC, .start = index};
-
-	gate_pass(&held.gate, &call);
-	return index == T_2M ? -EHWPOISON : held.folio_alloc(ctx, index, order);
-}
-
-static void tune_folio_alloc(struct gms_backend_ops *ops)
-{
-	held.folio_alloc = ops->folio_alloc;
-	ops->folio_alloc = hold_and_refuse;
-}
-
-/*
- * Of two that allocate in one 1G the first gives its folio back, as it cannot be noted, and the
- * second gets none: nobody told that the 1G is free.
- */
-static void block_freed_where_no_allocation_came_of_it(void **unused)
-{
-	const struct rig_opts opts = {
-		.nr_pages = T_1G,
-		.folio_order = GMS_ORDER_2M,
-		.tune = tune_folio_alloc,
-	};
-	struct gms_fault fault;
-	struct job refused;
-	struct rig rig;
-
-	(void)unused;
-	rig_init(&rig, &opts);
-	gate_close(&held.gate, &rig, SIM_FOLIO_ALLOC, T_2M);
-	refused = job_of_fault(&rig, T_2M, GMS_HOST);
-	job_start(&refused);
-	gate_await(&held.gate, 1);
-	talloc_fail(&rig.talloc, 0, UINT64_MAX);
-	assert_int_equal(rig_fault(&rig, 0, GMS_HOST, &fault), -ENOMEM);
-	talloc_fail_never(&rig.talloc);
-	rig_expect_calls(&rig, 0, ALLOC(0, GMS_ORDER_2M), FREE(0, GMS_ORDER_2M));
-	gate_open(&held.gate);
-	assert_int_equal(job_join(&refused), -EHWPOISON);
-	gate_fini(&held.gate, &rig);
-	rig_expect_calls(&rig, 0, ALLOC(0, GMS_ORDER_2M), FREE(0, GMS_ORDER_2M), FREED(0));
-	rig_fini(&rig);
-}
-
 /* ---- awaited: a reader spins ---- */
 
 struct beside {
@@ -191,7 +139,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mapping_is_made_after_the_split),
-		cmocka_unit_test(block_freed_where_no_allocation_came_of_it),
 		cmocka_unit_test(nothing_shared_is_prepared),
 		cmocka_unit_test(a_folio_has_no_order_that_it_never_had),
 	};

@@ -406,37 +406,32 @@ static void test_memory_grows_with_content(void **state)
 	assert_true(dense > sparse);
 	twin_store(&twin, 0, 4 * T_1G, false);
 	assert_int_equal(gms_rtree_memory(twin.tree), empty);
-	/* What was in use waits in a pool. */
+	/* The places stay. */
 	assert_true(gms_rtree_pooled(twin.tree) >= dense - empty);
 	assert_fine(twin_check_account(&twin));
 	twin_fini(&twin);
 }
 
 #if T_SHIFT == 9
-/* Above 124 mixed 2M blocks a 1G has all of its 512 leaves: 32K. Below, what it needs. */
-static void test_memory_of_both_forms(void **state)
+/* What counts: 192 bytes a mixed 1G block, and 64 a mixed 2M block. */
+static void test_memory_is_what_counts(void **state)
 {
-	size_t empty, sparse, dense;
 	struct twin twin;
+	size_t empty;
 
 	(void)state;
-	twin_init(&twin, T_1G, false);
-	shape_mix(&twin, 0, 1, true);
-	shape_mix(&twin, 0, 1, false);
+	twin_init(&twin, 2 * T_1G, false);
 	empty = gms_rtree_memory(twin.tree);
-	shape_mix(&twin, 0, 124, true);
-	sparse = gms_rtree_memory(twin.tree) - empty;
-	assert_in_range(sparse, 124 * 64, 124 * 64 + 124 * 8 + 256);
-	shape_mix(&twin, 0, 125, true);
-	dense = gms_rtree_memory(twin.tree) - empty;
-	assert_in_range(dense, 32768, 32768 + 1024);
-	shape_mix(&twin, 0, 512, true);
-	assert_int_equal(gms_rtree_memory(twin.tree) - empty, dense);
+	for (unsigned int n = 1; n <= 512; n += 73) {
+		shape_mix(&twin, T_1G, n, true);
+		assert_int_equal(gms_rtree_memory(twin.tree) - empty, 192 + 64 * n);
+		assert_fine(twin_check_account(&twin));
+	}
 	twin_fini(&twin);
 }
 #endif
 
-static void test_pool_is_reused(void **state)
+static void test_places_are_used_again(void **state)
 {
 	struct twin twin;
 	uint64_t pooled, allocs;
@@ -444,10 +439,10 @@ static void test_pool_is_reused(void **state)
 
 	(void)state;
 	twin_init(&twin, 2 * T_1G, false);
-	for (i = 0; i < 3; i++) {
-		shape_mix(&twin, 0, (unsigned int)T_FANOUT, true);
-		twin_store(&twin, 0, T_1G, i % 2);
-		twin_store(&twin, 0, T_1G, false);
+	for (i = 0; i < 4; i++) {
+		shape_mix(&twin, (i % 2) * T_1G, (unsigned int)T_FANOUT, true);
+		twin_store(&twin, 0, 2 * T_1G, i / 2);
+		twin_store(&twin, 0, 2 * T_1G, false);
 	}
 	pooled = gms_rtree_pooled(twin.tree);
 	allocs = twin.talloc.allocs;
@@ -538,9 +533,9 @@ int main(void)
 		cmocka_unit_test(test_rule4_every_number_of_mixed_blocks),
 		cmocka_unit_test(test_memory_grows_with_content),
 #if T_SHIFT == 9
-		cmocka_unit_test(test_memory_of_both_forms),
+		cmocka_unit_test(test_memory_is_what_counts),
 #endif
-		cmocka_unit_test(test_pool_is_reused),
+		cmocka_unit_test(test_places_are_used_again),
 		cmocka_unit_test(test_verify_without_reason),
 	};
 

@@ -3,26 +3,34 @@
  * gmemstate/rtree.h - the range tree: a set of page indices that is its own summary
  *
  * A set of indices in [0, nr_pages), kept so that the answer to "is this 2M or
- * 1G block uniform" is part of the structure. It has no policy and takes no lock
- * that a caller could see; use it on its own where you have locks already.
+ * 1G block uniform" is part of the structure. It has no policy and takes no lock;
+ * use it on its own where you have locks already.
  *
- * Writers. From prepare to release a writer must be the only one in the 1G
- * blocks that its range touches. Writers of different blocks run side by side.
- * Between commit and release the range may be read, but not prepared again.
+ * Writers. One thread at a time changes a 1G block, and a commit that may be reverted
+ * keeps others out until it no longer can be:
+ *
+ *  W1  From the commit of a range until its revert is no longer possible, no other commit
+ *      touches the 1G blocks of the range. The caller's locks see to it. A commit without
+ *      a reserve cannot be reverted, so it excludes others only while it runs.
+ *  W2  gms_rtree_prepare() needs no lock. It may run at any time, beside every other call.
+ *  W3  Writers of different 1G blocks need no lock between them.
  *
  * Readers take no lock, never wait, and may run beside any writer:
  *
  *  R1  Each answer for a page is a value that the page had at some time during
  *      the call. A summary may be ahead of or behind its pages by the one store
  *      that is being made.
- *  R2  Writers change published words with atomic stores only.
- *  R3  A reader never waits for a writer, even one that has stopped half-way. It
- *      starts its walk of a block over only if, meanwhile, a writer took apart the
- *      part of the tree that it was reading; as often as that happens.
+ *  R2  Writers change what readers may look at with atomic stores only.
+ *  R3  A reader never waits and never tries again: its work is bounded by the size of
+ *      what it was asked about, whatever writers do.
  *  R4  A query of many pages is no snapshot: each page is answered as in R1. Runs
  *      ascend and do not overlap.
  *
- * Creating and destroying a tree are the owner's: nobody else may use it then.
+ * For one page, or one block, these answers are linearizable: once a reader has seen a change,
+ * no reader that is ordered behind it (by a lock, say) sees the state before. Answers about
+ * different pages, or about a page and its block, are not ordered with each other.
+ *
+ * Creating and destroying a tree are the owner's: no other thread may use it then.
  */
 #ifndef GMEMSTATE_RTREE_H
 #define GMEMSTATE_RTREE_H
@@ -57,13 +65,34 @@ struct gms_rtree_run {
 };
 
 /**
- * struct gms_rtree_reserve - what one store needs, from prepare to release
+ * struct gms_rtree_look - an index and its blocks
+ * @set: whether the index is in the set
+ * @fill_2m: the summary of the 2M block around it
+ * @fill_1g: the summary of the 1G block around it
+ */
+struct gms_rtree_look {
+	bool set;
+	enum gms_rtree_fill fill_2m;
+	enum gms_rtree_fill fill_1g;
+};
+
+/**
+ * struct gms_rtree_reserve - what a commit replaces, kept so that it can be reverted
  * @priv: the library's
  *
- * Needs no initialisation; may live on the stack. Not to be copied while in use.
+ * Needs no initialisation. Not to be copied while in use. Only a commit that may be reverted needs
+ * one. At 512 bytes it is large for a kernel's stack.
  */
 struct gms_rtree_reserve {
-	uint64_t priv[16];
+	uint64_t priv[64];
+};
+
+/**
+ * struct gms_rtree_cursor - where a walk over runs has come to
+ * @priv: the library's
+ */
+struct gms_rtree_cursor {
+	uint64_t priv[8];
 };
 
 /**
@@ -73,7 +102,7 @@ struct gms_rtree_reserve {
  * @allocator: source of memory, copied; NULL: the platform's
  * @tree: where to store the tree; written on success only
  *
- * Takes one byte per 1G block, and time in proportion.
+ * Takes 2 bytes a 1G block, and time in proportion. A tree that is never mixed takes no more.
  *
  * Context: Allocates, may sleep.
  * Return: 0; -EINVAL: a bad size, @init or allocator; -ENOMEM.
@@ -83,9 +112,9 @@ GMS_API int gms_rtree_create(uint64_t nr_pages, enum gms_rtree_fill init,
 
 /**
  * gms_rtree_destroy() - free a set and all its memory
- * @tree: the tree; NULL is allowed. No reserve may be outstanding
+ * @tree: the tree; NULL is allowed
  *
- * Context: Nobody else may be using the tree. May sleep.
+ * Context: No other thread may be using the tree. May sleep.
  */
 GMS_API void gms_rtree_destroy(struct gms_rtree *tree);
 
@@ -95,9 +124,9 @@ GMS_API void gms_rtree_destroy(struct gms_rtree *tree);
  * @start: first index
  * @nr_pages: length in pages, at least 1; the range must lie in the tree
  *
- * Prepare, commit and release in one. On failure nothing has changed.
+ * Prepare and commit in one. On failure the set has not changed.
  *
- * Context: A writer of the range's blocks. Allocates, may sleep.
+ * Context: The writer of the range's blocks (W1). Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -ENOMEM.
  */
 GMS_API int gms_rtree_set(struct gms_rtree *tree, gms_pgoff_t start, uint64_t nr_pages);
@@ -108,67 +137,88 @@ GMS_API int gms_rtree_set(struct gms_rtree *tree, gms_pgoff_t start, uint64_t nr
  * @start: first index
  * @nr_pages: length in pages, at least 1; the range must lie in the tree
  *
- * Prepare, commit and release in one. On failure nothing has changed.
+ * Prepare and commit in one. On failure the set has not changed.
  *
- * Context: A writer of the range's blocks. Allocates, may sleep.
+ * Context: The writer of the range's blocks (W1). Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -ENOMEM.
  */
 GMS_API int gms_rtree_clear(struct gms_rtree *tree, gms_pgoff_t start, uint64_t nr_pages);
 
 /**
- * gms_rtree_prepare() - reserve all that setting or clearing a range may need
+ * gms_rtree_prepare() - make sure that setting or clearing a range needs no memory
  * @tree: the tree
  * @start: first index
  * @nr_pages: length in pages, at least 1; the range must lie in the tree
- * @reserve: filled in; to be handed to release in the end, whatever comes between
+ * @reserve: filled in, for gms_rtree_commit(); NULL where the commit will not be reverted
  *
- * After this neither commit nor revert can fail, and neither allocates. What is
- * reserved is bounded by a constant, plus 2 bits per 1G block of the range where
- * those do not fit into @reserve. On failure the set has not changed and there is
- * nothing to release (releasing all the same is harmless).
+ * After this neither commit nor revert can fail, and neither allocates. What it allocates
+ * depends on the range alone and not on the set: where the range begins or ends inside a 1G block,
+ * 6 KiB for each 32 GiB of the tree, and where inside a 2M block, 4 KiB for each 128 MiB; twice of
+ * each at most, and nothing where an earlier range has brought it. It stays until the tree is
+ * destroyed. So a range that was prepared once is prepared for good.
  *
- * Context: A writer of the range's blocks, until the release. Allocates, may sleep.
+ * On failure the set has not changed, and there is nothing to release (releasing all the same is
+ * harmless).
+ *
+ * Context: Any thread, without a lock (W2). Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -ENOMEM.
  */
 GMS_API int gms_rtree_prepare(struct gms_rtree *tree, gms_pgoff_t start, uint64_t nr_pages,
 			      struct gms_rtree_reserve *reserve);
 
 /**
+ * gms_rtree_is_prepared() - can a range be set or cleared without memory?
+ * @tree: the tree
+ * @start: first index
+ * @nr_pages: length in pages
+ *
+ * Context: Any; lock-free.
+ * Return: true where a gms_rtree_prepare() of the range has succeeded, or would without allocating;
+ * false for a range that is empty, wraps or passes the end.
+ */
+GMS_API bool gms_rtree_is_prepared(const struct gms_rtree *tree, gms_pgoff_t start,
+				   uint64_t nr_pages);
+
+/**
  * gms_rtree_commit() - set or clear a range that was prepared
  * @tree: the tree
- * @start: as given to gms_rtree_prepare()
- * @nr_pages: as given to gms_rtree_prepare()
+ * @start: first index; with a reserve, as given to gms_rtree_prepare()
+ * @nr_pages: length in pages; with a reserve, as given to gms_rtree_prepare()
  * @set: true: put the range into the set; false: take it out
- * @reserve: from gms_rtree_prepare()
+ * @reserve: from gms_rtree_prepare(), used once; NULL where the commit will not be reverted
  *
- * Cannot fail. What it replaces is kept in @reserve. To be called once: a reserve that was
- * committed or reverted, or whose prepare failed, is good for nothing but its release.
+ * Cannot fail. These are the caller's mistakes, and what then happens is undefined: a range that
+ * was not prepared; another range than @reserve was prepared for; a reserve that was committed
+ * before; a commit in a 1G block in which another commit can still be reverted (W1). Debug builds
+ * (GMS_DEBUG) trap on each of them.
  *
- * Context: The writer that prepared. Neither allocates, frees nor sleeps.
+ * Context: The writer of the range's blocks (W1); may hold a spinlock. Neither allocates, frees nor
+ * sleeps.
  */
 GMS_API void gms_rtree_commit(struct gms_rtree *tree, gms_pgoff_t start, uint64_t nr_pages,
 			      bool set, struct gms_rtree_reserve *reserve);
 
 /**
- * gms_rtree_revert() - undo a commit
+ * gms_rtree_revert() - undo a commit, and release its reserve
  * @tree: the tree
  * @reserve: of the commit
  *
  * The set is what it was before the commit, to the bit, however fragmented it
  * was. Does nothing where @reserve was not committed.
  *
- * Context: The writer that prepared. Neither allocates, frees nor sleeps.
+ * Context: The writer that committed (W1); may hold a spinlock. Neither allocates, frees nor sleeps.
  */
 GMS_API void gms_rtree_revert(struct gms_rtree *tree, struct gms_rtree_reserve *reserve);
 
 /**
- * gms_rtree_release() - let go of a reserve
+ * gms_rtree_release() - let a commit stand, or give up a reserve
  * @tree: the tree
- * @reserve: after prepare, commit or revert
+ * @reserve: after prepare, commit or revert; NULL is allowed
  *
- * What is not in use goes back to the tree's pools; the commit stands from here.
+ * From here on the commit can no longer be reverted, and other commits may follow. There is nothing
+ * to give back: what was prepared stays.
  *
- * Context: The writer that prepared. May free, does not allocate.
+ * Context: The thread that holds the reserve. Neither allocates, frees nor sleeps.
  */
 GMS_API void gms_rtree_release(struct gms_rtree *tree, struct gms_rtree_reserve *reserve);
 
@@ -181,6 +231,18 @@ GMS_API void gms_rtree_release(struct gms_rtree *tree, struct gms_rtree_reserve 
  * Return: true where it is; false past the end.
  */
 GMS_API bool gms_rtree_test(const struct gms_rtree *tree, gms_pgoff_t index);
+
+/**
+ * gms_rtree_look() - an index and the summaries of its blocks, in one walk
+ * @tree: the tree
+ * @index: the index
+ *
+ * The three answers are those of one walk: a uniform block and its page agree.
+ *
+ * Context: Any; lock-free (R1 to R3).
+ * Return: the answers; past the end false and GMS_RTREE_NONE.
+ */
+GMS_API struct gms_rtree_look gms_rtree_look(const struct gms_rtree *tree, gms_pgoff_t index);
 
 /**
  * gms_rtree_fill() - the summary of one block
@@ -209,6 +271,20 @@ GMS_API enum gms_rtree_fill gms_rtree_fill(const struct gms_rtree *tree, gms_pgo
  */
 GMS_API enum gms_rtree_fill gms_rtree_fill_range(const struct gms_rtree *tree, gms_pgoff_t start,
 						 uint64_t nr_pages);
+
+/**
+ * gms_rtree_fill_mask() - which 2M blocks are none, all or mixed
+ * @tree: the tree
+ * @index: any index in the 64 neighbouring 2M blocks of interest: 128 MiB, naturally aligned
+ * @fill: what to look for
+ *
+ * A last block that is incomplete is judged by the pages that exist.
+ *
+ * Context: Any; lock-free (R1 to R4).
+ * Return: a mask; bit i is set where the i-th of these blocks has that fill. 0 for blocks past the end.
+ */
+GMS_API uint64_t gms_rtree_fill_mask(const struct gms_rtree *tree, gms_pgoff_t index,
+				     enum gms_rtree_fill fill);
 
 /**
  * gms_rtree_uniform_order() - the largest uniform block at an index
@@ -250,23 +326,50 @@ GMS_API bool gms_rtree_next(const struct gms_rtree *tree, gms_pgoff_t from, gms_
 			    struct gms_rtree_run *run);
 
 /**
+ * gms_rtree_cursor_init() - begin to walk over a range
+ * @cursor: the cursor, filled in; the tree must outlive it
+ * @tree: the tree
+ * @start: first index
+ * @end: index after the last one of interest; what lies past the end of the tree is ignored
+ *
+ * Context: Any; lock-free.
+ */
+GMS_API void gms_rtree_cursor_init(struct gms_rtree_cursor *cursor, const struct gms_rtree *tree,
+				   gms_pgoff_t start, gms_pgoff_t end);
+
+/**
+ * gms_rtree_cursor_next() - the next run of equal indices
+ * @cursor: the cursor; used by one thread at a time
+ * @run: the longest run from where the last one ended, cut at the end of the range; written
+ *       where true is returned
+ *
+ * Gives what gms_rtree_next() in a loop would, and is faster at it: it asks for what it will come to.
+ *
+ * Context: Any; lock-free (R1 to R4).
+ * Return: whether there was another run.
+ */
+GMS_API bool gms_rtree_cursor_next(struct gms_rtree_cursor *cursor, struct gms_rtree_run *run);
+
+/**
  * gms_rtree_memory() - memory that holds the set
  * @tree: the tree
  *
  * A function of the set alone: two trees of one size with the same indices use the
- * same, whatever their past. Walks the top: a byte per 1G block, a line per mixed one.
+ * same, whatever their past. It is what counts: 2 bytes a 1G block, 192 for each that is mixed, 64
+ * for each mixed 2M block. Walks the tree's top.
  *
  * Context: Any; lock-free (R4).
- * Return: bytes in use, without what is pooled for reuse.
+ * Return: bytes in use.
  */
 GMS_API size_t gms_rtree_memory(const struct gms_rtree *tree);
 
 /**
- * gms_rtree_pooled() - memory that the tree keeps for reuse
+ * gms_rtree_pooled() - memory that the tree keeps beyond that
  * @tree: the tree
  *
- * Readers take no lock, so a node that was in use stays a node until the tree is
- * destroyed: it waits in a pool. What outstanding reserves hold is counted here, too.
+ * What ranges were prepared with stays until the tree is destroyed, also where all is uniform again:
+ * see gms_rtree_prepare(). gms_rtree_memory() and this together are what the tree has taken from
+ * its allocator; at most that of a flat bitmap and 1%, however the set looks.
  *
  * Context: Any; lock-free (R4).
  * Return: bytes taken from the allocator and not counted by gms_rtree_memory().
@@ -289,7 +392,7 @@ GMS_API uint64_t gms_rtree_nodes(const struct gms_rtree *tree);
  * @reason: where to store what is wrong, a static string; NULL is allowed; written
  *          where false is returned
  *
- * Context: No writer may run, and no reserve may be outstanding.
+ * Context: No writer may run.
  * Return: true where the tree is sound.
  */
 GMS_API bool gms_rtree_verify(const struct gms_rtree *tree, const char **reason);

@@ -12,6 +12,9 @@
  *  gms_store_release     no earlier access is made after it
  *  gms_fence_acquire     no later access is made before an earlier load
  *  gms_fence_release     no earlier access is made after a later store
+ *  gms_cmpxchg_pointer   stores a pointer where it finds the expected one, and returns what it
+ *                        found; acquire and release
+ *  gms_prefetch          the line will be read soon
  *  gms_spin_*            mutual exclusion for a few instructions; the holder does
  *                        not sleep, and so does not allocate
  *  gms_self              who is calling: an address that no other living thread has
@@ -47,6 +50,7 @@
 #define gms_may_alias __attribute__((may_alias))
 #define gms_noinline __attribute__((noinline))
 #define GMS_UNROLL _Pragma("GCC unroll 8")
+#define GMS_UNROLL_ALL _Pragma("GCC unroll 64")
 
 #define gms_load_relaxed(p) __atomic_load_n(p, __ATOMIC_RELAXED)
 #define gms_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
@@ -57,32 +61,30 @@
 #define gms_fence_acquire() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define gms_fence_release() __atomic_thread_fence(__ATOMIC_RELEASE)
 
+#define gms_prefetch(p) __builtin_prefetch(p)
+
 #define gms_memset(p, c, n) memset(p, c, n)
 #define gms_memcpy(to, from, n) memcpy(to, from, n)
 #define gms_strcmp(a, b) strcmp(a, b)
 
 /* Debug builds stop where an invariant is broken; others carry no trace of the check. */
 #ifdef GMS_DEBUG
+#define GMS_CHECKED 1
 #define gms_assert(cond)                   \
 	do {                               \
 		if (gms_unlikely(!(cond))) \
 			__builtin_trap();  \
 	} while (0)
 #else
-#define gms_assert(cond) ((void)sizeof(cond))
+#define GMS_CHECKED 0
+#define gms_assert(cond) ((void)(0 && (cond)))
 #endif
 
-/*
- * Vector code. With GMS_VECTOR a line is filled and copied as one vector, and functions
- * that it pays for are compiled for newer x86 levels as well: the loader picks. Without,
- * or with another compiler or machine, there is the plain path.
- */
-#if defined(GMS_VECTOR) && defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
-#define GMS_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define GMS_CLONES
-#undef GMS_VECTOR
-#endif
+static inline void *gms_cmpxchg_pointer(void **place, void *old, void *new)
+{
+	__atomic_compare_exchange_n(place, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	return old;
+}
 
 /* What an option struct holds beyond what this library knows must be zero. */
 static inline bool gms_tail_is_zero(const void *opts, size_t known, size_t size)
