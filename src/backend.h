@@ -26,9 +26,9 @@ struct gms_hook_frames {
 } __attribute__((aligned(64)));
 
 struct gms_backend {
-	struct gms_backend_ops ops;
-	void *ctx;
 	bool hooked; /* there is a hook that a conversion calls */
+	void *ctx;
+	struct gms_backend_ops ops;
 	struct gms_hook_frames inside[GMS_NR_SLOTS];
 };
 

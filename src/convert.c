@@ -53,7 +53,7 @@ static int prepare_quarantine(struct conversion *c) GMS_REQUIRES(gms_convert_loc
 {
 	gms_pgoff_t first, last;
 
-	c->can_quarantine = c->heard || c->s->backend.ops.undo;
+	c->can_quarantine = c->heard || (c->s->backend.hooked && c->s->backend.ops.undo);
 	if (!c->can_quarantine)
 		return 0;
 	first = c->spans.kept[0].start;
@@ -89,7 +89,8 @@ static int prepare(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 static void release(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 {
 	gms_spans_fini(c->s, &c->spans);
-	gms_rtree_release(c->s->private, c->undo);
+	if (c->undo)
+		gms_rtree_release(c->s->private, c->undo);
 }
 
 /* ---- under it ---- */
@@ -188,11 +189,21 @@ static int prepare_locked(struct conversion *c) GMS_REQUIRES(gms_invalidate_lock
 	return c->clear_prepared ? gms_rtree_prepare(prepared, c->start, nr_pages, NULL) : 0;
 }
 
+/* The range is @to now. Merge what the policy wants merged. */
+static void merge_settled(struct conversion *c, enum gms_shareability to)
+	GMS_REQUIRES(gms_invalidate_lock)
+{
+	struct gms_ask ask = c->ask;
+
+	ask.to = to;
+	ask.start = ask.end; /* as it is now */
+	gms_settle_up(c->s, &ask, c->start, c->end);
+}
+
 static void commit(struct conversion *c, bool merge)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
-	struct gms_ask ask = c->ask;
 
 	gms_history(s, c->start, c->end, false);
 	/* first: nothing that is shared is prepared, whoever looks */
@@ -203,9 +214,8 @@ static void commit(struct conversion *c, bool merge)
 	gms_history(s, c->start, c->end, true);
 	if (s->backend.hooked)
 		gms_spans_end(s, &c->spans);
-	ask.start = ask.end; /* as it is now */
 	if (merge)
-		gms_settle_up(s, &ask, c->start, c->end);
+		merge_settled(c, c->to);
 }
 
 /* With the invalidate locks. *err_index and *stop are set on -EAGAIN. */
@@ -245,7 +255,6 @@ static bool convert_back(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gm
 {
 	struct gms_state *s = c->s;
 	const struct gms_span last = c->spans.kept[c->spans.nr - 1];
-	struct gms_ask ask = c->ask;
 
 	if (gms_spans_unmap_host(s, &c->spans, true) || gms_spans_any_pinned(s, &c->spans))
 		return false;
@@ -259,10 +268,8 @@ static bool convert_back(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gm
 		gms_history(s, c->start, c->end, true);
 	}
 	gms_spans_end(s, &c->spans);
-	ask.to = GMS_PRIVATE;
-	ask.start = ask.end; /* as it is now */
 	if (!c->quarantined)
-		gms_settle_up(s, &ask, c->start, c->end);
+		merge_settled(c, GMS_PRIVATE);
 	return !c->quarantined;
 }
 

@@ -372,12 +372,6 @@ void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
 	}
 }
 
-void gms_folios_forget(struct gms_block *journal)
-{
-	for (struct gms_block *b = journal; b; b = b->next)
-		b->noted = false;
-}
-
 /* ---- what the host may have mapped ---- */
 
 /*

@@ -158,7 +158,12 @@ int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigne
 /* Take back the splits on a journal, as far as the backend can. */
 void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
 	GMS_REQUIRES(gms_invalidate_lock);
-void gms_folios_forget(struct gms_block *journal);
+
+static inline void gms_folios_forget(struct gms_block *journal)
+{
+	for (struct gms_block *b = journal; b; b = b->next)
+		b->noted = false;
+}
 
 /*
  * Make one folio of the block of order @to at an index. 0; -ENOENT where not all of it is there;

@@ -7,13 +7,11 @@
  */
 #include "state_priv.h"
 
-int gms_history_prepare(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+int gms_history_make(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
 	struct gms_blocks *blocks = &s->folios.blocks;
 	int err = 0;
 
-	if (!s->folios.order)
-		return 0;
 	/* only those of the two ends may come to be mixed */
 	if (start != gms_order_down(start, GMS_ORDER_1G))
 		err = gms_block_make(blocks, start);
@@ -43,12 +41,10 @@ static uint8_t mixedness(const struct gms_state *s, gms_pgoff_t start, gms_pgoff
 	return mixed;
 }
 
-void gms_history(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool committed)
+void gms_history_note(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool committed)
 {
 	gms_pgoff_t next;
 
-	if (!s->folios.order)
-		return;
 	for (; start < end; start = next) {
 		struct gms_block *b = gms_block_at(&s->folios.blocks, start);
 		uint8_t mixed;

@@ -7,7 +7,7 @@
  */
 #include "state_priv.h"
 
-gms_shards gms_shards_of(gms_pgoff_t start, gms_pgoff_t end)
+gms_shards gms_shards_of_many(gms_pgoff_t start, gms_pgoff_t end)
 {
 	const uint64_t first = start >> GMS_ORDER_1G;
 	const uint64_t nr = ((end - 1) >> GMS_ORDER_1G) - first + 1;
@@ -16,7 +16,7 @@ gms_shards gms_shards_of(gms_pgoff_t start, gms_pgoff_t end)
 	if (nr >= GMS_NR_SHARDS)
 		return GMS_ALL_SHARDS;
 	shards = ((1U << nr) - 1) << first % GMS_NR_SHARDS;
-	return (gms_shards)(shards | shards >> GMS_NR_SHARDS);
+	return (shards | shards >> GMS_NR_SHARDS) & GMS_ALL_SHARDS;
 }
 
 /* The lowest shard of a set, which is taken out. */
@@ -24,7 +24,7 @@ static inline unsigned int take_first(gms_shards *shards)
 {
 	const unsigned int i = gms_ctz(*shards);
 
-	*shards &= (gms_shards)(*shards - 1);
+	*shards &= *shards - 1;
 	return i;
 }
 

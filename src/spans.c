@@ -5,27 +5,19 @@
  */
 #include "state_priv.h"
 
-static bool next_in_tree(const struct gms_spans *spans, gms_pgoff_t at, struct gms_span *span)
+bool gms_spans_next_in_tree(const struct gms_spans *spans, struct gms_span_at *at)
 {
+	gms_pgoff_t from = at->next++ ? at->span.end : spans->start;
 	struct gms_rtree_run run;
 
-	for (; gms_rtree_next(spans->tree, at, spans->end, &run); at = run.start + run.nr_pages) {
+	for (; gms_rtree_next(spans->tree, from, spans->end, &run);
+	     from = run.start + run.nr_pages) {
 		if (run.set != spans->set)
 			continue;
-		*span = (struct gms_span) {run.start, run.start + run.nr_pages};
+		at->span = (struct gms_span) {run.start, run.start + run.nr_pages};
 		return true;
 	}
 	return false;
-}
-
-bool gms_spans_next(const struct gms_spans *spans, struct gms_span_at *at)
-{
-	if (!spans->kept)
-		return next_in_tree(spans, at->next++ ? at->span.end : spans->start, &at->span);
-	if (at->next == spans->nr)
-		return false;
-	at->span = spans->kept[at->next++];
-	return true;
 }
 
 /* Go through them once; keep the first @room. */

@@ -74,17 +74,18 @@ struct gms_bindings {
 };
 
 struct gms_state {
-	/* what queries load; hardly ever written */
+	/* what every call looks at, in one line, as it is often not in the cache; hardly ever written */
 	struct gms_rtree *private;
 	uint64_t nr_pages;
 	bool frozen; /* written with all locks held; stable under any of them */
+	unsigned int nr_attrs;
+	uint64_t quarantined; /* pages */
+	uint64_t inhibited; /* calls of gms_inhibit(): 0 saves looking */
+	struct gms_listeners listeners;
 	struct gms_bindings bindings;
 	struct gms_rtree *quarantine;
 	struct gms_rtree *inhibit[GMS_NR_INHIBITS]; /* to 4K; to 2M, or less */
 	struct gms_rtree *attr[GMS_MAX_ATTRS];
-	unsigned int nr_attrs;
-	uint64_t quarantined; /* pages */
-	uint64_t inhibited; /* calls of gms_inhibit(): 0 saves looking */
 	struct gms_policy_ops policy;
 	void *policy_ctx;
 	uint64_t (*clock_ns)(void *ctx);
@@ -93,7 +94,6 @@ struct gms_state {
 	uint64_t maintain_at; /* the 1G block where gms_maintain() goes on */
 	struct gms_allocator allocator;
 	struct gms_backend backend;
-	struct gms_listeners listeners;
 	struct gms_folios folios;
 	uint64_t events __attribute__((aligned(64)));
 	struct gms_counters counters;
@@ -114,11 +114,18 @@ int gms_may_change(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages);
 
 /* ---- shards: sets of them are bits ---- */
 
-typedef uint16_t gms_shards;
-#define GMS_ALL_SHARDS ((gms_shards)0xffff)
+typedef uint32_t gms_shards;
+#define GMS_ALL_SHARDS ((1U << GMS_NR_SHARDS) - 1)
 
-/* The shards of [start, end). */
-gms_shards gms_shards_of(gms_pgoff_t start, gms_pgoff_t end);
+gms_shards gms_shards_of_many(gms_pgoff_t start, gms_pgoff_t end);
+
+/* The shards of [start, end): most often one. */
+static inline gms_shards gms_shards_of(gms_pgoff_t start, gms_pgoff_t end)
+{
+	if (gms_likely((start ^ (end - 1)) >> GMS_ORDER_1G == 0))
+		return 1U << gms_shard_of(start);
+	return gms_shards_of_many(start, end);
+}
 
 void gms_shards_lock_convert(struct gms_state *s, gms_shards shards) GMS_ACQUIRE(gms_convert_lock);
 void gms_shards_unlock_convert(struct gms_state *s, gms_shards shards)
@@ -159,12 +166,23 @@ uint64_t gms_now(const struct gms_state *s, gms_pgoff_t index);
 
 /* ---- history ---- */
 
+int gms_history_make(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end);
+void gms_history_note(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool committed)
+	GMS_REQUIRES(gms_invalidate_lock);
+
 /* Records for what [start, end) may turn mixed. 0 or -ENOMEM. */
-int gms_history_prepare(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end);
+static inline int gms_history_prepare(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+{
+	return s->folios.order ? gms_history_make(s, start, end) : 0;
+}
 
 /* Before a change of [start, end) is committed: note how things stand. After it: compare. */
-void gms_history(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool committed)
-	GMS_REQUIRES(gms_invalidate_lock);
+static inline void gms_history(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
+			       bool committed) GMS_REQUIRES(gms_invalidate_lock)
+{
+	if (s->folios.order)
+		gms_history_note(s, start, end, committed);
+}
 
 /* ---- frozen ---- */
 
@@ -255,7 +273,17 @@ struct gms_span_at {
 	struct gms_span span;
 	size_t next;
 };
-bool gms_spans_next(const struct gms_spans *spans, struct gms_span_at *at);
+bool gms_spans_next_in_tree(const struct gms_spans *spans, struct gms_span_at *at);
+
+static inline bool gms_spans_next(const struct gms_spans *spans, struct gms_span_at *at)
+{
+	if (!spans->kept)
+		return gms_spans_next_in_tree(spans, at);
+	if (at->next == spans->nr)
+		return false;
+	at->span = spans->kept[at->next++];
+	return true;
+}
 
 /*
  * Unmap them from the host, with all of each exposed folio that they touch. @undo: without
