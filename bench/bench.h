@@ -129,6 +129,21 @@ static inline uint64_t bench_below(uint64_t x, uint64_t n)
 	return ((x >> 32) * n) >> 32;
 }
 
+/*
+ * The n-th of all numbers below 2^bits, in an order that looks random. 2^bits numbers in a row
+ * are all different.
+ */
+static inline uint64_t bench_nth(uint64_t n, unsigned int bits)
+{
+	const uint64_t mask = ((uint64_t)1 << bits) - 1;
+
+	for (int round = 0; round < 2; round++) {
+		n = n * 0x9e3779b97f4a7c15ULL & mask;
+		n ^= n >> (bits / 2);
+	}
+	return n * 0xd1342543de82ef95ULL & mask;
+}
+
 static inline void bench_use(uint64_t value)
 {
 	__asm__ volatile("" : : "r"(value));

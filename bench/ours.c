@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * ours.c - the range tree as its users call it; compiled twice, see CMakeLists.txt
+ * ours.c - the range tree as its users call it
  *
- * Memory comes through struct gms_allocator from where the peers have it from.
+ * Compiled once more, with BENCH_BESIDE, for another checkout of the library that is measured
+ * beside this one: see CMakeLists.txt. Memory comes through struct gms_allocator from where the
+ * peers have it from.
  */
 #include <stdlib.h>
 
@@ -12,15 +14,16 @@
 #include "allocator.h"
 #include "bench.h"
 
-#ifdef BENCH_PLAIN
-#define PEER_NAME "ours-plain"
-#define PEER_SYMBOL bench_peer_ours_plain
+#ifdef BENCH_BESIDE
+#define PEER_NAME "beside"
+#define PEER_SYMBOL bench_peer_beside
 #else
 #define PEER_NAME "ours"
 #define PEER_SYMBOL bench_peer_ours
 #endif
 #define P_HAS_ORDER
 #define P_HAS_RUNS
+#define P_HAS_PREP
 #define P_SIZE_MAX BENCH_16T
 #define P_CONCURRENT
 
@@ -44,6 +47,34 @@ static inline p_obj *p_create(uint64_t nr_pages, bool set)
 	return o;
 }
 
+/* What the engine does for each of its stores: prepared, so that it can be reverted. */
+static inline void p_store_prep(p_obj *o, uint64_t start, uint64_t nr, bool set)
+{
+	struct gms_rtree_reserve reserve;
+
+	if (gms_rtree_prepare(o, start, nr, &reserve))
+		abort();
+	gms_rtree_commit(o, start, nr, set, &reserve);
+	gms_rtree_release(o, &reserve);
+}
+#define p_set_prep(o, start, nr) p_store_prep(o, start, nr, true)
+#define p_clear_prep(o, start, nr) p_store_prep(o, start, nr, false)
+
+#ifdef BENCH_CURSOR
+struct p_cursor {
+	struct gms_rtree_cursor c;
+};
+
+static inline void p_first(p_obj *o, struct p_cursor *c)
+{
+	gms_rtree_cursor_init(&c->c, o, 0, UINT64_MAX);
+}
+
+static inline bool next_run(struct p_cursor *c, struct gms_rtree_run *r)
+{
+	return gms_rtree_cursor_next(&c->c, r);
+}
+#else
 struct p_cursor {
 	struct gms_rtree *o;
 	uint64_t at;
@@ -55,13 +86,21 @@ static inline void p_first(p_obj *o, struct p_cursor *c)
 	c->at = 0;
 }
 
+static inline bool next_run(struct p_cursor *c, struct gms_rtree_run *r)
+{
+	if (!gms_rtree_next(c->o, c->at, UINT64_MAX, r))
+		return false;
+	c->at += r->nr_pages;
+	return true;
+}
+#endif
+
 static inline bool p_next(struct p_cursor *c, struct bench_run *run)
 {
 	struct gms_rtree_run r;
 
-	if (!gms_rtree_next(c->o, c->at, UINT64_MAX, &r))
+	if (!next_run(c, &r))
 		return false;
-	c->at += r.nr_pages;
 	*run = (struct bench_run) {r.start, r.nr_pages, r.set};
 	return true;
 }
@@ -74,36 +113,75 @@ static const char *p_verify(void *obj)
 }
 #define P_VERIFY p_verify
 
-/* The row "convert" through the state object: its locks, sequence numbers and counters. */
+/* Rows of the tree, done through a state object: its locks, sequence numbers and counters. */
 static void row_gms_convert(struct bench *bench);
-#define P_EXTRA_ROWS {"gms_convert", row_gms_convert, 0, false},
+static void row_gms_convert_outstanding(struct bench *bench);
+#define P_EXTRA_ROWS                                \
+	{"gms_convert", row_gms_convert, 0, false}, \
+		{"gms_convert_outstanding", row_gms_convert_outstanding, 0, false},
 
 #include "rows.h"
+
+static struct gms_state *create_state(unsigned int bits)
+{
+	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+	struct gms_state *s;
+
+	opts.nr_pages = (uint64_t)1 << bits;
+	opts.flags = GMS_INIT_PRIVATE;
+	opts.allocator = &bench_allocator;
+	if (gms_state_create(&opts, &s))
+		abort();
+	return s;
+}
+
+static inline void convert_page(struct gms_state *s, uint64_t page, enum gms_shareability to)
+{
+	gms_convert(s, page, 1, to, 0, NULL);
+}
 
 static void convert_pages(struct gms_state *s, uint64_t *x, int nr)
 {
 	for (int i = 0; i < nr; i += 2) {
 		*x = bench_next(*x);
-		gms_convert(s, p_mixed_page(bench_mixed_16g, *x), 1, GMS_PRIVATE, 0, NULL);
+		convert_page(s, p_mixed_page(bench_mixed_16g, *x), GMS_PRIVATE);
 		*x = bench_next(*x);
-		gms_convert(s, p_mixed_page(bench_mixed_16g, *x), 1, GMS_SHARED, 0, NULL);
+		convert_page(s, p_mixed_page(bench_mixed_16g, *x), GMS_SHARED);
 	}
 }
 
 static void row_gms_convert(struct bench *bench)
 {
-	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	static struct gms_state *s;
 	static uint64_t x = 1;
 
 	if (!s) {
-		opts.nr_pages = (uint64_t)1 << BENCH_16G;
-		opts.flags = GMS_INIT_PRIVATE;
-		opts.allocator = &bench_allocator;
-		if (gms_state_create(&opts, &s))
-			abort();
+		s = create_state(BENCH_16G);
 		convert_pages(s, &x, 1000000);
 	}
+	convert_pages(s, &x, 256);
 	while (bench_more(bench, 256))
 		convert_pages(s, &x, 256);
+}
+
+static void convert_outstanding(struct gms_state *s, uint64_t *n, int nr)
+{
+	for (int i = 0; i < nr; i += 2, ++*n) {
+		convert_page(s, bench_nth(*n - P_OUTSTANDING, BENCH_16G), GMS_PRIVATE);
+		convert_page(s, bench_nth(*n, BENCH_16G), GMS_SHARED);
+	}
+}
+
+static void row_gms_convert_outstanding(struct bench *bench)
+{
+	static struct gms_state *s;
+	static uint64_t n = 1;
+
+	if (!s) {
+		s = create_state(BENCH_16G);
+		convert_outstanding(s, &n, 1 << 20);
+	}
+	convert_outstanding(s, &n, 256);
+	while (bench_more(bench, 256))
+		convert_outstanding(s, &n, 256);
 }

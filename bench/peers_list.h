@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* peers_list.h - PEER(name) for each peer that is built; included with PEER defined */
 PEER(ours)
-PEER(ours_plain)
+#ifdef GMS_BENCH_BESIDE
+PEER(beside)
+PEER(engine_beside)
+#endif
 PEER(bitmap)
 PEER(bitmap_lpage)
 PEER(bitmap_counts)

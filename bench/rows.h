@@ -20,6 +20,7 @@
  *	P_SIZE_MAX		log2 of the largest guest to try, in pages
  *	P_RANGE_BITS		the guest for large ranges, where not 256G
  *	P_RANGE_BATCH		how many large ranges between two looks at the clock
+ *	P_HAS_PREP		p_set_prep(obj, start, nr_pages), p_clear_prep: stores in steps
  *	P_SETTLE(obj)		called when a pattern has been built
  *	P_COUNT(bench, obj)	more counters for the memory rows
  *	P_CONCURRENT		one reader and one writer may run side by side; then also
@@ -44,6 +45,10 @@
 #define P_SETTLE(obj) ((void)(obj))
 #endif
 
+/* Batches of 64 chunks of 4 MiB: all of the guest made private, and shared again. */
+#define P_ACCEPT_BITS (P_SIZE_MAX < BENCH_1T ? P_SIZE_MAX : BENCH_1T)
+#define P_ACCEPT_BURN (2ULL << (P_ACCEPT_BITS - 16))
+
 #ifndef P_COUNT
 #define P_COUNT(bench, obj) ((void)(obj))
 #endif
@@ -61,9 +66,11 @@ enum p_fixture {
 	P_10_1T,
 	P_100_1T,
 	P_CONVERT,
+	P_CONVERT_OUT,
 	P_FLIP,
 	P_ACCEPT,
 	P_BOUNCE,
+	P_BOUNCE_OUT,
 	P_ALIGNED_2M,
 	P_ALIGNED_1G,
 	P_UNALIGNED,
@@ -108,6 +115,7 @@ static p_obj *p_build(enum p_fixture id)
 {
 	switch (id) {
 	case P_UNIFORM_16G:
+	case P_CONVERT_OUT:
 	case P_FLIP:
 		return p_create((uint64_t)1 << BENCH_16G, true);
 	case P_10_16G:
@@ -122,9 +130,9 @@ static p_obj *p_build(enum p_fixture id)
 	case P_100_1T:
 		return p_build_mixed(BENCH_1T, 1000);
 	case P_ACCEPT:
-		return p_create((uint64_t)1 << (P_SIZE_MAX < BENCH_1T ? P_SIZE_MAX : BENCH_1T),
-				false);
+		return p_create((uint64_t)1 << P_ACCEPT_BITS, false);
 	case P_BOUNCE:
+	case P_BOUNCE_OUT:
 		/* A peer that cannot hold 1T of private pages has none but the pool's. */
 		return p_create((uint64_t)1 << BENCH_1T, P_SIZE_MAX >= BENCH_1T);
 	case P_ALIGNED_2M:
@@ -179,83 +187,15 @@ static inline void p_row_load(struct bench *bench, enum p_fixture id, unsigned i
 	f->x = x;
 }
 
-/*
- * The rows that change something. Each stores by turns, private and shared, so that which
- * it is can be predicted by the processor, as it can not which page. Before it is
- * measured a fixture is brought to where it stays in the long run: burn stores.
- */
-#define P_STORE_ROW(name, id, batch, burn)                                   \
-	static void p_row_##name(struct bench *bench)                        \
-	{                                                                    \
-		struct p_fix *f = p_get(id);                                 \
-		p_obj *o = f->obj;                                           \
-		uint64_t x = f->x;                                           \
-                                                                             \
-		for (uint64_t i = f->burnt ? (burn) : 0; i < (burn); i += 2) \
-			x = p_do_##name(o, x);                               \
-		f->burnt = true;                                             \
-		while (bench_more(bench, batch)) {                           \
-			for (int i = 0; i < (batch); i += 2)                 \
-				x = p_do_##name(o, x);                       \
-		}                                                            \
-		f->x = x;                                                    \
-	}
+/* What the rows that change something work on: see rows_store.h. */
 
-/* convert: single pages inside the mixed blocks */
+/* A page of a mixed block, anywhere in it. */
 static inline uint64_t p_mixed_page(const struct bench_mixed *m, uint64_t x)
 {
 	return m->block[bench_below(x, m->nr_blocks)] * BENCH_PAGES_2M + ((x >> 22) & 511);
 }
 
-static inline uint64_t p_do_convert(p_obj *o, uint64_t x)
-{
-	const struct bench_mixed *m = bench_mixed_16g;
-
-	x = bench_next(x);
-	p_set(o, p_mixed_page(m, x), 1);
-	x = bench_next(x);
-	p_clear(o, p_mixed_page(m, x), 1);
-	return x;
-}
-P_STORE_ROW(convert, P_CONVERT, 256, 1000000)
-
-/* flip: one page of a uniform guest shared, and private again: two operations */
-static inline uint64_t p_do_flip(p_obj *o, uint64_t x)
-{
-	x = bench_next(x);
-	p_clear(o, x >> (64 - BENCH_16G), 1);
-	p_set(o, x >> (64 - BENCH_16G), 1);
-	return x;
-}
-P_STORE_ROW(flip, P_FLIP, 256, 1000)
-
-/* bounce: single pages of a pool of 64 MiB below 3G, all else untouched */
-#define P_POOL (3 * BENCH_PAGES_1G - 64 * 256)
-static inline uint64_t p_do_bounce(p_obj *o, uint64_t x)
-{
-	x = bench_next(x);
-	p_clear(o, P_POOL + (x >> (64 - 14)), 1);
-	x = bench_next(x);
-	p_set(o, P_POOL + (x >> (64 - 14)), 1);
-	return x;
-}
-P_STORE_ROW(bounce, P_BOUNCE, 256, 1 << 16)
-
-/* aligned: whole blocks anywhere */
-static inline uint64_t p_do_aligned(p_obj *o, uint64_t x, unsigned int order)
-{
-	x = bench_next(x);
-	p_set(o, x >> (64 - P_RANGE_BITS + order) << order, (uint64_t)1 << order);
-	x = bench_next(x);
-	p_clear(o, x >> (64 - P_RANGE_BITS + order) << order, (uint64_t)1 << order);
-	return x;
-}
-#define p_do_aligned_2m(o, x) p_do_aligned(o, x, BENCH_ORDER_2M)
-#define p_do_aligned_1g(o, x) p_do_aligned(o, x, BENCH_ORDER_1G)
-P_STORE_ROW(aligned_2m, P_ALIGNED_2M, P_RANGE_BATCH, 4 << (P_RANGE_BITS - BENCH_ORDER_2M))
-P_STORE_ROW(aligned_1g, P_ALIGNED_1G, P_RANGE_BATCH, 4 << (P_RANGE_BITS - BENCH_ORDER_1G))
-
-/* unaligned: 1 to 2^20 pages anywhere, cut at the guest's end */
+/* 1 to 2^20 pages anywhere, cut at the guest's end. */
 static inline uint64_t p_range(uint64_t x, unsigned int bits, uint64_t *start, uint64_t *nr)
 {
 	uint64_t left;
@@ -269,46 +209,28 @@ static inline uint64_t p_range(uint64_t x, unsigned int bits, uint64_t *start, u
 	return x;
 }
 
-static inline uint64_t p_do_unaligned(p_obj *o, uint64_t x, unsigned int bits)
-{
-	uint64_t start, nr;
+/* A pool of 64 MiB below 3G. */
+#define P_POOL_BITS 14
+#define P_POOL (3 * BENCH_PAGES_1G - ((uint64_t)1 << P_POOL_BITS))
 
-	x = p_range(x, bits, &start, &nr);
-	p_set(o, start, nr);
-	x = p_range(x, bits, &start, &nr);
-	p_clear(o, start, nr);
-	return x;
-}
-#define p_do_unaligned_256g(o, x) p_do_unaligned(o, x, P_RANGE_BITS)
-#define p_do_unaligned_16t(o, x) p_do_unaligned(o, x, BENCH_16T)
-P_STORE_ROW(unaligned_256g, P_UNALIGNED, P_RANGE_BATCH, 4 << (P_RANGE_BITS - 19))
-#if P_SIZE_MAX >= BENCH_16T
-P_STORE_ROW(unaligned_16t, P_UNALIGNED_16T, 64, 4 << (BENCH_16T - 19))
+/* How many pages are shared at any time, in all of the guest and in the pool. */
+#define P_OUTSTANDING 4096
+#define P_POOL_OUTSTANDING 256
+
+#define P_SET p_set
+#define P_CLEAR p_clear
+#define P_VARIANT(name) name
+#include "rows_store.h"
+#ifdef P_HAS_PREP
+#undef P_SET
+#undef P_CLEAR
+#undef P_VARIANT
+#define P_PREP_ONLY
+#define P_SET p_set_prep
+#define P_CLEAR p_clear_prep
+#define P_VARIANT(name) name##_prep
+#include "rows_store.h"
 #endif
-
-/* accept: chunks of 4 MiB from the bottom to the top; then all back again likewise */
-static void p_row_accept(struct bench *bench)
-{
-	const uint64_t nr = (uint64_t)1 << (P_SIZE_MAX < BENCH_1T ? P_SIZE_MAX : BENCH_1T);
-	struct p_fix *f = p_get(P_ACCEPT);
-	p_obj *o = f->obj;
-	uint64_t at = f->at;
-
-	while (bench_more(bench, 64)) {
-		if (f->set) {
-			for (int i = 0; i < 64; i++, at += 1024)
-				p_set(o, at, 1024);
-		} else {
-			for (int i = 0; i < 64; i++, at += 1024)
-				p_clear(o, at, 1024);
-		}
-		if (at == nr) {
-			at = 0;
-			f->set = !f->set;
-		}
-	}
-	f->at = at;
-}
 
 /* memory: nothing is timed; what jemalloc says of the object when just built */
 static inline void p_row_memory(struct bench *bench, enum p_fixture id)
@@ -395,103 +317,5 @@ static uint64_t p_iterate(void *obj, void (*visit)(void *ctx, const struct bench
 }
 #endif
 
-#ifdef P_CONCURRENT
-#ifndef P_SET_ATOMIC
-#define P_SET_ATOMIC p_set
-#define P_CLEAR_ATOMIC p_clear
-#endif
-#ifndef P_CREATE_CONCURRENT
-#define P_CREATE_CONCURRENT p_create
-#endif
-#ifndef P_QUIESCE
-#define P_THREAD_BEGIN() ((void)0)
-#define P_THREAD_END() ((void)0)
-#define P_QUIESCE() ((void)0)
-#endif
-
-struct p_writer {
-	p_obj *obj;
-	uint64_t stores;
-	bool running, stop;
-};
-
-static void *p_writer_main(void *arg)
-{
-	struct p_writer *w = (struct p_writer *)arg;
-	uint64_t x = 1, stores = 0;
-
-	P_THREAD_BEGIN();
-	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
-		for (int i = 0; i < 64; i += 2) {
-			x = bench_next(x);
-			P_SET_ATOMIC(w->obj, p_mixed_page(bench_mixed_16g, x), 1);
-			x = bench_next(x);
-			P_CLEAR_ATOMIC(w->obj, p_mixed_page(bench_mixed_16g, x), 1);
-		}
-		stores += 64;
-		__atomic_store_n(&w->stores, stores, __ATOMIC_RELAXED);
-		__atomic_store_n(&w->running, true, __ATOMIC_RELAXED);
-		P_QUIESCE();
-	}
-	P_THREAD_END();
-	return NULL;
-}
-
-static p_obj *p_build_rw(void)
-{
-	p_obj *o = P_CREATE_CONCURRENT((uint64_t)1 << BENCH_16G, true);
-	uint64_t x = 1;
-
-	for (int i = 0; i < 1000000; i += 2)
-		x = p_do_convert(o, x);
-	return o;
-}
-
-static double p_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
-
-/* rw: load anywhere while another thread converts without pause as in "convert" */
-static void p_row_rw(struct bench *bench)
-{
-	struct p_fix *f = &p_fixes[P_RW];
-	struct p_writer w = {NULL, 0, false, false};
-	uint64_t x = 1, sum = 0, stores;
-	pthread_t thread;
-	double begin;
-
-	if (!f->obj)
-		f->obj = p_build_rw();
-	w.obj = f->obj;
-	P_THREAD_BEGIN();
-	if (pthread_create(&thread, NULL, p_writer_main, &w))
-		abort();
-	while (!__atomic_load_n(&w.running, __ATOMIC_RELAXED))
-		P_QUIESCE();
-	begin = p_now();
-	stores = __atomic_load_n(&w.stores, __ATOMIC_RELAXED);
-	while (bench_more(bench, 1024)) {
-		for (int j = 0; j < 16; j++) {
-			for (int i = 0; i < 64; i++) {
-				x = bench_next(x);
-				sum += p_test(f->obj, x >> (64 - BENCH_16G));
-			}
-			P_QUIESCE();
-		}
-	}
-	begin = p_now() - begin;
-	stores = __atomic_load_n(&w.stores, __ATOMIC_RELAXED) - stores;
-	if (stores)
-		bench_counter(bench, "writer_ns", begin / (double)stores);
-	bench_use(sum);
-	__atomic_store_n(&w.stop, true, __ATOMIC_RELAXED);
-	P_THREAD_END();
-	pthread_join(thread, NULL);
-}
-#endif /* P_CONCURRENT */
-
+#include "rows_rw.h"
 #include "rows_table.h"

@@ -46,9 +46,11 @@ static const struct bench_row p_rows[] = {
 	{"load_100_1t", p_row_load_100_1t, 0, false},
 #endif
 	{"convert", p_row_convert, 0, false},
+	{"convert_outstanding", p_row_convert_outstanding, 0, false},
 	{"flip", p_row_flip, 0, false},
 	{"accept", p_row_accept, 0, false},
 	{"bounce", p_row_bounce, 0, false},
+	{"bounce_outstanding", p_row_bounce_outstanding, 0, false},
 	{"aligned_2m", p_row_aligned_2m, 0, false},
 	{"aligned_1g", p_row_aligned_1g, 0, false},
 	{"unaligned_256g", p_row_unaligned_256g, 0, false},
@@ -72,6 +74,16 @@ static const struct bench_row p_rows[] = {
 	{"build_alternating", p_row_build, P_BUILD_OPS, false},
 #ifdef P_CONCURRENT
 	{"rw", p_row_rw, 0, false},
+#endif
+#ifdef P_HAS_PREP
+	{"convert_outstanding_prep", p_row_convert_outstanding_prep, 0, false},
+	{"flip_prep", p_row_flip_prep, 0, false},
+	{"accept_prep", p_row_accept_prep, 0, false},
+	{"bounce_prep", p_row_bounce_prep, 0, false},
+	{"bounce_outstanding_prep", p_row_bounce_outstanding_prep, 0, false},
+	{"aligned_2m_prep", p_row_aligned_2m_prep, 0, false},
+	{"aligned_1g_prep", p_row_aligned_1g_prep, 0, false},
+	{"unaligned_256g_prep", p_row_unaligned_256g_prep, 0, false},
 #endif
 #ifdef P_EXTRA_ROWS
 	P_EXTRA_ROWS

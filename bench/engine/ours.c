@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * engine/ours.c - the state object as its users call it; compiled twice
+ * engine/ours.c - the state object as its users call it; compiled more than once
  *
  * Without a backend, and (BENCH_HOOKS) with one that has every hook, and does nothing in it.
+ * BENCH_BESIDE: the same as the first, of another checkout of the library.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -99,8 +100,13 @@ static const struct gms_backend_ops hooks = {
 };
 #define BACKEND (&hooks)
 #else
+#ifdef BENCH_BESIDE
+#define PEER_NAME "beside"
+#define PEER_SYMBOL bench_peer_engine_beside
+#else
 #define PEER_NAME "engine"
 #define PEER_SYMBOL bench_peer_engine
+#endif
 #define BACKEND NULL
 #endif
 

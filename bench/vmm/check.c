@@ -14,12 +14,12 @@
 #include "vmm.h"
 
 extern const struct bench_vmm_peer bench_vmm_engine, bench_vmm_qemu, bench_vmm_scan,
-	bench_vmm_counts;
+	bench_vmm_counts, bench_vmm_beside;
 const struct bench_vmm_peer *const bench_vmm_peers[] = {
-	&bench_vmm_engine,
-	&bench_vmm_qemu,
-	&bench_vmm_scan,
-	&bench_vmm_counts,
+	&bench_vmm_engine, &bench_vmm_qemu, &bench_vmm_scan, &bench_vmm_counts,
+#ifdef GMS_BENCH_BESIDE
+	&bench_vmm_beside,
+#endif
 };
 const size_t bench_nr_vmm_peers = sizeof(bench_vmm_peers) / sizeof(bench_vmm_peers[0]);
 

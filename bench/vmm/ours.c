@@ -7,8 +7,13 @@
 #include "../allocator.h"
 #include "vmm.h"
 
+#ifdef BENCH_BESIDE
+#define PEER_NAME "beside"
+#define PEER_SYMBOL bench_vmm_beside
+#else
 #define PEER_NAME "engine"
 #define PEER_SYMBOL bench_vmm_engine
+#endif
 #define V_SNAPSHOTS
 #define V_ORDERS
 
