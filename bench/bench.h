@@ -54,9 +54,12 @@ typedef void (*bench_fn)(struct bench *bench);
 struct bench_row {
 	const char *name;
 	bench_fn fn;
-	uint64_t once; /* measure exactly so many operations, once; 0: as many as it takes */
+	uint64_t once; /* measure exactly so many operations; 0: as many as it takes */
 	bool wall; /* how long to measure goes by the wall: it may sleep */
 };
+
+/* "once" of a row that empties the caches before each operation: see cold.h. */
+#define BENCH_COLD_OPS 128
 
 /*
  * A peer, as the check and the list of benchmarks see it. The guest's size is a multiple
@@ -104,6 +107,16 @@ void bench_free(void *ptr, size_t size, size_t align);
 uint64_t bench_allocated(void);
 
 /*
+ * Between fresh(true) and fresh(false) the calling thread has its memory from the system, not from
+ * what was freed before: the first touch of a page is a fault.
+ */
+void bench_fresh(bool on);
+
+/* Tells about the machine: a key and what it is; times in ns. */
+typedef void (*bench_say)(const char *key, const char *value);
+void bench_machine(bench_say say);
+
+/*
  * The pattern of a guest in which some 2M blocks are mixed: all pages set, but for one
  * run in each mixed block, at a random place, of random length, touching neither edge.
  */
@@ -112,6 +125,7 @@ struct bench_mixed {
 	const uint32_t *block; /* their numbers, ascending */
 	const uint16_t *start; /* first page of each one's run, within the block */
 	const uint16_t *end; /* page behind it */
+	const uint32_t *order; /* in which to make them: the numbers below nr_blocks, shuffled */
 };
 /* The same for every peer. Never freed. */
 const struct bench_mixed *bench_mixed_of(unsigned int size_bits, unsigned int per_mille);

@@ -6,7 +6,9 @@
 include "figures";
 
 # {row: {peer: [figure, whether it is bytes]}}
-def figure: [.bytes // .cold // .first // ns("cpu_time"), .bytes != null];
+def figure:
+	if .run_name | startswith("memory_") then [.bytes, true]
+	else [.cold // .first // ns("cpu_time"), false] end;
 
 def show($is_bytes): if $is_bytes then "\(round)" else time end;
 

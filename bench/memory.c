@@ -6,6 +6,7 @@
  * a thread has allocated and freed, by whatever way, jemalloc counts anyway. So the
  * memory rows cost nothing where they are not asked for.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,37 @@ uint64_t bench_allocated(void)
 		return 0;
 	return in - out;
 }
+static void control(const char *name, void *value, size_t size)
+{
+	if (mallctl(name, NULL, NULL, value, size))
+		abort();
+}
+
+/* An arena for this purpose only. What is free in it is given back to the system first. */
+void bench_fresh(bool on)
+{
+	static unsigned int arena = UINT32_MAX, old;
+	size_t len = sizeof(arena);
+	char purge[32];
+
+	if (arena == UINT32_MAX && mallctl("arenas.create", &arena, &len, NULL, 0))
+		abort();
+	control("thread.tcache.flush", NULL, 0);
+	if (!on) {
+		control("thread.arena", &old, sizeof(old));
+		return;
+	}
+	snprintf(purge, sizeof(purge), "arena.%u.purge", arena);
+	control(purge, NULL, 0);
+	if (mallctl("thread.arena", &old, &len, &arena, sizeof(arena)))
+		abort();
+}
 #else
+void bench_fresh(bool on)
+{
+	(void)on;
+}
+
 void *bench_alloc(size_t size, size_t align)
 {
 	void *p;

@@ -6,6 +6,26 @@
 
 const struct bench_mixed *bench_mixed_16g;
 
+/* A guest makes its blocks mixed in no order: nor is what a peer allocates for them in order. */
+static uint32_t *shuffled(uint64_t nr)
+{
+	uint32_t *order = malloc(nr * sizeof(*order)), swap;
+	uint64_t x = 7, at;
+
+	if (!order)
+		abort();
+	for (uint64_t i = 0; i < nr; i++)
+		order[i] = i;
+	for (uint64_t i = nr; i > 1; i--) {
+		x = bench_next(x);
+		at = bench_below(x, i);
+		swap = order[at];
+		order[at] = order[i - 1];
+		order[i - 1] = swap;
+	}
+	return order;
+}
+
 static struct bench_mixed *make(unsigned int size_bits, unsigned int per_mille)
 {
 	uint64_t nr_2m = (uint64_t)1 << (size_bits - BENCH_ORDER_2M), x = 42, b, nr = 0;
@@ -26,7 +46,7 @@ static struct bench_mixed *make(unsigned int size_bits, unsigned int per_mille)
 		end[nr] = start[nr] + 1 + bench_below(x, 511 - start[nr]);
 		nr++;
 	}
-	*m = (struct bench_mixed) {nr, block, start, end};
+	*m = (struct bench_mixed) {nr, block, start, end, shuffled(nr)};
 	return m;
 }
 

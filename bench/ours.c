@@ -6,7 +6,10 @@
  * beside this one: see CMakeLists.txt. Memory comes through struct gms_allocator from where the
  * peers have it from.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <gmemstate/rtree.h>
 #include <gmemstate/state.h>
@@ -27,6 +30,7 @@
 #define P_SIZE_MAX BENCH_16T
 #define P_CONCURRENT
 
+#define P_BYTES(o, allocated) (gms_rtree_memory(o) + gms_rtree_pooled(o))
 #define P_COUNT(bench, o)                                     \
 	(bench_counter(bench, "in_use", gms_rtree_memory(o)), \
 	 bench_counter(bench, "pooled", gms_rtree_pooled(o)))
@@ -116,9 +120,15 @@ static const char *p_verify(void *obj)
 /* Rows of the tree, done through a state object: its locks, sequence numbers and counters. */
 static void row_gms_convert(struct bench *bench);
 static void row_gms_convert_outstanding(struct bench *bench);
-#define P_EXTRA_ROWS                                \
-	{"gms_convert", row_gms_convert, 0, false}, \
-		{"gms_convert_outstanding", row_gms_convert_outstanding, 0, false},
+static void row_memory_state_10(struct bench *bench);
+static void row_memory_trace_a(struct bench *bench);
+static void row_memory_trace_c(struct bench *bench);
+#define P_EXTRA_ROWS                                                                \
+	{"gms_convert", row_gms_convert, 0, false},                                 \
+		{"gms_convert_outstanding", row_gms_convert_outstanding, 0, false}, \
+		{"memory_state_10", row_memory_state_10, 1, false},                 \
+		{"memory_trace_A", row_memory_trace_a, 1, false},                   \
+		{"memory_trace_C", row_memory_trace_c, 1, false},
 
 #include "rows.h"
 
@@ -184,4 +194,81 @@ static void row_gms_convert_outstanding(struct bench *bench)
 	convert_outstanding(s, &n, 256);
 	while (bench_more(bench, 256))
 		convert_outstanding(s, &n, 256);
+}
+
+/* memory_state_10: the pattern "1T, mixed 10%", made by conversions */
+static void convert_mixed(struct gms_state *s)
+{
+	const struct bench_mixed *m = bench_mixed_of(BENCH_1T, 100);
+
+	for (uint64_t n = 0; n < m->nr_blocks; n++) {
+		const uint32_t i = m->order[n];
+
+		gms_convert(s, m->block[i] * BENCH_PAGES_2M + m->start[i], m->end[i] - m->start[i],
+			    GMS_SHARED, 0, NULL);
+	}
+}
+
+/* memory_trace: the conversions of a log of tests/data; a guest of 2G, private at first */
+#define TRACE_BITS 19
+
+static void replay(struct gms_state *s, const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char line[128], op[16];
+	uint64_t at, size;
+
+	if (!f)
+		abort();
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%*u,%15[^,],%" SCNx64 ",%" SCNu64, op, &at, &size) != 3)
+			continue;
+		if (!strcmp(op, "to_shared"))
+			gms_convert(s, at >> 12, size >> 12, GMS_SHARED, 0, NULL);
+		else if (!strcmp(op, "to_private") || !strcmp(op, "accept"))
+			gms_convert(s, at >> 12, size >> 12, GMS_PRIVATE, 0, NULL);
+	}
+	fclose(f);
+}
+
+/* All that was allocated for a state object, and not only what it says itself. */
+static void report_state(struct bench *bench, struct gms_state *s, uint64_t bytes)
+{
+	struct gms_stats stats = {.struct_size = sizeof(stats)};
+
+	gms_stats_read(s, &stats);
+	while (bench_more(bench, 1))
+		;
+	bench_counter(bench, "bytes", (double)bytes);
+	bench_counter(bench, "in_use", (double)stats.bytes_in_use);
+	bench_counter(bench, "pooled", (double)stats.bytes_pooled);
+	gms_state_destroy(s);
+}
+
+static void row_memory_state_10(struct bench *bench)
+{
+	const uint64_t before = bench_allocated();
+	struct gms_state *s = create_state(BENCH_1T);
+
+	convert_mixed(s);
+	report_state(bench, s, bench_allocated() - before);
+}
+
+static void row_trace(struct bench *bench, const char *path)
+{
+	const uint64_t before = bench_allocated();
+	struct gms_state *s = create_state(TRACE_BITS);
+
+	replay(s, path);
+	report_state(bench, s, bench_allocated() - before);
+}
+
+static void row_memory_trace_a(struct bench *bench)
+{
+	row_trace(bench, BENCH_DATA "/A.csv");
+}
+
+static void row_memory_trace_c(struct bench *bench)
+{
+	row_trace(bench, BENCH_DATA "/C.csv");
 }

@@ -22,6 +22,7 @@
  *	P_RANGE_BATCH		how many large ranges between two looks at the clock
  *	P_HAS_PREP		p_set_prep(obj, start, nr_pages), p_clear_prep: stores in steps
  *	P_SETTLE(obj)		called when a pattern has been built
+ *	P_BYTES(obj, allocated)	what an object takes, where it can tell; else what was allocated
  *	P_COUNT(bench, obj)	more counters for the memory rows
  *	P_CONCURRENT		one reader and one writer may run side by side; then also
  *	P_SET_ATOMIC, P_CLEAR_ATOMIC, P_CREATE_CONCURRENT, P_THREAD_BEGIN(),
@@ -32,7 +33,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "bench.h"
+#include "cold.h"
 
 #ifndef P_SIZE_MAX
 #define P_SIZE_MAX BENCH_1T
@@ -52,6 +53,9 @@
 #ifndef P_COUNT
 #define P_COUNT(bench, obj) ((void)(obj))
 #endif
+#ifndef P_BYTES
+#define P_BYTES(obj, allocated) (allocated)
+#endif
 
 /*
  * What the rows work on. Built when first used and kept: Google Benchmark calls a row's
@@ -62,6 +66,7 @@ enum p_fixture {
 	P_UNIFORM_16G,
 	P_10_16G,
 	P_ALT_16G,
+	P_UNIFORM_1T,
 	P_01_1T,
 	P_10_1T,
 	P_100_1T,
@@ -81,7 +86,7 @@ enum p_fixture {
 
 struct p_fix {
 	p_obj *obj;
-	uint64_t bytes; /* what obj takes, when just built */
+	uint64_t bytes; /* allocated for obj, when just built */
 	uint64_t x; /* the random sequence goes on from call to call */
 	uint64_t at;
 	bool set, burnt;
@@ -94,8 +99,11 @@ static p_obj *p_build_mixed(unsigned int bits, unsigned int per_mille)
 	const struct bench_mixed *m = bench_mixed_of(bits, per_mille);
 	p_obj *o = p_create((uint64_t)1 << bits, true);
 
-	for (uint64_t i = 0; i < m->nr_blocks; i++)
+	for (uint64_t n = 0; n < m->nr_blocks; n++) {
+		const uint32_t i = m->order[n];
+
 		p_clear(o, m->block[i] * BENCH_PAGES_2M + m->start[i], m->end[i] - m->start[i]);
+	}
 	P_SETTLE(o);
 	return o;
 }
@@ -103,10 +111,9 @@ static p_obj *p_build_mixed(unsigned int bits, unsigned int per_mille)
 static p_obj *p_build_alternating(void)
 {
 	p_obj *o = p_create((uint64_t)1 << BENCH_16G, false);
-	uint64_t i;
 
-	for (i = 0; i < (uint64_t)1 << BENCH_16G; i += 2)
-		p_set(o, i, 1);
+	for (uint64_t n = 0; n < (uint64_t)1 << (BENCH_16G - 1); n++)
+		p_set(o, 2 * bench_nth(n, BENCH_16G - 1), 1);
 	P_SETTLE(o);
 	return o;
 }
@@ -123,6 +130,8 @@ static p_obj *p_build(enum p_fixture id)
 		return p_build_mixed(BENCH_16G, 100);
 	case P_ALT_16G:
 		return p_build_alternating();
+	case P_UNIFORM_1T:
+		return p_create((uint64_t)1 << BENCH_1T, true);
 	case P_01_1T:
 		return p_build_mixed(BENCH_1T, 1);
 	case P_10_1T:
@@ -170,21 +179,73 @@ static inline void p_row_create(struct bench *bench, unsigned int bits)
 	}
 }
 
+/* So many queries come before those that are measured. */
+#define P_WARM 16384
+
+static inline uint64_t p_loads(p_obj *o, uint64_t x, unsigned int bits, int nr)
+{
+	uint64_t last = 0;
+
+	for (int i = 0; i < nr; i++) {
+		x = bench_next(x);
+		last = p_test(o, x >> (64 - bits) ^ last);
+	}
+	bench_use(last);
+	return x;
+}
+
 /* load: where to look next depends on the last answer */
 static inline void p_row_load(struct bench *bench, enum p_fixture id, unsigned int bits)
 {
 	struct p_fix *f = p_get(id);
-	p_obj *o = f->obj;
-	uint64_t x = f->x, last = 0;
+	uint64_t x = p_loads(f->obj, f->x, bits, P_WARM);
 
-	while (bench_more(bench, 1024)) {
-		for (int i = 0; i < 1024; i++) {
-			x = bench_next(x);
-			last = p_test(o, x >> (64 - bits) ^ last);
-		}
-	}
-	bench_use(last);
+	while (bench_more(bench, 1024))
+		x = p_loads(f->obj, x, bits, 1024);
 	f->x = x;
+}
+
+/* cold_load: one page anywhere */
+static void p_row_cold_load(struct bench *bench)
+{
+	struct p_fix *f = p_get(P_10_16G);
+	struct bench_cold cold;
+	p_obj *o = f->obj;
+
+	cold.operations = 0;
+	while (bench_more(bench, 1)) {
+		f->x = bench_next(f->x);
+		BENCH_COLD(&cold, bench_use(p_test(o, f->x >> (64 - BENCH_16G))));
+	}
+	bench_cold_report(bench, &cold);
+}
+
+/*
+ * first_touch: the first pages that are shared in a new guest, one in each block of 2M or 128 MiB,
+ * blocks in random order; the object is made from memory that was never touched
+ */
+#define P_TOUCHES 8192
+static inline void p_row_touch(struct bench *bench, unsigned int bits)
+{
+	const uint64_t block = ((uint64_t)1 << bits) / P_TOUCHES;
+
+	while (bench_more(bench, P_TOUCHES)) {
+		uint64_t x = 1;
+		p_obj *o;
+
+		bench_pause(bench, true);
+		bench_fresh(true);
+		o = p_create((uint64_t)1 << bits, true);
+		bench_pause(bench, false);
+		for (uint64_t n = 0; n < P_TOUCHES; n++) {
+			x = bench_next(x);
+			p_clear(o, bench_nth(n, 13) * block + bench_below(x, block), 1);
+		}
+		bench_pause(bench, true);
+		p_destroy(o);
+		bench_fresh(false);
+		bench_pause(bench, false);
+	}
 }
 
 /* What the rows that change something work on: see rows_store.h. */
@@ -232,50 +293,80 @@ static inline uint64_t p_range(uint64_t x, unsigned int bits, uint64_t *start, u
 #include "rows_store.h"
 #endif
 
-/* memory: nothing is timed; what jemalloc says of the object when just built */
+/* memory: nothing is timed; what the object takes when just built */
 static inline void p_row_memory(struct bench *bench, enum p_fixture id)
 {
 	struct p_fix *f = p_get(id);
 
 	while (bench_more(bench, 1))
 		;
-	bench_counter(bench, "bytes", (double)f->bytes);
+	bench_counter(bench, "bytes", (double)P_BYTES(f->obj, f->bytes));
+	bench_counter(bench, "allocated", (double)f->bytes);
 	P_COUNT(bench, f->obj);
 }
 
 /* build: every other page of a shared guest made private, ascending */
 #define P_BUILD_OPS ((uint64_t)1 << (BENCH_16G - 1))
+static p_obj *p_build_ascending(void)
+{
+	p_obj *o = p_create((uint64_t)1 << BENCH_16G, false);
+
+	for (uint64_t i = 0; i < P_BUILD_OPS; i++)
+		p_set(o, 2 * i, 1);
+	return o;
+}
+
 static void p_row_build(struct bench *bench)
 {
-	p_obj *o = NULL;
+	/* The first one is not measured: later ones find its memory. */
+	p_obj *o = p_build_ascending();
 
+	p_destroy(o);
 	while (bench_more(bench, P_BUILD_OPS)) {
-		if (o)
-			p_destroy(o);
-		o = p_create((uint64_t)1 << BENCH_16G, false);
-		for (uint64_t i = 0; i < P_BUILD_OPS; i++)
-			p_set(o, 2 * i, 1);
-	}
-	if (o)
+		o = p_build_ascending();
+		bench_pause(bench, true);
 		p_destroy(o);
+		bench_pause(bench, false);
+	}
 }
 
 #ifdef P_HAS_ORDER
+static inline uint64_t p_orders(p_obj *o, uint64_t x, int nr)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < nr; i++) {
+		x = bench_next(x);
+		sum += p_order(o, x >> (64 - BENCH_1T));
+	}
+	bench_use(sum);
+	return x;
+}
+
 /* order: the largest uniform block at a page anywhere; one answer does not wait for another */
 static void p_row_order(struct bench *bench)
 {
 	struct p_fix *f = p_get(P_10_1T);
-	p_obj *o = f->obj;
-	uint64_t x = f->x, sum = 0;
+	uint64_t x = p_orders(f->obj, f->x, P_WARM);
 
-	while (bench_more(bench, 1024)) {
-		for (int i = 0; i < 1024; i++) {
-			x = bench_next(x);
-			sum += p_order(o, x >> (64 - BENCH_1T));
-		}
-	}
-	bench_use(sum);
+	while (bench_more(bench, 1024))
+		x = p_orders(f->obj, x, 1024);
 	f->x = x;
+}
+
+/* cold_order: at one page anywhere */
+static void p_row_cold_order(struct bench *bench)
+{
+	struct p_fix *f = p_get(P_10_16G);
+	struct bench_cold cold;
+	p_obj *o = f->obj;
+
+	cold.operations = 0;
+	while (bench_more(bench, 1)) {
+		f->x = bench_next(f->x);
+		BENCH_COLD(&cold, bench_use(p_order(o, f->x >> (64 - BENCH_16G))));
+	}
+	bench_cold_report(bench, &cold);
 }
 #endif
 

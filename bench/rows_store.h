@@ -11,21 +11,29 @@
  * in which it stays in the long run, by as many stores as "burn" says. Each later measurement
  * begins with one batch that is not measured.
  */
-#define P_STORE_ROW(name, id, batch, burn)                                      \
-	static void P_VARIANT(p_row_##name)(struct bench * bench)               \
-	{                                                                       \
-		struct p_fix *f = p_get(id);                                    \
-		p_obj *o = f->obj;                                              \
-		uint64_t x = f->x;                                              \
-                                                                                \
-		for (uint64_t i = 0; i < (f->burnt ? (batch) : (burn)); i += 2) \
-			x = P_VARIANT(p_do_##name)(o, x);                       \
-		f->burnt = true;                                                \
-		while (bench_more(bench, batch)) {                              \
-			for (int i = 0; i < (batch); i += 2)                    \
-				x = P_VARIANT(p_do_##name)(o, x);               \
-		}                                                               \
-		f->x = x;                                                       \
+#define P_STORE_ROW(name, id, batch, burn)                           \
+	static struct p_fix *P_VARIANT(p_warm_##name)(void)          \
+	{                                                            \
+		struct p_fix *f = p_get(id);                         \
+		const uint64_t nr = f->burnt ? (batch) : (burn);     \
+                                                                     \
+		for (uint64_t i = 0; i < nr; i += 2)                 \
+			f->x = P_VARIANT(p_do_##name)(f->obj, f->x); \
+		f->burnt = true;                                     \
+		return f;                                            \
+	}                                                            \
+                                                                     \
+	static void P_VARIANT(p_row_##name)(struct bench * bench)    \
+	{                                                            \
+		struct p_fix *f = P_VARIANT(p_warm_##name)();        \
+		p_obj *o = f->obj;                                   \
+		uint64_t x = f->x;                                   \
+                                                                     \
+		while (bench_more(bench, batch)) {                   \
+			for (int i = 0; i < (batch); i += 2)         \
+				x = P_VARIANT(p_do_##name)(o, x);    \
+		}                                                    \
+		f->x = x;                                            \
 	}
 
 #ifndef P_PREP_ONLY
@@ -158,5 +166,62 @@ static void P_VARIANT(p_row_accept)(struct bench *bench)
 	f->burnt = true;
 	while (bench_more(bench, 64))
 		P_VARIANT(p_do_accept)(f);
+}
+/*
+ * The same with empty caches. Each row goes on where the warm one is, with the same stores in the
+ * same order, but stops to empty the caches before each of them.
+ */
+static void P_VARIANT(p_row_cold_convert)(struct bench *bench)
+{
+	struct p_fix *f = P_VARIANT(p_warm_convert_outstanding)();
+	struct bench_cold cold;
+	uint64_t old, page;
+	p_obj *o = f->obj;
+
+	cold.operations = 0;
+	while (bench_more(bench, 2)) {
+		old = bench_nth(f->x - P_OUTSTANDING, BENCH_16G);
+		page = bench_nth(f->x++, BENCH_16G);
+		BENCH_COLD(&cold, P_SET(o, old, 1));
+		BENCH_COLD(&cold, P_CLEAR(o, page, 1));
+	}
+	bench_cold_report(bench, &cold);
+}
+
+static void P_VARIANT(p_row_cold_flip)(struct bench *bench)
+{
+	struct p_fix *f = P_VARIANT(p_warm_flip)();
+	struct bench_cold cold;
+	p_obj *o = f->obj;
+	uint64_t page;
+
+	cold.operations = 0;
+	while (bench_more(bench, 2)) {
+		f->x = bench_next(f->x);
+		page = f->x >> (64 - BENCH_16G);
+		BENCH_COLD(&cold, P_CLEAR(o, page, 1));
+		BENCH_COLD(&cold, P_SET(o, page, 1));
+	}
+	bench_cold_report(bench, &cold);
+}
+
+static void P_VARIANT(p_row_cold_aligned_2m)(struct bench *bench)
+{
+	struct p_fix *f = P_VARIANT(p_warm_aligned_2m)();
+	const unsigned int shift = 64 - P_RANGE_BITS + BENCH_ORDER_2M;
+	struct bench_cold cold;
+	p_obj *o = f->obj;
+	uint64_t page;
+
+	cold.operations = 0;
+	while (bench_more(bench, 2)) {
+		f->x = bench_next(f->x);
+		page = f->x >> shift << BENCH_ORDER_2M;
+		BENCH_COLD(&cold, P_SET(o, page, BENCH_PAGES_2M));
+		f->x = bench_next(f->x);
+		page = f->x >> shift << BENCH_ORDER_2M;
+		BENCH_COLD(&cold, P_CLEAR(o, page, BENCH_PAGES_2M));
+	}
+	bench_cold_report(bench, &cold);
 }
 #undef P_STORE_ROW

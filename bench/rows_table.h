@@ -12,6 +12,8 @@
 P_ROW(create_1t, p_row_create(bench, BENCH_1T))
 P_ROW(load_10_1t, p_row_load(bench, P_10_1T, BENCH_1T))
 P_ROW(load_100_1t, p_row_load(bench, P_100_1T, BENCH_1T))
+P_ROW(memory_uniform, p_row_memory(bench, P_UNIFORM_1T))
+P_ROW(first_touch_128m, p_row_touch(bench, BENCH_1T))
 P_ROW(memory_01, p_row_memory(bench, P_01_1T))
 P_ROW(memory_10, p_row_memory(bench, P_10_1T))
 P_ROW(memory_100, p_row_memory(bench, P_100_1T))
@@ -26,6 +28,7 @@ P_ROW(iterate_100, p_row_iterate(bench, P_100_1T))
 #if P_SIZE_MAX >= BENCH_16T
 P_ROW(create_16t, p_row_create(bench, BENCH_16T))
 #endif
+P_ROW(first_touch, p_row_touch(bench, BENCH_16G))
 P_ROW(load_uniform, p_row_load(bench, P_UNIFORM_16G, BENCH_16G))
 P_ROW(load_10_16g, p_row_load(bench, P_10_16G, BENCH_16G))
 P_ROW(load_alternating, p_row_load(bench, P_ALT_16G, BENCH_16G))
@@ -66,10 +69,20 @@ static const struct bench_row p_rows[] = {
 	{"iterate_100", p_row_iterate_100, 0, false},
 #endif
 #if P_SIZE_MAX >= BENCH_1T
+	{"first_touch_128m", p_row_first_touch_128m, P_TOUCHES, false},
+	{"memory_uniform", p_row_memory_uniform, 1, false},
 	{"memory_01", p_row_memory_01, 1, false},
 	{"memory_10", p_row_memory_10, 1, false},
 	{"memory_100", p_row_memory_100, 1, false},
 #endif
+	{"first_touch", p_row_first_touch, P_TOUCHES, false},
+	{"cold_load", p_row_cold_load, BENCH_COLD_OPS, false},
+#ifdef P_HAS_ORDER
+	{"cold_order", p_row_cold_order, BENCH_COLD_OPS, false},
+#endif
+	{"cold_convert", p_row_cold_convert, BENCH_COLD_OPS, false},
+	{"cold_flip", p_row_cold_flip, BENCH_COLD_OPS, false},
+	{"cold_aligned_2m", p_row_cold_aligned_2m, BENCH_COLD_OPS, false},
 	{"memory_alternating", p_row_memory_alternating, 1, false},
 	{"build_alternating", p_row_build, P_BUILD_OPS, false},
 #ifdef P_CONCURRENT
@@ -83,6 +96,9 @@ static const struct bench_row p_rows[] = {
 	{"bounce_outstanding_prep", p_row_bounce_outstanding_prep, 0, false},
 	{"aligned_2m_prep", p_row_aligned_2m_prep, 0, false},
 	{"aligned_1g_prep", p_row_aligned_1g_prep, 0, false},
+	{"cold_convert_prep", p_row_cold_convert_prep, BENCH_COLD_OPS, false},
+	{"cold_flip_prep", p_row_cold_flip_prep, BENCH_COLD_OPS, false},
+	{"cold_aligned_2m_prep", p_row_cold_aligned_2m_prep, BENCH_COLD_OPS, false},
 	{"unaligned_256g_prep", p_row_unaligned_256g_prep, 0, false},
 #endif
 #ifdef P_EXTRA_ROWS

@@ -154,6 +154,51 @@ static int round_of(uint64_t seed, uint8_t *model)
 	return rc;
 }
 
+/* bench_nth() must give each number once: rows take a page back as often as they share it. */
+static int check_nth(unsigned int bits)
+{
+	const uint64_t nr = (uint64_t)1 << bits, from = 12345;
+	uint8_t *seen = calloc(nr, 1);
+	uint64_t twice = 0;
+
+	if (!seen)
+		abort();
+	for (uint64_t n = from; n < from + nr; n++)
+		twice += seen[bench_nth(n, bits)]++;
+	free(seen);
+	if (twice)
+		fprintf(stderr, "bench_nth: of %u bits, some numbers come twice\n", bits);
+	return twice ? -1 : 0;
+}
+
+/* The blocks of a pattern, in random order, must be all of them, and make what ascending makes. */
+static int check_pattern(uint8_t *model)
+{
+	const struct bench_mixed *m = bench_mixed_of(BENCH_ORDER_1G + 1, 100);
+	uint64_t x = 1;
+	int rc = 0;
+
+	memset(model, 1, NR_PAGES);
+	for (uint64_t i = 0; i < m->nr_blocks; i++)
+		memset(model + m->block[i] * BENCH_PAGES_2M + m->start[i], 0,
+		       m->end[i] - m->start[i]);
+	for (size_t p = 0; p < bench_nr_peers && !rc; p++) {
+		void *obj = bench_peers[p]->create(NR_PAGES, true);
+
+		for (uint64_t n = 0; n < m->nr_blocks; n++) {
+			const uint32_t i = m->order[n];
+
+			bench_peers[p]->store(obj, m->block[i] * BENCH_PAGES_2M + m->start[i],
+					      m->end[i] - m->start[i], false);
+		}
+		rc = compare(bench_peers[p], obj, model, &x);
+		bench_peers[p]->destroy(obj);
+	}
+	if (rc)
+		fprintf(stderr, "... in the pattern that is made in random order\n");
+	return rc;
+}
+
 int bench_selfcheck(uint64_t seed, unsigned int rounds)
 {
 	uint8_t *model = malloc(NR_PAGES);
@@ -161,6 +206,9 @@ int bench_selfcheck(uint64_t seed, unsigned int rounds)
 
 	if (!model)
 		abort();
+	for (unsigned int bits = 12; bits <= BENCH_16G; bits++)
+		rc |= check_nth(bits);
+	rc |= check_pattern(model);
 	for (unsigned int r = 0; r < rounds; r++)
 		rc |= round_of(seed + r, model);
 	free(model);

@@ -6,6 +6,7 @@
  * (bench_more), so that Google Benchmark's own loop is not in the measured time.
  *
  *	gms_bench --selfcheck[=rounds[,seed]]	compare the peers with each other instead
+ *	gms_bench --brief ...			few operations in rows that empty the caches
  */
 #include <benchmark/benchmark.h>
 
@@ -54,6 +55,14 @@ static int selfcheck(const char *arg)
 	return EXIT_SUCCESS;
 }
 
+static bool brief;
+
+/* of a row that does a given number of operations */
+static uint64_t operations(const struct bench_row *row)
+{
+	return brief && row->once == BENCH_COLD_OPS ? 2 : row->once;
+}
+
 static void add(const char *peer, const struct bench_row *row)
 {
 	std::string name = std::string(row->name) + "/" + peer;
@@ -63,7 +72,7 @@ static void add(const char *peer, const struct bench_row *row)
 	});
 
 	if (row->once)
-		b->Iterations(static_cast<benchmark::IterationCount>(row->once));
+		b->Iterations(static_cast<benchmark::IterationCount>(operations(row)));
 	if (row->wall)
 		b->UseRealTime();
 	if (row->once == 1)
@@ -72,6 +81,33 @@ static void add(const char *peer, const struct bench_row *row)
 
 static void nothing(void *)
 {
+}
+
+static void say(const char *key, const char *value)
+{
+	benchmark::AddCustomContext(key, value);
+}
+
+/* Is this the first argument? Then it is taken away. */
+static bool take_first(int *argc, char **argv, const char *name)
+{
+	if (*argc < 2 || std::strcmp(argv[1], name))
+		return false;
+	std::memmove(argv + 1, argv + 2, static_cast<size_t>(*argc - 1) * sizeof(*argv));
+	--*argc;
+	return true;
+}
+
+static void add_all()
+{
+	for (size_t p = 0; p < bench_nr_peers; p++) {
+		for (const struct bench_row *r = bench_peers[p]->rows; r->name; r++)
+			add(bench_peers[p]->name, r);
+	}
+	for (size_t p = 0; p < bench_nr_vmm_peers; p++) {
+		for (const struct bench_row *r = bench_vmm_peers[p]->rows; r->name; r++)
+			add(bench_vmm_peers[p]->name, r);
+	}
 }
 
 int main(int argc, char **argv)
@@ -87,14 +123,9 @@ int main(int argc, char **argv)
 	// as in a VMM, there are other threads: glibc's locks cost less where there are none
 	bench_second_start(nothing, nullptr);
 	bench_second_stop();
-	for (size_t p = 0; p < bench_nr_peers; p++) {
-		for (const struct bench_row *r = bench_peers[p]->rows; r->name; r++)
-			add(bench_peers[p]->name, r);
-	}
-	for (size_t p = 0; p < bench_nr_vmm_peers; p++) {
-		for (const struct bench_row *r = bench_vmm_peers[p]->rows; r->name; r++)
-			add(bench_vmm_peers[p]->name, r);
-	}
+	brief = take_first(&argc, argv, "--brief");
+	bench_machine(say);
+	add_all();
 	benchmark::Initialize(&argc, argv);
 	if (benchmark::ReportUnrecognizedArguments(argc, argv))
 		return EXIT_FAILURE;

@@ -30,6 +30,7 @@ def judged($f):
 	   fastest_ratio: (if $ours != null and $fastest != null then $ours / $r[$fastest] else null end)}
 	| . + {verdict: (
 		if $ours == null or $t.judge == "none" then "-"
+		elif $t.target == null then "-"
 		elif $t.judge == "bytes" then (if $ours <= $t.target then "meets" else "MISSES" end)
 		elif .ratio == null then "-"
 		elif .ratio <= .wanted then "meets"
@@ -39,9 +40,10 @@ def line($f):
 	. as $t | judged($f) as $j
 	| [if .notes == "" then .title else "\(.title) (\(.notes))" end]
 	+ [columns[] as $c | $f[$t.row][$c] | show($t.judge)]
-	+ [if .judge == "none" then "-" else .peer end,
+	+ [if .judge == "none" or .peer == "" then "-" else .peer end,
 	   ($j.ratio | if . == null then "-" else digits | tostring end),
-	   if .judge == "bytes" then "<= \(.target | show("bytes"))"
+	   if .target == null then "-"
+	   elif .judge == "bytes" then "<= \(.target | show("bytes"))"
 	   elif .judge == "ratio" then
 		"<= \($j.wanted * 1000 | round / 1000)" +
 		(if .reference == 1 then "" else " (\(.target) ns)" end)
@@ -50,7 +52,7 @@ def line($f):
 	   if $j.fastest == null then "-" else "\($j.fastest) \($j.fastest_ratio | digits)" end]
 	| row;
 
-figures(.bytes // ns("cpu_time")) as $f | targets as $t
+figures(.bytes // .cold // ns("cpu_time")) as $f | targets as $t
 | [$t[] | select($f[.row]) | judged($f).verdict] as $v
 | select($v | length > 0)
 | (["work, ns an operation"] + columns

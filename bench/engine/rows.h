@@ -23,7 +23,7 @@
  */
 #include <stdlib.h>
 
-#include "../bench.h"
+#include "../cold.h"
 
 /*
  * What happens where. Blocks of 1G; a shard is made of those that are equal modulo 16. Each
@@ -45,13 +45,17 @@
 #define E_WRITE_HOST E_AT(34)
 
 /* A writer's pages: the even ones of 64 MiB; the odd ones stay shared, so all stays mixed. */
-#define E_POOL 16384
+#define E_POOL_BITS 14
+#define E_POOL (1 << E_POOL_BITS)
+/* pages of a block that are shared at any time */
+#define E_OUTSTANDING 256
 #define E_BATCH 64
 
 enum e_fixture {
 	E_BARE,
 	E_HUGE,
 	E_FLIP,
+	E_OUT,
 	E_FAULT,
 	E_TOUCH_4K,
 	E_TOUCH_2M,
@@ -76,6 +80,7 @@ static const struct e_setup e_setups[E_FIXTURES] = {
 	[E_BARE] = {true, 0, "lazy", false, true, false},
 	[E_HUGE] = {true, BENCH_ORDER_1G, "lazy", true, true, false},
 	[E_FLIP] = {true, 0, "lazy", false, false, false},
+	[E_OUT] = {true, 0, "lazy", false, false, false},
 	[E_FAULT] = {true, BENCH_ORDER_2M, "lazy", true, true, true},
 	[E_TOUCH_4K] = {true, 0, "lazy", false, false, false},
 	[E_TOUCH_2M] = {true, BENCH_ORDER_2M, "lazy", false, false, false},
@@ -88,11 +93,15 @@ static const struct e_setup e_setups[E_FIXTURES] = {
 	[E_ADAPTIVE] = {false, BENCH_ORDER_1G, "adaptive", true, false, false},
 };
 
-/* Built when first used and kept, as the row goes on from where it was: see ../rows.h. */
+/*
+ * Built when first used and kept, as the row goes on from where it was: see ../rows.h. Each block
+ * has its own sequence of pages, which goes on whichever thread works there.
+ */
 struct e_fix {
 	e_obj *obj;
-	uint64_t x, at;
-	bool set;
+	uint64_t x[E_BLOCKS], at;
+	uint64_t warm; /* a bit for each block */
+	bool set, burnt;
 };
 
 static struct e_fix e_fixes[E_FIXTURES];
@@ -117,8 +126,8 @@ static inline unsigned int e_touch(e_obj *o, uint64_t index, bool guest)
 
 static void e_open_pool(e_obj *o, uint64_t base)
 {
-	for (uint64_t i = 1; i < E_POOL; i += 2)
-		e_must(e_convert(o, base + i, 1, false));
+	for (uint64_t n = 0; n < E_POOL / 2; n++)
+		e_must(e_convert(o, base + 2 * bench_nth(n, E_POOL_BITS - 1) + 1, 1, false));
 }
 
 static e_obj *e_build(enum e_fixture id)
@@ -154,7 +163,8 @@ static struct e_fix *e_get(enum e_fixture id)
 
 	if (!f->obj) {
 		f->obj = e_build(id);
-		f->x = 1;
+		for (uint64_t i = 0; i < E_BLOCKS; i++)
+			f->x[i] = i + 1;
 		f->set = true;
 	}
 	return f;
@@ -184,6 +194,16 @@ static uint64_t e_do_flip(e_obj *o, uint64_t base, uint64_t x)
 		e_must(e_convert(o, base + (x >> 46), 1, true));
 	}
 	return x;
+}
+
+/* a page anywhere in a block taken back, when 256 others have been shared after it; one shared */
+static uint64_t e_do_outstanding(e_obj *o, uint64_t base, uint64_t n)
+{
+	for (int i = 0; i < E_BATCH; i += 2, n++) {
+		e_must(e_convert(o, base + bench_nth(n - E_OUTSTANDING, BENCH_ORDER_1G), 1, true));
+		e_must(e_convert(o, base + bench_nth(n, BENCH_ORDER_1G), 1, false));
+	}
+	return n;
 }
 
 /* a fault of a page that is there, and prepared */
@@ -223,27 +243,43 @@ static uint64_t e_do_pin(e_obj *o, uint64_t base, uint64_t x)
 
 /* ---- one thread, or two ---- */
 
+/*
+ * The first time in a block, enough batches that each of its parts was touched; later, one. None
+ * of them is measured.
+ */
+static uint64_t *e_warm(struct e_fix *f, e_batch batch, uint64_t base)
+{
+	const uint64_t block = base >> BENCH_ORDER_1G;
+	const int nr = f->warm >> block & 1 ? 1 : 256;
+	uint64_t *x = &f->x[block];
+
+	for (int i = 0; i < nr; i++)
+		*x = batch(f->obj, base, *x);
+	f->warm |= (uint64_t)1 << block;
+	return x;
+}
+
 static void e_row_alone(struct bench *bench, enum e_fixture id, e_batch batch, uint64_t base)
 {
 	struct e_fix *f = e_get(id);
-	uint64_t x = f->x;
+	uint64_t *at = e_warm(f, batch, base), x = *at;
 
 	while (bench_more(bench, E_BATCH))
 		x = batch(f->obj, base, x);
-	f->x = x;
+	*at = x;
 }
 
 struct e_other {
 	e_obj *obj;
 	e_batch batch;
-	uint64_t base, x;
+	uint64_t base, *x;
 };
 
 static void e_other_batch(void *arg)
 {
 	struct e_other *other = arg;
 
-	other->x = other->batch(other->obj, other->base, other->x);
+	*other->x = other->batch(other->obj, other->base, *other->x);
 }
 
 /*
@@ -254,10 +290,11 @@ static void e_row_beside(struct bench *bench, enum e_fixture id, e_batch batch, 
 			 e_batch other_batch, uint64_t other_base)
 {
 	struct e_fix *f = e_get(id);
-	struct e_other other = {f->obj, other_batch, other_base, 2};
+	struct e_other other = {f->obj, other_batch, other_base,
+				e_warm(f, other_batch, other_base)};
+	uint64_t *at = e_warm(f, batch, base), x = *at;
 	double done = 0, first, second;
 	struct bench_spent from, to;
-	uint64_t x = f->x;
 
 	bench_second_start(e_other_batch, &other);
 	from = bench_spent_now();
@@ -271,7 +308,53 @@ static void e_row_beside(struct bench *bench, enum e_fixture id, e_batch batch, 
 	bench_counter(bench, "first", first);
 	bench_counter(bench, "both", 1 / (1 / first + 1 / second));
 	bench_counter(bench, "sleeps", (to.sleeps - from.sleeps) / done * 1000);
-	f->x = x;
+	*at = x;
+}
+
+/* ---- with empty caches: see ../cold.h ---- */
+
+/* one fault by the guest, begun and ended, as e_do_fault_guest() */
+static inline unsigned int e_fault_once(e_obj *o, uint64_t index)
+{
+	unsigned int order;
+	e_fault fault;
+
+	e_must(e_fault_begin(o, index, true, &fault));
+	order = e_fault_order(&fault);
+	e_fault_end(o, &fault);
+	return order;
+}
+
+static void e_row_cold_fault(struct bench *bench)
+{
+	struct e_fix *f = e_get(E_FAULT);
+	uint64_t *x = e_warm(f, e_do_fault_guest, E_MINE);
+	struct bench_cold cold;
+
+	cold.operations = 0;
+	while (bench_more(bench, 1)) {
+		*x = bench_next(*x);
+		BENCH_COLD(&cold, bench_use(e_fault_once(f->obj, E_MINE + (*x >> 46))));
+	}
+	bench_cold_report(bench, &cold);
+}
+
+/* as e_do_outstanding() */
+static void e_row_cold_convert(struct bench *bench)
+{
+	struct e_fix *f = e_get(E_OUT);
+	uint64_t *n = e_warm(f, e_do_outstanding, E_MINE), old, page;
+	struct bench_cold cold;
+
+	cold.operations = 0;
+	while (bench_more(bench, 2)) {
+		old = E_MINE + bench_nth(*n - E_OUTSTANDING, BENCH_ORDER_1G);
+		page = E_MINE + bench_nth(*n, BENCH_ORDER_1G);
+		BENCH_COLD(&cold, e_must(e_convert(f->obj, old, 1, true)));
+		BENCH_COLD(&cold, e_must(e_convert(f->obj, page, 1, false)));
+		++*n;
+	}
+	bench_cold_report(bench, &cold);
 }
 
 /* ---- rows that go through the guest ---- */
@@ -280,19 +363,26 @@ static void e_row_beside(struct bench *bench, enum e_fixture id, e_batch batch, 
  * touch: each folio is touched once, prepared and mapped, from the bottom to the top; then all is
  * punched out
  */
+static void e_do_touch(struct e_fix *f, uint64_t step, uint64_t nr_pages)
+{
+	for (int i = 0; i < E_BATCH; i++, f->at += step)
+		bench_use(e_touch(f->obj, f->at, true));
+	if (f->at == nr_pages) {
+		e_must(e_punch(f->obj, 0, nr_pages));
+		f->at = 0;
+	}
+}
+
 static void e_row_touch(struct bench *bench, enum e_fixture id, uint64_t nr_pages)
 {
 	const uint64_t step = (uint64_t)1 << e_setups[id].order;
 	struct e_fix *f = e_get(id);
 
-	while (bench_more(bench, E_BATCH)) {
-		for (int i = 0; i < E_BATCH; i++, f->at += step)
-			bench_use(e_touch(f->obj, f->at, true));
-		if (f->at == nr_pages) {
-			e_must(e_punch(f->obj, 0, nr_pages));
-			f->at = 0;
-		}
-	}
+	/* once through all of it before anything is measured */
+	for (; !f->burnt; f->burnt = !f->at)
+		e_do_touch(f, step, nr_pages);
+	while (bench_more(bench, E_BATCH))
+		e_do_touch(f, step, nr_pages);
 }
 
 /* allocate: 1G, and punch it out: one operation */
@@ -319,18 +409,25 @@ static void e_row_pin_1g(struct bench *bench)
 }
 
 /* accept: chunks of 4 MiB private from the bottom to the top; then all shared again likewise */
+static void e_do_accept(struct e_fix *f)
+{
+	for (int i = 0; i < E_BATCH; i++, f->at += 1024)
+		e_must(e_convert(f->obj, f->at, 1024, f->set));
+	if (f->at == E_AT(E_BLOCKS)) {
+		f->at = 0;
+		f->set = !f->set;
+	}
+}
+
 static void e_row_accept(struct bench *bench, enum e_fixture id)
 {
 	struct e_fix *f = e_get(id);
 
-	while (bench_more(bench, E_BATCH)) {
-		for (int i = 0; i < E_BATCH; i++, f->at += 1024)
-			e_must(e_convert(f->obj, f->at, 1024, f->set));
-		if (f->at == E_AT(E_BLOCKS)) {
-			f->at = 0;
-			f->set = !f->set;
-		}
-	}
+	/* once through all of it, both ways, before anything is measured */
+	for (; !f->burnt; f->burnt = !f->at && f->set)
+		e_do_accept(f);
+	while (bench_more(bench, E_BATCH))
+		e_do_accept(f);
 }
 
 #include "rows_table.h"

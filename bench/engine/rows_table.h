@@ -11,8 +11,11 @@
 E_ROW(convert_4k, e_row_alone(bench, E_BARE, e_do_convert, E_MINE))
 E_ROW(convert_4k_in_1g, e_row_alone(bench, E_HUGE, e_do_convert, E_MINE))
 E_ROW(flip_4k, e_row_alone(bench, E_FLIP, e_do_flip, E_MINE))
-E_ROW(convert_2_apart, e_row_beside(bench, E_BARE, e_do_convert, E_MINE, e_do_convert, E_APART))
-E_ROW(convert_2_same, e_row_beside(bench, E_BARE, e_do_convert, E_MINE, e_do_convert, E_SAME))
+E_ROW(convert_4k_outstanding, e_row_alone(bench, E_OUT, e_do_outstanding, E_MINE))
+E_ROW(convert_2_apart,
+      e_row_beside(bench, E_OUT, e_do_outstanding, E_MINE, e_do_outstanding, E_APART))
+E_ROW(convert_2_same,
+      e_row_beside(bench, E_OUT, e_do_outstanding, E_MINE, e_do_outstanding, E_SAME))
 
 E_ROW(guest, e_row_alone(bench, E_FAULT, e_do_fault_guest, E_MINE))
 E_ROW(guest_2_apart,
@@ -52,6 +55,7 @@ static const struct bench_row e_rows[] = {
 	{"convert_4k", e_row_convert_4k, 0, false},
 	{"convert_4k_in_1g", e_row_convert_4k_in_1g, 0, false},
 	{"flip_4k", e_row_flip_4k, 0, false},
+	{"convert_4k_outstanding", e_row_convert_4k_outstanding, 0, false},
 	{"convert_2_apart", e_row_convert_2_apart, 0, true},
 	{"convert_2_same", e_row_convert_2_same, 0, true},
 	{"guest", e_row_guest, 0, false},
@@ -71,6 +75,8 @@ static const struct bench_row e_rows[] = {
 	{"allocate_4k", e_row_allocate_4k, 0, false},
 	{"allocate_2m", e_row_allocate_2m, 0, false},
 	{"allocate_1g", e_row_allocate_1g, 0, false},
+	{"cold_fault", e_row_cold_fault, BENCH_COLD_OPS, false},
+	{"cold_gms_convert", e_row_cold_convert, BENCH_COLD_OPS, false},
 	{"accept_lazy", e_row_accept_lazy, 0, false},
 #ifdef E_POLICIES
 	{"accept_eager", e_row_accept_eager, 0, false},

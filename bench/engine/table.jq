@@ -45,7 +45,8 @@ def line($all):
 	   else "-" end, verdict($all), fastest($all)]
 	| row;
 
-{cpu: figures(ns("cpu_time")), first: figures(.first), both: figures(.both)} as $all
+{cpu: figures(ns("cpu_time")), first: figures(.first), both: figures(.both),
+	cold: figures(.cold)} as $all
 | (targets | map(select($all.cpu[.row]))) as $t
 | select($t | length > 0)
 | (["work, ns an operation"] + columns + ["target", "verdict", "fastest other, engine / it"]

@@ -24,6 +24,7 @@
 #define PEER_NAME "as-QEMU"
 #define PEER_SYMBOL bench_vmm_qemu
 #define V_SNAPSHOTS
+#define V_FROM_THE_TOP
 #elif defined(BENCH_SCAN)
 #define PEER_NAME "bitmap"
 #define PEER_SYMBOL bench_vmm_scan

@@ -18,7 +18,8 @@
  *	v_gfn_index(obj, gfn)			~0 where nothing is bound
  *
  * and PEER_NAME, PEER_SYMBOL; if it can, V_ORDERS: v_gfn_order(obj, gfn), V_SNAPSHOTS:
- * v_save(obj, buf, size), v_load(buf, size), and V_VERIFY.
+ * v_save(obj, buf, size), v_load(buf, size), and V_VERIFY. V_FROM_THE_TOP: a pattern is built
+ * from the top down, not in random order, where each change scans to the end of the map.
  */
 #include <stdlib.h>
 
@@ -81,10 +82,15 @@ static v_obj *v_build(const struct v_setup *s, struct bench_heard *heard)
 	const struct bench_mixed *m = bench_mixed_of(s->bits, 100);
 	uint64_t size;
 
-	/* from the top: a scan to the end of the map is short then, and this is not measured */
-	for (uint64_t i = s->mixed ? m->nr_blocks : 0; i--;)
+	for (uint64_t n = s->mixed ? m->nr_blocks : 0; n--;) {
+#ifdef V_FROM_THE_TOP
+		const uint64_t i = n;
+#else
+		const uint64_t i = m->order[n];
+#endif
 		v_convert(o, m->block[i] * BENCH_PAGES_2M + m->start[i], m->end[i] - m->start[i],
 			  true);
+	}
 	if (s->granule)
 		v_listen(o, s->granule, s->split, heard);
 	for (unsigned int i = 0; i < s->bindings; i++) {
