@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * tree.c - calls of a range tree, recorded and judged
+ *
+ * All calls of an execution are recorded in the order in which they return (answers) or begin
+ * (stores). The checker runs threads in an order that respects happens-before, so an answer that
+ * comes before another is recorded before it, and stores to one 1G block are recorded in the order
+ * in which they were made.
+ *
+ * Judging. The values that a page or block had, one after each store that touches it, are its
+ * versions. An answer is given the oldest version with its value that is not older than any store
+ * before it, nor than the version of any answer before it. That is the best choice: a newer one
+ * only makes it harder for later answers, and for the answer itself. The answer is wrong where
+ * there is no such version, or where the store that made it began after the answer.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "machine.h"
+#include "rtree_node.h"
+#include "rtree_priv.h"
+#include "tree.h"
+
+#define PAGES 64u /* of interest: a bit each */
+#define CALLS 128u
+
+struct store {
+	struct weak_time begin, end;
+	bool ended;
+	uint64_t touched; /* pages, as bits */
+	uint64_t after; /* the set, as far as it is touched */
+};
+
+/* What was answered: an enum gms_rtree_fill, or that the block is one of NONE and ALL. */
+#define UNIFORM 3u
+
+struct answer {
+	struct weak_time begin, end;
+	uint64_t pages; /* of the block that was asked about */
+	unsigned int fill;
+	unsigned int version; /* found in judging */
+};
+
+/* Two pages, read under an even sequence number. */
+struct joint {
+	gms_pgoff_t page[2];
+	bool set[2];
+	uint64_t seq;
+};
+
+static struct gms_rtree *tree;
+static struct gms_rtree_spare spare;
+static uint64_t initial;
+static uint64_t seq;
+static unsigned int nr_stores_at[CALLS]; /* stores before each even sequence number */
+static struct joint joint[CALLS];
+static unsigned int nr_joints;
+static struct store store[CALLS];
+static struct answer answer[CALLS];
+static unsigned int nr_stores, nr_answers;
+
+gms_pgoff_t tree_page(unsigned int i)
+{
+#if GMS_RTREE_SHIFT == 2
+	return i;
+#else
+	/* both sides of the ends of words, leaves and leaf pages */
+	static const gms_pgoff_t page[] = {0,   1,   63,  64,   127,  128,   511,   512,
+					   513, 575, 576, 1023, 1024, 32767, 32768, 262143};
+
+	return page[i % 16] + i / 16 * TREE_BLOCK;
+#endif
+}
+
+/* The pages of interest in a range. */
+static uint64_t pages_of(gms_pgoff_t start, uint64_t nr_pages)
+{
+	uint64_t pages = 0;
+
+	for (unsigned int i = 0; i < PAGES; i++)
+		if (tree_page(i) >= start && tree_page(i) - start < nr_pages)
+			pages |= 1ULL << i;
+	return pages;
+}
+
+/* ---- calls ---- */
+
+void tree_before(gms_pgoff_t start, uint64_t nr_pages, bool set)
+{
+	const uint64_t pages = pages_of(start, nr_pages);
+
+	if (set ? gms_rtree_set(tree, start, nr_pages) : gms_rtree_clear(tree, start, nr_pages))
+		weak_fail("no memory");
+	initial = set ? initial | pages : initial & ~pages;
+}
+
+void tree_create(unsigned int nr_blocks)
+{
+	nr_stores = nr_answers = nr_joints = 0;
+	initial = 0;
+	seq = 0;
+	nr_stores_at[0] = 0;
+	memset(&spare, 0, sizeof(spare));
+	if (gms_rtree_create((uint64_t)nr_blocks * TREE_BLOCK, GMS_RTREE_NONE, &weak_allocator,
+			     &tree))
+		weak_fail("no tree");
+}
+
+void tree_prepare(gms_pgoff_t start, uint64_t nr_pages)
+{
+	if (gms_rtree_prepare(tree, start, nr_pages, NULL))
+		weak_fail("no memory");
+}
+
+static struct store *store_begin(gms_pgoff_t start, uint64_t nr_pages)
+{
+	struct store *s = &store[nr_stores];
+
+	if (nr_stores == CALLS)
+		weak_fail("more stores than are recorded");
+	nr_stores++;
+	weak_now(&s->begin);
+	s->ended = false;
+	s->touched = pages_of(start, nr_pages);
+	return s;
+}
+
+static void store_end(struct store *s)
+{
+	weak_now(&s->end);
+	s->ended = true;
+}
+
+/* The set after the first stores. */
+static uint64_t set_after(unsigned int stores)
+{
+	uint64_t set = initial;
+
+	for (unsigned int i = 0; i < stores; i++)
+		set = (set & ~store[i].touched) | store[i].after;
+	return set;
+}
+
+/* What the pages of @s had before it. */
+static uint64_t before_store(const struct store *s)
+{
+	return set_after((unsigned int)(s - store)) & s->touched;
+}
+
+void tree_commit(gms_pgoff_t start, uint64_t nr_pages, bool set)
+{
+	struct store *s = store_begin(start, nr_pages);
+
+	s->after = set ? s->touched : 0;
+	gms_rtree_commit(tree, start, nr_pages, set, NULL);
+	store_end(s);
+}
+
+void tree_store(gms_pgoff_t start, uint64_t nr_pages, bool set)
+{
+	tree_prepare(start, nr_pages);
+	tree_commit(start, nr_pages, set);
+}
+
+void tree_store_if_prepared(gms_pgoff_t start, uint64_t nr_pages, bool set)
+{
+	if (gms_rtree_is_prepared(tree, start, nr_pages))
+		tree_commit(start, nr_pages, set);
+}
+
+void tree_spare(gms_pgoff_t start, uint64_t nr_pages)
+{
+	if (gms_rtree_spare_fill(tree, start, nr_pages, &spare))
+		weak_fail("no memory");
+	gms_rtree_spare_spend(tree, start, nr_pages, &spare);
+}
+
+/* The revert is a store, too. It begins before the commit has ended, as far as can be seen. */
+void tree_store_and_revert(gms_pgoff_t start, uint64_t nr_pages, bool set)
+{
+	struct gms_rtree_reserve reserve;
+	struct store *s;
+
+	if (gms_rtree_prepare(tree, start, nr_pages, &reserve))
+		weak_fail("no memory");
+	s = store_begin(start, nr_pages);
+	s->after = set ? s->touched : 0;
+	gms_rtree_commit(tree, start, nr_pages, set, &reserve);
+	store_end(s);
+	s = store_begin(start, nr_pages);
+	s->after = before_store(s - 1);
+	gms_rtree_revert(tree, &reserve);
+	store_end(s);
+}
+
+static void note_answer(const struct weak_time *begin, uint64_t pages, unsigned int fill)
+{
+	struct answer *a = &answer[nr_answers];
+
+	weak_check(pages, "a question about no page of interest");
+	if (nr_answers == CALLS)
+		weak_fail("more answers than are recorded");
+	nr_answers++;
+	a->begin = *begin;
+	weak_now(&a->end);
+	a->pages = pages;
+	a->fill = fill;
+}
+
+bool tree_test(gms_pgoff_t index)
+{
+	struct weak_time begin;
+	bool set;
+
+	weak_now(&begin);
+	set = gms_rtree_test(tree, index);
+	note_answer(&begin, pages_of(index, 1), set ? GMS_RTREE_ALL : GMS_RTREE_NONE);
+	return set;
+}
+
+static uint64_t block_of(gms_pgoff_t index, unsigned int order)
+{
+	weak_check(GMS_RTREE_SHIFT == 2, "summaries are not modelled for this fan-out");
+	return pages_of(index >> order << order, 1ULL << order);
+}
+
+enum gms_rtree_fill tree_fill(gms_pgoff_t index, unsigned int order)
+{
+	struct weak_time begin;
+	enum gms_rtree_fill fill;
+
+	weak_now(&begin);
+	fill = gms_rtree_fill(tree, index, order);
+	note_answer(&begin, block_of(index, order), fill);
+	return fill;
+}
+
+void tree_look(gms_pgoff_t index)
+{
+	struct weak_time begin;
+	struct gms_rtree_look look;
+
+	weak_now(&begin);
+	look = gms_rtree_look(tree, index);
+	note_answer(&begin, pages_of(index, 1), look.set);
+	note_answer(&begin, block_of(index, TREE_2M), look.fill_2m);
+	note_answer(&begin, block_of(index, TREE_1G), look.fill_1g);
+}
+
+void tree_uniform_order(gms_pgoff_t index)
+{
+	struct weak_time begin;
+	unsigned int order;
+
+	weak_now(&begin);
+	order = gms_rtree_uniform_order(tree, index);
+	note_answer(&begin, block_of(index, TREE_2M), order ? UNIFORM : GMS_RTREE_MIXED);
+	note_answer(&begin, block_of(index, TREE_1G), order == TREE_1G ? UNIFORM : GMS_RTREE_MIXED);
+}
+
+void tree_mixed_mask(void)
+{
+	struct weak_time begin;
+	uint64_t mask;
+
+	weak_now(&begin);
+	mask = gms_rtree_fill_mask(tree, 0, GMS_RTREE_MIXED);
+	for (gms_pgoff_t at = 0; at < tree->nr_pages; at += TREE_LEAF, mask >>= 1)
+		note_answer(&begin, block_of(at, TREE_2M), mask & 1 ? GMS_RTREE_MIXED : UNIFORM);
+}
+
+static void note_run(const struct weak_time *begin, const struct gms_rtree_run *run)
+{
+	for (uint64_t pages = pages_of(run->start, run->nr_pages); pages; pages &= pages - 1)
+		note_answer(begin, pages & -pages, run->set);
+}
+
+void tree_next(gms_pgoff_t start, gms_pgoff_t end)
+{
+	struct gms_rtree_run run;
+
+	for (; start < end; start += run.nr_pages) {
+		struct weak_time begin;
+
+		weak_now(&begin);
+		if (!gms_rtree_next(tree, start, end, &run))
+			weak_fail("a run is missing");
+		note_run(&begin, &run);
+	}
+}
+
+void tree_cursor(gms_pgoff_t start, gms_pgoff_t end)
+{
+	struct gms_rtree_cursor cursor;
+
+	gms_rtree_cursor_init(&cursor, tree, start, end);
+	for (;;) {
+		struct weak_time begin;
+		struct gms_rtree_run run;
+
+		weak_now(&begin);
+		if (!gms_rtree_cursor_next(&cursor, &run))
+			return;
+		weak_check(run.start == start, "a run does not begin where the last one ended");
+		start += run.nr_pages;
+		note_run(&begin, &run);
+	}
+}
+
+void tree_count(gms_pgoff_t index)
+{
+	struct weak_time begin;
+	uint64_t count;
+
+	weak_now(&begin);
+	count = gms_rtree_count(tree, index & ~1ULL, 2) - !!(initial & pages_of(index ^ 1, 1));
+	weak_check(count <= 1, "thread %u: a count of one page is %d", begin.thread, (int)count);
+	note_answer(&begin, pages_of(index, 1), (unsigned int)count);
+}
+
+/* ---- R5 ---- */
+
+void tree_seq_begin(void)
+{
+	weak_set(&seq, weak_get(&seq, WEAK_RELAXED) + 1, WEAK_RELAXED);
+	weak_fence(WEAK_RELEASE, NULL);
+}
+
+void tree_seq_end(void)
+{
+	const uint64_t next = weak_get(&seq, WEAK_RELAXED) + 1;
+
+	weak_check(next / 2 < CALLS, "more sequence numbers than are recorded");
+	nr_stores_at[next / 2] = nr_stores;
+	weak_set(&seq, next, WEAK_RELEASE);
+}
+
+void tree_seq_read(gms_pgoff_t a, gms_pgoff_t b)
+{
+	struct joint *j = &joint[nr_joints];
+
+	j->seq = weak_get(&seq, WEAK_ACQUIRE);
+	j->page[0] = a;
+	j->page[1] = b;
+	j->set[0] = gms_rtree_test(tree, a);
+	j->set[1] = gms_rtree_test(tree, b);
+	weak_fence(WEAK_ACQUIRE, NULL);
+	if (j->seq & 1 || weak_get(&seq, WEAK_RELAXED) != j->seq)
+		return;
+	weak_check(++nr_joints < CALLS, "more answers than are recorded");
+}
+
+static void judge_joint(const struct joint *j)
+{
+	const uint64_t set = set_after(nr_stores_at[j->seq / 2]);
+
+	for (unsigned int i = 0; i < 2; i++)
+		if (j->set[i] != !!(set & pages_of(j->page[i], 1)))
+			weak_fail("R5: page %u was not as it is under sequence number %u",
+				  (unsigned int)j->page[i], (unsigned int)j->seq);
+}
+
+/* ---- judging ---- */
+
+static enum gms_rtree_fill fill_of(uint64_t set, uint64_t pages)
+{
+	if (!(set & pages))
+		return GMS_RTREE_NONE;
+	return (set & pages) == pages ? GMS_RTREE_ALL : GMS_RTREE_MIXED;
+}
+
+static bool is_true(const struct answer *a, uint64_t set)
+{
+	const enum gms_rtree_fill fill = fill_of(set, a->pages);
+
+	return a->fill == UNIFORM ? fill != GMS_RTREE_MIXED : a->fill == fill;
+}
+
+static void judge(struct answer *a)
+{
+	uint64_t set = initial;
+	unsigned int version = 0, oldest = 0;
+
+	for (unsigned int i = 0; i < nr_stores; i++)
+		if (store[i].touched & a->pages && weak_happens_before(&store[i].end, &a->begin))
+			oldest = i + 1;
+	for (const struct answer *b = answer; b < a; b++)
+		if (b->pages == a->pages && b->version > oldest &&
+		    weak_happens_before(&b->end, &a->begin))
+			oldest = b->version;
+	for (; version < oldest; version++)
+		set = (set & ~store[version].touched) | store[version].after;
+	while (!is_true(a, set)) {
+		if (version == nr_stores)
+			weak_fail("thread %u: answer %u about pages %#llx is older than what was "
+				  "known, or never was true",
+				  a->begin.thread, a->fill, (unsigned long long)a->pages);
+		set = (set & ~store[version].touched) | store[version].after;
+		version++;
+	}
+	for (unsigned int i = 0; i < version; i++)
+		if (store[i].touched & a->pages && weak_happens_before(&a->end, &store[i].begin))
+			weak_fail("thread %u: an answer about pages %#llx is newer than the call",
+				  a->begin.thread, (unsigned long long)a->pages);
+	a->version = version;
+}
+
+static void judge_final(void)
+{
+	const uint64_t set = set_after(nr_stores);
+
+	for (unsigned int i = 0; i < PAGES && tree_page(i) < tree->nr_pages; i++)
+		if (gms_rtree_test(tree, tree_page(i)) != (set >> i & 1))
+			weak_fail("page %u is wrong in the end", (unsigned int)tree_page(i));
+}
+
+void tree_end(void)
+{
+	const char *reason = "";
+
+	for (unsigned int i = 0; i < nr_answers; i++)
+		judge(&answer[i]);
+	for (unsigned int i = 0; i < nr_joints; i++)
+		judge_joint(&joint[i]);
+	judge_final();
+	if (!gms_rtree_verify(tree, &reason))
+		weak_fail("in the end, %s", reason);
+	gms_rtree_spare_free(tree, &spare);
+	gms_rtree_destroy(tree);
+	tree = NULL;
+}
+
+/* ---- names ---- */
+
+static const char *name_in_group(const struct gms_group *group, unsigned int block, unsigned int g,
+				 const void *p, char *name, size_t size)
+{
+	const struct gms_leaf_page *page = group->page;
+
+	if (p >= (const void *)group->state && p < (const void *)&group->page) {
+		snprintf(name, size, "states of 1G %u, word %u", block, g);
+		return name;
+	}
+	if (p == (const void *)&group->page) {
+		snprintf(name, size, "page of 1G %u, group %u", block, g);
+		return name;
+	}
+	if (page && p >= (const void *)page && p < (const void *)(page + 1)) {
+		snprintf(name, size, "leaf of 1G %u, 2M %u", block,
+			 (unsigned int)((const struct gms_line *)p - page->leaf) +
+				 g * GMS_GROUP_BLOCKS);
+		return name;
+	}
+	return NULL;
+}
+
+const char *tree_describe(const void *p)
+{
+	static char name[64];
+
+	for (unsigned int b = 0; tree && b < tree->nr_blocks; b++) {
+		const struct gms_top *top = &tree->top[b >> GMS_TOP_SHIFT];
+		struct gms_chunk *chunk = top->chunk;
+
+		if (p == gms_kind_at(tree, b)) {
+			snprintf(name, sizeof(name), "kind of 1G %u", b);
+			return name;
+		}
+		if (p == (const void *)&top->chunk) {
+			snprintf(name, sizeof(name), "chunk of 1G %u", b);
+			return name;
+		}
+		for (unsigned int g = 0; chunk && g < GMS_NODE_GROUPS; g++)
+			if (name_in_group(&chunk->node[b % GMS_TOP_BLOCKS].group[g], b, g, p, name,
+					  sizeof(name)))
+				return name;
+	}
+	return NULL;
+}
