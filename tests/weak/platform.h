@@ -29,7 +29,7 @@
 #define GMS_UNROLL_ALL
 
 #define GMS_CHECKED 0
-#define gms_assert(cond) ((void)sizeof(cond))
+#define gms_assert(cond) ((void)(0 && (cond)))
 
 /* The section has pointers, because the linker may leave gaps between larger objects. */
 #define WEAK_SITE(op_, order_, text_)                                          \
