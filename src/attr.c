@@ -96,21 +96,28 @@ bool gms_attr_test(const struct gms_state *s, unsigned int id, gms_pgoff_t index
 
 /* ---- inhibits ---- */
 
-/* Set or clear the trees from @first on: all of them, or none. */
+/* Set or clear the trees from @first on that are not so: all of them, or none. */
 static int inhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, unsigned int first,
 		   bool set) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock)
 {
+	const enum gms_rtree_fill done = set ? GMS_RTREE_ALL : GMS_RTREE_NONE;
 	const gms_shards shards = gms_shards_of(start, start + nr_pages);
+	struct gms_rtree *tree[GMS_NR_INHIBITS];
+	unsigned int nr = 0;
 	int err;
 
 	gms_shards_lock_convert(s, shards);
 	err = gms_frozen(s);
-	for (unsigned int i = first; !err && i < GMS_NR_INHIBITS; i++)
+	for (unsigned int i = first; !err && i < GMS_NR_INHIBITS; i++) {
+		if (gms_rtree_fill_range(s->inhibit[i], start, nr_pages) == done)
+			continue;
+		tree[nr++] = s->inhibit[i];
 		err = gms_rtree_prepare(s->inhibit[i], start, nr_pages, NULL);
-	if (!err) {
+	}
+	if (!err && nr) {
 		gms_shards_lock(s, shards);
-		for (unsigned int i = first; i < GMS_NR_INHIBITS; i++)
-			gms_rtree_commit(s->inhibit[i], start, nr_pages, set, NULL);
+		while (nr)
+			gms_rtree_commit(tree[--nr], start, nr_pages, set, NULL);
 		gms_add_relaxed(&s->inhibited, set);
 		gms_shards_unlock(s, shards);
 	}

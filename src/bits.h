@@ -8,8 +8,8 @@
  *
  * Bit ranges are [a, b) with a < b. Bits are counted from 0 through all words.
  *
- * Lines are read with load-acquire and changed with store-release, a word at a time. Only
- * gms_line_fill() and gms_line_copy() are relaxed: they are for lines that do not count yet.
+ * Readers load words with acquire, and writers store them with release. A writer reads its own
+ * lines, and fills or copies lines, relaxed.
  */
 #ifndef GMS_BITS_H
 #define GMS_BITS_H
@@ -157,8 +157,8 @@ static gms_always_inline unsigned int gms_line_count(const struct gms_line *l, u
 }
 
 /*
- * The first bit in the words behind word @w that is not @v; GMS_LINE_BITS where there is none. Looks
- * at all words: a branch on each would be one that no processor foresees.
+ * The first bit in the words behind word @w that is not @v; GMS_LINE_BITS where there is none.
+ * Looks at all words: a branch on each would be one that no processor foresees.
  */
 static gms_always_inline unsigned int gms_line_find_behind(const struct gms_line *l, unsigned int w,
 							   bool v)
@@ -173,7 +173,7 @@ static gms_always_inline unsigned int gms_line_find_behind(const struct gms_line
 	if (!words)
 		return GMS_LINE_BITS;
 	w = gms_ctz(words);
-	/* should the word have changed meanwhile, so that all bits are @v: the last one has not been */
+	/* if the word turned all @v since: say its last bit; all bits before that one were @v now */
 	return w * 64 + gms_ctz((gms_load_acquire(&l->w[w]) ^ gms_word_of(v)) | last);
 }
 

@@ -20,9 +20,9 @@ struct gms_block {
 	uint8_t uniform; /* that went to 4K in one step; under the tree lock */
 	uint8_t exposed_1g; /* the host was given a mapping of a folio of order 18 */
 	/*
-	 * Bit i: in the i-th 2M there are none of order 9, either. Where the backing is of order 18 this
-	 * means nothing until the 1G is split, and is left as it is when that is merged: a reader that
-	 * saw it split finds what was true then.
+	 * Bit i: the i-th 2M block is split to 4K. With a backing of order 18 the bits are valid only
+	 * while split_1g is set. A merge of the 1G leaves them as they are, so that a reader that saw the
+	 * 1G split still reads how it was split.
 	 */
 	struct gms_line split_2m;
 	struct gms_line exposed_2m; /* bit i: the host was given one of a folio of order 9 */

@@ -273,7 +273,7 @@ static bool convert_back(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gm
 	return !c->quarantined;
 }
 
-/* Nobody knows what they are, and no listener is to hold any of it. */
+/* Quarantines the range and withdraws it from all listeners. */
 static void give_up(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 {
 	if (!c->quarantined)

@@ -225,8 +225,8 @@ static int prepare_run(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 }
 
 /*
- * [start, end) is prepared in the tree, so every store here is: where a run ends inside a block,
- * that block is mixed, and has its place.
+ * The places for [start, end) are there, and so are those for each store here: where a run ends
+ * inside a block, that block is mixed.
  */
 static int prepare_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock) GMS_REQUIRES(gms_folio_locks)

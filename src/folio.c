@@ -145,7 +145,8 @@ void gms_folio_unlock(struct gms_folios *f, struct gms_folio folio) GMS_NO_TSA
 
 /*
  * Locks the place at an index, ready to be allocated: with a record, and with places in the set.
- * Allocates before it locks; if the place was split meanwhile, it does so again for the smaller one.
+ * Allocates before it locks; if the place was split meanwhile, it does so again for the smaller
+ * one.
  */
 static int lock_to_populate(struct gms_folios *f, gms_pgoff_t index,
 			    struct gms_folio *locked) GMS_NO_TSA
@@ -155,7 +156,7 @@ static int lock_to_populate(struct gms_folios *f, gms_pgoff_t index,
 	for (;;) {
 		const struct gms_folio folio = gms_folio_at(f, index);
 
-		err = gms_block_make(&f->blocks, index);
+		err = f->order ? gms_block_make(&f->blocks, index) : 0;
 		if (!err)
 			err = gms_rtree_prepare(f->allocated, folio.index,
 						gms_order_pages(folio.order), NULL);
@@ -403,7 +404,7 @@ int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, 
 	return 0;
 }
 
-/* What the host may have mapped with the page at an index; the page itself where that is nothing. */
+/* What the host may have mapped with the page at an index; else the page itself. */
 static struct gms_folio exposed_at(const struct gms_folios *f, gms_pgoff_t index)
 {
 	const struct gms_block *b = gms_block_at(&f->blocks, index);
@@ -427,20 +428,31 @@ void gms_folios_widen(const struct gms_folios *f, gms_pgoff_t *start, gms_pgoff_
 	*end = gms_folio_end(exposed_at(f, *end - 1));
 }
 
+/*
+ * Clears runs of mapped pages. A run has its places, unless the range cuts it inside a uniform
+ * block. Then an undo, which takes no memory, leaves the run as it is: to count as mapped is
+ * always safe.
+ */
+static void clear_mapped(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, bool undo)
+{
+	struct gms_rtree_cursor cursor;
+	struct gms_rtree_run run;
+
+	gms_rtree_cursor_init(&cursor, f->mapped, start, end);
+	while (gms_rtree_cursor_next(&cursor, &run))
+		if (run.set &&
+		    (undo ? gms_rtree_is_prepared(f->mapped, run.start, run.nr_pages)
+			  : !gms_rtree_prepare(f->mapped, run.start, run.nr_pages, NULL)))
+			gms_rtree_commit(f->mapped, run.start, run.nr_pages, false, NULL);
+}
+
 void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, bool undo)
 {
 	const uint64_t size_1g = gms_order_pages(GMS_ORDER_1G);
 	const uint64_t size_2m = gms_order_pages(GMS_ORDER_2M);
-	const uint64_t nr_pages = end - start;
 
-	/*
-	 * An undo takes no memory. Pages that could not be cleared without count as mapped, which is
-	 * safe; but that is rare: what was mapped has brought its places.
-	 */
-	if (gms_rtree_fill_range(f->mapped, start, nr_pages) != GMS_RTREE_NONE &&
-	    (undo ? gms_rtree_is_prepared(f->mapped, start, nr_pages)
-		  : !gms_rtree_prepare(f->mapped, start, nr_pages, NULL)))
-		gms_rtree_commit(f->mapped, start, nr_pages, false, NULL);
+	if (gms_rtree_fill_range(f->mapped, start, end - start) != GMS_RTREE_NONE)
+		clear_mapped(f, start, end, undo);
 	for (gms_pgoff_t next; f->order && start < end; start = next) {
 		struct gms_block *b = gms_block_at(&f->blocks, start);
 		gms_pgoff_t at = gms_order_down(start + size_2m - 1, GMS_ORDER_2M);

@@ -127,12 +127,13 @@ static inline bool gms_folios_are_pages(const struct gms_folios *f)
 int gms_folios_populate_pages(struct gms_folios *f, gms_pgoff_t start, uint64_t nr_pages,
 			      uint64_t *fresh);
 
-/* Is a page of the folio pinned, as far as the library knows? */
+/* Returns true if the library counts a pin on a page of the folio. */
 bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio);
 
 /*
- * The same, and as far as the backend knows, or is it about to be? 1, 0, or the backend's error.
- * While the folio lock is held a pin that is not seen here waits in gms_folio_wait().
+ * Returns 1 if the library or the backend knows of a pin on the folio, or if a pin is reserved;
+ * else 0 or the backend's error. A pin that is not seen here waits in gms_folio_wait() for the
+ * folio lock.
  */
 int gms_folio_busy(struct gms_folios *f, struct gms_folio folio) GMS_REQUIRES(gms_folio_locks);
 

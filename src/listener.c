@@ -365,7 +365,7 @@ int gms_listener_register(struct gms_state *s, const struct gms_listener_ops *op
 	return err ? gms_refused(s, err) : 0;
 }
 
-/* All that it has. If it refuses it gets back what it had let go of, or lets go of all after all. */
+/* Withdraws all. If the listener refuses, it gets back what it let go of, or lets go of the rest. */
 static int drop(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_convert_lock)
 {
 	struct gms_spans spans;

@@ -34,7 +34,7 @@ struct gms_granule_walk {
 	const struct gms_listener *l;
 	struct gms_granules what;
 	struct gms_span part; /* only granules in it */
-	bool quarantined; /* quarantined granules, too */
+	bool quarantined; /* also walk quarantined granules */
 	bool more; /* span.span is the next that was not looked at */
 	struct gms_span_at span;
 	struct gms_span granules; /* candidates; those before start are done */

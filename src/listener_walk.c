@@ -55,7 +55,7 @@ static bool next_between(struct gms_granule_walk *w, struct gms_span *g)
 	return found;
 }
 
-/* The candidates before @at are done. */
+/* Continues the walk at @at. */
 static void go_on_at(struct gms_granule_walk *w, gms_pgoff_t at)
 {
 	w->granules.start = at;
@@ -78,7 +78,7 @@ static bool next_candidates(struct gms_granule_walk *w)
 	return false;
 }
 
-/* ---- what is shared of them: by pages ---- */
+/* ---- shared runs, by page ---- */
 
 static bool next_shared_pages(struct gms_granule_walk *w, struct gms_span *run)
 {
@@ -93,7 +93,7 @@ static bool next_shared_pages(struct gms_granule_walk *w, struct gms_span *run)
 	return false;
 }
 
-/* ---- and by 2M blocks ---- */
+/* ---- shared runs, by 2M block; no thread changes the range during a walk ---- */
 
 /* Which 2M blocks from number @i up to the next multiple of 64 are wholly shared? @i is bit 0. */
 static inline uint64_t shared_from(struct gms_granule_walk *w, uint64_t i)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * quarantine.c - pages of which nobody knows what they are, and how they get well
+ * quarantine.c - quarantine and repair of pages whose state is unknown
  *
- * A range is quarantined where an undo failed. Memory for that was made ready before anything began,
- * because an undo does not allocate: spare leaf pages, two a shard, because a quarantine is rare. What is said of the pages stays as it was; faults and
- * conversions are refused, and listeners have let go.
+ * A range is quarantined where an undo failed. An undo does not allocate, so the memory was made
+ * ready before anything began: spare leaf pages, two a shard, because a quarantine is rare. The
+ * trees keep their last state of the pages; faults and conversions are refused, and listeners have
+ * let go.
  */
 #include "state_priv.h"
 
@@ -22,7 +23,7 @@ int gms_quarantine_prepare(struct gms_state *s, struct gms_quarantine *q, gms_pg
 				    &s->shard[gms_shard_of(start)].spare);
 }
 
-/* Host and guest lose what they have mapped of it. */
+/* Unmaps [start, end) from host and guest. */
 static void unmap(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 	GMS_REQUIRES(gms_invalidate_lock)
 {
@@ -108,7 +109,7 @@ static int unmap_and_repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t 
 	return err ? err : repair_locked(s, start, end, private, lifted);
 }
 
-/* Listeners get what is shared there. If one refuses, it is as quarantined as it was. */
+/* Notifies listeners of what is shared there. If one refuses, the range is quarantined again. */
 static int tell(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 		struct gms_rtree_reserve *lifted) GMS_REQUIRES(gms_convert_lock)
 {

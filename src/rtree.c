@@ -2,10 +2,11 @@
 /*
  * rtree.c - making, preparing, sizing and freeing a range tree
  *
- * The tree and its top lines are one piece of memory. That is all that a uniform tree has. Chunks of nodes and leaf pages come with gms_rtree_prepare(), which depends
- * on the range alone and never on what the tree holds: another thread may change that before the
- * commit. A range needs a chunk where it ends inside a 1G block, and a leaf page where it ends
- * inside a 2M block; two of each at most.
+ * The tree and its top lines are one piece of memory. That is all that a uniform tree has. Chunks
+ * of nodes and leaf pages come with gms_rtree_prepare(), which depends on the range alone and
+ * never on what the tree holds: another thread may change that before the commit. A range needs a
+ * chunk where it ends inside a 1G block, and a leaf page where it ends inside a 2M block; two of
+ * each at most.
  *
  * Preparing takes no lock and may race: a place is installed by compare-and-swap, and a thread
  * that comes second frees its own. It fills nothing: a place first holds something when a commit
@@ -36,7 +37,7 @@ int gms_rtree_create(uint64_t nr_pages, enum gms_rtree_fill init,
 
 	if (!allocator)
 		allocator = gms_platform_allocator();
-	if (!nr_pages || nr_pages > GMS_MAX_PAGES || nr_blocks > UINT32_MAX ||
+	if (!nr_pages || nr_pages > GMS_MAX_PAGES ||
 	    (init != GMS_RTREE_NONE && init != GMS_RTREE_ALL) || !allocator_ok(allocator))
 		return -EINVAL;
 	t = allocator->alloc(allocator->ctx, tree_bytes(nr_blocks), GMS_ALIGN);
@@ -66,10 +67,8 @@ void gms_rtree_destroy(struct gms_rtree *t)
 	for (uint64_t i = 0; i < gms_nr_tops(t->nr_blocks); i++) {
 		struct gms_chunk *chunk = t->top[i].chunk;
 
-		for (unsigned int n = 0; chunk && n < GMS_TOP_BLOCKS; n++)
-			for (unsigned int g = 0; g < GMS_NODE_GROUPS; g++)
-				give_back(t, chunk->node[n].group[g].page,
-					  sizeof(struct gms_leaf_page));
+		for (unsigned int g = 0; chunk && g < GMS_TOP_BLOCKS * GMS_NODE_GROUPS; g++)
+			give_back(t, chunk->group[g].page, sizeof(struct gms_leaf_page));
 		give_back(t, chunk, sizeof(struct gms_chunk));
 	}
 	give_back(t, t, tree_bytes(t->nr_blocks));
@@ -110,7 +109,7 @@ static void *install(struct gms_rtree *t, void **place, void *made, size_t bytes
 /* Makes the chunk of a page, unless it is there. Returns the page's group, or NULL. */
 static struct gms_group *make_group(struct gms_rtree *t, gms_pgoff_t at)
 {
-	void **place = (void **)&gms_top(t, gms_block_of(at))->chunk;
+	void **place = &gms_top(t, gms_block_of(at))->chunk;
 	struct gms_chunk *chunk = gms_load_acquire(place);
 
 	if (!chunk)
@@ -151,13 +150,14 @@ bool gms_rtree_is_prepared(const struct gms_rtree *t, gms_pgoff_t start, uint64_
 int gms_rtree_spare_fill(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 			 struct gms_rtree_spare *spare)
 {
-	const gms_pgoff_t end = gms_range_end(t, start, nr_pages);
+	const gms_pgoff_t at[] = {start, gms_range_end(t, start, nr_pages)};
 
-	if (((start & GMS_BLOCK_MASK) && !make_group(t, start)) ||
-	    ((end & GMS_BLOCK_MASK) && !make_group(t, end)))
-		return -ENOMEM;
 	for (unsigned int i = 0; i < 2; i++) {
-		if (spare->page[i])
+		struct gms_group *group = NULL;
+
+		if ((at[i] & GMS_BLOCK_MASK) && !(group = make_group(t, at[i])))
+			return -ENOMEM;
+		if (!(at[i] & GMS_LEAF_MASK) || gms_load_acquire(&group->page) || spare->page[i])
 			continue;
 		spare->page[i] = make_page(t);
 		if (!spare->page[i])
@@ -191,42 +191,50 @@ void gms_rtree_spare_free(struct gms_rtree *t, struct gms_rtree_spare *spare)
 
 /* ---- how much it takes ---- */
 
-/* Counts the mixed 1G and the mixed 2M blocks. */
-static void count_mixed(const struct gms_rtree *t, uint64_t *nodes, uint64_t *leaves)
+void gms_rtree_usage(const struct gms_rtree *t, size_t *in_use, size_t *pooled, uint64_t *mixed)
 {
-	*nodes = *leaves = 0;
+	const size_t all = gms_load_relaxed(&t->bytes);
+	uint64_t nodes = 0, leaves = 0;
+
 	for (uint64_t b = 0; b < t->nr_blocks; b++) {
-		struct gms_node *node;
+		struct gms_group *node;
 
 		if (gms_kind(t, b) != GMS_RTREE_MIXED)
 			continue;
 		node = gms_node(t, b);
-		++*nodes;
+		nodes++;
 		for (unsigned int i = 0; i < GMS_NODE_BLOCKS; i += GMS_STATE_BLOCKS)
-			*leaves += gms_popcount(gms_mixed_of(gms_states(node, i)));
+			leaves += gms_popcount(gms_mixed_of(gms_states(node, i)));
 	}
+	*in_use = tree_bytes(t->nr_blocks) + nodes * GMS_NODE_GROUPS * sizeof(struct gms_group) +
+		  leaves * sizeof(struct gms_line);
+	*pooled = all > *in_use ? all - *in_use : 0;
+	*mixed = nodes + leaves;
 }
 
 size_t gms_rtree_memory(const struct gms_rtree *t)
 {
-	uint64_t nodes, leaves;
+	size_t in_use, pooled;
+	uint64_t mixed;
 
-	count_mixed(t, &nodes, &leaves);
-	return tree_bytes(t->nr_blocks) + nodes * sizeof(struct gms_node) +
-	       leaves * sizeof(struct gms_line);
+	gms_rtree_usage(t, &in_use, &pooled, &mixed);
+	return in_use;
 }
 
 size_t gms_rtree_pooled(const struct gms_rtree *t)
 {
-	const size_t used = gms_rtree_memory(t), all = gms_load_relaxed(&t->bytes);
+	size_t in_use, pooled;
+	uint64_t mixed;
 
-	return all > used ? all - used : 0;
+	gms_rtree_usage(t, &in_use, &pooled, &mixed);
+	return pooled;
 }
 
 uint64_t gms_rtree_nodes(const struct gms_rtree *t)
 {
-	uint64_t nodes, leaves;
+	size_t in_use, pooled;
+	uint64_t mixed;
 
-	count_mixed(t, &nodes, &leaves);
-	return nodes + leaves;
+	gms_rtree_usage(t, &in_use, &pooled, &mixed);
+	return mixed;
 }

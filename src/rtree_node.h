@@ -63,7 +63,8 @@
  *	would not be sure to see the older fill. The caller's sequence number (R5) relies on the
  *	same: it is odd before the first of these stores. A fill is relaxed stores behind a release
  *	fence: the store that makes the place count publishes them, but a reader with a stale entry
- *	above can see them earlier, and must then not go back behind what made the block uniform.
+ *	above can see them earlier. Such a reader must also see the store that made the block
+ *	uniform; the fence orders the two.
  *
  * What it costs
  *	A load looks at four lines at most besides the tree's own: top, group (which can span two)
@@ -109,19 +110,15 @@ struct gms_leaf_page {
 	struct gms_line leaf[GMS_GROUP_BLOCKS];
 };
 
-/* A word of states: the low half has the values of its blocks, the high half says which are mixed. */
+/* A word of states: the low half has its blocks' values, the high half says which are mixed. */
 struct gms_group {
 	uint64_t state[GMS_GROUP_WORDS];
 	void *page; /* struct gms_leaf_page; NULL until a range that ends in a 2M block is prepared */
 };
 
-struct gms_node {
-	struct gms_group group[GMS_NODE_GROUPS];
-};
-
-/* The nodes of the blocks of a top line: one array of groups, for whoever comes with an index. */
+/* The nodes of the blocks of a top line: a node is GMS_NODE_GROUPS groups in it. */
 struct gms_chunk {
-	struct gms_node node[GMS_TOP_BLOCKS];
+	struct gms_group group[GMS_TOP_BLOCKS * GMS_NODE_GROUPS];
 };
 
 struct gms_top {
@@ -163,21 +160,20 @@ static gms_always_inline unsigned int gms_page_of(gms_pgoff_t index)
 }
 
 /* top[block / 32], in fewer steps: a multiple of 32 times what a line takes for each block. */
-static gms_always_inline const struct gms_top *gms_top(const struct gms_rtree *t, uint64_t block)
+static gms_always_inline struct gms_top *gms_top(const struct gms_rtree *t, uint64_t block)
 {
 	const uint64_t first = block & ~(GMS_TOP_BLOCKS - 1ULL);
 
-	return (const void *)((const uint8_t *)t->top +
-			      first * (sizeof(struct gms_top) / GMS_TOP_BLOCKS));
+	/* const for readers; what it points to is what writers change */
+	return (void *)((uint8_t *)t->top + first * (sizeof(struct gms_top) / GMS_TOP_BLOCKS));
 }
 
-/* The same for top[block / 32].kind[block % 32]. */
-static gms_always_inline const uint8_t *gms_kind_at(const struct gms_rtree *t, uint64_t block)
+/* The address of the kind of a 1G block: top[block / 32].kind[block % 32]. */
+static gms_always_inline uint8_t *gms_kind_at(const struct gms_rtree *t, uint64_t block)
 {
 	const uint64_t first = block & ~(GMS_TOP_BLOCKS - 1ULL);
 
-	return (const uint8_t *)t->top + block +
-	       first * (sizeof(struct gms_top) / GMS_TOP_BLOCKS - 1);
+	return (uint8_t *)t->top + block + first * (sizeof(struct gms_top) / GMS_TOP_BLOCKS - 1);
 }
 
 /* The kind of a block. MIXED: the block's node can be read from here on. */
@@ -192,9 +188,9 @@ static gms_always_inline struct gms_chunk *gms_chunk(const struct gms_rtree *t, 
 }
 
 /* The node of a block whose kind is, or was, MIXED, or for which a range was prepared. */
-static gms_always_inline struct gms_node *gms_node(const struct gms_rtree *t, uint64_t block)
+static gms_always_inline struct gms_group *gms_node(const struct gms_rtree *t, uint64_t block)
 {
-	return &gms_chunk(t, block)->node[block % GMS_TOP_BLOCKS];
+	return &gms_chunk(t, block)->group[block % GMS_TOP_BLOCKS * GMS_NODE_GROUPS];
 }
 
 /* The group of a page in its chunk. */
@@ -202,7 +198,7 @@ static gms_always_inline struct gms_group *gms_group(struct gms_chunk *chunk, gm
 {
 	const gms_pgoff_t n = index >> (GMS_RTREE_SHIFT + GMS_GROUP_SHIFT);
 
-	return &chunk->node[0].group[n % (GMS_TOP_BLOCKS * GMS_NODE_GROUPS)];
+	return &chunk->group[n % (GMS_TOP_BLOCKS * GMS_NODE_GROUPS)];
 }
 
 /* The word with the state of a 2M block, given a number of it: in its group, node or the tree. */
@@ -211,14 +207,14 @@ static gms_always_inline uint64_t *gms_word_in_group(struct gms_group *group, ui
 	return &group->state[(i >> GMS_STATE_SHIFT) % GMS_GROUP_WORDS];
 }
 
-/* The same for 2M block @i of a node. */
-static gms_always_inline uint64_t *gms_state_at(struct gms_node *node, unsigned int i)
+/* The word with the state of 2M block @i of a node. */
+static gms_always_inline uint64_t *gms_state_at(struct gms_group *node, unsigned int i)
 {
-	return gms_word_in_group(&node->group[i >> GMS_GROUP_SHIFT], i);
+	return gms_word_in_group(&node[i >> GMS_GROUP_SHIFT], i);
 }
 
 /* The word with the state of 2M block @i. A mixed block's leaf can be read from here on. */
-static gms_always_inline uint64_t gms_states(struct gms_node *node, unsigned int i)
+static gms_always_inline uint64_t gms_states(struct gms_group *node, unsigned int i)
 {
 	return gms_load_acquire(gms_state_at(node, i));
 }
@@ -231,9 +227,9 @@ static gms_always_inline struct gms_line *gms_leaf_in_group(struct gms_group *gr
 	return &page->leaf[i % GMS_GROUP_BLOCKS];
 }
 
-static gms_always_inline struct gms_line *gms_leaf(struct gms_node *node, unsigned int i)
+static gms_always_inline struct gms_line *gms_leaf(struct gms_group *node, unsigned int i)
 {
-	return gms_leaf_in_group(&node->group[i >> GMS_GROUP_SHIFT], i);
+	return gms_leaf_in_group(&node[i >> GMS_GROUP_SHIFT], i);
 }
 
 /* ---- words of states ---- */
@@ -312,7 +308,10 @@ static gms_always_inline bool gms_end_has_places(const struct gms_rtree *t, gms_
 	return chunk && (!(at & GMS_LEAF_MASK) || gms_load_acquire(&gms_group(chunk, at)->page));
 }
 
-/* And those of [start, end)? Where both ends are in one group, they are the same. */
+/*
+ * Has [start, end) the places that it needs? Where both ends are in one group, and @start is inside
+ * a 2M block, the places of @start serve both.
+ */
 static gms_always_inline bool gms_has_places(const struct gms_rtree *t, gms_pgoff_t start,
 					     gms_pgoff_t end)
 {
@@ -322,7 +321,7 @@ static gms_always_inline bool gms_has_places(const struct gms_rtree *t, gms_pgof
 		gms_end_has_places(t, end));
 }
 
-/* Makes them. Returns 0 or -ENOMEM. Allocates. */
+/* Makes the places that [start, end) needs. Returns 0 or -ENOMEM. Allocates. */
 int gms_rtree_make_places(struct gms_rtree *t, gms_pgoff_t start, gms_pgoff_t end);
 
 static gms_always_inline int gms_make_places(struct gms_rtree *t, gms_pgoff_t start,

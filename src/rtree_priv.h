@@ -12,7 +12,8 @@
  * would take leaf pages of its own for each such range; the two in a spare serve one range after
  * another. A spare begins as all zeroes. Its owner serialises its use.
  *
- *	gms_rtree_spare_fill()    may fail, sleeps: makes the chunks of the range, fills the spare
+ *	gms_rtree_spare_fill()    may fail, sleeps: makes the chunks of the range, and leaf pages for
+ *	                          those of its ends that have none
  *	gms_rtree_spare_spend()   cannot fail: the range is prepared, with pages of the spare
  *	gms_rtree_spare_free()    before the tree is destroyed
  */
@@ -27,5 +28,11 @@ int gms_rtree_spare_fill(struct gms_rtree *tree, gms_pgoff_t start, uint64_t nr_
 void gms_rtree_spare_spend(struct gms_rtree *tree, gms_pgoff_t start, uint64_t nr_pages,
 			   struct gms_rtree_spare *spare);
 void gms_rtree_spare_free(struct gms_rtree *tree, struct gms_rtree_spare *spare);
+
+/*
+ * In one walk: bytes in use, bytes kept beyond that, and the number of mixed 1G and 2M blocks, as
+ * gms_rtree_memory(), gms_rtree_pooled() and gms_rtree_nodes() tell them.
+ */
+void gms_rtree_usage(const struct gms_rtree *tree, size_t *in_use, size_t *pooled, uint64_t *mixed);
 
 #endif /* GMS_RTREE_PRIV_H */

@@ -32,7 +32,7 @@ struct gms_rtree_look gms_rtree_look(const struct gms_rtree *t, gms_pgoff_t inde
 {
 	const unsigned int i = gms_leaf_of(index);
 	struct gms_rtree_look look = {0};
-	struct gms_node *node;
+	struct gms_group *node;
 
 	if (gms_unlikely(index >= t->nr_pages))
 		return look;
@@ -111,7 +111,7 @@ uint64_t gms_rtree_fill_mask(const struct gms_rtree *t, gms_pgoff_t index, enum 
 	const gms_pgoff_t first = (index >> GMS_RTREE_SHIFT & ~63ULL) << GMS_RTREE_SHIFT;
 	uint64_t mask = 0, nr;
 
-	if (index >= t->nr_pages || fill > GMS_RTREE_MIXED)
+	if (first >= t->nr_pages || fill > GMS_RTREE_MIXED)
 		return 0;
 	for (unsigned int i = 0; i < 64; i += GMS_GROUP_BLOCKS) {
 		const gms_pgoff_t page = first + ((gms_pgoff_t)i << GMS_RTREE_SHIFT);
@@ -125,7 +125,7 @@ uint64_t gms_rtree_fill_mask(const struct gms_rtree *t, gms_pgoff_t index, enum 
 }
 
 /* Counts the pages from @lo up to @hi of a mixed 1G block that are in the set. */
-static uint64_t count_in_node(struct gms_node *node, unsigned int lo, unsigned int hi)
+static uint64_t count_in_node(struct gms_group *node, unsigned int lo, unsigned int hi)
 {
 	const unsigned int first = gms_leaf_of(lo), last = gms_leaf_of(hi);
 	uint64_t sum = 0;

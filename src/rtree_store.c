@@ -8,9 +8,8 @@
  * A range covers a part of two 1G blocks at most, and all of those between. A part covers a piece
  * of two 2M blocks at most, and all of those between, which are bits in words of states.
  *
- * A commit looks before it writes. A block that turns uniform costs the one store to the entry
- * above: its place is not touched. A block that turns mixed has its place filled first. All in
- * the order that rtree_node.h asks for.
+ * A block that turns uniform costs the one store to the entry above: its place is not touched. A
+ * block that turns mixed has its place filled first. All in the order that rtree_node.h asks for.
  *
  * A commit with a reserve saves what it may overwrite. In the reserve: the kind of each part, its
  * words of states, and the leaf at each end. In the byte of each block between: the kind that it
@@ -18,7 +17,6 @@
  * left as it was: a revert puts the saved words and kinds back, and it counts again.
  */
 #include "rtree_node.h"
-#include "rtree_priv.h"
 
 enum stage { IDLE, PREPARED, COMMITTED_WORD, COMMITTED };
 
@@ -26,10 +24,14 @@ enum stage { IDLE, PREPARED, COMMITTED_WORD, COMMITTED };
 #define SAVED_SHIFT 2
 #define CLAIMED 0x80U
 
-/* A part of one 1G block: its pages from @lo up to and without @hi, not all of them. */
+/*
+ * A part of one 1G block, not all of it: from page @a of its 2M block @first up to and without page
+ * @b of its 2M block @last.
+ */
 struct part {
 	uint64_t block;
-	unsigned int lo, hi;
+	struct gms_group *node;
+	unsigned int first, last, a, b;
 };
 
 /* How a range is cut: parts first, then the whole blocks in [first, end). */
@@ -65,11 +67,6 @@ static gms_always_inline struct reserve *reserve_of(struct gms_rtree_reserve *r)
 
 /* ---- the byte of a 1G block, for its writer ---- */
 
-static gms_always_inline uint8_t *byte_at(struct gms_rtree *t, uint64_t block)
-{
-	return (uint8_t *)gms_kind_at(t, block);
-}
-
 static gms_always_inline uint8_t load_kind(const uint8_t *byte)
 {
 	return gms_load_relaxed(byte) & GMS_KIND_MASK;
@@ -80,31 +77,43 @@ static gms_always_inline void store_kind(uint8_t *byte, unsigned int kind)
 	gms_store_release(byte, (uint8_t)kind);
 }
 
-static gms_always_inline void cut_range(const struct gms_rtree *t, gms_pgoff_t start,
-					uint64_t nr_pages, struct cut *c)
+/* ---- cutting a range ---- */
+
+static gms_always_inline void add_part(struct gms_rtree *t, struct cut *c, uint64_t block,
+				       unsigned int lo, unsigned int hi)
+{
+	c->part[c->nr_parts++] = (struct part) {
+		.block = block,
+		.node = gms_node(t, block),
+		.first = lo >> GMS_RTREE_SHIFT,
+		.last = (hi - 1) >> GMS_RTREE_SHIFT,
+		.a = lo & GMS_LEAF_MASK,
+		.b = ((hi - 1) & GMS_LEAF_MASK) + 1,
+	};
+}
+
+static gms_always_inline void cut_range(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
+					struct cut *c)
 {
 	const gms_pgoff_t last = gms_range_end(t, start, nr_pages) - 1;
 	const unsigned int lo = start & GMS_BLOCK_MASK, hi = (last & GMS_BLOCK_MASK) + 1;
+	const bool one = gms_block_of(start) == gms_block_of(last);
 
+	c->nr_parts = 0;
 	c->first = gms_block_of(start);
 	c->end = gms_block_of(last) + 1;
-	c->nr_parts = 0;
-	if (c->first + 1 == c->end) {
-		if (lo || hi != GMS_BLOCK_PAGES)
-			c->part[c->nr_parts++] = (struct part) {c->first++, lo, hi};
-		return;
-	}
 	if (lo)
-		c->part[c->nr_parts++] = (struct part) {c->first++, lo, GMS_BLOCK_PAGES};
-	if (hi != GMS_BLOCK_PAGES)
-		c->part[c->nr_parts++] = (struct part) {--c->end, 0, hi};
+		add_part(t, c, c->first++, lo, one ? hi : GMS_BLOCK_PAGES);
+	if (hi != GMS_BLOCK_PAGES && c->first < c->end)
+		add_part(t, c, --c->end, 0, hi);
 }
 
 /* ---- filling a place, before it is made to count ---- */
 
 /*
- * A reader with a stale entry above may look at a place before it counts again. What it sees there
- * is newer than that entry, and it must not go back behind it: so a fence stands before each fill.
+ * A reader with a stale entry above may look at a place before the place counts again. A reader
+ * that sees the fill must also see the store that made the block uniform. Hence a fence before
+ * each fill.
  */
 static gms_always_inline void fill_leaf(struct gms_line *leaf, bool set)
 {
@@ -112,7 +121,7 @@ static gms_always_inline void fill_leaf(struct gms_line *leaf, bool set)
 	gms_line_fill(leaf, set);
 }
 
-static void fill_node(struct gms_node *node, bool set)
+static void fill_node(struct gms_group *node, bool set)
 {
 	gms_fence_release();
 	GMS_UNROLL_ALL
@@ -122,7 +131,13 @@ static void fill_node(struct gms_node *node, bool set)
 
 /* ---- a part of a 2M block ---- */
 
-static gms_always_inline void store_leaf(struct gms_node *node, unsigned int i, unsigned int a,
+/* The states of a word once the blocks of a mask are uniformly @set. */
+static gms_always_inline uint64_t with_uniform(uint64_t states, uint64_t mask, bool set)
+{
+	return (states & ~gms_both(mask)) | (set ? mask : 0);
+}
+
+static gms_always_inline void store_leaf(struct gms_group *node, unsigned int i, unsigned int a,
 					 unsigned int b, bool set)
 {
 	uint64_t *word = gms_state_at(node, i);
@@ -137,7 +152,7 @@ static gms_always_inline void store_leaf(struct gms_node *node, unsigned int i, 
 		fill_leaf(leaf, !set);
 		gms_store_release(word, states | bit << 32);
 	} else if (gms_line_rest_is(leaf, a, b, set)) {
-		gms_store_release(word, (states & ~gms_both(bit)) | (set ? bit : 0));
+		gms_store_release(word, with_uniform(states, bit, set));
 		return;
 	}
 	gms_line_store(leaf, a, b, set);
@@ -146,13 +161,13 @@ static gms_always_inline void store_leaf(struct gms_node *node, unsigned int i, 
 /* ---- a part of a 1G block ---- */
 
 /* The 2M blocks from @first up to @last, all of them, become uniform. */
-static void store_states(struct gms_node *node, unsigned int first, unsigned int last, bool set)
+static void store_states(struct gms_group *node, unsigned int first, unsigned int last, bool set)
 {
 	for (unsigned int w = first >> GMS_STATE_SHIFT; w <= last >> GMS_STATE_SHIFT; w++) {
 		const uint64_t mask = gms_state_mask(w, first, last);
 		uint64_t *word = gms_state_at(node, w << GMS_STATE_SHIFT);
 		const uint64_t before = gms_load_relaxed(word);
-		const uint64_t after = (before & ~gms_both(mask)) | (set ? mask : 0);
+		const uint64_t after = with_uniform(before, mask, set);
 
 		if (after != before)
 			gms_store_release(word, after);
@@ -160,7 +175,7 @@ static void store_states(struct gms_node *node, unsigned int first, unsigned int
 }
 
 /* Is a 2M block all @set, but perhaps for its pages [a, b)? */
-static bool leaf_rest_is(struct gms_node *node, unsigned int i, unsigned int a, unsigned int b,
+static bool leaf_rest_is(struct gms_group *node, unsigned int i, unsigned int a, unsigned int b,
 			 bool set)
 {
 	const enum gms_rtree_fill fill = gms_state_fill(gms_load_relaxed(gms_state_at(node, i)), i);
@@ -171,7 +186,7 @@ static bool leaf_rest_is(struct gms_node *node, unsigned int i, unsigned int a, 
 }
 
 /* Do states differ from uniform @set, outside of the blocks from @first up to @last? */
-static gms_always_inline uint64_t states_differ(struct gms_node *node, unsigned int w,
+static gms_always_inline uint64_t states_differ(struct gms_group *node, unsigned int w,
 						unsigned int first, unsigned int last, bool set)
 {
 	const uint64_t differ =
@@ -181,7 +196,7 @@ static gms_always_inline uint64_t states_differ(struct gms_node *node, unsigned 
 }
 
 /* Counts the words of states, from number @v up to but not @z, that are not uniformly @set. */
-static gms_always_inline unsigned int count_unlike(struct gms_node *node, bool set, unsigned int v,
+static gms_always_inline unsigned int count_unlike(struct gms_group *node, bool set, unsigned int v,
 						   unsigned int z)
 {
 	unsigned int differ = 0;
@@ -193,62 +208,57 @@ static gms_always_inline unsigned int count_unlike(struct gms_node *node, bool s
 	return differ;
 }
 
-/* Is a mixed 1G block all @set, but perhaps for its pages [lo, hi)? The nearest word tells most. */
-static gms_always_inline bool node_rest_is(struct gms_node *node, unsigned int lo, unsigned int hi,
-					   bool set)
+/* Is a mixed 1G block all @set, but perhaps for a part? The nearest words tell most. */
+static gms_always_inline bool node_rest_is(const struct part *p, bool set)
 {
-	const unsigned int first = lo >> GMS_RTREE_SHIFT, last = (hi - 1) >> GMS_RTREE_SHIFT;
-	const unsigned int a = lo & GMS_LEAF_MASK, b = ((hi - 1) & GMS_LEAF_MASK) + 1;
-	const unsigned int v = first >> GMS_STATE_SHIFT, z = last >> GMS_STATE_SHIFT;
+	const unsigned int v = p->first >> GMS_STATE_SHIFT, z = p->last >> GMS_STATE_SHIFT;
 
-	if (gms_likely(states_differ(node, v, first, last, set) |
-		       states_differ(node, z, first, last, set)))
+	if (gms_likely(states_differ(p->node, v, p->first, p->last, set) |
+		       states_differ(p->node, z, p->first, p->last, set)))
 		return false;
-	if (count_unlike(node, set, 0, GMS_NODE_WORDS) != count_unlike(node, set, v, z + 1))
+	if (count_unlike(p->node, set, 0, GMS_NODE_WORDS) != count_unlike(p->node, set, v, z + 1))
 		return false;
-	if (first == last)
-		return (!a && b == GMS_LEAF_PAGES) || leaf_rest_is(node, first, a, b, set);
-	return (!a || leaf_rest_is(node, first, a, GMS_LEAF_PAGES, set)) &&
-	       (b == GMS_LEAF_PAGES || leaf_rest_is(node, last, 0, b, set));
+	if (p->first == p->last)
+		return (!p->a && p->b == GMS_LEAF_PAGES) ||
+		       leaf_rest_is(p->node, p->first, p->a, p->b, set);
+	return (!p->a || leaf_rest_is(p->node, p->first, p->a, GMS_LEAF_PAGES, set)) &&
+	       (p->b == GMS_LEAF_PAGES || leaf_rest_is(p->node, p->last, 0, p->b, set));
 }
 
 static void store_part(struct gms_rtree *t, const struct part *p, bool set)
 {
-	unsigned int first = p->lo >> GMS_RTREE_SHIFT, last = (p->hi - 1) >> GMS_RTREE_SHIFT;
-	const unsigned int a = p->lo & GMS_LEAF_MASK, b = ((p->hi - 1) & GMS_LEAF_MASK) + 1;
-	uint8_t *byte = byte_at(t, p->block);
+	uint8_t *byte = gms_kind_at(t, p->block);
+	unsigned int first = p->first, last = p->last;
 	const uint8_t before = load_kind(byte);
-	struct gms_node *node;
 
 	if (before == (uint8_t)set)
 		return;
-	node = gms_node(t, p->block);
-	if (a) /* while the node is looked at */
-		gms_prefetch(gms_leaf(node, first));
-	if (b != GMS_LEAF_PAGES)
-		gms_prefetch(gms_leaf(node, last));
+	if (p->a) /* while the node is looked at */
+		gms_prefetch(gms_leaf(p->node, first));
+	if (p->b != GMS_LEAF_PAGES)
+		gms_prefetch(gms_leaf(p->node, last));
 	if (before != GMS_RTREE_MIXED) {
-		fill_node(node, !set);
+		fill_node(p->node, !set);
 		store_kind(byte, GMS_RTREE_MIXED);
-	} else if (node_rest_is(node, p->lo, p->hi, set)) {
+	} else if (node_rest_is(p, set)) {
 		store_kind(byte, set);
 		return;
 	}
-	if (first == last && (a || b != GMS_LEAF_PAGES)) {
-		store_leaf(node, first, a, b, set);
+	if (first == last && (p->a || p->b != GMS_LEAF_PAGES)) {
+		store_leaf(p->node, first, p->a, p->b, set);
 		return;
 	}
-	if (a)
-		store_leaf(node, first++, a, GMS_LEAF_PAGES, set);
-	if (b != GMS_LEAF_PAGES)
-		store_leaf(node, last--, 0, b, set);
+	if (p->a)
+		store_leaf(p->node, first++, p->a, GMS_LEAF_PAGES, set);
+	if (p->b != GMS_LEAF_PAGES)
+		store_leaf(p->node, last--, 0, p->b, set);
 	if (first <= last)
-		store_states(node, first, last, set);
+		store_states(p->node, first, last, set);
 }
 
 /* ---- saving, and putting back ---- */
 
-static void save_leaf(struct gms_node *node, unsigned int i, struct gms_line *leaf)
+static void save_leaf(struct gms_group *node, unsigned int i, struct gms_line *leaf)
 {
 	if (gms_state_fill(gms_load_relaxed(gms_state_at(node, i)), i) == GMS_RTREE_MIXED)
 		gms_line_copy(leaf, gms_leaf(node, i));
@@ -256,23 +266,19 @@ static void save_leaf(struct gms_node *node, unsigned int i, struct gms_line *le
 
 static void save_part(struct gms_rtree *t, const struct part *p, struct reserve *r, unsigned int n)
 {
-	const unsigned int first = p->lo >> GMS_RTREE_SHIFT, last = (p->hi - 1) >> GMS_RTREE_SHIFT;
-	struct gms_node *node;
-
-	r->kind[n] = load_kind(byte_at(t, p->block));
+	r->kind[n] = load_kind(gms_kind_at(t, p->block));
 	if (r->kind[n] != GMS_RTREE_MIXED)
 		return;
-	node = gms_node(t, p->block);
-	for (unsigned int w = first >> GMS_STATE_SHIFT; w <= last >> GMS_STATE_SHIFT; w++)
-		r->state[n][w] = gms_load_relaxed(gms_state_at(node, w << GMS_STATE_SHIFT));
-	if (p->lo & GMS_LEAF_MASK)
-		save_leaf(node, first, &r->leaf[0]);
-	if (p->hi & GMS_LEAF_MASK)
-		save_leaf(node, last, &r->leaf[1]);
+	for (unsigned int w = p->first >> GMS_STATE_SHIFT; w <= p->last >> GMS_STATE_SHIFT; w++)
+		r->state[n][w] = gms_load_relaxed(gms_state_at(p->node, w << GMS_STATE_SHIFT));
+	if (p->a)
+		save_leaf(p->node, p->first, &r->leaf[0]);
+	if (p->b != GMS_LEAF_PAGES)
+		save_leaf(p->node, p->last, &r->leaf[1]);
 }
 
-/* A leaf that was mixed and still is has changed itself; else the word of states tells all. */
-static void restore_leaf(struct gms_node *node, unsigned int i, uint64_t before,
+/* A leaf has to be restored only if its block was mixed before the commit and is mixed now. */
+static void restore_leaf(struct gms_group *node, unsigned int i, uint64_t before,
 			 const struct gms_line *saved)
 {
 	const uint64_t now = gms_load_relaxed(gms_state_at(node, i));
@@ -289,10 +295,8 @@ static void restore_leaf(struct gms_node *node, unsigned int i, uint64_t before,
 static void restore_part(struct gms_rtree *t, const struct part *p, const struct reserve *r,
 			 unsigned int n)
 {
-	const unsigned int first = p->lo >> GMS_RTREE_SHIFT, last = (p->hi - 1) >> GMS_RTREE_SHIFT;
-	uint8_t *byte = byte_at(t, p->block);
+	uint8_t *byte = gms_kind_at(t, p->block);
 	const uint64_t *state = r->state[n];
-	struct gms_node *node;
 
 	if (load_kind(byte) != r->kind[n]) {
 		store_kind(byte, r->kind[n]);
@@ -300,13 +304,12 @@ static void restore_part(struct gms_rtree *t, const struct part *p, const struct
 	}
 	if (r->kind[n] != GMS_RTREE_MIXED)
 		return;
-	node = gms_node(t, p->block);
-	if (p->lo & GMS_LEAF_MASK)
-		restore_leaf(node, first, state[first >> GMS_STATE_SHIFT], &r->leaf[0]);
-	if (p->hi & GMS_LEAF_MASK)
-		restore_leaf(node, last, state[last >> GMS_STATE_SHIFT], &r->leaf[1]);
-	for (unsigned int w = first >> GMS_STATE_SHIFT; w <= last >> GMS_STATE_SHIFT; w++) {
-		uint64_t *word = gms_state_at(node, w << GMS_STATE_SHIFT);
+	if (p->a)
+		restore_leaf(p->node, p->first, state[p->first >> GMS_STATE_SHIFT], &r->leaf[0]);
+	if (p->b != GMS_LEAF_PAGES)
+		restore_leaf(p->node, p->last, state[p->last >> GMS_STATE_SHIFT], &r->leaf[1]);
+	for (unsigned int w = p->first >> GMS_STATE_SHIFT; w <= p->last >> GMS_STATE_SHIFT; w++) {
+		uint64_t *word = gms_state_at(p->node, w << GMS_STATE_SHIFT);
 
 		if (gms_load_relaxed(word) != state[w])
 			gms_store_release(word, state[w]);
@@ -320,7 +323,7 @@ static gms_always_inline void store_kinds(struct gms_rtree *t, uint64_t first, u
 					  bool set)
 {
 	for (uint64_t b = first; b < end; b++) {
-		uint8_t *byte = byte_at(t, b);
+		uint8_t *byte = gms_kind_at(t, b);
 
 		store_kind(byte, set | (unsigned int)load_kind(byte) << SAVED_SHIFT);
 	}
@@ -329,7 +332,7 @@ static gms_always_inline void store_kinds(struct gms_rtree *t, uint64_t first, u
 static void restore_kinds(struct gms_rtree *t, uint64_t first, uint64_t end)
 {
 	for (uint64_t b = first; b < end; b++) {
-		uint8_t *byte = byte_at(t, b);
+		uint8_t *byte = gms_kind_at(t, b);
 
 		store_kind(byte, gms_load_relaxed(byte) >> SAVED_SHIFT & GMS_KIND_MASK);
 	}
@@ -367,12 +370,6 @@ static gms_always_inline void store_word(uint64_t *word, uint64_t before, uint64
 	gms_store_release(word, after);
 }
 
-/* The states of a word once the blocks of a mask are uniformly @set. */
-static gms_always_inline uint64_t with_uniform(uint64_t states, uint64_t mask, bool set)
-{
-	return (states & ~gms_both(mask)) | (set ? mask : 0);
-}
-
 /*
  * Makes a change of pages in one word of a leaf, [a, b) of its block, of a 2M block that may turn
  * uniform or mixed by it. The change that counts is one word in any case. Returns false, and has
@@ -395,7 +392,7 @@ static gms_always_inline bool store_pages(struct gms_group *group, uint64_t i, u
 	if (before & bit << 32) {
 		const uint64_t now = gms_load_relaxed(word), then = set ? now | mask : now & ~mask;
 
-		/* it stays mixed, unless this word was the only one that was unlike */
+		/* the block turns uniform only if no other word of the leaf differs from @set */
 		if (then != gms_word_of(set) || gms_line_unlike(leaf, set) != (now != then)) {
 			store_word(word, now, then, r);
 			return true;
@@ -492,8 +489,8 @@ static inline bool is_unclaimed(const struct gms_rtree *t, gms_pgoff_t start, ui
 static void claim(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages, bool on)
 {
 	for (uint64_t b = gms_block_of(start); b <= gms_block_of(start + nr_pages - 1); b++)
-		store_kind(byte_at(t, b),
-			   (gms_load_relaxed(byte_at(t, b)) & ~CLAIMED) | (on ? CLAIMED : 0));
+		store_kind(gms_kind_at(t, b),
+			   (gms_load_relaxed(gms_kind_at(t, b)) & ~CLAIMED) | (on ? CLAIMED : 0));
 }
 
 /* ---- the interface ---- */

@@ -4,13 +4,13 @@
  */
 #include "rtree_node.h"
 
-static const char *verify_leaf(struct gms_node *node, unsigned int i)
+static const char *verify_leaf(struct gms_group *node, unsigned int i)
 {
 	const struct gms_line *leaf;
 
 	if (gms_state_fill(gms_states(node, i), i) != GMS_RTREE_MIXED)
 		return NULL;
-	if (!node->group[i >> GMS_GROUP_SHIFT].page)
+	if (!node[i >> GMS_GROUP_SHIFT].page)
 		return "a 2M block is mixed, but has no leaf";
 	leaf = gms_leaf(node, i);
 	for (unsigned int w = 0; w < GMS_LINE_WORDS; w++)
@@ -21,7 +21,7 @@ static const char *verify_leaf(struct gms_node *node, unsigned int i)
 	return NULL;
 }
 
-static const char *verify_node(struct gms_node *node)
+static const char *verify_node(struct gms_group *node)
 {
 	const char *reason = NULL;
 	bool none = true, all = true;
@@ -65,7 +65,7 @@ static const char *verify_tail(const struct gms_rtree *t)
 	const gms_pgoff_t last = t->nr_pages - 1;
 	const unsigned int i = gms_leaf_of(last);
 	const bool set = gms_rtree_test(t, last);
-	struct gms_node *node;
+	struct gms_group *node;
 
 	if (gms_kind(t, gms_block_of(last)) != GMS_RTREE_MIXED)
 		return NULL;

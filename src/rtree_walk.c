@@ -59,7 +59,7 @@ static void prefetch_group(const struct gms_rtree *t, gms_pgoff_t at)
 {
 	struct gms_group *group;
 
-	if (at >= t->nr_pages || gms_kind(t, gms_block_of(at)) != GMS_RTREE_MIXED)
+	if (gms_kind(t, gms_block_of(at)) != GMS_RTREE_MIXED)
 		return;
 	group = gms_group(gms_chunk(t, gms_block_of(at)), at);
 	for (unsigned int i = 0; i < GMS_GROUP_BLOCKS; i += GMS_STATE_BLOCKS) {
@@ -70,14 +70,15 @@ static void prefetch_group(const struct gms_rtree *t, gms_pgoff_t at)
 	}
 }
 
+/* Asks for the leaves of the group behind the one that the cursor is in, unless that was done. */
 static gms_always_inline void look_ahead(struct cursor *c)
 {
-	if (gms_likely(c->at + GROUP_PAGES < c->ahead))
+	const gms_pgoff_t behind = (c->at | (GROUP_PAGES - 1)) + 1;
+
+	if (gms_likely(behind < c->ahead) || behind >= c->end)
 		return;
-	if (c->ahead <= c->at)
-		c->ahead = c->at & ~(GROUP_PAGES - 1);
-	for (; c->ahead <= c->at + GROUP_PAGES; c->ahead += GROUP_PAGES)
-		prefetch_group(c->tree, c->ahead);
+	c->ahead = behind + GROUP_PAGES;
+	prefetch_group(c->tree, behind);
 }
 
 /* ---- finding the end of a run ---- */

@@ -129,9 +129,8 @@ bool gms_seq_retry(const struct gms_state *s, gms_pgoff_t index, uint64_t seq)
 /* ---- time ---- */
 
 /*
- * Each shard counts its own events, and passes them on by 16: so that who
- * converts in one shard does not write a line that the others write, and still knows within
- * that what went on there.
+ * Each shard has its own counter, so that conversions in different shards share no cache line. A
+ * shard's count is added to the global one every 16 events.
  */
 #define EVENTS_AT_ONCE 16
 

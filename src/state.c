@@ -318,12 +318,17 @@ static void measure(const struct gms_state *s, struct gms_stats *stats)
 	gms_blocks_bytes(&s->folios.blocks, &in_use, &pooled);
 	stats->bytes_in_use = sizeof(*s) + in_use + gms_bindings_bytes(s) + gms_listeners_bytes(s);
 	stats->bytes_pooled = pooled;
-	stats->nodes = gms_rtree_nodes(s->private);
 	for (unsigned int i = 0; i < nr + nr_attrs; i++) {
 		const struct gms_rtree *t = i < nr ? trees[i] : s->attr[i - nr];
 
-		stats->bytes_in_use += gms_rtree_memory(t);
-		stats->bytes_pooled += gms_rtree_pooled(t);
+		size_t used, kept;
+		uint64_t mixed;
+
+		gms_rtree_usage(t, &used, &kept, &mixed);
+		stats->bytes_in_use += used;
+		stats->bytes_pooled += kept;
+		if (t == s->private)
+			stats->nodes = mixed;
 	}
 }
 

@@ -293,9 +293,9 @@ int gms_spans_unmap_host(struct gms_state *s, const struct gms_spans *spans, boo
 	GMS_REQUIRES(gms_invalidate_lock);
 
 /*
- * Is a page pinned that keeps the spans from going private, or away? -EAGAIN: *pinned is the
- * first such page in the spans, or their start where they have none; *stop is the first page of
- * the spans that has to stay. Or the backend's error.
+ * Looks for a pin that prevents the spans from going private or being freed. Returns 0, the
+ * backend's error, or -EAGAIN: then *pinned is the first such page in the spans, or their start
+ * where the pin is outside of them, and *stop is the first page of the spans that has to stay.
  */
 int gms_spans_pinned(struct gms_state *s, const struct gms_spans *spans, gms_pgoff_t *pinned,
 		     gms_pgoff_t *stop) GMS_REQUIRES(gms_invalidate_lock);
@@ -318,12 +318,13 @@ struct gms_quarantine {
 	gms_pgoff_t start, end;
 };
 
-/* A range may have to be quarantined. Its memory is the spare of its first shard. 0 or -ENOMEM. */
+/* Makes ready to quarantine a range, with the spare of its first shard. Returns 0 or -ENOMEM. */
 int gms_quarantine_prepare(struct gms_state *s, struct gms_quarantine *q, gms_pgoff_t start,
 			   gms_pgoff_t end) GMS_REQUIRES(gms_convert_lock);
-/* It has. With the invalidate locks; or taking them, and then host and guest lose their mappings. */
+/* Quarantines the range. The caller holds the invalidate locks. */
 void gms_quarantine_commit_locked(struct gms_state *s, const struct gms_quarantine *q)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock);
+/* Takes the invalidate locks, unmaps the range from host and guest, and quarantines it. */
 void gms_quarantine_commit(struct gms_state *s, const struct gms_quarantine *q)
 	GMS_REQUIRES(gms_convert_lock);
 

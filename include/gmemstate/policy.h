@@ -51,8 +51,8 @@ enum gms_event { GMS_EV_ALLOCATE, GMS_EV_FAULT, GMS_EV_CONVERT, GMS_EV_PUNCH, GM
  * @s2m: of the 2M block at @index, as it is after the event
  * @s1g: of the 1G block at @index, as it is after the event
  * @pinned: whether a page of the folio is pinned
- * @flips: how often conversions and repairs changed this 1G block, or a 2M block in it, between uniform and
- *         mixed
+ * @flips: how often conversions and repairs changed this 1G block, or a 2M block in it, between
+ *         uniform and mixed
  * @now: nanoseconds since the object was created, by its clock; without a clock, a count of
  *       what has changed since (allocations, conversions, holes, splits and merges)
  * @since: @now at the last of @flips; 0 where there was none

@@ -102,7 +102,8 @@ struct gms_rtree_cursor {
  * @allocator: source of memory, copied; NULL: the platform's
  * @tree: where to store the tree; written on success only
  *
- * Takes 2 bytes a 1G block, and time in proportion. A tree that is never mixed takes no more.
+ * Takes 2 bytes a 1G block, rounded up to 64 bytes for each 32 GiB, and 64 bytes; and time in
+ * proportion. A tree that is never mixed takes no more.
  *
  * Context: Allocates, may sleep.
  * Return: 0; -EINVAL: a bad size, @init or allocator; -ENOMEM.
@@ -155,7 +156,8 @@ GMS_API int gms_rtree_clear(struct gms_rtree *tree, gms_pgoff_t start, uint64_t 
  * depends on the range alone and not on the set: where the range begins or ends inside a 1G block,
  * 6 KiB for each 32 GiB of the tree, and where inside a 2M block, 4 KiB for each 128 MiB; twice of
  * each at most, and nothing where an earlier range has brought it. It stays until the tree is
- * destroyed. So a range that was prepared once is prepared for good.
+ * destroyed. So a range that was prepared once is prepared for good. So is each part of it that
+ * begins and ends where the range does, or inside a block that is mixed.
  *
  * On failure the set has not changed, and there is nothing to release (releasing all the same is
  * harmless).
@@ -201,12 +203,13 @@ GMS_API void gms_rtree_commit(struct gms_rtree *tree, gms_pgoff_t start, uint64_
 /**
  * gms_rtree_revert() - undo a commit, and release its reserve
  * @tree: the tree
- * @reserve: of the commit
+ * @reserve: of the commit; not NULL
  *
  * The set is what it was before the commit, to the bit, however fragmented it
  * was. Does nothing where @reserve was not committed.
  *
- * Context: The writer that committed (W1); may hold a spinlock. Neither allocates, frees nor sleeps.
+ * Context: The writer that committed (W1); may hold a spinlock. Neither allocates, frees nor
+ * sleeps.
  */
 GMS_API void gms_rtree_revert(struct gms_rtree *tree, struct gms_rtree_reserve *reserve);
 
@@ -218,7 +221,8 @@ GMS_API void gms_rtree_revert(struct gms_rtree *tree, struct gms_rtree_reserve *
  * From here on the commit can no longer be reverted, and other commits may follow. There is nothing
  * to give back: what was prepared stays.
  *
- * Context: The thread that holds the reserve. Neither allocates, frees nor sleeps.
+ * Context: After a commit, the writer that committed (W1); else the thread that holds the reserve.
+ * May hold a spinlock. Neither allocates, frees nor sleeps.
  */
 GMS_API void gms_rtree_release(struct gms_rtree *tree, struct gms_rtree_reserve *reserve);
 
@@ -281,7 +285,8 @@ GMS_API enum gms_rtree_fill gms_rtree_fill_range(const struct gms_rtree *tree, g
  * A last block that is incomplete is judged by the pages that exist.
  *
  * Context: Any; lock-free (R1 to R4).
- * Return: a mask; bit i is set where the i-th of these blocks has that fill. 0 for blocks past the end.
+ * Return: a mask; bit i is set where the i-th of these blocks has that fill. 0 for blocks past the
+ * end.
  */
 GMS_API uint64_t gms_rtree_fill_mask(const struct gms_rtree *tree, gms_pgoff_t index,
 				     enum gms_rtree_fill fill);
@@ -332,6 +337,8 @@ GMS_API bool gms_rtree_next(const struct gms_rtree *tree, gms_pgoff_t from, gms_
  * @start: first index
  * @end: index after the last one of interest; what lies past the end of the tree is ignored
  *
+ * An empty range gives no runs.
+ *
  * Context: Any; lock-free.
  */
 GMS_API void gms_rtree_cursor_init(struct gms_rtree_cursor *cursor, const struct gms_rtree *tree,
@@ -343,7 +350,8 @@ GMS_API void gms_rtree_cursor_init(struct gms_rtree_cursor *cursor, const struct
  * @run: the longest run from where the last one ended, cut at the end of the range; written
  *       where true is returned
  *
- * Gives what gms_rtree_next() in a loop would, and is faster at it: it asks for what it will come to.
+ * Gives what gms_rtree_next() in a loop would, and is faster at it: it asks for what it will come
+ * to.
  *
  * Context: Any; lock-free (R1 to R4).
  * Return: whether there was another run.
@@ -355,8 +363,8 @@ GMS_API bool gms_rtree_cursor_next(struct gms_rtree_cursor *cursor, struct gms_r
  * @tree: the tree
  *
  * A function of the set alone: two trees of one size with the same indices use the
- * same, whatever their past. It is what counts: 2 bytes a 1G block, 192 for each that is mixed, 64
- * for each mixed 2M block. Walks the tree's top.
+ * same, whatever their past. It is what counts: what gms_rtree_create() takes, 192 bytes for each
+ * mixed 1G block, and 64 for each mixed 2M block. Walks the tree's top.
  *
  * Context: Any; lock-free (R4).
  * Return: bytes in use.
@@ -367,9 +375,10 @@ GMS_API size_t gms_rtree_memory(const struct gms_rtree *tree);
  * gms_rtree_pooled() - memory that the tree keeps beyond that
  * @tree: the tree
  *
- * What ranges were prepared with stays until the tree is destroyed, also where all is uniform again:
- * see gms_rtree_prepare(). gms_rtree_memory() and this together are what the tree has taken from
- * its allocator; at most that of a flat bitmap and 1%, however the set looks.
+ * What ranges were prepared with stays until the tree is destroyed, also where all is uniform
+ * again: see gms_rtree_prepare(). gms_rtree_memory() and this together are what the tree has taken
+ * from its allocator. However the set looks, that is at most a flat bitmap of the tree's size,
+ * rounded up to 32 GiB, and 1%.
  *
  * Context: Any; lock-free (R4).
  * Return: bytes taken from the allocator and not counted by gms_rtree_memory().

@@ -51,9 +51,12 @@ GMS_API int gms_snapshot_save(const struct gms_state *state, void *buf, size_t s
  *        GMS_INIT_PRIVATE means nothing here
  * @state: where to store the object; written on success only
  *
- * No hook is called: the caller brings the memory to what the state says. Who does not know how
- * large the object may be says so in @opts->nr_pages: else a few bytes may ask for one of
- * GMS_MAX_PAGES with all attributes, which takes some 130 MB.
+ * No hook is called: the caller brings the memory to what the state says.
+ *
+ * What is loaded can take far more memory than the snapshot: each of its sets up to what a flat
+ * bitmap of the object takes, with one page in each 128 MiB; and an object of GMS_MAX_PAGES with
+ * all attributes some 130 MB when every set is uniform. @opts->nr_pages bounds both: a caller that
+ * does not trust the snapshot gives the size that it expects.
  *
  * Context: Allocates, may sleep.
  * Return: 0; -EBADMSG: the snapshot is damaged or cut short, or no snapshot; -EPROTONOSUPPORT: it

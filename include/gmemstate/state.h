@@ -90,7 +90,7 @@ struct gms_state_opts {
  * @refused_nomem: calls that returned -ENOMEM
  * @nodes: mixed 1G and 2M blocks now
  * @bytes_in_use: memory that holds the state now
- * @bytes_pooled: memory kept for reuse now
+ * @bytes_pooled: memory kept beyond that until the object is destroyed: what was once in use stays
  * @refused_access: calls that returned -EACCES
  * @refused_pinned: calls that returned -EAGAIN: a page is pinned, or in use
  * @refused_quarantined: calls that returned -ENOTRECOVERABLE

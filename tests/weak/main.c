@@ -278,6 +278,7 @@ static const struct {
 	{"gms_end_has_places", "gms_leaf_in_group() loads the page again"},
 	{"store_pages", "gms_end_has_places() came before"},
 	{"gms_rtree_spare_spend", "store_pages() loads the page again"},
+	{"gms_rtree_spare_fill", "only asks whether there is a page"},
 	{"leaf", "the states come before"},
 };
 

@@ -471,8 +471,8 @@ const char *tree_describe(const void *p)
 			return name;
 		}
 		for (unsigned int g = 0; chunk && g < GMS_NODE_GROUPS; g++)
-			if (name_in_group(&chunk->node[b % GMS_TOP_BLOCKS].group[g], b, g, p, name,
-					  sizeof(name)))
+			if (name_in_group(&chunk->group[b % GMS_TOP_BLOCKS * GMS_NODE_GROUPS + g],
+					  b, g, p, name, sizeof(name)))
 				return name;
 	}
 	return NULL;

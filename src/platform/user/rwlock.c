@@ -21,8 +21,8 @@
  *
  * Nobody starves. A reader that met a writer says that it waits, spins a little, then goes to
  * sleep; the writer counts those who wait into their slots before it returns from its unlock,
- * so they hold the lock before the next writer begins, which waits for them. Readers that come while a writer
- * holds the lock or waits for it step back.
+ * so they hold the lock before the next writer begins, which waits for them. Readers that come
+ * while a writer holds the lock or waits for it step back.
  */
 #include "platform.h"
 
