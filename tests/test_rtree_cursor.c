@@ -206,6 +206,7 @@ static void check_downs(const struct twin *twin, struct prng *prng)
 			check_masks(twin, ends[i]);
 	}
 	assert_int_equal(gms_rtree_fill_mask(twin->tree, UINT64_MAX, GMS_RTREE_NONE), 0);
+	assert_int_equal(gms_rtree_fill_mask(twin->tree, 0, (enum gms_rtree_fill)3), 0);
 	for (i = 0; i < 40; i++) {
 		at = somewhere(prng, nr);
 		check_look(twin, at);

@@ -204,6 +204,14 @@ static void commit_after_revert(struct scene *s)
 	commit(s);
 }
 
+static void commit_after_revert_alone(struct scene *s)
+{
+	prepare(s);
+	commit(s);
+	gms_rtree_revert(s->tree, &s->one);
+	commit(s);
+}
+
 static void commit_both(struct scene *s)
 {
 	prepare(s);
@@ -341,6 +349,7 @@ static void test_reserve_used_twice_traps(void **state)
 		commit_twice,
 		commit_twice_in_a_row,
 		commit_after_revert,
+		commit_after_revert_alone,
 	};
 
 	(void)state;
