@@ -5,6 +5,9 @@
 #include "ledger.h"
 #include "test.h"
 
+/* Stores during one call; where there are more, a fill is not judged: that would take long. */
+#define MANY 12
+
 void ledger_init(struct ledger *ledger, uint64_t nr_pages, bool full, uint64_t room)
 {
 	twin_init(&ledger->twin, nr_pages, full);
@@ -74,6 +77,7 @@ void view_init(struct view *view, const struct ledger *ledger)
 	view->ledger = ledger;
 	oracle_init(&view->oracle, ledger->twin.oracle.nr_pages, false);
 	oracle_copy(&view->oracle, &ledger->twin.oracle);
+	oracle_init(&view->scratch, ledger->twin.oracle.nr_pages, false);
 	view->at = 0;
 	view->answers = view->told = 0;
 }
@@ -81,6 +85,7 @@ void view_init(struct view *view, const struct ledger *ledger)
 void view_fini(struct view *view)
 {
 	oracle_fini(&view->oracle);
+	oracle_fini(&view->scratch);
 }
 
 void view_catch_up(struct view *view)
@@ -111,6 +116,41 @@ bool view_allows(const struct view *view, uint64_t begun, uint64_t index, bool s
 			return true;
 	}
 	return false;
+}
+
+unsigned int view_fills(struct view *view, uint64_t begun, uint64_t index, unsigned int order)
+{
+	const uint64_t start = index >> order << order, nr_pages = 1ULL << order;
+	const uint64_t there = view->oracle.nr_pages - start;
+	struct oracle *now = &view->scratch;
+	unsigned int fills = 1U << oracle_fill(&view->oracle, index, order);
+
+	if (view->at == begun)
+		return fills;
+	if (begun - view->at > MANY)
+		return 7;
+	oracle_copy_range(now, &view->oracle, start, nr_pages < there ? nr_pages : there);
+	for (uint64_t i = view->at; i < begun; i++) {
+		const struct entry *entry = &view->ledger->entries[i];
+		const uint64_t from = entry->start > start ? entry->start : start;
+		uint64_t end = entry->start + entry->nr_pages;
+
+		end = end < start + nr_pages ? end : start + nr_pages;
+		if (from >= end)
+			continue;
+		oracle_store(now, from, end - from, entry->set);
+		fills |= 1U << oracle_fill(now, index, order);
+		if (!entry->reverted)
+			continue;
+		/* what was before: from the array, and all that was stored since */
+		oracle_copy_range(now, &view->oracle, start, nr_pages < there ? nr_pages : there);
+		for (uint64_t k = view->at; k < i; k++)
+			if (!view->ledger->entries[k].reverted)
+				oracle_store(now, view->ledger->entries[k].start,
+					     view->ledger->entries[k].nr_pages,
+					     view->ledger->entries[k].set);
+	}
+	return fills;
 }
 
 /* The end of the stores that could have made a page what it was said to be. */

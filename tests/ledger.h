@@ -50,6 +50,7 @@ void ledger_store(struct ledger *ledger, const struct entry *entry);
 struct view {
 	const struct ledger *ledger;
 	struct oracle oracle;
+	struct oracle scratch;
 	uint64_t at;
 	uint64_t answers; /* that were judged */
 	uint64_t told; /* the reader's own use */
@@ -64,6 +65,8 @@ uint64_t ledger_begun(const struct ledger *ledger);
 
 /* Had page @index the value @set at some time from view->at on, before store @begun? */
 bool view_allows(const struct view *view, uint64_t begun, uint64_t index, bool set);
+/* The fills that a block had in that time, each store being one step: bit i is fill i. */
+unsigned int view_fills(struct view *view, uint64_t begun, uint64_t index, unsigned int order);
 /* The first page of a run that had not its value; UINT64_MAX: each of them had. */
 uint64_t view_first_wrong(const struct view *view, uint64_t begun, const struct gms_rtree_run *run);
 

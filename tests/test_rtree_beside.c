@@ -18,12 +18,10 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "ledger.h"
-#include "shapes.h"
+#include "asking.h"
 #include "test.h"
 #include "threads.h"
 
-#define NR_PAGES (3 * T_1G + T_2M + 3)
 #define NR_READERS 2
 #define ROOM 20000 /* stores, before threads start anew on another tree */
 #define AHEAD 200 /* stores that may be made before readers have asked as often */
@@ -38,60 +36,6 @@ struct world {
 	_Atomic bool failed;
 	_Atomic uint64_t answers;
 };
-
-/* ---- where things happen ---- */
-
-/* A few 2M blocks, all in one word of states, with an end of a 1G block, and an end of the tree. */
-static uint64_t hot_block(struct prng *prng)
-{
-	const uint64_t blocks[] = {
-		T_1G, T_1G + T_2M, T_1G + 2 * T_2M, 2 * T_1G - T_2M, 2 * T_1G, 3 * T_1G + T_2M,
-	};
-
-	return blocks[prng_below(prng, ARRAY_SIZE(blocks))];
-}
-
-static uint64_t hot_page(struct prng *prng)
-{
-	const uint64_t block = hot_block(prng);
-	const uint64_t size = block + T_2M < NR_PAGES ? T_2M : NR_PAGES - block;
-
-	/* with 512 pages some are asked about more often: at the ends of words */
-	return block +
-	       (prng_chance(prng, 50) ? prng_below(prng, size) : prng_below(prng, 4) % size);
-}
-
-static void choose(struct prng *prng, uint64_t *start, uint64_t *nr)
-{
-	const uint64_t page = hot_page(prng);
-
-	switch (prng_below(prng, 8)) {
-	case 0:
-	case 1:
-	case 2:
-		*start = page;
-		*nr = 1;
-		break;
-	case 3:
-		*start = page / T_2M * T_2M;
-		*nr = T_2M;
-		break;
-	case 4:
-		*start = page / T_1G * T_1G;
-		*nr = T_1G;
-		break;
-	case 5:
-		*start = page;
-		*nr = 1 + prng_below(prng, NR_PAGES);
-		break;
-	default:
-		*start = page;
-		*nr = 1 + prng_below(prng, T_2M);
-		break;
-	}
-	if (*nr > NR_PAGES - *start)
-		*nr = NR_PAGES - *start;
-}
 
 /* ---- writers ---- */
 
@@ -127,7 +71,7 @@ static void write_entries(struct worker *worker)
 		if (world->nr_writers > 1 && !prng_chance(&prng, 5))
 			choose_own(&prng, worker->number, &entry.start, &entry.nr_pages);
 		else
-			choose(&prng, &entry.start, &entry.nr_pages);
+			ask_hot_range(&prng, &entry.start, &entry.nr_pages);
 		entry.set = prng_chance(&prng, 50);
 		entry.reverted = prng_chance(&prng, world->percent_reverted);
 		keep_pace(world);
@@ -140,7 +84,7 @@ static void write_entries(struct worker *worker)
 	atomic_fetch_sub(&world->writers_left, 1);
 }
 
-/* ---- answers ---- */
+/* ---- readers ---- */
 
 /* A reader's tale; true: go on. */
 static bool report(struct world *world, struct view *view, const char *why)
@@ -152,192 +96,6 @@ static bool report(struct world *world, struct view *view, const char *why)
 		view->told = view->answers;
 	}
 	return !why && atomic_load(&world->writers_left);
-}
-
-/* Were there no stores in the range while the call was made? */
-static bool is_quiet(const struct view *view, uint64_t begun, uint64_t start, uint64_t nr)
-{
-	for (uint64_t i = view->at; i < begun; i++) {
-		const struct entry *entry = &view->ledger->entries[i];
-
-		if (entry->start < start + nr && start < entry->start + entry->nr_pages)
-			return false;
-	}
-	return true;
-}
-
-static const char *judge_page(struct view *view, uint64_t page, bool got, const char *why)
-{
-	const uint64_t begun = ledger_begun(view->ledger);
-
-	view->answers++;
-	return view_allows(view, begun, page, got) ? NULL : why;
-}
-
-static const char *ask_page(struct view *view, uint64_t page, uint64_t how)
-{
-	const struct gms_rtree *tree = view->ledger->twin.tree;
-	struct gms_rtree_run run = {0};
-
-	view_catch_up(view);
-	switch (how) {
-	case 0:
-		return judge_page(view, page, gms_rtree_count(tree, page, 1),
-				  "count: a page was never so");
-	case 1:
-		return judge_page(view, page, gms_rtree_fill(tree, page, 0) == GMS_RTREE_ALL,
-				  "fill: a page was never so");
-	case 2:
-		return judge_page(view, page, gms_rtree_look(tree, page).set,
-				  "look: a page was never so");
-	case 3:
-		gms_rtree_next(tree, page, page + 1, &run);
-		return judge_page(view, page, run.set, "next: a page was never so");
-	default:
-		return judge_page(view, page, gms_rtree_test(tree, page),
-				  "test: a page was never so");
-	}
-}
-
-/* A block that is said to be uniform; or mixed, though all stores in between were of one kind. */
-static const char *judge_fill(struct view *view, uint64_t start, uint64_t nr,
-			      enum gms_rtree_fill fill, const char *why)
-{
-	const uint64_t begun = ledger_begun(view->ledger);
-	struct gms_rtree_run run = {.start = start, .nr_pages = nr, .set = fill == GMS_RTREE_ALL};
-	enum gms_rtree_fill before;
-
-	view->answers++;
-	if (start >= NR_PAGES)
-		return fill == GMS_RTREE_NONE ? NULL : why;
-	run.nr_pages = nr < NR_PAGES - start ? nr : NR_PAGES - start;
-	if (fill != GMS_RTREE_MIXED)
-		return view_first_wrong(view, begun, &run) == UINT64_MAX ? NULL : why;
-	before = oracle_fill_range(&view->oracle, start, nr);
-	return before != GMS_RTREE_MIXED && is_quiet(view, begun, start, nr) ? why : NULL;
-}
-
-static const char *ask_blocks(struct view *view, uint64_t page, uint64_t how)
-{
-	const struct gms_rtree *tree = view->ledger->twin.tree;
-	const uint64_t base = page / T_2M * T_2M, first = base / (64 * T_2M) * (64 * T_2M);
-	const unsigned int bit = (unsigned int)((base - first) / T_2M);
-	enum gms_rtree_fill fill;
-
-	view_catch_up(view);
-	switch (how) {
-	case 0:
-		return judge_fill(view, page / T_1G * T_1G, T_1G,
-				  gms_rtree_fill(tree, page, T_ORDER_1G), "fill of a 1G");
-	case 1:
-		return judge_fill(view, base, T_2M, gms_rtree_look(tree, page).fill_2m,
-				  "look: fill of a 2M");
-	case 2:
-		return judge_fill(view, page / T_1G * T_1G, T_1G,
-				  gms_rtree_look(tree, page).fill_1g, "look: fill of a 1G");
-	case 3:
-		fill = page % 2 ? GMS_RTREE_ALL : GMS_RTREE_NONE;
-		if (gms_rtree_fill_mask(tree, page, fill) >> bit & 1)
-			return judge_fill(view, base, T_2M, fill, "fill_mask of a 2M");
-		return NULL;
-	case 4:
-		return judge_fill(view, page, 3 * T_2M, gms_rtree_fill_range(tree, page, 3 * T_2M),
-				  "fill_range");
-	default:
-		return judge_fill(view, base, T_2M, gms_rtree_fill(tree, page, T_ORDER_2M),
-				  "fill of a 2M");
-	}
-}
-
-/* Each store in between may have counted or not. */
-static const char *ask_count(struct view *view, uint64_t start, uint64_t nr)
-{
-	uint64_t got, begun, low, high;
-
-	view_catch_up(view);
-	got = gms_rtree_count(view->ledger->twin.tree, start, nr);
-	begun = ledger_begun(view->ledger);
-	low = high = oracle_count(&view->oracle, start, nr);
-	for (uint64_t i = view->at; i < begun; i++) {
-		if (view->ledger->entries[i].set)
-			high += view->ledger->entries[i].nr_pages;
-		else
-			low -= low < view->ledger->entries[i].nr_pages
-				       ? low
-				       : view->ledger->entries[i].nr_pages;
-	}
-	view->answers++;
-	return got >= low && got <= high && got <= nr ? NULL : "count of a range";
-}
-
-static const char *ask_order(struct view *view, uint64_t page)
-{
-	const unsigned int got = gms_rtree_uniform_order(view->ledger->twin.tree, page);
-	uint64_t begun;
-
-	/* asked twice, as the array is brought up late: nothing may have begun in between */
-	view_catch_up(view);
-	begun = ledger_begun(view->ledger);
-	if (begun != view->at || gms_rtree_uniform_order(view->ledger->twin.tree, page) != got ||
-	    ledger_begun(view->ledger) != begun)
-		return NULL;
-	view->answers++;
-	return got == oracle_uniform_order(&view->oracle, page) ? NULL : "uniform_order";
-}
-
-/* Runs ascend, leave nothing out, and each is one of its time. */
-static const char *walk(struct view *view, uint64_t start, uint64_t end, bool by_cursor)
-{
-	const struct gms_rtree *tree = view->ledger->twin.tree;
-	struct gms_rtree_cursor cursor;
-	struct gms_rtree_run run;
-	uint64_t at = start;
-
-	end = end < NR_PAGES ? end : NR_PAGES;
-	gms_rtree_cursor_init(&cursor, tree, start, end);
-	for (;;) {
-		bool more;
-
-		view_catch_up(view);
-		more = by_cursor ? gms_rtree_cursor_next(&cursor, &run)
-				 : gms_rtree_next(tree, at, end, &run);
-		if (more != (at < end))
-			return "a walk ended too early, or too late";
-		if (!more)
-			return NULL;
-		if (run.start != at || !run.nr_pages || run.nr_pages > end - at)
-			return "runs do not ascend, or overlap";
-		if (view_first_wrong(view, ledger_begun(view->ledger), &run) != UINT64_MAX)
-			return by_cursor ? "cursor: a run was never so"
-					 : "next: a run was never so";
-		view->answers++;
-		at += run.nr_pages;
-	}
-}
-
-static const char *ask_something(struct view *view, struct prng *prng)
-{
-	const uint64_t page = hot_page(prng);
-
-	switch (prng_below(prng, 32)) {
-	case 0:
-		return walk(view, page, page + 3 * T_2M, prng_chance(prng, 50));
-	case 1:
-		return walk(view, page / T_1G * T_1G, page + prng_below(prng, T_1G), true);
-	case 2:
-		return ask_count(view, page, 1 + prng_below(prng, 2 * T_2M));
-	case 3:
-	case 4:
-		return ask_order(view, page);
-	case 5:
-	case 6:
-	case 7:
-	case 8:
-	case 9:
-		return ask_blocks(view, page, prng_below(prng, 8));
-	default:
-		return ask_page(view, page, prng_below(prng, 12));
-	}
 }
 
 static void read_anything(struct worker *worker)
@@ -441,17 +199,6 @@ static void read_by_turns(struct worker *worker)
 
 /* ---- tests ---- */
 
-/* Some blocks mixed, some uniform, of either kind. */
-static void set_the_scene(struct twin *twin, struct prng *prng)
-{
-	for (int i = 0; i < 12; i++) {
-		uint64_t start, nr;
-
-		choose(prng, &start, &nr);
-		twin_store(twin, start, nr, prng_chance(prng, 50));
-	}
-}
-
 static void run_once(struct world *world, void (*reader)(struct worker *worker), uint64_t round)
 {
 	struct worker workers[2 + NR_READERS] = {0};
@@ -460,10 +207,10 @@ static void run_once(struct world *world, void (*reader)(struct worker *worker),
 	unsigned int i;
 
 	prng_init(&prng, test_seed() + round);
-	ledger_init(&world->ledger, NR_PAGES, round % 2, ROOM);
-	set_the_scene(&world->ledger.twin, &prng);
+	ledger_init(&world->ledger, ASK_PAGES, round % 2, ROOM);
+	ask_set_the_scene(&world->ledger.twin, &prng);
 	for (i = 0; i < NR_TOKENS; i++)
-		table.token[i] = (struct token) {.page = hot_page(&prng)};
+		table.token[i] = (struct token) {.page = ask_hot_page(&prng)};
 	atomic_store(&world->writers_left, world->nr_writers);
 	atomic_store(&world->asked, 0);
 	for (i = 0; i < nr; i++)
@@ -481,7 +228,7 @@ static void run_once(struct world *world, void (*reader)(struct worker *worker),
 static void run(const char *name, unsigned int nr_writers, unsigned int percent_reverted,
 		void (*reader)(struct worker *worker))
 {
-	const uint64_t wanted = test_iters(1000000);
+	const uint64_t wanted = test_iters(T_SHIFT == 9 ? 400000 : 1500000);
 	static struct world world;
 	uint64_t round = 0;
 
