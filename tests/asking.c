@@ -127,6 +127,18 @@ static const char *ask_mask(struct view *view, uint64_t page)
 		       : "fill_mask: a 2M was never so";
 }
 
+/* One walk: a block that is uniform, and what is in it, agree. */
+static const char *ask_look(struct view *view, uint64_t page)
+{
+	const struct gms_rtree_look look = gms_rtree_look(view->ledger->twin.tree, page);
+
+	if (look.fill_1g != GMS_RTREE_MIXED && look.fill_2m != look.fill_1g)
+		return "look: a 1G is uniform, and its 2M is something else";
+	if (look.fill_2m != GMS_RTREE_MIXED && look.set != (look.fill_2m == GMS_RTREE_ALL))
+		return "look: a 2M is uniform, and its page is something else";
+	return judge_page(view, page, look.set, "look: a page was never so");
+}
+
 const char *ask_blocks(struct view *view, uint64_t page, uint64_t how)
 {
 	const struct gms_rtree *tree = view->ledger->twin.tree;
@@ -144,6 +156,8 @@ const char *ask_blocks(struct view *view, uint64_t page, uint64_t how)
 				  "look: a 1G was never so");
 	case 3:
 		return ask_mask(view, page);
+	case 4:
+		return ask_look(view, page);
 	default:
 		return judge_fill(view, page, T_ORDER_2M, gms_rtree_fill(tree, page, T_ORDER_2M),
 				  "fill: a 2M was never so");
