@@ -153,6 +153,12 @@ void *__tsan_memmove(void *to, const void *from, size_t size)
 	{                                                                                       \
 		return __tsan_atomic##bits##_compare_exchange_strong(p, old, v, order, failed); \
 	}                                                                                       \
+	type __tsan_atomic##bits##_compare_exchange_val(volatile type *p, type old, type v,     \
+							int order, int failed)                  \
+	{                                                                                       \
+		__tsan_atomic##bits##_compare_exchange_strong(p, &old, v, order, failed);       \
+		return old;                                                                     \
+	}                                                                                       \
 	RMW(bits, type, add)                                                                    \
 	RMW(bits, type, sub)                                                                    \
 	RMW(bits, type, and)                                                                    \
