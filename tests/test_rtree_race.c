@@ -241,14 +241,15 @@ static void prepare_crowd(struct worker *worker)
 
 		/* both begin a step together */
 		atomic_fetch_add(&crowd->arrived, 1);
-		while (atomic_load(&crowd->arrived) < 2 * step + 2)
+		while (atomic_load(&crowd->arrived) < 2 * step + 2 && !atomic_load(&crowd->over))
 			sched_yield();
-		worker_expect(worker,
-			      !gms_rtree_prepare(crowd->twin.tree, at, nr,
-						 prng_chance(&prng, 50) ? &reserve : NULL),
-			      "prepare failed");
-		worker_expect(worker, gms_rtree_is_prepared(crowd->twin.tree, at, nr),
-			      "prepared, but not so");
+		if (gms_rtree_prepare(crowd->twin.tree, at, nr,
+				      prng_chance(&prng, 50) ? &reserve : NULL))
+			worker->why = "prepare failed";
+		else if (!gms_rtree_is_prepared(crowd->twin.tree, at, nr))
+			worker->why = "prepared, but not so";
+		if (worker->why)
+			break;
 		atomic_store(&crowd->step, step);
 	}
 	atomic_store(&crowd->over, true);
