@@ -8,6 +8,10 @@
 #include "talloc.h"
 #include "test.h"
 
+#ifdef TALLOC_KNOWS_LOCKS
+#include "platform.h"
+#endif
+
 #if defined(__has_include)
 #if __has_include(<valgrind/memcheck.h>)
 #include <valgrind/memcheck.h>
@@ -37,6 +41,22 @@ static void broke(struct talloc *talloc, const char *what)
 	atomic_compare_exchange_strong(&talloc->broken, &none, what);
 }
 
+#ifdef TALLOC_KNOWS_LOCKS
+/* An allocator may sleep, or be slow: the library calls it under no lock that others spin for. */
+static void check_locks(struct talloc *talloc)
+{
+	if (gms_rank_holds_any(GMS_RANK_TREE))
+		broke(talloc, "called under a tree lock");
+	if (gms_rank_holds_any(GMS_RANK_FOLIO))
+		broke(talloc, "called under a folio lock");
+}
+#else
+static void check_locks(struct talloc *talloc)
+{
+	(void)talloc;
+}
+#endif
+
 /* Room in front of a block: the header, rounded up so that what follows is aligned. */
 static size_t front_of(size_t align)
 {
@@ -59,6 +79,7 @@ static void *talloc_alloc(void *ctx, size_t size, size_t align)
 	struct header *header;
 	char *raw;
 
+	check_locks(talloc);
 	if (atomic_load(&talloc->trap) & TALLOC_TRAP_ALLOC)
 		broke(talloc, "allocated where that is forbidden");
 	if (align < sizeof(void *) || align & (align - 1)) {
@@ -99,6 +120,7 @@ static void talloc_free(void *ctx, void *ptr, size_t size, size_t align)
 	struct talloc *talloc = ctx;
 	struct header *header;
 
+	check_locks(talloc);
 	if (atomic_load(&talloc->trap) & TALLOC_TRAP_FREE)
 		broke(talloc, "freed where that is forbidden");
 	if (!ptr) {

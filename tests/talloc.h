@@ -5,7 +5,8 @@
  * It counts what is outstanding, fails on demand, checks that a block is given back
  * with the size and alignment it was asked for and that nobody wrote around it, fills
  * memory with rubbish on the way out and on the way back, and can forbid calls for a
- * while. The first rule that somebody breaks is kept as a text until the test asks.
+ * while. In debug builds it checks that its caller holds no folio lock and no tree lock. The
+ * first rule that somebody breaks is kept as a text until the test asks.
  * Thread-safe, as struct gms_allocator demands.
  */
 #ifndef GMS_TESTS_TALLOC_H

@@ -255,6 +255,8 @@ enum gms_rank {
 
 /* Does the calling thread hold a lock of this rank? For gms_assert(): debug builds have it. */
 bool gms_rank_holds(const void *object, unsigned int rank);
+/* The same, of any object. For tests of debug builds. */
+bool gms_rank_holds_any(unsigned int rank);
 
 #ifdef GMS_DEBUG
 void gms_rank_enter(const void *object, unsigned int rank, unsigned int key);

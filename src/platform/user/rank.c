@@ -47,6 +47,14 @@ bool gms_rank_holds(const void *object, unsigned int rank)
 	return false;
 }
 
+bool gms_rank_holds_any(unsigned int rank)
+{
+	for (unsigned int i = 0; i < nr_held; i++)
+		if (held[i].rank == rank)
+			return true;
+	return false;
+}
+
 #else
 typedef int gms_rank_is_for_debug_builds; /* a source file must not be empty */
 #endif
