@@ -15,15 +15,18 @@ static enum gms_summary summary_after(const struct gms_state *s, const struct gm
 {
 	const enum gms_rtree_fill fill = (enum gms_rtree_fill)ask->to;
 	const gms_pgoff_t from = gms_order_down(index, order), to = from + gms_order_pages(order);
+	const bool before = ask->start > from, behind = ask->end < to && ask->end < s->nr_pages;
 
 	if (ask->start >= to || ask->end <= from)
 		return (enum gms_summary)gms_rtree_fill(s->private, index, order);
-	if (ask->start > from && gms_rtree_fill_range(s->private, from, ask->start - from) != fill)
+	/* most often a neighbour of the range tells */
+	if ((before && gms_rtree_test(s->private, ask->start - 1) != (bool)fill) ||
+	    (behind && gms_rtree_test(s->private, ask->end) != (bool)fill))
 		return GMS_MIXED;
-	if (ask->end < to && ask->end < s->nr_pages &&
-	    gms_rtree_fill_range(s->private, ask->end, to - ask->end) != fill)
+	if ((before && gms_rtree_fill_range(s->private, from, ask->start - from) != fill) ||
+	    (behind && gms_rtree_fill_range(s->private, ask->end, to - ask->end) != fill))
 		return GMS_MIXED;
-	return (enum gms_summary)ask->to;
+	return (enum gms_summary)fill;
 }
 
 static unsigned int round_order(unsigned int order)
