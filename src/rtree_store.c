@@ -371,9 +371,9 @@ static gms_always_inline void store_word(uint64_t *word, uint64_t before, uint64
 }
 
 /*
- * Makes a change of pages in one word of a leaf, [a, b) of its block, of a 2M block that may turn
- * uniform or mixed by it. The change that counts is one word in any case. Returns false, and has
- * changed nothing, where the 1G block may turn uniform, or where there is no leaf page.
+ * Changes pages in one word of a leaf: [a, b) of 2M block @i, which may turn uniform or mixed by it.
+ * To revert the change, one word is put back in any case. Returns false, and has changed nothing,
+ * where the 1G block may turn uniform, or where there is no leaf page.
  */
 static gms_always_inline bool store_pages(struct gms_group *group, uint64_t i, unsigned int a,
 					  unsigned int b, bool set, struct reserve *r)
@@ -426,6 +426,7 @@ static gms_noinline int store_rest(struct gms_rtree *t, gms_pgoff_t start, uint6
 	return 0;
 }
 
+/* A function of its own, so that the shorter ways need not save registers for this one. */
 static gms_noinline int store_in_leaf(struct gms_rtree *t, struct gms_group *group,
 				      gms_pgoff_t start, uint64_t nr_pages, bool set,
 				      struct reserve *r)
