@@ -284,6 +284,8 @@ static void test_prepare_fills_nothing(void **state)
 	size_t i, k, full = 0;
 
 	(void)state;
+	if (test_on_valgrind())
+		skip(); /* which sees itself whether something looks at fresh memory, as this does */
 	for (i = 0; i < ARRAY_SIZE(ends); i++) {
 		world_init(&world, i % 2);
 		call(&world, PREPARE_NULL, ends[i], 1, NULL);
@@ -393,7 +395,8 @@ static void test_rule14_each_allocation_fails(void **state)
 			most = skip > most ? skip : most;
 		}
 	}
-	assert_int_equal(most, 4); /* two chunks and two leaf pages */
+	/* two chunks and two leaf pages; valgrind sees fewer ranges */
+	assert_in_range(most, test_on_valgrind() ? 3 : 4, 4);
 }
 
 int main(void)
