@@ -159,7 +159,7 @@ static gms_always_inline unsigned int gms_page_of(gms_pgoff_t index)
 	return index & GMS_LEAF_MASK;
 }
 
-/* top[block / 32], in fewer steps: a multiple of 32 times what a line takes for each block. */
+/* The top line of a 1G block, top[block / 32], without a division: a line is two bytes a block. */
 static gms_always_inline struct gms_top *gms_top(const struct gms_rtree *t, uint64_t block)
 {
 	const uint64_t first = block & ~(GMS_TOP_BLOCKS - 1ULL);
@@ -182,6 +182,7 @@ static gms_always_inline enum gms_rtree_fill gms_kind(const struct gms_rtree *t,
 	return (enum gms_rtree_fill)(gms_load_acquire(gms_kind_at(t, block)) & GMS_KIND_MASK);
 }
 
+/* The chunk of a 1G block; NULL: no range that ends in a block of its top line was prepared. */
 static gms_always_inline struct gms_chunk *gms_chunk(const struct gms_rtree *t, uint64_t block)
 {
 	return gms_load_acquire(&gms_top(t, block)->chunk);
@@ -201,7 +202,7 @@ static gms_always_inline struct gms_group *gms_group(struct gms_chunk *chunk, gm
 	return &chunk->group[n % (GMS_TOP_BLOCKS * GMS_NODE_GROUPS)];
 }
 
-/* The word with the state of a 2M block, given a number of it: in its group, node or the tree. */
+/* The word with the state of 2M block @i, a number in its group, in its node or in the tree. */
 static gms_always_inline uint64_t *gms_word_in_group(struct gms_group *group, uint64_t i)
 {
 	return &group->state[(i >> GMS_STATE_SHIFT) % GMS_GROUP_WORDS];
