@@ -55,25 +55,30 @@ int gms_allocate(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, gms_
 {
 	const gms_pgoff_t end = start + nr_pages;
 	gms_pgoff_t at = start, next;
-	int err = 0;
+	int err;
 
-	if (!gms_state_range_ok(s, start, nr_pages))
-		err = -EINVAL;
-	else if (gms_backend_in_hook(&s->backend))
-		err = -EDEADLK;
-	for (; !err && at < end; at = err ? at : next) {
-		const gms_shards shard = gms_shards_of(at, at + 1);
+	if (!gms_state_range_ok(s, start, nr_pages)) {
+		err = gms_refused(s, -EINVAL);
+		goto out;
+	}
+	do {
+		const gms_pgoff_t first = at;
 
 		next = gms_order_down(at, GMS_ORDER_1G) + gms_order_pages(GMS_ORDER_1G);
 		if (next > end)
 			next = end;
-		gms_shards_lock_shared(s, shard);
-		err = gms_frozen(s);
+		err = gms_enter_shared(s, GMS_ENTER_RANGE, first, next - first);
+		if (err) {
+			gms_refused(s, err);
+			break;
+		}
+		err = gms_populate_range(s, first, next, &at);
+		gms_leave_shared(s, first, next - first, err);
 		if (!err)
-			err = gms_populate_range(s, at, next, &at);
-		gms_shards_unlock_shared(s, shard);
-	}
+			at = next;
+	} while (!err && at < end);
+out:
 	if (err && err_index)
 		*err_index = at;
-	return err ? gms_refused(s, err) : 0;
+	return err;
 }

@@ -6,64 +6,64 @@
  */
 #include "state_priv.h"
 
-int gms_may_change(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
-{
-	if (!gms_state_range_ok(s, start, nr_pages))
-		return -EINVAL;
-	return gms_backend_inside(&s->backend) ? -EDEADLK : 0;
-}
-
 /* ---- attributes ---- */
-
-static int attr_create_locked(struct gms_state *s) GMS_REQUIRES(gms_convert_lock)
-{
-	int err = gms_frozen(s);
-
-	if (!err && s->nr_attrs == GMS_MAX_ATTRS)
-		err = -ENOMEM;
-	if (!err)
-		err = gms_rtree_create(s->nr_pages, GMS_RTREE_NONE, &s->allocator,
-				       &s->attr[s->nr_attrs]);
-	return err;
-}
 
 int gms_attr_create(struct gms_state *s, unsigned int *id)
 {
 	int err;
 
-	if (gms_backend_inside(&s->backend))
-		return gms_refused(s, -EDEADLK);
-	gms_shards_lock_convert(s, GMS_ALL_SHARDS);
-	err = attr_create_locked(s);
+	err = gms_enter(s, GMS_ENTER_WHOLE, 0, s->nr_pages);
+	if (err)
+		return gms_refused(s, err);
+	if (s->nr_attrs == GMS_MAX_ATTRS)
+		err = -ENOMEM;
+	else
+		err = gms_rtree_create(s->nr_pages, GMS_RTREE_NONE, &s->allocator,
+				       &s->attr[s->nr_attrs]);
 	if (!err) {
 		*id = s->nr_attrs;
 		gms_store_release(&s->nr_attrs, s->nr_attrs + 1);
 	}
-	gms_shards_unlock_convert(s, GMS_ALL_SHARDS);
-	return err ? gms_refused(s, err) : 0;
+	return gms_leave(s, GMS_ENTER_WHOLE, 0, s->nr_pages, err);
 }
 
-/* A larger mapping that the guest has may not stand any more. */
-static int attr_set(struct gms_state *s, struct gms_rtree *attr, gms_pgoff_t start, gms_pgoff_t end,
-		    bool set) GMS_REQUIRES(gms_convert_lock)
+/*
+ * Sets or clears a range in those of the sets where that changes something, in all or in none.
+ * @zap: the guest may have a mapping that is larger than is allowed then.
+ */
+static int set_pages(struct gms_state *s, struct gms_rtree *const sets[], unsigned int nr_sets,
+		     const struct gms_span *range, bool set, bool zap)
+	GMS_REQUIRES(gms_convert_lock)
 {
-	const gms_shards shards = gms_shards_of(start, end);
+	const enum gms_rtree_fill done = set ? GMS_RTREE_ALL : GMS_RTREE_NONE;
+	const gms_shards shards = gms_shards_of(range->start, range->end);
+	const uint64_t nr_pages = range->end - range->start;
 	struct gms_spans spans;
-	int err;
+	int err = 0;
 
-	err = gms_rtree_prepare(attr, start, end - start, NULL);
-	if (!err)
-		err = gms_spans_init(s, &spans, attr, !set, start, end, s->backend.hooked);
+	while (nr_sets && gms_rtree_fill_range(sets[0], range->start, nr_pages) == done) {
+		sets++;
+		nr_sets--;
+	}
+	for (unsigned int i = 0; !err && i < nr_sets; i++)
+		err = gms_rtree_prepare(sets[i], range->start, nr_pages, NULL);
+	if (err || !nr_sets)
+		return err;
+	zap &= s->backend.hooked;
+	gms_spans_one(&spans, range->start, range->end);
+	if (zap && nr_sets == 1)
+		err = gms_spans_init(s, &spans, sets[0], !set, range->start, range->end, true);
 	if (err)
 		return err;
 	gms_shards_lock(s, shards);
-	if (s->backend.hooked) {
+	if (zap) {
 		gms_spans_begin(s, &spans);
 		gms_spans_zap(s, &spans, GMS_SHARED);
 		gms_spans_zap(s, &spans, GMS_PRIVATE);
 	}
-	gms_rtree_commit(attr, start, end - start, set, NULL);
-	if (s->backend.hooked)
+	for (unsigned int i = nr_sets; i--;)
+		gms_rtree_commit(sets[i], range->start, nr_pages, set, NULL);
+	if (zap)
 		gms_spans_end(s, &spans);
 	gms_shards_unlock(s, shards);
 	gms_spans_fini(s, &spans);
@@ -73,20 +73,16 @@ static int attr_set(struct gms_state *s, struct gms_rtree *attr, gms_pgoff_t sta
 int gms_attr_set(struct gms_state *s, unsigned int id, gms_pgoff_t start, uint64_t nr_pages,
 		 bool set)
 {
-	const enum gms_rtree_fill done = set ? GMS_RTREE_ALL : GMS_RTREE_NONE;
-	gms_shards shards;
+	const struct gms_span range = {start, start + nr_pages};
 	int err;
 
-	err = id < gms_load_acquire(&s->nr_attrs) ? gms_may_change(s, start, nr_pages) : -EINVAL;
+	if (id >= gms_load_acquire(&s->nr_attrs))
+		return gms_refused(s, -EINVAL);
+	err = gms_enter(s, GMS_ENTER_RANGE, start, nr_pages);
 	if (err)
 		return gms_refused(s, err);
-	shards = gms_shards_of(start, start + nr_pages);
-	gms_shards_lock_convert(s, shards);
-	err = gms_frozen(s);
-	if (!err && gms_rtree_fill_range(s->attr[id], start, nr_pages) != done)
-		err = attr_set(s, s->attr[id], start, start + nr_pages, set);
-	gms_shards_unlock_convert(s, shards);
-	return err ? gms_refused(s, err) : 0;
+	err = set_pages(s, &s->attr[id], 1, &range, set, true);
+	return gms_leave(s, GMS_ENTER_RANGE, start, nr_pages, err);
 }
 
 bool gms_attr_test(const struct gms_state *s, unsigned int id, gms_pgoff_t index)
@@ -96,50 +92,30 @@ bool gms_attr_test(const struct gms_state *s, unsigned int id, gms_pgoff_t index
 
 /* ---- inhibits ---- */
 
-/* Set or clear the trees from @first on that are not so: all of them, or none. */
+/* A page that is held to 4K is held to 2M as well. */
 static int inhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, unsigned int first,
-		   bool set) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock)
+		   bool set)
 {
-	const enum gms_rtree_fill done = set ? GMS_RTREE_ALL : GMS_RTREE_NONE;
-	const gms_shards shards = gms_shards_of(start, start + nr_pages);
-	struct gms_rtree *tree[GMS_NR_INHIBITS];
-	unsigned int nr = 0;
+	const struct gms_span range = {start, start + nr_pages};
 	int err;
 
-	gms_shards_lock_convert(s, shards);
-	err = gms_frozen(s);
-	for (unsigned int i = first; !err && i < GMS_NR_INHIBITS; i++) {
-		if (gms_rtree_fill_range(s->inhibit[i], start, nr_pages) == done)
-			continue;
-		tree[nr++] = s->inhibit[i];
-		err = gms_rtree_prepare(s->inhibit[i], start, nr_pages, NULL);
-	}
-	if (!err && nr) {
-		gms_shards_lock(s, shards);
-		while (nr)
-			gms_rtree_commit(tree[--nr], start, nr_pages, set, NULL);
-		gms_add_relaxed(&s->inhibited, set);
-		gms_shards_unlock(s, shards);
-	}
-	gms_shards_unlock_convert(s, shards);
-	return err ? gms_refused(s, err) : 0;
+	err = gms_enter(s, GMS_ENTER_RANGE, start, nr_pages);
+	if (err)
+		return gms_refused(s, err);
+	if (set) /* before the first page is: a fault looks only where this is not 0 */
+		gms_store_relaxed(&s->inhibited, true);
+	err = set_pages(s, &s->inhibit[first], GMS_NR_INHIBITS - first, &range, set, set);
+	return gms_leave(s, GMS_ENTER_RANGE, start, nr_pages, err);
 }
 
 int gms_inhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, unsigned int order)
 {
-	int err = gms_may_change(s, start, nr_pages);
-
 	if (order != GMS_ORDER_4K && order != GMS_ORDER_2M)
-		err = -EINVAL;
-	if (err)
-		return gms_refused(s, err);
-	/* a page that is held to 4K is held to 2M as well */
+		return gms_refused(s, -EINVAL);
 	return inhibit(s, start, nr_pages, order == GMS_ORDER_4K ? 0 : 1, true);
 }
 
 int gms_uninhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
 {
-	int err = gms_may_change(s, start, nr_pages);
-
-	return err ? gms_refused(s, err) : inhibit(s, start, nr_pages, 0, false);
+	return inhibit(s, start, nr_pages, 0, false);
 }

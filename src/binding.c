@@ -205,33 +205,30 @@ int gms_bind(struct gms_state *s, uint64_t gfn, gms_pgoff_t start, uint64_t nr_p
 	struct gms_binding b = {.key = {gfn, start}, .nr_pages = nr_pages};
 	int err;
 
-	if (!gms_state_range_ok(s, start, nr_pages) || gfn + nr_pages < gfn)
+	if (gfn + nr_pages < gfn)
 		return gms_refused(s, -EINVAL);
-	if (gms_backend_inside(&s->backend))
-		return gms_refused(s, -EDEADLK);
-	gms_shards_lock_convert(s, GMS_ALL_SHARDS);
-	err = gms_frozen(s);
-	if (!err && overlaps(s, &b))
-		err = -EEXIST;
-	if (!err)
-		err = make_room(s);
+	err = gms_enter(s, GMS_ENTER_WHOLE, start, nr_pages);
+	if (err)
+		return gms_refused(s, err);
+	err = overlaps(s, &b) ? -EEXIST : make_room(s);
 	if (!err) {
 		b.id = (unsigned int)s->bindings.next_id++;
 		*id = (unsigned int)b.id;
 		change_locked(s, put_in, 1, &b);
 	}
-	gms_shards_unlock_convert(s, GMS_ALL_SHARDS);
-	return err ? gms_refused(s, err) : 0;
+	return gms_leave(s, GMS_ENTER_WHOLE, start, nr_pages, err);
 }
 
 int gms_unbind(struct gms_state *s, unsigned int id)
 {
+	const unsigned int how = GMS_ENTER_WHOLE | GMS_ENTER_FROZEN;
 	const struct gms_binding_list *list;
-	int err = -EINVAL;
+	int err;
 
-	if (gms_backend_inside(&s->backend))
-		return gms_refused(s, -EDEADLK);
-	gms_shards_lock_convert(s, GMS_ALL_SHARDS);
+	err = gms_enter(s, how, 0, s->nr_pages);
+	if (err)
+		return gms_refused(s, err);
+	err = -EINVAL;
 	list = s->bindings.copy[0].list[GMS_BY_INDEX];
 	for (uint64_t i = 0; err && i < s->bindings.copy[0].nr; i++) {
 		const struct gms_binding b = list->at[i];
@@ -241,8 +238,7 @@ int gms_unbind(struct gms_state *s, unsigned int id)
 		change_locked(s, take_out, -1, &b);
 		err = 0;
 	}
-	gms_shards_unlock_convert(s, GMS_ALL_SHARDS);
-	return err ? gms_refused(s, err) : 0;
+	return gms_leave(s, how, 0, s->nr_pages, err);
 }
 
 size_t gms_bindings_bytes(const struct gms_state *s)

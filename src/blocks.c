@@ -5,13 +5,13 @@
 #include "blocks.h"
 
 int gms_blocks_init(struct gms_blocks *blocks, uint64_t nr_pages, unsigned int order,
-		    const struct gms_allocator *a)
+		    const struct gms_allocator *a, const void *object)
 {
 	blocks->order = order;
 	blocks->nr = ((nr_pages - 1) >> GMS_ORDER_1G) + 1;
 	blocks->nr_records = 0;
 	blocks->allocator = *a;
-	gms_spin_init(&blocks->lock);
+	gms_spin_init(&blocks->lock, object, GMS_RANK_BLOCKS, 0);
 	blocks->block = a->alloc(a->ctx, blocks->nr * sizeof(*blocks->block), sizeof(void *));
 	if (!blocks->block)
 		return -ENOMEM;

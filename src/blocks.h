@@ -48,9 +48,9 @@ struct gms_blocks {
 	struct gms_allocator allocator;
 };
 
-/* 0 or -ENOMEM. */
+/* @object: for the order of its locks. Returns 0 or -ENOMEM. */
 int gms_blocks_init(struct gms_blocks *blocks, uint64_t nr_pages, unsigned int order,
-		    const struct gms_allocator *a);
+		    const struct gms_allocator *a, const void *object);
 void gms_blocks_fini(struct gms_blocks *blocks);
 
 /* NULL where there is no record. */

@@ -10,7 +10,7 @@
  *	  to private: listeners let go              undo: give back, the last first
  *	  invalidate locks, exclusively; sequence numbers odd
  *	    prepare: the tree of prepared pages
- *	    to private: unmap from the host, look for pins
+ *	    to private: look for pins, unmap      undo: map
  *	    split what the policy wants split       undo: merge
  *	    invalidate begin, zap the guest         undo: invalidate end
  *	    apply, run by run                       undo: undo, the last run first
@@ -24,24 +24,6 @@
  */
 #include "state_priv.h"
 
-struct conversion {
-	struct gms_state *s;
-	gms_pgoff_t start, end;
-	enum gms_shareability to;
-	bool heard; /* by a listener */
-	struct gms_told told;
-	struct gms_ask ask;
-	struct gms_spans spans; /* of what changes */
-	bool whole; /* all of the range changes */
-	struct gms_block *journal; /* blocks with splits */
-	bool undone; /* something was taken back */
-	struct gms_rtree_reserve *undo; /* of private; NULL: once committed, it stays */
-	bool clear_prepared;
-	bool can_quarantine;
-	struct gms_quarantine quarantine; /* from the first span to the last */
-	bool quarantined; /* it is */
-};
-
 static enum gms_shareability other(enum gms_shareability to)
 {
 	return to == GMS_PRIVATE ? GMS_SHARED : GMS_PRIVATE;
@@ -49,25 +31,26 @@ static enum gms_shareability other(enum gms_shareability to)
 
 /* ---- before the invalidate lock ---- */
 
-static int prepare_quarantine(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+static int prepare_quarantine(struct gms_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
+	const struct gms_backend *b = &c->s->backend;
 	gms_pgoff_t first, last;
 
-	c->can_quarantine = c->heard || (c->s->backend.hooked && c->s->backend.ops.undo);
-	if (!c->can_quarantine)
+	if (!c->heard && !b->ops.undo && !b->ops.map_host)
 		return 0;
 	first = c->spans.kept[0].start;
 	last = c->spans.kept[c->spans.nr - 1].end;
 	return gms_quarantine_prepare(c->s, &c->quarantine, first, last);
 }
 
-static int prepare(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+static int prepare(struct gms_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	struct gms_state *s = c->s;
-	const bool keep = s->backend.hooked || c->heard;
+	const bool keep = s->backend.hooked || c->heard || c->policy_minds;
 	int err;
 
-	c->undo = c->heard && c->to == GMS_SHARED ? &s->shard[gms_shard_of(c->start)].undo : NULL;
+	c->undo = c->heard && c->to == GMS_SHARED ? &s->listeners.room[gms_shard_of(c->start)].undo
+						  : NULL;
 	err = gms_rtree_prepare(s->private, c->start, c->end - c->start, c->undo);
 	if (err)
 		return err;
@@ -86,7 +69,7 @@ static int prepare(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 	return err;
 }
 
-static void release(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+static void release(struct gms_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	gms_spans_fini(c->s, &c->spans);
 	if (c->undo)
@@ -95,20 +78,14 @@ static void release(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 
 /* ---- under it ---- */
 
-/*
- * Ask the policy about each folio that changes: once for a 2M block that is split. *merge: it
- * would like some to be larger.
- */
-static int settle(struct conversion *c, bool *merge) GMS_REQUIRES(gms_invalidate_lock)
+/* Ask the policy about each folio that changes: once for a 2M block that is split. */
+static int settle(struct gms_txn *c) GMS_REQUIRES(gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
 	struct gms_span_at at = {0};
 	gms_pgoff_t index = 0; /* a folio in which several spans end is asked about once */
 
-	*merge = false;
-	if (!s->folios.order)
-		return 0;
-	while (gms_spans_next(&c->spans, &at)) {
+	while (c->policy_minds && gms_spans_next(&c->spans, &at)) {
 		if (index < at.span.start)
 			index = at.span.start;
 		while (gms_folios_next(&s->folios, &index, at.span.end)) {
@@ -119,7 +96,7 @@ static int settle(struct conversion *c, bool *merge) GMS_REQUIRES(gms_invalidate
 			err = gms_settle(s, &c->ask, index, &folio, &above);
 			if (err && err != GMS_BUSY) /* put off to the next fault */
 				return err;
-			*merge |= above;
+			c->merge |= above;
 			index = folio.order ? gms_folio_end(folio)
 					    : gms_order_down(index, GMS_ORDER_2M) +
 						      gms_order_pages(GMS_ORDER_2M);
@@ -129,29 +106,21 @@ static int settle(struct conversion *c, bool *merge) GMS_REQUIRES(gms_invalidate
 }
 
 /* Take back what was applied of the kept spans below @nr, and @done pages of the one at @nr. */
-static void unapply(struct conversion *c, size_t nr, uint64_t done)
+static void unapply(struct gms_txn *c, size_t nr, uint64_t done)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
-	struct gms_state *s = c->s;
-	int err = 0;
-
 	c->undone |= nr || done;
 	for (size_t i = nr + 1; i--;) {
 		const struct gms_span span = c->spans.kept[i];
 		const uint64_t nr_pages = i == nr ? done : span.end - span.start;
 
-		if (nr_pages && gms_backend_undo(&s->backend, span.start, nr_pages, other(c->to)))
-			err = -ENOTRECOVERABLE;
-	}
-	if (err) {
-		gms_quarantine_commit_locked(s, &c->quarantine);
-		c->quarantined = true;
+		if (nr_pages &&
+		    gms_backend_undo(&c->s->backend, span.start, nr_pages, other(c->to)))
+			c->broken = true;
 	}
 }
 
-/* *err_index and *stop are set on -EAGAIN: the backend has found a page that is in use. */
-static int apply(struct conversion *c, gms_pgoff_t *err_index, gms_pgoff_t *stop)
-	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+static int apply(struct gms_txn *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
 	uint64_t done;
@@ -169,8 +138,8 @@ static int apply(struct conversion *c, gms_pgoff_t *err_index, gms_pgoff_t *stop
 		if (!err)
 			continue;
 		unapply(c, i, done);
-		if (err == -EAGAIN && !c->quarantined && span.start + done < span.end)
-			*err_index = *stop = span.start + done;
+		if (!c->broken && span.start + done < span.end) /* -EAGAIN: in use */
+			c->err_index = c->stop = span.start + done;
 	}
 	if (err)
 		gms_spans_end(s, &c->spans);
@@ -179,7 +148,7 @@ static int apply(struct conversion *c, gms_pgoff_t *err_index, gms_pgoff_t *stop
 
 /* ---- the transaction ---- */
 
-static int prepare_locked(struct conversion *c) GMS_REQUIRES(gms_invalidate_lock)
+static int prepare_locked(struct gms_txn *c) GMS_REQUIRES(gms_invalidate_lock)
 {
 	struct gms_rtree *prepared = c->s->folios.prepared;
 	const uint64_t nr_pages = c->end - c->start;
@@ -189,19 +158,20 @@ static int prepare_locked(struct conversion *c) GMS_REQUIRES(gms_invalidate_lock
 	return c->clear_prepared ? gms_rtree_prepare(prepared, c->start, nr_pages, NULL) : 0;
 }
 
-/* The range is @to now. Merge what the policy wants merged. */
-static void merge_settled(struct conversion *c, enum gms_shareability to)
+/* What has changed is @to now. Merge what the policy wants merged of it. */
+static void merge_settled(struct gms_txn *c, enum gms_shareability to)
 	GMS_REQUIRES(gms_invalidate_lock)
 {
-	struct gms_ask ask = c->ask;
+	struct gms_span_at at = {0};
+	struct gms_settled settled = GMS_SETTLED_NOTHING;
 
-	ask.to = to;
-	ask.start = ask.end; /* as it is now */
-	gms_settle_up(c->s, &ask, c->start, c->end);
+	c->ask.to = to;
+	c->ask.start = c->ask.end; /* as it is now */
+	while (gms_spans_next(&c->spans, &at))
+		gms_settle_up(c->s, &c->ask, at.span.start, at.span.end, &settled);
 }
 
-static void commit(struct conversion *c, bool merge)
-	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+static void commit(struct gms_txn *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
 
@@ -214,36 +184,41 @@ static void commit(struct conversion *c, bool merge)
 	gms_history(s, c->start, c->end, true);
 	if (s->backend.hooked)
 		gms_spans_end(s, &c->spans);
-	if (merge)
+	if (c->merge)
 		merge_settled(c, c->to);
 }
 
-/* With the invalidate locks. *err_index and *stop are set on -EAGAIN. */
-static int convert_locked(struct conversion *c, gms_pgoff_t *err_index, gms_pgoff_t *stop)
-	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+static int convert_locked(struct gms_txn *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
-	bool merge;
 	int err;
 
 	err = prepare_locked(c);
 	if (err)
 		return err;
-	if (c->to == GMS_PRIVATE) {
-		err = gms_spans_unmap_host(s, &c->spans, false);
-		if (!err)
-			err = gms_spans_pinned(s, &c->spans, err_index, stop);
-	}
-	if (!err) {
-		err = settle(c, &merge);
-		if (!err)
-			err = apply(c, err_index, stop);
-		if (!err)
-			commit(c, merge);
-		else
-			gms_folios_unsplit(&s->folios, c->journal);
-		c->undone |= err && c->journal;
-		gms_folios_forget(c->journal);
+	if (c->to == GMS_PRIVATE)
+		err = gms_spans_isolate(s, &c->spans, &c->err_index, &c->stop);
+	if (err)
+		goto map_host;
+	err = settle(c);
+	if (!err)
+		err = apply(c);
+	if (err)
+		goto unsplit;
+	commit(c);
+	gms_folios_forget(c->journal);
+	return 0;
+
+unsplit:
+	c->undone |= c->journal != NULL;
+	gms_folios_unsplit(&s->folios, c->journal);
+	gms_folios_forget(c->journal);
+map_host:
+	if (!c->broken && c->to == GMS_PRIVATE)
+		c->broken = gms_spans_map_host(s, &c->spans);
+	if (c->broken) {
+		gms_quarantine_commit_locked(s, &c->quarantine);
+		c->quarantined = true;
 	}
 	return err;
 }
@@ -251,30 +226,30 @@ static int convert_locked(struct conversion *c, gms_pgoff_t *err_index, gms_pgof
 /* ---- listeners ---- */
 
 /* Back to private what a listener would not have. False: that cannot be done. */
-static bool convert_back(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+static bool convert_back(struct gms_txn *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
 	const struct gms_span last = c->spans.kept[c->spans.nr - 1];
 
-	if (gms_spans_unmap_host(s, &c->spans, true) || gms_spans_any_pinned(s, &c->spans))
+	if (!gms_spans_isolate_undo(s, &c->spans))
 		return false;
 	gms_spans_begin(s, &c->spans);
 	gms_spans_zap(s, &c->spans, GMS_SHARED);
 	unapply(c, c->spans.nr - 1, last.end - last.start);
-	if (!c->quarantined) {
+	if (!c->broken) {
 		gms_history(s, c->start, c->end, false);
 		gms_rtree_revert(s->private, c->undo);
 		gms_event_locked(s, c->start);
 		gms_history(s, c->start, c->end, true);
 	}
 	gms_spans_end(s, &c->spans);
-	if (!c->quarantined)
+	if (!c->broken && c->policy_minds)
 		merge_settled(c, GMS_PRIVATE);
-	return !c->quarantined;
+	return !c->broken;
 }
 
 /* Quarantines the range and withdraws it from all listeners. */
-static void give_up(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+static void give_up(struct gms_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	if (!c->quarantined)
 		gms_quarantine_commit(c->s, &c->quarantine);
@@ -284,7 +259,7 @@ static void give_up(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 }
 
 /* They are shared. */
-static int deliver(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+static int deliver(struct gms_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	const gms_shards shards = gms_shards_of(c->start, c->end);
 	bool back = false;
@@ -305,7 +280,7 @@ static int deliver(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 }
 
 /* Let go of what goes private. */
-static int withdraw(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+static int withdraw(struct gms_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	const int err = gms_listeners_tell(c->s, &c->spans, GMS_PRIVATE, &c->told);
 
@@ -315,15 +290,14 @@ static int withdraw(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 }
 
 /* Give back what did not go private. */
-static void restore(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+static void restore(struct gms_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	gms_listeners_give_back(c->s, &c->spans, &c->told);
 	if (c->told.broken)
 		give_up(c);
 }
 
-static int transact(struct conversion *c, gms_pgoff_t *err_index, gms_pgoff_t *stop)
-	GMS_REQUIRES(gms_convert_lock)
+static int transact(struct gms_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	const gms_shards shards = gms_shards_of(c->start, c->end);
 	struct gms_state *s = c->s;
@@ -331,18 +305,20 @@ static int transact(struct conversion *c, gms_pgoff_t *err_index, gms_pgoff_t *s
 
 	if (c->heard && c->to == GMS_PRIVATE)
 		err = withdraw(c);
-	if (!err) {
-		gms_shards_lock(s, shards);
-		err = convert_locked(c, err_index, stop);
-		gms_shards_unlock(s, shards);
-		if (c->heard && c->to == GMS_SHARED && !err) {
-			err = deliver(c);
-		} else if (c->heard && c->quarantined) {
-			give_up(c);
-		} else if (c->heard && c->to == GMS_PRIVATE && err) {
-			restore(c);
-		}
-	}
+	if (err)
+		goto out;
+	gms_shards_lock(s, shards);
+	err = convert_locked(c);
+	gms_shards_unlock(s, shards);
+	if (!c->heard)
+		goto out;
+	if (!err && c->to == GMS_SHARED)
+		err = deliver(c);
+	else if (c->quarantined)
+		give_up(c);
+	else if (err && c->to == GMS_PRIVATE)
+		restore(c);
+out:
 	c->undone |= c->told.any;
 	if (err && c->undone)
 		gms_count_add(&s->counters, GMS_UNDONE, 1);
@@ -361,59 +337,68 @@ static gms_pgoff_t first_quarantined(const struct gms_state *s, gms_pgoff_t star
 	return start;
 }
 
-/*
- * All of [start, end), or nothing. *err_index: as gms_convert() says for atomic mode; *stop: what
- * comes before it might be converted. *changed: pages.
- */
-static int convert(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
-		   enum gms_shareability to, gms_pgoff_t *err_index, gms_pgoff_t *stop,
-		   uint64_t *changed) GMS_REQUIRES(gms_convert_lock)
+static void begin(struct gms_txn *c, struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
+		  enum gms_shareability to)
 {
-	struct conversion c;
+	c->s = s;
+	c->start = start;
+	c->end = end;
+	c->to = to;
+	c->err_index = c->stop = start;
+	c->changed = 0;
+}
+
+/* What is to change does, all of it: the rest of the record. */
+static void begin_change(struct gms_txn *c, uint64_t nr) GMS_REQUIRES(gms_convert_lock)
+{
+	struct gms_state *s = c->s;
+
+	c->whole = nr == c->end - c->start;
+	c->heard = gms_listeners_hear(s, c->start, c->end);
+	c->policy_minds = s->folios.order && gms_policy_minds(s, GMS_EV_CONVERT, GMS_HOST);
+	c->merge = c->undone = c->broken = c->quarantined = false;
+	c->told = (struct gms_told) {0};
+	c->journal = NULL;
+	c->ask = (struct gms_ask) {.event = GMS_EV_CONVERT,
+				   .start = c->start,
+				   .end = c->end,
+				   .to = c->to,
+				   .cap = GMS_ORDER_1G,
+				   .journal = &c->journal};
+}
+
+/*
+ * All of the range, or nothing. On failure c->err_index is as gms_convert() says for atomic mode,
+ * and what comes before c->stop might be converted.
+ */
+static int convert(struct gms_txn *c) GMS_REQUIRES(gms_convert_lock)
+{
+	struct gms_state *s = c->s;
+	const gms_pgoff_t quarantined = first_quarantined(s, c->start, c->end);
 	uint64_t nr;
 	int err;
 
-	*changed = 0;
-	*err_index = *stop = start;
-	err = gms_frozen(s);
-	if (err)
-		return err;
-	*err_index = *stop = first_quarantined(s, start, end);
-	if (*stop < end)
+	if (quarantined < c->end) {
+		c->err_index = c->stop = quarantined;
 		return -ENOTRECOVERABLE;
-	*err_index = *stop = start;
-	nr = gms_rtree_count(s->private, start, end - start);
-	if (to == GMS_PRIVATE)
-		nr = end - start - nr;
+	}
+	nr = gms_rtree_count(s->private, c->start, c->end - c->start);
+	if (c->to == GMS_PRIVATE)
+		nr = c->end - c->start - nr;
 	if (!nr)
 		return 0;
-	c.s = s;
-	c.start = start;
-	c.end = end;
-	c.to = to;
-	c.whole = nr == end - start;
-	c.heard = gms_listeners_hear(s, start, end);
-	c.told = (struct gms_told) {0};
-	c.journal = NULL;
-	c.undone = false;
-	c.quarantined = false;
-	c.ask = (struct gms_ask) {.event = GMS_EV_CONVERT,
-				  .start = start,
-				  .end = end,
-				  .to = to,
-				  .cap = GMS_ORDER_1G,
-				  .journal = &c.journal};
-	err = prepare(&c);
+	begin_change(c, nr);
+	err = prepare(c);
 	if (err)
 		return err;
-	err = transact(&c, err_index, stop);
-	release(&c);
+	err = transact(c);
+	release(c);
 	if (!err)
-		*changed = nr;
+		c->changed = nr;
 	if (err != -EAGAIN)
-		*err_index = start;
-	if (err != -EAGAIN || c.quarantined) /* what comes before is not what it was either */
-		*stop = start;
+		c->err_index = c->start;
+	if (err != -EAGAIN || c->quarantined) /* what comes before is not what it was either */
+		c->stop = c->start;
 	return err;
 }
 
@@ -429,63 +414,80 @@ static void count(struct gms_state *s, gms_pgoff_t start, uint64_t changed, int 
 	gms_store_relaxed(&shard->pages_converted, shard->pages_converted + changed);
 }
 
-static int convert_atomic(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
+static int convert_atomic(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 			  enum gms_shareability to, gms_pgoff_t *err_index)
 {
-	const gms_shards shards = gms_shards_of(start, end);
-	gms_pgoff_t stop;
-	uint64_t changed;
+	struct gms_txn *c = &s->shard[gms_shard_of(start)].txn;
 	int err;
 
-	gms_shards_lock_convert(s, shards);
-	err = convert(s, start, end, to, err_index, &stop, &changed);
-	count(s, start, changed, err);
-	gms_shards_unlock_convert(s, shards);
-	return err;
+	err = gms_enter(s, GMS_ENTER_RANGE, start, nr_pages);
+	if (err)
+		return gms_refused(s, err);
+	begin(c, s, start, start + nr_pages, to);
+	err = convert(c);
+	count(s, start, c->changed, err);
+	*err_index = c->err_index;
+	return gms_leave(s, GMS_ENTER_RANGE, start, nr_pages, err);
 }
 
 /*
- * As much of [start, end) as there is before the first page that is in the way: it may take some
- * tries to find that. *err_index: the first page that is not converted.
+ * As much of a range in one 1G block as there is before the first page that is in the way: it may
+ * take some tries to find that. *next: the first page that is not converted.
  */
-static int convert_block(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
-			 enum gms_shareability to, gms_pgoff_t *err_index, uint64_t *changed)
-	GMS_REQUIRES(gms_convert_lock)
+static int convert_block(struct gms_txn *c, struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
+			 enum gms_shareability to, gms_pgoff_t *next) GMS_REQUIRES(gms_convert_lock)
 {
-	gms_pgoff_t stop, ignored;
 	int err, in_the_way = 0;
 
 	for (;;) {
-		err = convert(s, start, end, to, &ignored, &stop, changed);
-		*err_index = err ? start : end;
-		if (!err || stop == start)
+		begin(c, s, start, end, to);
+		err = convert(c);
+		*next = err ? start : end;
+		if (!err || c->stop == start)
 			return err ? err : in_the_way;
 		in_the_way = err;
-		end = stop;
+		end = c->stop;
 	}
 }
 
-static int convert_resumable(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
+/* A resumable call counts once, in its first shard. */
+static void count_call(struct gms_state *s, gms_pgoff_t start, uint64_t changed, int call_err)
+{
+	int err = gms_enter(s, GMS_ENTER_FROZEN, start, 1);
+
+	if (err)
+		return;
+	count(s, start, changed, call_err);
+	(void)gms_leave(s, GMS_ENTER_FROZEN, start, 1, 0);
+}
+
+static int convert_resumable(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 			     enum gms_shareability to, gms_pgoff_t *err_index)
 {
-	uint64_t changed = 0, more;
+	const gms_pgoff_t end = start + nr_pages;
+	uint64_t changed = 0;
 	gms_pgoff_t next;
 	int err = 0;
 
+	if (!gms_state_range_ok(s, start, nr_pages))
+		return gms_refused(s, -EINVAL);
 	for (gms_pgoff_t at = start; !err && at < end; at = next) {
-		const gms_shards shard = gms_shards_of(at, at + 1);
+		struct gms_txn *c = &s->shard[gms_shard_of(at)].txn;
 
 		next = gms_order_down(at, GMS_ORDER_1G) + gms_order_pages(GMS_ORDER_1G);
 		if (next > end)
 			next = end;
-		gms_shards_lock_convert(s, shard);
-		err = convert_block(s, at, next, to, err_index, &more);
-		gms_shards_unlock_convert(s, shard);
-		changed += more;
+		*err_index = at;
+		err = gms_enter(s, GMS_ENTER_RANGE, at, next - at);
+		if (err) {
+			gms_refused(s, err);
+			break;
+		}
+		err = convert_block(c, s, at, next, to, err_index);
+		changed += c->changed;
+		err = gms_leave(s, GMS_ENTER_RANGE, at, next - at, err);
 	}
-	gms_shards_lock_convert(s, gms_shards_of(start, start + 1));
-	count(s, start, changed, err);
-	gms_shards_unlock_convert(s, gms_shards_of(start, start + 1));
+	count_call(s, start, changed, err);
 	return err;
 }
 
@@ -495,16 +497,13 @@ int gms_convert(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, enum 
 	gms_pgoff_t failed = start;
 	int err;
 
-	if (!gms_state_range_ok(s, start, nr_pages) || (to != GMS_SHARED && to != GMS_PRIVATE) ||
-	    (flags & ~GMS_CONVERT_RESUMABLE))
-		err = -EINVAL;
-	else if (gms_backend_inside(&s->backend))
-		err = -EDEADLK;
+	if ((to != GMS_SHARED && to != GMS_PRIVATE) || (flags & ~GMS_CONVERT_RESUMABLE))
+		err = gms_refused(s, -EINVAL);
 	else if (flags & GMS_CONVERT_RESUMABLE)
-		err = convert_resumable(s, start, start + nr_pages, to, &failed);
+		err = convert_resumable(s, start, nr_pages, to, &failed);
 	else
-		err = convert_atomic(s, start, start + nr_pages, to, &failed);
+		err = convert_atomic(s, start, nr_pages, to, &failed);
 	if (err && err_index)
 		*err_index = failed;
-	return err ? gms_refused(s, err) : 0;
+	return err;
 }

@@ -88,11 +88,29 @@ static unsigned int look_order(const struct gms_state *s, gms_pgoff_t index,
 	return order;
 }
 
+/*
+ * Rule 21, but for the folio and the blocks that are uniform, which are in @order: what quarantine,
+ * the binding, attributes and inhibits leave of it. @b: NULL where the page is in no binding.
+ */
+static unsigned int mapping_order(const struct gms_state *s, gms_pgoff_t index,
+				  enum gms_accessor accessor, const struct gms_binding *b,
+				  unsigned int order)
+{
+	if (gms_unlikely(gms_load_relaxed(&s->quarantined)))
+		order = free_order(s->quarantine, index, order);
+	if (accessor == GMS_HOST)
+		return order;
+	if (b)
+		order = gms_binding_order(b, index, order);
+	return guest_order(s, index, order);
+}
+
 static int begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor,
 			struct gms_fault *fault) GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
 	struct gms_binding b;
 	struct gms_rtree_look look;
+	bool bound;
 	int err;
 
 	if (gms_unlikely(gms_load_relaxed(&s->quarantined)) && gms_is_quarantined(s, index))
@@ -108,14 +126,10 @@ static int begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_accesso
 	if (err)
 		return err;
 	fault->max_order = min_order(fault->folio_order, look_order(s, index, &look));
-	if (gms_unlikely(gms_load_relaxed(&s->quarantined)))
-		fault->max_order = free_order(s->quarantine, index, fault->max_order);
 	/* a page is in one binding at most */
-	if (accessor == GMS_GUEST && fault->max_order &&
-	    gms_binding_find(s, GMS_BY_INDEX, index, &b))
-		fault->max_order = gms_binding_order(&b, index, fault->max_order);
-	if (accessor == GMS_GUEST)
-		fault->max_order = guest_order(s, index, fault->max_order);
+	bound = accessor == GMS_GUEST && fault->max_order &&
+		gms_binding_find(s, GMS_BY_INDEX, index, &b);
+	fault->max_order = mapping_order(s, index, accessor, bound ? &b : NULL, fault->max_order);
 	fault->prepared =
 		accessor == GMS_GUEST &&
 		gms_rtree_fill(s->folios.prepared, index, fault->max_order) == GMS_RTREE_ALL;
@@ -131,23 +145,19 @@ static int begin(struct gms_state *s, gms_pgoff_t index, const uint64_t *gfn,
 		 enum gms_accessor accessor, struct gms_fault *fault) GMS_NO_TSA
 {
 	gms_pgoff_t now = index;
-	int err = 0;
+	int err = -EINVAL;
 
-	if (index >= s->nr_pages || (accessor != GMS_HOST && accessor != GMS_GUEST))
-		return gms_refused(s, -EINVAL);
-	if (gms_backend_in_hook(&s->backend))
-		return gms_refused(s, -EDEADLK);
-	/* a thread has one fault at a time: it may wait behind a writer that waits for the first */
-	gms_assert(!gms_rank_holds(&s->folios, GMS_RANK_INVALIDATE));
-	gms_shard_lock_shared(s, gms_shard_of(index));
-	if (gfn && (gms_gfn_to_index(s, *gfn, &now) || now != index))
-		err = GMS_MOVED;
-	if (!err)
-		err = begin_locked(s, index, accessor, fault);
-	if (gms_unlikely(err)) {
-		gms_shard_unlock_shared(s, gms_shard_of(index));
-		return err == GMS_MOVED ? err : gms_refused(s, err);
+	if (gms_likely(accessor == GMS_HOST || accessor == GMS_GUEST))
+		err = gms_enter_shared(s, GMS_ENTER_FROZEN, index, 1);
+	if (gms_unlikely(err))
+		return gms_refused(s, err);
+	if (gfn && (gms_gfn_to_index(s, *gfn, &now) || now != index)) {
+		gms_leave_shared(s, index, 1, 0);
+		return GMS_MOVED;
 	}
+	err = begin_locked(s, index, accessor, fault);
+	if (gms_unlikely(err))
+		return gms_leave_shared(s, index, 1, err);
 	gms_count_add(&s->counters, accessor == GMS_HOST ? GMS_FAULTS_HOST : GMS_FAULTS_GUEST, 1);
 	return 0;
 }
@@ -175,7 +185,7 @@ int gms_fault_begin_gfn(struct gms_state *s, uint64_t gfn, enum gms_accessor acc
 
 void gms_fault_end(struct gms_state *s, struct gms_fault *fault) GMS_NO_TSA
 {
-	gms_shard_unlock_shared(s, gms_shard_of(fault_of(fault)->index));
+	(void)gms_leave_shared(s, fault_of(fault)->index, 1, 0);
 }
 
 int gms_gfn_max_order(const struct gms_state *s, uint64_t gfn, unsigned int *order)
@@ -187,28 +197,77 @@ int gms_gfn_max_order(const struct gms_state *s, uint64_t gfn, unsigned int *ord
 	if (!gms_binding_find(s, GMS_BY_GFN, gfn, &b))
 		return -ENOENT;
 	index = b.key[GMS_BY_INDEX] + (gfn - b.key[GMS_BY_GFN]);
-	*order = gms_rtree_uniform_order(s->private, index);
-	if (gms_load_relaxed(&s->quarantined))
-		*order = free_order(s->quarantine, index, *order);
-	*order = guest_order(s, index, gms_binding_order(&b, index, *order));
+	*order = mapping_order(s, index, GMS_GUEST, &b, gms_rtree_uniform_order(s->private, index));
 	return 0;
 }
 
 /* ---- preparing ---- */
 
-static int prepare_block(struct gms_state *s, gms_pgoff_t index, unsigned int order)
-{
-	int err = gms_backend_prepare(&s->backend, index, order);
+/*
+ * The block that the backend was last asked to prepare. If it answers that the guest's mappings are
+ * limited there, that takes places in the sets of inhibits, and those are not allocated under the
+ * folio lock: the answer is kept until they are there.
+ */
+struct prepared_block {
+	gms_pgoff_t start;
+	unsigned int order;
+	unsigned int at_most; /* of a mapping in it */
+	bool waits; /* for places */
+};
 
+#define GMS_NO_PLACES 1 /* beside 0 and -errno */
+
+/* The sets of inhibits from the returned one on hold what is limited to @order. */
+static unsigned int first_inhibit(unsigned int order)
+{
+	return order == GMS_ORDER_4K ? 0 : order == GMS_ORDER_2M ? 1 : GMS_NR_INHIBITS;
+}
+
+static int make_places(struct gms_state *s, const struct prepared_block *b)
+{
+	int err = 0;
+
+	for (unsigned int i = first_inhibit(b->at_most); !err && i < GMS_NR_INHIBITS; i++)
+		err = gms_rtree_prepare(s->inhibit[i], b->start, gms_order_pages(b->order), NULL);
+	return err;
+}
+
+static bool has_places(const struct gms_state *s, const struct prepared_block *b)
+{
+	for (unsigned int i = first_inhibit(b->at_most); i < GMS_NR_INHIBITS; i++)
+		if (!gms_rtree_is_prepared(s->inhibit[i], b->start, gms_order_pages(b->order)))
+			return false;
+	return true;
+}
+
+static int prepare_block(struct gms_state *s, gms_pgoff_t start, unsigned int order,
+			 struct prepared_block *b)
+{
+	int err = 0;
+
+	if (!b->waits || b->start != start || b->order != order) {
+		b->start = start;
+		b->order = order;
+		err = gms_backend_prepare(&s->backend, start, order, &b->at_most);
+	}
 	if (err)
 		return err;
-	gms_folios_commit(&s->folios, s->folios.prepared, index, gms_order_pages(order), true);
+	b->waits = !has_places(s, b);
+	if (b->waits)
+		return GMS_NO_PLACES;
+	if (b->at_most < GMS_ORDER_1G)
+		gms_store_relaxed(&s->inhibited, true);
+	/* the larger limit first: what is held to 4K is held to 2M, whoever looks */
+	for (unsigned int i = GMS_NR_INHIBITS; i-- > first_inhibit(b->at_most);)
+		gms_folios_commit(&s->folios, s->inhibit[i], start, gms_order_pages(order), true);
+	gms_folios_commit(&s->folios, s->folios.prepared, start, gms_order_pages(order), true);
 	gms_count_add(&s->counters, GMS_PREPARES, 1);
 	return 0;
 }
 
 /* All that is not prepared in [start, end), in the largest blocks that lie in it. */
-static int prepare_run(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+static int prepare_run(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
+		       struct prepared_block *b)
 {
 	int err = 0;
 
@@ -218,7 +277,7 @@ static int prepare_run(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 		while (order && (start != gms_order_down(start, order) ||
 				 gms_order_pages(order) > end - start))
 			order = gms_order_below(order);
-		err = prepare_block(s, start, order);
+		err = prepare_block(s, start, order, b);
 		start += gms_order_pages(order);
 	}
 	return err;
@@ -228,8 +287,9 @@ static int prepare_run(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
  * The places for [start, end) are there, and so are those for each store here: where a run ends
  * inside a block, that block is mixed.
  */
-static int prepare_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
-	GMS_REQUIRES_SHARED(gms_invalidate_lock) GMS_REQUIRES(gms_folio_locks)
+static int prepare_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
+			  struct prepared_block *b) GMS_REQUIRES_SHARED(gms_invalidate_lock)
+	GMS_REQUIRES(gms_folio_locks)
 {
 	struct gms_rtree_run run;
 	int err = 0;
@@ -237,7 +297,7 @@ static int prepare_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t en
 	for (; !err && gms_rtree_next(s->folios.prepared, start, end, &run);
 	     start = run.start + run.nr_pages)
 		if (!run.set)
-			err = prepare_run(s, run.start, run.start + run.nr_pages);
+			err = prepare_run(s, run.start, run.start + run.nr_pages, b);
 	return err;
 }
 
@@ -266,26 +326,42 @@ static int lock_to_prepare(struct gms_state *s, struct gms_fault *fault,
 	}
 }
 
+static int prepare(struct gms_state *s, struct gms_fault *fault) GMS_NO_TSA
+{
+	struct prepared_block b = {.waits = false};
+	struct gms_folio folio;
+	gms_pgoff_t start;
+	int err;
+
+	do {
+		err = lock_to_prepare(s, fault, &folio);
+		if (err)
+			break;
+		start = gms_order_down(fault_of(fault)->index, fault->max_order);
+		err = prepare_locked(s, start, start + gms_order_pages(fault->max_order), &b);
+		gms_folio_unlock(&s->folios, folio);
+		if (err != GMS_NO_PLACES)
+			break;
+		err = make_places(s, &b);
+	} while (!err);
+	return err;
+}
+
 int gms_fault_prepare(struct gms_state *s, struct gms_fault *fault) GMS_NO_TSA
 {
 	const struct fault *f = fault_of(fault);
-	struct gms_folio folio;
-	gms_pgoff_t start;
-	int err = 0;
+	int err;
 
 	if (f->accessor != GMS_GUEST)
 		return gms_refused(s, -EINVAL);
 	if (fault->prepared || !gms_rtree_test(s->private, f->index))
 		return 0;
 	err = gms_frozen(s);
+	if (!err)
+		err = prepare(s, fault);
 	if (err)
 		return gms_refused(s, err);
-	err = lock_to_prepare(s, fault, &folio);
-	if (err)
-		return gms_refused(s, err);
-	start = gms_order_down(f->index, fault->max_order);
-	err = prepare_locked(s, start, start + gms_order_pages(fault->max_order));
-	gms_folio_unlock(&s->folios, folio);
-	fault->prepared = !err;
-	return err ? gms_refused(s, err) : 0;
+	fault->prepared = true;
+	fault->max_order = guest_order(s, f->index, fault->max_order);
+	return 0;
 }

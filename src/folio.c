@@ -32,9 +32,9 @@ static int make_locks(struct gms_folios *f)
 	unsigned int i;
 
 	for (i = 0; i < GMS_NR_SHARDS; i++)
-		gms_spin_init(&f->tree[i].lock);
+		gms_spin_init(&f->tree[i].lock, f, GMS_RANK_TREE, i);
 	for (i = 0; i < GMS_NR_FOLIO_LOCKS; i++)
-		if (gms_mutex_init(&f->lock[i]))
+		if (gms_mutex_init(&f->lock[i], f, GMS_RANK_FOLIO, i))
 			break;
 	if (i == GMS_NR_FOLIO_LOCKS)
 		return 0;
@@ -54,7 +54,7 @@ int gms_folios_init(struct gms_folios *f, uint64_t nr_pages, unsigned int order,
 	f->backend = backend;
 	f->counters = counters;
 	f->allocated = f->prepared = f->mapped = NULL;
-	err = gms_blocks_init(&f->blocks, nr_pages, order, a);
+	err = gms_blocks_init(&f->blocks, nr_pages, order, a, f);
 	if (err)
 		return err;
 	err = make_locks(f);
@@ -87,21 +87,16 @@ void gms_folios_fini(struct gms_folios *f)
 
 /* ---- locks ---- */
 
-static struct gms_spinlock *tree_lock(struct gms_folios *f, gms_pgoff_t index)
+static void tree_lock(struct gms_folios *f, gms_pgoff_t index)
 	GMS_ACQUIRE(gms_tree_locks) GMS_NO_TSA
 {
-	struct gms_spinlock *lock = &f->tree[gms_shard_of(index)].lock;
-
-	gms_rank_enter(f, GMS_RANK_TREE, gms_shard_of(index));
-	gms_spin_lock(lock);
-	return lock;
+	gms_spin_lock(&f->tree[gms_shard_of(index)].lock);
 }
 
 static void tree_unlock(struct gms_folios *f, gms_pgoff_t index)
 	GMS_RELEASE(gms_tree_locks) GMS_NO_TSA
 {
 	gms_spin_unlock(&f->tree[gms_shard_of(index)].lock);
-	gms_rank_leave(f, GMS_RANK_TREE, gms_shard_of(index));
 }
 
 void gms_folios_commit(struct gms_folios *f, struct gms_rtree *set, gms_pgoff_t start,
@@ -124,7 +119,6 @@ struct gms_folio gms_folio_lock(struct gms_folios *f, gms_pgoff_t index) GMS_NO_
 	struct gms_folio folio = gms_folio_at(f, index), now;
 
 	for (;;) {
-		gms_rank_enter(f, GMS_RANK_FOLIO, lock_number(folio.index));
 		gms_mutex_lock(&f->lock[lock_number(folio.index)]);
 		now = gms_folio_at(f, index);
 		if (now.index == folio.index)
@@ -138,7 +132,6 @@ struct gms_folio gms_folio_lock(struct gms_folios *f, gms_pgoff_t index) GMS_NO_
 void gms_folio_unlock(struct gms_folios *f, struct gms_folio folio) GMS_NO_TSA
 {
 	gms_mutex_unlock(&f->lock[lock_number(folio.index)]);
-	gms_rank_leave(f, GMS_RANK_FOLIO, lock_number(folio.index));
 }
 
 /* ---- allocating ---- */

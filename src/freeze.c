@@ -9,14 +9,15 @@
 
 static int set_frozen(struct gms_state *s, bool frozen)
 {
-	if (gms_backend_inside(&s->backend))
-		return gms_refused(s, -EDEADLK);
-	gms_shards_lock_convert(s, GMS_ALL_SHARDS);
+	const unsigned int how = GMS_ENTER_WHOLE | GMS_ENTER_FROZEN;
+	int err = gms_enter(s, how, 0, s->nr_pages);
+
+	if (err)
+		return gms_refused(s, err);
 	gms_shards_lock(s, GMS_ALL_SHARDS);
 	gms_store_relaxed(&s->frozen, frozen);
 	gms_shards_unlock(s, GMS_ALL_SHARDS);
-	gms_shards_unlock_convert(s, GMS_ALL_SHARDS);
-	return 0;
+	return gms_leave(s, how, 0, s->nr_pages, 0);
 }
 
 int gms_freeze(struct gms_state *s)

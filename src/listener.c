@@ -21,6 +21,7 @@
  * but registering.
  */
 #include "listener_priv.h"
+#include "opts.h"
 
 /* ---- calling one listener ---- */
 
@@ -48,21 +49,17 @@ static size_t fill_batch(struct gms_granule_walk *w, struct gms_span *rest,
 
 static void enter(struct gms_state *s, struct gms_listener *l, struct gms_hook_frame *frame)
 {
-	if (!(l->ops.flags & GMS_LISTENER_CONCURRENT)) {
-		gms_rank_enter(&s->folios, GMS_RANK_LISTENER, l->id);
+	if (!(l->ops.flags & GMS_LISTENER_CONCURRENT))
 		gms_mutex_lock(&l->lock);
-	}
 	gms_backend_enter(&s->backend, frame, true);
 }
 
-/* 0 or -errno, whatever the listener makes of it. */
-static int leave(struct gms_state *s, struct gms_listener *l, struct gms_hook_frame *frame, int err)
+/* Returns 0 or -errno, whatever the listener made of it. */
+static int leave(struct gms_listener *l, struct gms_hook_frame *frame, int err)
 {
-	err = gms_backend_leave(&s->backend, frame, err);
-	if (!(l->ops.flags & GMS_LISTENER_CONCURRENT)) {
+	err = gms_backend_leave(frame, err);
+	if (!(l->ops.flags & GMS_LISTENER_CONCURRENT))
 		gms_mutex_unlock(&l->lock);
-		gms_rank_leave(&s->folios, GMS_RANK_LISTENER, l->id);
-	}
 	return err;
 }
 
@@ -80,7 +77,8 @@ static int tell_part(struct gms_state *s, struct gms_listener *l, const struct g
 		.part = {part.start > l->start ? part.start : l->start,
 			 part.end ? part.end : l->end},
 	};
-	struct gms_run runs[GMS_LISTENER_BATCH];
+	/* of a shard whose convert lock the caller holds */
+	struct gms_run *const runs = s->listeners.room[gms_shard_of(what->spans->start)].runs;
 	struct gms_span rest = {0};
 	struct gms_hook_frame frame;
 	int err = 0, refused;
@@ -103,7 +101,7 @@ static int tell_part(struct gms_state *s, struct gms_listener *l, const struct g
 		if (nr)
 			*end = runs[nr - 1].start + runs[nr - 1].nr_pages;
 	} while ((!err || insist) && (nr = fill_batch(&w, &rest, to, runs)));
-	return leave(s, l, &frame, err);
+	return leave(l, &frame, err);
 }
 
 #define ALL ((struct gms_span) {0, 0})
@@ -249,11 +247,11 @@ void gms_listeners_repaired(struct gms_state *s)
 
 /* ---- registering ---- */
 
-static bool ops_ok(const struct gms_listener_ops *ops)
+static bool ops_copy(struct gms_listener_ops *to, const struct gms_listener_ops *from)
 {
-	return ops->struct_size >= sizeof(*ops) &&
-	       gms_tail_is_zero(ops, sizeof(*ops), ops->struct_size) && ops->change &&
-	       !(ops->flags & ~(GMS_LISTENER_CAN_SPLIT | GMS_LISTENER_CONCURRENT));
+	return gms_opts_copy(to, sizeof(*to), from,
+			     GMS_OPTS_END(struct gms_listener_ops, change)) &&
+	       to->change && !(to->flags & ~(GMS_LISTENER_CAN_SPLIT | GMS_LISTENER_CONCURRENT));
 }
 
 static bool aligned(gms_pgoff_t start, uint64_t nr_pages, uint64_t granule)
@@ -267,12 +265,17 @@ static struct gms_listener *make(struct gms_state *s, const struct gms_listener_
 	GMS_REQUIRES(gms_convert_lock)
 {
 	const struct gms_allocator *a = &s->allocator;
-	struct gms_listener *l = a->alloc(a->ctx, sizeof(*l), sizeof(void *));
+	const size_t room = GMS_NR_SHARDS * sizeof(*s->listeners.room);
+	struct gms_listener *l;
 
+	if (!s->listeners.room)
+		gms_store_relaxed(&s->listeners.room, a->alloc(a->ctx, room, 64));
+	l = s->listeners.room ? a->alloc(a->ctx, sizeof(*l), sizeof(void *)) : NULL;
 	if (!l)
 		return NULL;
 	gms_memset(l, 0, sizeof(*l));
-	if (gms_mutex_init(&l->lock)) {
+	l->id = s->listeners.next_id++;
+	if (gms_mutex_init(&l->lock, &s->folios, GMS_RANK_LISTENER, l->id)) {
 		a->free(a->ctx, l, sizeof(*l), sizeof(void *));
 		return NULL;
 	}
@@ -281,7 +284,6 @@ static struct gms_listener *make(struct gms_state *s, const struct gms_listener_
 	l->start = range.start;
 	l->end = range.end;
 	l->granule = granule;
-	l->id = s->listeners.next_id++;
 	return l;
 }
 
@@ -337,32 +339,28 @@ static int replay(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_
 	return err;
 }
 
-int gms_listener_register(struct gms_state *s, const struct gms_listener_ops *ops, void *ctx,
+int gms_listener_register(struct gms_state *s, const struct gms_listener_ops *given, void *ctx,
 			  gms_pgoff_t start, uint64_t nr_pages, uint64_t granule, unsigned int *id)
 {
 	const struct gms_span range = {start, start + nr_pages};
-	struct gms_listener *l = NULL;
+	struct gms_listener_ops ops;
+	struct gms_listener *l;
 	int err;
 
-	if (!ops_ok(ops) || !gms_state_range_ok(s, start, nr_pages) ||
-	    !aligned(start, nr_pages, granule))
+	if (!ops_copy(&ops, given) || !aligned(start, nr_pages, granule))
 		return gms_refused(s, -EINVAL);
-	if (gms_backend_inside(&s->backend))
-		return gms_refused(s, -EDEADLK);
-	gms_shards_lock_convert(s, GMS_ALL_SHARDS);
-	err = gms_frozen(s);
-	if (!err) {
-		l = make(s, ops, ctx, range, granule);
-		err = l ? replay(s, l) : -ENOMEM;
-	}
+	err = gms_enter(s, GMS_ENTER_WHOLE, start, nr_pages);
+	if (err)
+		return gms_refused(s, err);
+	l = make(s, &ops, ctx, range, granule);
+	err = l ? replay(s, l) : -ENOMEM;
 	if (!err) {
 		*id = l->id;
 		append(s, l);
 	} else if (l) {
 		unmake(s, l);
 	}
-	gms_shards_unlock_convert(s, GMS_ALL_SHARDS);
-	return err ? gms_refused(s, err) : 0;
+	return gms_leave(s, GMS_ENTER_WHOLE, start, nr_pages, err);
 }
 
 /* Withdraws all. If the listener refuses, it gets back what it let go of, or lets go of the rest. */
@@ -383,32 +381,35 @@ static int drop(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_co
 
 int gms_listener_unregister(struct gms_state *s, unsigned int id)
 {
+	const unsigned int how = GMS_ENTER_WHOLE | GMS_ENTER_FROZEN;
 	struct gms_listener *l;
-	int err = -EINVAL;
+	int err;
 
-	if (gms_backend_inside(&s->backend))
-		return gms_refused(s, -EDEADLK);
-	gms_shards_lock_convert(s, GMS_ALL_SHARDS);
-	for (l = s->listeners.first; l && l->id != id; l = l->next)
-		;
-	if (l)
-		err = drop(s, l);
-	if (!err)
-		take_out(s, l);
-	gms_shards_unlock_convert(s, GMS_ALL_SHARDS);
+	err = gms_enter(s, how, 0, s->nr_pages);
 	if (err)
 		return gms_refused(s, err);
-	unmake(s, l);
-	return 0;
+	for (l = s->listeners.first; l && l->id != id; l = l->next)
+		;
+	err = l ? drop(s, l) : -EINVAL;
+	if (!err) {
+		take_out(s, l);
+		unmake(s, l);
+	}
+	return gms_leave(s, how, 0, s->nr_pages, err);
 }
 
 size_t gms_listeners_bytes(const struct gms_state *s)
 {
-	return gms_load_relaxed(&s->listeners.nr) * sizeof(struct gms_listener);
+	const size_t room = gms_load_relaxed(&s->listeners.room) ? GMS_NR_SHARDS : 0;
+
+	return room * sizeof(struct gms_listening) +
+	       gms_load_relaxed(&s->listeners.nr) * sizeof(struct gms_listener);
 }
 
 void gms_listeners_fini(struct gms_state *s) GMS_NO_TSA
 {
+	const struct gms_allocator *a = &s->allocator;
+
 	while (s->listeners.last) {
 		struct gms_listener *l = s->listeners.last;
 		struct gms_spans spans;
@@ -419,4 +420,6 @@ void gms_listeners_fini(struct gms_state *s) GMS_NO_TSA
 		take_out(s, l);
 		unmake(s, l);
 	}
+	if (s->listeners.room)
+		a->free(a->ctx, s->listeners.room, GMS_NR_SHARDS * sizeof(*s->listeners.room), 64);
 }

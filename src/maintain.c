@@ -10,15 +10,17 @@ static uint64_t maintain(struct gms_state *s, uint64_t block)
 	const struct gms_ask ask = {.event = GMS_EV_MAINTAIN, .cap = GMS_ORDER_1G};
 	const gms_pgoff_t start = block << GMS_ORDER_1G;
 	const gms_pgoff_t next = start + gms_order_pages(GMS_ORDER_1G);
-	const gms_shards shard = gms_shards_of(start, start + 1);
-	uint64_t merges = 0;
+	const gms_pgoff_t end = next < s->nr_pages ? next : s->nr_pages;
+	const gms_shards shard = gms_shards_of(start, end);
+	struct gms_settled settled = GMS_SETTLED_NOTHING;
+	uint64_t merges;
 
-	gms_shards_lock_convert(s, shard);
+	if (gms_enter(s, GMS_ENTER_RANGE, start, end - start))
+		return 0;
 	gms_shards_lock(s, shard);
-	if (!gms_frozen(s))
-		merges = gms_settle_up(s, &ask, start, next < s->nr_pages ? next : s->nr_pages);
+	merges = gms_settle_up(s, &ask, start, end, &settled);
 	gms_shards_unlock(s, shard);
-	gms_shards_unlock_convert(s, shard);
+	(void)gms_leave(s, GMS_ENTER_RANGE, start, end - start, 0);
 	return merges;
 }
 
@@ -27,7 +29,7 @@ uint64_t gms_maintain(struct gms_state *s, uint64_t max_blocks)
 	const struct gms_blocks *blocks = &s->folios.blocks;
 	uint64_t at = gms_load_relaxed(&s->maintain_at), merges = 0;
 
-	if (!s->folios.order || gms_backend_inside(&s->backend))
+	if (!s->folios.order || !gms_policy_minds(s, GMS_EV_MAINTAIN, GMS_HOST))
 		return 0;
 	/* all the way round at most */
 	for (uint64_t i = 0; i < blocks->nr && max_blocks; i++) {

@@ -108,11 +108,8 @@ static int pin_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, g
 {
 	const gms_pgoff_t quarantined = first_in(s->quarantine, start, end);
 	const gms_pgoff_t private = first_in(s->private, start, quarantined);
-	int err = gms_frozen(s);
+	int err = 0;
 
-	*at = start;
-	if (err)
-		return err;
 	*at = private;
 	if (private < quarantined)
 		return -EACCES;
@@ -139,20 +136,16 @@ int gms_pin(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, gms_pgoff
 	gms_pgoff_t at = start;
 	int err;
 
-	if (!gms_state_range_ok(s, start, nr_pages)) {
-		err = -EINVAL;
-	} else if (gms_backend_in_hook(&s->backend)) {
-		err = -EDEADLK;
+	err = gms_enter_shared(s, GMS_ENTER_RANGE, start, nr_pages);
+	if (err) {
+		gms_refused(s, err);
 	} else {
-		const gms_shards shards = gms_shards_of(start, start + nr_pages);
-
-		gms_shards_lock_shared(s, shards);
 		err = pin_locked(s, start, start + nr_pages, &at);
-		gms_shards_unlock_shared(s, shards);
+		gms_leave_shared(s, start, nr_pages, err);
 	}
 	if (err && err_index)
 		*err_index = at;
-	return err ? gms_refused(s, err) : 0;
+	return err;
 }
 
 void gms_unpin(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)

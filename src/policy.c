@@ -86,22 +86,26 @@ static void adaptive(void *ctx, const struct gms_policy_view *v, struct gms_poli
 		verdict->order = v->folio_order;
 }
 
-#define POLICY(symbol, text)                                   \
+#define POLICY(symbol, text, events)                           \
 	const struct gms_policy_ops *gms_policy_##symbol(void) \
 	{                                                      \
 		static const struct gms_policy_ops ops = {     \
 			.struct_size = sizeof(ops),            \
 			.name = text,                          \
 			.decide = symbol,                      \
+			.minds = events,                       \
 		};                                             \
                                                                \
 		return &ops;                                   \
 	}
 
-POLICY(eager, "eager")
-POLICY(eager_nonuniform, "eager-nonuniform")
-POLICY(lazy, "lazy")
-POLICY(adaptive, "adaptive")
+#define ALL_BUT_MAINTENANCE \
+	(1U << GMS_EV_ALLOCATE | 1U << GMS_EV_FAULT | 1U << GMS_EV_CONVERT | 1U << GMS_EV_PUNCH)
+
+POLICY(eager, "eager", ALL_BUT_MAINTENANCE)
+POLICY(eager_nonuniform, "eager-nonuniform", ALL_BUT_MAINTENANCE)
+POLICY(lazy, "lazy", GMS_POLICY_HOST_FAULTS | 1U << GMS_EV_FAULT)
+POLICY(adaptive, "adaptive", GMS_POLICY_HOST_FAULTS | 1U << GMS_EV_FAULT | 1U << GMS_EV_MAINTAIN)
 
 const struct gms_policy_ops *gms_policy_by_name(const char *name)
 {

@@ -3,12 +3,12 @@
  * punch.c - giving memory back
  *
  *	convert and invalidate locks, exclusively; sequence numbers odd
- *	  unmap from the host, look for pins
+ *	  look for pins, unmap from the host           undo: map
  *	  prepare: the trees
  *	  split the folios that cross an end           undo: merge
  *	  invalidate begin, zap the guest
  *	  merge and free the folios ------------------ nothing fails from here on
- *	  commit, invalidate end, tell of blocks that are free
+ *	  commit, invalidate end, tell of blocks that are free, map what is shared
  *	sequence numbers even, unlock
  *
  * Hooks hear of the pages that are allocated.
@@ -88,32 +88,50 @@ static void commit(struct hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate
 	}
 }
 
+/* The host may have what is shared of the hole. A backend that cannot do that loses the hole. */
+static void map_host(struct hole *h, const struct gms_quarantine *q)
+	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+{
+	if (gms_spans_map_host(h->s, &h->spans))
+		gms_quarantine_commit_locked(h->s, q);
+}
+
 static int punch_locked(struct hole *h, gms_pgoff_t *err_index)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = h->s;
+	struct gms_quarantine q;
 	gms_pgoff_t stop;
-	int err;
+	int err = 0;
 
-	err = gms_spans_unmap_host(s, &h->spans, false);
-	if (!err)
-		err = gms_spans_pinned(s, &h->spans, err_index, &stop);
+	if (s->backend.ops.map_host)
+		err = gms_quarantine_prepare(s, &q, h->start, h->end);
+	if (err)
+		return err;
+	err = gms_spans_isolate(s, &h->spans, err_index, &stop);
 	if (!err)
 		err = prepare(h);
 	if (!err)
 		err = split_at(h, h->start, h->start);
 	if (!err)
 		err = split_at(h, h->end - 1, h->end);
-	if (!err) {
-		gms_spans_begin(s, &h->spans);
-		gms_spans_zap(s, &h->spans, GMS_SHARED);
-		gms_spans_zap(s, &h->spans, GMS_PRIVATE);
-		commit(h);
-	} else if (h->journal) {
+	if (err)
+		goto undo;
+	gms_spans_begin(s, &h->spans);
+	gms_spans_zap(s, &h->spans, GMS_SHARED);
+	gms_spans_zap(s, &h->spans, GMS_PRIVATE);
+	commit(h);
+	map_host(h, &q);
+	gms_folios_forget(h->journal);
+	return 0;
+
+undo:
+	if (h->journal) {
 		gms_folios_unsplit(&s->folios, h->journal);
+		gms_folios_forget(h->journal);
 		gms_count_add(&s->counters, GMS_UNDONE, 1);
 	}
-	gms_folios_forget(h->journal);
+	map_host(h, &q);
 	return err;
 }
 
@@ -124,9 +142,6 @@ static int punch(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pg
 	struct hole h;
 	int err;
 
-	err = gms_frozen(s);
-	if (err)
-		return err;
 	h.s = s;
 	h.start = start;
 	h.end = end;
@@ -146,22 +161,21 @@ int gms_punch_hole(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 		   gms_pgoff_t *err_index)
 {
 	gms_pgoff_t failed = start;
+	gms_shards shards;
 	int err;
 
-	if (!gms_state_range_ok(s, start, nr_pages)) {
-		err = -EINVAL;
-	} else if (gms_backend_inside(&s->backend)) {
-		err = -EDEADLK;
-	} else {
-		const gms_shards shards = gms_shards_of(start, start + nr_pages);
-
-		gms_shards_lock_convert(s, shards);
-		gms_shards_lock(s, shards);
-		err = punch(s, start, start + nr_pages, &failed);
-		gms_shards_unlock(s, shards);
-		gms_shards_unlock_convert(s, shards);
+	err = gms_enter(s, GMS_ENTER_RANGE, start, nr_pages);
+	if (err) {
+		gms_refused(s, err);
+		goto out;
 	}
+	shards = gms_shards_of(start, start + nr_pages);
+	gms_shards_lock(s, shards);
+	err = punch(s, start, start + nr_pages, &failed);
+	gms_shards_unlock(s, shards);
+	gms_leave(s, GMS_ENTER_RANGE, start, nr_pages, err);
+out:
 	if (err && err_index)
 		*err_index = err == -EAGAIN ? failed : start;
-	return err ? gms_refused(s, err) : 0;
+	return err;
 }

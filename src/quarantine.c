@@ -23,24 +23,11 @@ int gms_quarantine_prepare(struct gms_state *s, struct gms_quarantine *q, gms_pg
 				    &s->shard[gms_shard_of(start)].spare);
 }
 
-/* Unmaps [start, end) from host and guest. */
-static void unmap(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
-	GMS_REQUIRES(gms_invalidate_lock)
-{
-	struct gms_spans spans;
-
-	gms_spans_one(&spans, start, end);
-	(void)gms_spans_unmap_host(s, &spans, true); /* it is in quarantine either way */
-	gms_spans_begin(s, &spans);
-	gms_spans_zap(s, &spans, GMS_SHARED);
-	gms_spans_zap(s, &spans, GMS_PRIVATE);
-	gms_spans_end(s, &spans);
-}
-
 void gms_quarantine_commit_locked(struct gms_state *s, const struct gms_quarantine *q)
 {
 	const uint64_t nr_pages = q->end - q->start;
 
+	gms_range_unmap(s, q->start, q->end);
 	gms_add_relaxed(&s->quarantined,
 			nr_pages - gms_rtree_count(s->quarantine, q->start, nr_pages));
 	gms_rtree_spare_spend(s->quarantine, q->start, nr_pages,
@@ -53,7 +40,6 @@ void gms_quarantine_commit(struct gms_state *s, const struct gms_quarantine *q)
 	const gms_shards shards = gms_shards_of(q->start, q->end);
 
 	gms_shards_lock(s, shards);
-	unmap(s, q->start, q->end);
 	gms_quarantine_commit_locked(s, q);
 	gms_shards_unlock(s, shards);
 }
@@ -95,16 +81,14 @@ static int unmap_and_repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t 
 			    struct gms_rtree_reserve *lifted)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
-	struct gms_spans shared;
 	gms_pgoff_t pinned, stop;
+	struct gms_spans all;
 	int err = 0;
 
 	if (private) {
-		/* they may have been mapped and pinned all along; cannot fail: nothing is kept */
-		(void)gms_spans_init(s, &shared, s->private, false, start, end, false);
-		err = gms_spans_unmap_host(s, &shared, false);
-		if (!err)
-			err = gms_spans_pinned(s, &shared, &pinned, &stop);
+		/* whatever the tree calls them, the host may have mapped and pinned them all along */
+		gms_spans_one(&all, start, end);
+		err = gms_spans_isolate(s, &all, &pinned, &stop);
 	}
 	return err ? err : repair_locked(s, start, end, private, lifted);
 }
@@ -125,7 +109,7 @@ static int tell(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 		return 0;
 	}
 	gms_shards_lock(s, shards);
-	unmap(s, start, end);
+	gms_range_unmap(s, start, end);
 	gms_rtree_revert(s->quarantine, lifted);
 	gms_add_relaxed(&s->quarantined, end - start);
 	gms_shards_unlock(s, shards);
@@ -135,15 +119,15 @@ static int tell(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 static int repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private)
 	GMS_REQUIRES(gms_convert_lock)
 {
-	struct gms_rtree_reserve *lifted = &s->shard[gms_shard_of(start)].undo;
+	struct gms_listening *room = s->listeners.room;
+	/* only a listener may refuse what is repaired */
+	struct gms_rtree_reserve *lifted = room ? &room[gms_shard_of(start)].undo : NULL;
 	const gms_shards shards = gms_shards_of(start, end);
 	int err;
 
-	err = gms_frozen(s);
-	if (!err && gms_rtree_fill_range(s->quarantine, start, end - start) != GMS_RTREE_ALL)
-		err = -EINVAL;
-	if (!err)
-		err = gms_listeners_unstick(s, start, end);
+	if (gms_rtree_fill_range(s->quarantine, start, end - start) != GMS_RTREE_ALL)
+		return -EINVAL;
+	err = gms_listeners_unstick(s, start, end);
 	if (!err)
 		err = gms_rtree_prepare(s->quarantine, start, end - start, lifted);
 	if (err)
@@ -153,22 +137,22 @@ static int repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool 
 	gms_shards_unlock(s, shards);
 	if (!err)
 		err = tell(s, start, end, lifted);
-	gms_rtree_release(s->quarantine, lifted);
+	if (lifted)
+		gms_rtree_release(s->quarantine, lifted);
 	return err;
 }
 
 int gms_repair(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 	       enum gms_shareability shareability)
 {
-	int err = gms_may_change(s, start, nr_pages);
+	int err;
 
 	if (shareability != GMS_SHARED && shareability != GMS_PRIVATE)
-		err = -EINVAL;
+		return gms_refused(s, -EINVAL);
+	/* all shards: what a listener may be stuck with is looked at everywhere */
+	err = gms_enter(s, GMS_ENTER_WHOLE, start, nr_pages);
 	if (err)
 		return gms_refused(s, err);
-	/* all of them: what a listener may be stuck with is looked at everywhere */
-	gms_shards_lock_convert(s, GMS_ALL_SHARDS);
 	err = repair(s, start, start + nr_pages, shareability == GMS_PRIVATE);
-	gms_shards_unlock_convert(s, GMS_ALL_SHARDS);
-	return err ? gms_refused(s, err) : 0;
+	return gms_leave(s, GMS_ENTER_WHOLE, start, nr_pages, err);
 }

@@ -12,6 +12,7 @@
  * that comes second frees its own. It fills nothing: a place first holds something when a commit
  * makes it count. So a leaf page is not even touched before.
  */
+#include "opts.h"
 #include "rtree_node.h"
 #include "rtree_priv.h"
 
@@ -22,32 +23,25 @@ static size_t tree_bytes(uint64_t nr_blocks)
 	return sizeof(struct gms_rtree) + gms_nr_tops(nr_blocks) * sizeof(struct gms_top);
 }
 
-static bool allocator_ok(const struct gms_allocator *a)
-{
-	return a->struct_size >= sizeof(*a) && gms_tail_is_zero(a, sizeof(*a), a->struct_size) &&
-	       a->alloc && a->free;
-}
-
 int gms_rtree_create(uint64_t nr_pages, enum gms_rtree_fill init,
 		     const struct gms_allocator *allocator, struct gms_rtree **tree)
 {
 	const uint64_t nr_blocks = (nr_pages + GMS_BLOCK_MASK) >> GMS_BLOCK_SHIFT;
 	const uint64_t nr_tops = gms_nr_tops(nr_blocks);
+	struct gms_allocator a;
 	struct gms_rtree *t;
 
-	if (!allocator)
-		allocator = gms_platform_allocator();
 	if (!nr_pages || nr_pages > GMS_MAX_PAGES ||
-	    (init != GMS_RTREE_NONE && init != GMS_RTREE_ALL) || !allocator_ok(allocator))
+	    (init != GMS_RTREE_NONE && init != GMS_RTREE_ALL) || !gms_allocator_copy(&a, allocator))
 		return -EINVAL;
-	t = allocator->alloc(allocator->ctx, tree_bytes(nr_blocks), GMS_ALIGN);
+	t = a.alloc(a.ctx, tree_bytes(nr_blocks), GMS_ALIGN);
 	if (!t)
 		return -ENOMEM;
 	gms_memset(t, 0, tree_bytes(nr_blocks));
 	t->nr_pages = nr_pages;
 	t->nr_blocks = nr_blocks;
 	t->bytes = tree_bytes(nr_blocks);
-	t->allocator = *allocator;
+	t->allocator = a;
 	for (uint64_t i = 0; init == GMS_RTREE_ALL && i < nr_tops; i++)
 		gms_memset(t->top[i].kind, GMS_RTREE_ALL, sizeof(t->top[i].kind));
 	*tree = t;

@@ -62,6 +62,8 @@ struct gms_policy_verdict gms_policy_ask(const struct gms_state *s, const struct
 	const struct gms_block *b = gms_block_at(&s->folios.blocks, index);
 	struct gms_policy_view view;
 
+	if (!gms_policy_minds(s, ask->event, ask->accessor))
+		goto cap;
 	view.event = ask->event;
 	view.accessor = ask->accessor;
 	view.index = index;
@@ -76,6 +78,7 @@ struct gms_policy_verdict gms_policy_ask(const struct gms_state *s, const struct
 		view.now = view.since;
 	s->policy.decide(s->policy_ctx, &view, &verdict);
 	verdict.order = round_order(verdict.order);
+cap:
 	if (verdict.order > ask->cap) { /* more than the policy wants: no more than is needed */
 		verdict.order = ask->cap;
 		verdict.uniform = false;
@@ -167,16 +170,18 @@ static gms_pgoff_t merge_at(struct gms_state *s, gms_pgoff_t index, unsigned int
 }
 
 uint64_t gms_settle_up(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t start,
-		       gms_pgoff_t end)
+		       gms_pgoff_t end, struct gms_settled *settled)
 {
-	gms_pgoff_t refused = UINT64_MAX;
+	gms_pgoff_t *const at = &settled->next;
 	uint64_t merges = 0;
 
-	while (gms_folios_next(&s->folios, &start, end)) {
-		const struct gms_folio folio = gms_folio_at(&s->folios, start);
-		const unsigned int order = gms_policy_ask(s, ask, start, folio).order;
+	if (*at < start)
+		*at = start;
+	while (gms_folios_next(&s->folios, at, end)) {
+		const struct gms_folio folio = gms_folio_at(&s->folios, *at);
+		const unsigned int order = gms_policy_ask(s, ask, *at, folio).order;
 
-		start = merge_at(s, start, order, &refused, &merges);
+		*at = merge_at(s, *at, order, &settled->refused, &merges);
 	}
 	return merges;
 }

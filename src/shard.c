@@ -30,22 +30,14 @@ static inline unsigned int take_first(gms_shards *shards)
 
 void gms_shards_lock_convert(struct gms_state *s, gms_shards shards) GMS_NO_TSA
 {
-	while (shards) {
-		const unsigned int i = take_first(&shards);
-
-		gms_rank_enter(&s->folios, GMS_RANK_CONVERT, i);
-		gms_mutex_lock(&s->shard[i].convert);
-	}
+	while (shards)
+		gms_mutex_lock(&s->shard[take_first(&shards)].convert);
 }
 
 void gms_shards_unlock_convert(struct gms_state *s, gms_shards shards) GMS_NO_TSA
 {
-	while (shards) {
-		const unsigned int i = take_first(&shards);
-
-		gms_mutex_unlock(&s->shard[i].convert);
-		gms_rank_leave(&s->folios, GMS_RANK_CONVERT, i);
-	}
+	while (shards)
+		gms_mutex_unlock(&s->shard[take_first(&shards)].convert);
 }
 
 static void seq_add(struct gms_state *s, gms_shards shards)
@@ -63,12 +55,8 @@ static void seq_add(struct gms_state *s, gms_shards shards)
  */
 void gms_shards_lock(struct gms_state *s, gms_shards shards) GMS_NO_TSA
 {
-	for (gms_shards rest = shards; rest;) {
-		const unsigned int i = take_first(&rest);
-
-		gms_rank_enter(&s->folios, GMS_RANK_INVALIDATE, i);
-		gms_rwlock_write_lock(&s->shard[i].invalidate);
-	}
+	for (gms_shards rest = shards; rest;)
+		gms_rwlock_write_lock(&s->shard[take_first(&rest)].invalidate);
 	seq_add(s, shards);
 	gms_fence_release();
 }
@@ -76,12 +64,10 @@ void gms_shards_lock(struct gms_state *s, gms_shards shards) GMS_NO_TSA
 void gms_shards_unlock(struct gms_state *s, gms_shards shards) GMS_NO_TSA
 {
 	while (shards) {
-		const unsigned int i = take_first(&shards);
-		struct gms_shard *shard = &s->shard[i];
+		struct gms_shard *shard = &s->shard[take_first(&shards)];
 
 		gms_store_release(&shard->seq, gms_load_relaxed(&shard->seq) + 1);
 		gms_rwlock_write_unlock(&shard->invalidate);
-		gms_rank_leave(&s->folios, GMS_RANK_INVALIDATE, i);
 	}
 }
 
@@ -97,19 +83,50 @@ void gms_shards_unlock_shared(struct gms_state *s, gms_shards shards) GMS_NO_TSA
 		gms_shard_unlock_shared(s, take_first(&shards));
 }
 
+/* ---- the way in ---- */
+
+int gms_may_enter_shared(const struct gms_state *s)
+{
+	return gms_backend_in_hook(&s->backend) || gms_thread_holds(s) ? -EDEADLK : 0;
+}
+
+static gms_shards shards_to_enter(unsigned int how, gms_pgoff_t start, uint64_t nr_pages)
+{
+	return how & GMS_ENTER_WHOLE ? GMS_ALL_SHARDS : gms_shards_of(start, start + nr_pages);
+}
+
+int gms_enter(struct gms_state *s, unsigned int how, gms_pgoff_t start,
+	      uint64_t nr_pages) GMS_NO_TSA
+{
+	gms_shards shards;
+
+	if (!gms_state_range_ok(s, start, nr_pages))
+		return -EINVAL;
+	if (gms_backend_inside(&s->backend) || gms_thread_holds(s))
+		return -EDEADLK;
+	shards = shards_to_enter(how, start, nr_pages);
+	gms_shards_lock_convert(s, shards);
+	if (gms_likely((how & GMS_ENTER_FROZEN) || !gms_load_relaxed(&s->frozen)))
+		return 0;
+	gms_shards_unlock_convert(s, shards);
+	return -EPERM;
+}
+
+int gms_leave(struct gms_state *s, unsigned int how, gms_pgoff_t start, uint64_t nr_pages,
+	      int err) GMS_NO_TSA
+{
+	gms_shards_unlock_convert(s, shards_to_enter(how, start, nr_pages));
+	return gms_refused(s, err);
+}
+
 int gms_lock_shared(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages) GMS_NO_TSA
 {
-	if (!gms_state_range_ok(s, start, nr_pages))
-		return gms_refused(s, -EINVAL);
-	if (gms_backend_in_hook(&s->backend))
-		return gms_refused(s, -EDEADLK);
-	gms_shards_lock_shared(s, gms_shards_of(start, start + nr_pages));
-	return 0;
+	return gms_refused(s, gms_enter_shared(s, GMS_ENTER_FROZEN, start, nr_pages));
 }
 
 void gms_unlock_shared(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
 {
-	gms_shards_unlock_shared(s, gms_shards_of(start, start + nr_pages));
+	(void)gms_leave_shared(s, start, nr_pages, 0);
 }
 
 /* ---- sequence numbers ---- */

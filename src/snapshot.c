@@ -109,21 +109,37 @@ static void put_all(const struct gms_state *s, uint8_t *buf, size_t size)
 	put(to, gms_crc32c(buf, size - CRC_SIZE), CRC_SIZE);
 }
 
+/* Returns the size. What is too large for @size is not written. */
+static size_t save(const struct gms_state *s, void *buf, size_t size) GMS_REQUIRES(gms_convert_lock)
+{
+	const size_t total = measure(s);
+
+	if (buf && total <= size)
+		put_all(s, buf, total);
+	return total;
+}
+
 int gms_snapshot_save(const struct gms_state *state, void *buf, size_t size, size_t *needed)
 {
 	/* const for the caller: what a snapshot holds does not change; locks and counters do */
 	struct gms_state *s = (struct gms_state *)state;
+	const unsigned int how = GMS_ENTER_WHOLE | GMS_ENTER_FROZEN;
 	size_t total;
+	int err;
 
 	if (!buf && size)
 		return gms_refused(s, -EINVAL);
-	if (gms_backend_inside(&s->backend))
-		return gms_refused(s, -EDEADLK);
-	gms_shards_lock_convert(s, GMS_ALL_SHARDS);
-	total = measure(s);
-	if (buf && total <= size)
-		put_all(s, buf, total);
-	gms_shards_unlock_convert(s, GMS_ALL_SHARDS);
+	err = gms_enter(s, how, 0, s->nr_pages);
+	if (err)
+		return gms_refused(s, err);
+	if (gms_frozen(s)) {
+		total = save(s, buf, size);
+	} else { /* a guest's fault may inhibit pages */
+		gms_shards_lock(s, GMS_ALL_SHARDS);
+		total = save(s, buf, size);
+		gms_shards_unlock(s, GMS_ALL_SHARDS);
+	}
+	(void)gms_leave(s, how, 0, s->nr_pages, 0);
 	if (needed)
 		*needed = total;
 	/* too small is an answer, and no refusal that counts */
@@ -312,8 +328,7 @@ int gms_snapshot_load(const void *buf, size_t size, const struct gms_state_opts 
 	struct header h;
 	int err;
 
-	if (opts->struct_size < sizeof(*opts) ||
-	    !gms_tail_is_zero(opts, sizeof(*opts), opts->struct_size))
+	if (!gms_state_opts_copy(&o, opts))
 		return -EINVAL;
 	err = check_whole(buf, size);
 	if (err)
@@ -327,11 +342,9 @@ int gms_snapshot_load(const void *buf, size_t size, const struct gms_state_opts 
 	};
 	if (!check_sets(&sets, &h))
 		return -EBADMSG;
-	if ((opts->nr_pages && opts->nr_pages != h.nr_pages) ||
-	    (opts->folio_order && opts->folio_order != h.folio_order))
+	if ((o.nr_pages && o.nr_pages != h.nr_pages) ||
+	    (o.folio_order && o.folio_order != h.folio_order))
 		return -EINVAL;
-	o = *opts;
-	o.struct_size = sizeof(o);
 	o.nr_pages = h.nr_pages;
 	o.folio_order = h.folio_order;
 	o.flags &= ~GMS_INIT_PRIVATE; /* the private pages are set one run after the other */

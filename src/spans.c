@@ -48,6 +48,7 @@ int gms_spans_init(struct gms_state *s, struct gms_spans *spans, const struct gm
 	spans->set = set;
 	spans->start = start;
 	spans->end = end;
+	spans->unmapped = start;
 	spans->kept = NULL;
 	if (!keep)
 		return 0;
@@ -72,7 +73,19 @@ void gms_spans_fini(struct gms_state *s, struct gms_spans *spans)
 
 /* ---- the host's mappings, and pins ---- */
 
-static int unmap_host(struct gms_state *s, struct gms_span span, bool undo)
+/* The next span, as far as it lies before @limit. */
+static bool next_before(const struct gms_spans *spans, struct gms_span_at *at, gms_pgoff_t limit,
+			struct gms_span *span)
+{
+	if (!gms_spans_next(spans, at) || at->span.start >= limit)
+		return false;
+	*span = at->span;
+	if (span->end > limit)
+		span->end = limit;
+	return true;
+}
+
+static int unmap_one(struct gms_state *s, struct gms_span span, bool undo)
 	GMS_REQUIRES(gms_invalidate_lock)
 {
 	int err = gms_backend_unmap_host(&s->backend, span.start, span.end - span.start);
@@ -82,28 +95,34 @@ static int unmap_host(struct gms_state *s, struct gms_span span, bool undo)
 	return err;
 }
 
-int gms_spans_unmap_host(struct gms_state *s, const struct gms_spans *spans, bool undo)
+/*
+ * Unmaps what lies before @limit. A backend that keeps the host's view itself is called for each
+ * span; another one for the exposed folios that the spans touch, each once.
+ */
+static int unmap_before(struct gms_state *s, struct gms_spans *spans, gms_pgoff_t limit, bool undo)
+	GMS_REQUIRES(gms_invalidate_lock)
 {
+	const bool by_page = s->backend.ops.map_host;
 	struct gms_span_at at = {0};
-	struct gms_span wide = {0};
+	struct gms_span wide = {0}, span;
 	int err = 0;
 
-	while (!err && gms_spans_next(spans, &at)) {
-		struct gms_span span = at.span;
-
-		gms_folios_widen(&s->folios, &span.start, &span.end);
+	while (!err && next_before(spans, &at, limit, &span)) {
+		spans->unmapped = span.end;
+		if (!by_page)
+			gms_folios_widen(&s->folios, &span.start, &span.end);
 		if (span.start < wide.end) { /* in a folio with the last one */
 			wide.end = span.end > wide.end ? span.end : wide.end;
 			continue;
 		}
 		if (wide.end)
-			err = unmap_host(s, wide, undo);
+			err = unmap_one(s, wide, undo);
 		wide = span;
 	}
-	return !err && wide.end ? unmap_host(s, wide, undo) : err;
+	return !err && wide.end ? unmap_one(s, wide, undo) : err;
 }
 
-/* The first page of a span that somebody has pinned. 0; -EAGAIN; the backend's error. */
+/* The first page of a span that is pinned. Returns 0; -EAGAIN; the backend's error. */
 static int first_pinned(struct gms_state *s, struct gms_span span, gms_pgoff_t *pinned)
 {
 	uint64_t nr_pages = span.end - span.start;
@@ -120,47 +139,121 @@ static int first_pinned(struct gms_state *s, struct gms_span span, gms_pgoff_t *
 	return err ? err : ours ? -EAGAIN : 0;
 }
 
-int gms_spans_pinned(struct gms_state *s, const struct gms_spans *spans, gms_pgoff_t *pinned,
-		     gms_pgoff_t *stop)
+/* The first page of the spans with a pin that the library counts; their end where there is none. */
+static gms_pgoff_t first_counted(struct gms_state *s, const struct gms_spans *spans)
 {
-	const bool by_folio = gms_backend_by_folio(&s->backend);
+	struct gms_span_at at = {0};
+	gms_pgoff_t pinned;
+
+	while (gms_spans_next(spans, &at))
+		if (gms_first_pin(s, at.span.start, at.span.end - at.span.start, &pinned))
+			return pinned;
+	return spans->end;
+}
+
+/* Pins by page. */
+static int isolate_pages(struct gms_state *s, struct gms_spans *spans, gms_pgoff_t *pinned)
+	GMS_REQUIRES(gms_invalidate_lock)
+{
+	const gms_pgoff_t counted = first_counted(s, spans);
+	struct gms_span_at at = {0};
+	struct gms_span span;
+	gms_pgoff_t theirs;
+	int err = unmap_before(s, spans, counted, false);
+
+	if (err)
+		return err;
+	while (next_before(spans, &at, counted, &span)) {
+		err = gms_backend_check_pins(&s->backend, span.start, span.end - span.start,
+					     &theirs);
+		if (err) {
+			*pinned = theirs;
+			return err;
+		}
+	}
+	if (counted == spans->end)
+		return 0;
+	*pinned = counted;
+	return -EAGAIN;
+}
+
+/* Pins by folio. All is unmapped first, as mappings count as references there. */
+static int isolate_folios(struct gms_state *s, struct gms_spans *spans, gms_pgoff_t *pinned,
+			  gms_pgoff_t *stop) GMS_REQUIRES(gms_invalidate_lock)
+{
 	struct gms_span_at at = {0};
 	gms_pgoff_t done = 0; /* what lies below was looked at with a folio before */
-	int err = 0;
+	int err = unmap_before(s, spans, spans->end, false);
 
 	while (!err && gms_spans_next(spans, &at)) {
-		struct gms_span span = at.span;
+		struct gms_span span = {
+			.start = gms_folio_at(&s->folios, at.span.start).index,
+			.end = gms_folio_end(gms_folio_at(&s->folios, at.span.end - 1)),
+		};
 
-		if (by_folio) {
-			span.start = gms_folio_at(&s->folios, span.start).index;
-			span.start = span.start < done ? done : span.start;
-			span.end = gms_folio_end(gms_folio_at(&s->folios, span.end - 1));
-			done = span.end;
-		}
+		span.start = span.start < done ? done : span.start;
+		done = span.end;
 		if (span.start < span.end)
 			err = first_pinned(s, span, pinned);
 	}
 	if (err != -EAGAIN)
 		return err;
-	*stop = by_folio ? gms_folio_at(&s->folios, *pinned).index : *pinned;
+	*stop = gms_folio_at(&s->folios, *pinned).index;
 	if (*stop < at.span.start)
 		*stop = at.span.start;
 	/* what is named lies in the range, though another page of its folio may be pinned, too */
-	if (by_folio &&
-	    first_pinned(s, (struct gms_span) {spans->start, spans->end}, pinned) != -EAGAIN)
+	if (first_pinned(s, (struct gms_span) {spans->start, spans->end}, pinned) != -EAGAIN)
 		*pinned = spans->start;
 	return -EAGAIN;
 }
 
-bool gms_spans_any_pinned(struct gms_state *s, const struct gms_spans *spans)
+int gms_spans_isolate(struct gms_state *s, struct gms_spans *spans, gms_pgoff_t *pinned,
+		      gms_pgoff_t *stop)
+{
+	int err;
+
+	if (gms_backend_by_folio(&s->backend))
+		return isolate_folios(s, spans, pinned, stop);
+	err = isolate_pages(s, spans, pinned);
+	if (err == -EAGAIN)
+		*stop = *pinned;
+	return err;
+}
+
+bool gms_spans_isolate_undo(struct gms_state *s, struct gms_spans *spans)
 {
 	struct gms_span_at at = {0};
 	gms_pgoff_t pinned;
-	int err = 0;
+	int err = unmap_before(s, spans, spans->end, true);
 
 	while (!err && gms_spans_next(spans, &at))
 		err = first_pinned(s, at.span, &pinned);
+	return !err;
+}
+
+int gms_spans_map_host(struct gms_state *s, const struct gms_spans *spans)
+{
+	struct gms_span_at at = {0};
+	struct gms_span span;
+	int err = 0;
+
+	if (!s->backend.ops.map_host)
+		return 0;
+	while (!err && next_before(spans, &at, spans->unmapped, &span))
+		err = gms_backend_map_host(&s->backend, span.start, span.end - span.start);
 	return err;
+}
+
+void gms_range_unmap(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+{
+	struct gms_spans spans;
+
+	gms_spans_one(&spans, start, end);
+	(void)unmap_before(s, &spans, end, true);
+	gms_spans_begin(s, &spans);
+	gms_spans_zap(s, &spans, GMS_SHARED);
+	gms_spans_zap(s, &spans, GMS_PRIVATE);
+	gms_spans_end(s, &spans);
 }
 
 /* ---- the guest's mappings ---- */

@@ -2,33 +2,26 @@
 /*
  * state.c - the state object: making and freeing it, queries, counters
  */
+#include "opts.h"
 #include "state_priv.h"
 
 /* ---- making and freeing ---- */
 
-static bool policy_ok(const struct gms_policy_ops *p)
+static bool policy_copy(struct gms_policy_ops *to, const struct gms_policy_ops *from)
 {
-	return p->struct_size >= sizeof(*p) && gms_tail_is_zero(p, sizeof(*p), p->struct_size) &&
-	       p->name && p->decide;
+	return gms_opts_copy(to, sizeof(*to), from ? from : gms_policy_lazy(),
+			     GMS_OPTS_END(struct gms_policy_ops, decide)) &&
+	       to->name && to->decide;
 }
 
-static bool opts_ok(const struct gms_state_opts *o)
+bool gms_state_opts_copy(struct gms_state_opts *to, const struct gms_state_opts *from)
 {
-	return o->struct_size >= sizeof(*o) && gms_tail_is_zero(o, sizeof(*o), o->struct_size) &&
-	       !(o->flags & ~GMS_INIT_PRIVATE) &&
-	       (o->folio_order == GMS_ORDER_4K || o->folio_order == GMS_ORDER_2M ||
-		o->folio_order == GMS_ORDER_1G) &&
-	       (o->policy ? policy_ok(o->policy) : !o->policy_ctx) &&
-	       (o->clock_ns || !o->clock_ctx);
-}
-
-static int make_trees(struct gms_state *s, const struct gms_allocator *a)
-{
-	int err = gms_rtree_create(s->nr_pages, GMS_RTREE_NONE, a, &s->quarantine);
-
-	for (unsigned int i = 0; !err && i < GMS_NR_INHIBITS; i++)
-		err = gms_rtree_create(s->nr_pages, GMS_RTREE_NONE, a, &s->inhibit[i]);
-	return err;
+	return gms_opts_copy(to, sizeof(*to), from,
+			     GMS_OPTS_END(struct gms_state_opts, nr_pages)) &&
+	       !(to->flags & ~GMS_INIT_PRIVATE) &&
+	       (to->folio_order == GMS_ORDER_4K || to->folio_order == GMS_ORDER_2M ||
+		to->folio_order == GMS_ORDER_1G) &&
+	       (to->policy || !to->policy_ctx) && (to->clock_ns || !to->clock_ctx);
 }
 
 static void destroy_trees(struct gms_state *s)
@@ -41,15 +34,27 @@ static void destroy_trees(struct gms_state *s)
 	gms_rtree_destroy(s->private);
 }
 
-static void free_spares(struct gms_state *s)
+static int make_trees(struct gms_state *s, uint64_t flags)
 {
-	for (unsigned int i = 0; i < GMS_NR_SHARDS; i++)
-		gms_rtree_spare_free(s->quarantine, &s->shard[i].spare);
+	const struct gms_allocator *a = &s->allocator;
+	int err;
+
+	err = gms_rtree_create(s->nr_pages,
+			       flags & GMS_INIT_PRIVATE ? GMS_RTREE_ALL : GMS_RTREE_NONE, a,
+			       &s->private);
+	if (!err)
+		err = gms_rtree_create(s->nr_pages, GMS_RTREE_NONE, a, &s->quarantine);
+	for (unsigned int i = 0; !err && i < GMS_NR_INHIBITS; i++)
+		err = gms_rtree_create(s->nr_pages, GMS_RTREE_NONE, a, &s->inhibit[i]);
+	if (err)
+		destroy_trees(s);
+	return err;
 }
 
 static void fini_shards(struct gms_state *s, unsigned int nr)
 {
 	while (nr--) {
+		gms_rtree_spare_free(s->quarantine, &s->shard[nr].spare);
 		gms_rwlock_fini(&s->shard[nr].invalidate);
 		gms_mutex_fini(&s->shard[nr].convert);
 	}
@@ -57,111 +62,118 @@ static void fini_shards(struct gms_state *s, unsigned int nr)
 
 static int init_shards(struct gms_state *s)
 {
-	for (unsigned int i = 0; i < GMS_NR_SHARDS; i++) {
-		int err = gms_mutex_init(&s->shard[i].convert);
+	unsigned int i;
 
-		if (!err) {
-			err = gms_rwlock_init(&s->shard[i].invalidate);
-			if (err)
-				gms_mutex_fini(&s->shard[i].convert);
-		}
-		if (err) {
-			fini_shards(s, i);
-			return err;
-		}
+	for (i = 0; i < GMS_NR_SHARDS; i++) {
+		struct gms_shard *shard = &s->shard[i];
+
+		if (gms_mutex_init(&shard->convert, &s->folios, GMS_RANK_CONVERT, i))
+			goto no_mutex;
+		if (gms_rwlock_init(&shard->invalidate, &s->folios, GMS_RANK_INVALIDATE, i))
+			goto no_rwlock;
 	}
 	return 0;
+
+no_rwlock:
+	gms_mutex_fini(&s->shard[i].convert);
+no_mutex:
+	fini_shards(s, i);
+	return -ENOMEM;
 }
 
 static int init(struct gms_state *s, const struct gms_state_opts *opts)
 {
 	int err;
 
-	s->policy = opts->policy ? *opts->policy : *gms_policy_lazy();
-	s->policy_ctx = opts->policy_ctx;
-	s->clock_ns = opts->clock_ns;
-	s->clock_ctx = opts->clock_ctx;
-	err = make_trees(s, &s->allocator);
+	err = make_trees(s, opts->flags);
 	if (err)
 		return err;
 	err = init_shards(s);
 	if (err)
-		return err;
+		goto no_shards;
 	err = gms_folios_init(&s->folios, s->nr_pages, opts->folio_order, &s->allocator,
 			      &s->backend, &s->counters);
 	if (err)
-		fini_shards(s, GMS_NR_SHARDS);
-	else if (s->clock_ns)
+		goto no_folios;
+	if (s->clock_ns)
 		s->clock_start = s->clock_ns(s->clock_ctx);
+	return 0;
+
+no_folios:
+	fini_shards(s, GMS_NR_SHARDS);
+no_shards:
+	destroy_trees(s);
 	return err;
 }
 
 int gms_state_create(const struct gms_state_opts *opts, struct gms_state **state)
 {
-	struct gms_backend backend;
-	const struct gms_allocator *a;
-	struct gms_rtree *private;
+	struct gms_allocator a;
+	struct gms_state_opts o;
 	struct gms_state *s;
-	int err;
+	int err = -EINVAL;
 
-	if (!opts_ok(opts) || !gms_backend_init(&backend, opts->backend, opts->backend_ctx))
+	if (!gms_state_opts_copy(&o, opts) || !gms_allocator_copy(&a, o.allocator) || !o.nr_pages ||
+	    o.nr_pages > GMS_MAX_PAGES)
 		return -EINVAL;
-	/* checks the size and the allocator */
-	err = gms_rtree_create(opts->nr_pages,
-			       opts->flags & GMS_INIT_PRIVATE ? GMS_RTREE_ALL : GMS_RTREE_NONE,
-			       opts->allocator, &private);
-	if (err)
-		return err;
-	a = opts->allocator ? opts->allocator : gms_platform_allocator();
-	s = a->alloc(a->ctx, sizeof(*s), 64);
-	if (!s) {
-		gms_rtree_destroy(private);
+	s = a.alloc(a.ctx, sizeof(*s), 64);
+	if (!s)
 		return -ENOMEM;
-	}
 	gms_memset(s, 0, sizeof(*s));
-	s->private = private;
-	s->nr_pages = opts->nr_pages;
-	s->allocator = *a;
-	s->backend = backend;
-	err = init(s, opts);
+	s->nr_pages = o.nr_pages;
+	s->allocator = a;
+	s->policy_ctx = o.policy_ctx;
+	s->clock_ns = o.clock_ns;
+	s->clock_ctx = o.clock_ctx;
+	if (policy_copy(&s->policy, o.policy) &&
+	    gms_backend_init(&s->backend, o.backend, o.backend_ctx))
+		err = init(s, &o);
 	if (err) {
-		destroy_trees(s);
-		a->free(a->ctx, s, sizeof(*s), 64);
+		a.free(a.ctx, s, sizeof(*s), 64);
 		return err;
 	}
 	*state = s;
 	return 0;
 }
 
-/* As if by a hole of everything: the sets go, but the backend wants its folios back. */
+/*
+ * As if by a hole of everything. Needs no memory: a 1G block is emptied as a whole, and the hooks
+ * may ask what is left.
+ */
 static void free_folios(struct gms_state *s)
 {
+	struct gms_folios *f = &s->folios;
 	const uint64_t size = gms_order_pages(GMS_ORDER_1G);
 
 	for (gms_pgoff_t b = 0; b < s->nr_pages; b += size) {
 		const gms_pgoff_t end = b + size < s->nr_pages ? b + size : s->nr_pages;
 
-		if (gms_rtree_fill(s->folios.allocated, b, GMS_ORDER_1G) == GMS_RTREE_NONE)
+		if (gms_rtree_fill(f->allocated, b, GMS_ORDER_1G) == GMS_RTREE_NONE)
 			continue;
-		gms_folios_free(&s->folios, b, end);
-		gms_backend_block_freed(&s->backend, b);
+		gms_folios_free(f, b, end);
+		gms_folios_commit(f, f->prepared, b, end - b, false);
+		gms_folios_commit(f, f->mapped, b, end - b, false);
+		gms_folios_commit(f, f->allocated, b, end - b, false);
+		gms_folios_reset(f, b, end);
+		gms_folios_tell_free(f, b);
 	}
 }
 
+/* Every query is answered until the last hook has returned. Only then is anything freed. */
 void gms_state_destroy(struct gms_state *s)
 {
 	struct gms_allocator a;
 
 	if (!s)
 		return;
-	a = s->allocator;
 	gms_listeners_fini(s);
-	gms_bindings_fini(s);
 	free_folios(s);
+
+	gms_bindings_fini(s);
 	gms_folios_fini(&s->folios);
-	free_spares(s);
 	fini_shards(s, GMS_NR_SHARDS);
 	destroy_trees(s);
+	a = s->allocator;
 	a.free(a.ctx, s, sizeof(*s), 64);
 }
 
@@ -272,6 +284,8 @@ int gms_refused(struct gms_state *s, int err)
 	enum gms_counter which;
 
 	switch (err) {
+	case 0:
+		return 0;
 	case -EINVAL:
 	case -ENOENT:
 		which = GMS_REFUSED_INVAL;
@@ -332,7 +346,7 @@ static void measure(const struct gms_state *s, struct gms_stats *stats)
 	}
 }
 
-void gms_stats_read(const struct gms_state *s, struct gms_stats *stats)
+int gms_stats_read(const struct gms_state *s, struct gms_stats *stats)
 {
 	const struct gms_counters *c = &s->counters;
 	struct gms_stats now = {
@@ -365,6 +379,8 @@ void gms_stats_read(const struct gms_state *s, struct gms_stats *stats)
 		.bindings = gms_load_relaxed(&s->bindings.copy[0].nr),
 	};
 
+	if (now.struct_size < sizeof(now.struct_size))
+		return -EINVAL;
 	for (unsigned int i = 0; i < GMS_NR_SHARDS; i++) {
 		now.conversions += gms_load_relaxed(&s->shard[i].conversions);
 		now.pages_converted += gms_load_relaxed(&s->shard[i].pages_converted);
@@ -373,4 +389,5 @@ void gms_stats_read(const struct gms_state *s, struct gms_stats *stats)
 	measure(s, &now);
 	gms_memset(stats, 0, now.struct_size);
 	gms_memcpy(stats, &now, now.struct_size < sizeof(now) ? now.struct_size : sizeof(now));
+	return 0;
 }

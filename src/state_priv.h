@@ -4,8 +4,11 @@
  *
  * Which locks protect what (a shard's locks protect what belongs to its 1G blocks):
  *
- *	private, attributes, inhibits, quarantine, history     convert lock and exclusive
+ *	private, attributes, quarantine, history               convert lock and exclusive
  *	                                                       invalidate lock; to read: either
+ *	inhibits                                               the same; a guest's fault may set
+ *	                                                       some with the shared invalidate lock
+ *	                                                       and the tree lock
  *	allocated, prepared, mapped, splits, pins              see folio.h
  *	listeners                                              all convert locks; to read: one
  *	bindings                                               all convert locks, and exclusive
@@ -26,6 +29,83 @@
 
 #define GMS_NR_INHIBITS 2
 
+/* ---- what a call is about ---- */
+
+/**
+ * struct gms_ask - what is happening
+ * @event: the event
+ * @accessor: who faults
+ * @start: GMS_EV_CONVERT, before it is committed: the range; else empty
+ * @end: its end
+ * @to: GMS_EV_CONVERT: what the range becomes
+ * @cap: GMS_EV_PUNCH: the largest order that a folio at the index may have; else 18
+ * @journal: where to note splits; NULL: nowhere
+ * @look: GMS_EV_FAULT: what the page and its blocks are; NULL: have a look
+ */
+struct gms_ask {
+	enum gms_event event;
+	enum gms_accessor accessor;
+	gms_pgoff_t start, end;
+	enum gms_shareability to;
+	unsigned int cap;
+	struct gms_block **journal;
+	const struct gms_rtree_look *look;
+};
+
+struct gms_span {
+	gms_pgoff_t start, end;
+};
+
+/*
+ * The runs of [start, end) that are, or are not, in a tree. They are looked up in the tree as it
+ * is, or kept: then they outlast a change of the tree.
+ */
+#define GMS_SPANS_INLINE 8
+struct gms_spans {
+	const struct gms_rtree *tree;
+	bool set;
+	gms_pgoff_t start, end;
+	gms_pgoff_t unmapped; /* what lies before this may have been unmapped from the host */
+	size_t nr; /* kept */
+	struct gms_span *kept; /* NULL: they are not */
+	struct gms_span few[GMS_SPANS_INLINE];
+};
+
+struct gms_quarantine {
+	gms_pgoff_t start, end;
+};
+
+struct gms_told {
+	bool any; /* a listener has done something */
+	bool broken; /* one refused an undo: whatever the spans touch is to be quarantined */
+};
+
+/* ---- one conversion ---- */
+
+/* A conversion that is under way, in the record of the shard where its range begins. */
+struct gms_txn {
+	struct gms_state *s;
+	gms_pgoff_t start, end;
+	enum gms_shareability to;
+	bool whole; /* all of the range changes */
+	bool heard; /* by a listener */
+	bool policy_minds; /* the policy is to be asked */
+	bool merge; /* the policy would like some folios to be larger */
+	bool clear_prepared;
+	bool undone; /* something was taken back */
+	bool broken; /* something could not be taken back: the range is to be quarantined */
+	bool quarantined; /* the range is */
+	/* on failure: what gms_convert() says; the pages before @stop might be converted */
+	gms_pgoff_t err_index, stop;
+	uint64_t changed; /* pages, on success */
+	struct gms_told told;
+	struct gms_block *journal; /* blocks with splits */
+	struct gms_rtree_reserve *undo; /* of private; NULL: once committed, it stays */
+	struct gms_quarantine quarantine; /* from the first span to the last */
+	struct gms_ask ask;
+	struct gms_spans spans; /* of what changes */
+};
+
 struct gms_shard {
 	uint64_t seq; /* odd while a block of this shard is being changed */
 	uint64_t events; /* see gms_event() */
@@ -33,17 +113,24 @@ struct gms_shard {
 	uint64_t conversions, pages_converted, noops;
 	struct gms_mutex convert;
 	struct gms_rwlock invalidate;
-	/*
-	 * For the holder of the convert lock, whose range begins in this shard: what a commit that may
-	 * be reverted replaces, and leaf pages for the quarantine.
-	 */
-	struct gms_rtree_reserve undo;
-	struct gms_rtree_spare spare;
+	/* for the holder of the convert lock, whose range begins in this shard */
+	struct gms_txn txn;
+	struct gms_rtree_spare spare; /* leaf pages for the quarantine */
 } __attribute__((aligned(64)));
 
 struct gms_listener;
 
+/*
+ * Room for what the listeners of a change need: it belongs to the holder of the convert lock of the
+ * shard where the range begins. All shards get theirs with the first listener.
+ */
+struct gms_listening {
+	struct gms_rtree_reserve undo; /* what a commit that may be reverted replaces */
+	struct gms_run runs[GMS_LISTENER_BATCH];
+};
+
 struct gms_listeners {
+	struct gms_listening *room; /* of each shard; NULL: there never was a listener */
 	struct gms_listener *first, *last; /* in the order of registering */
 	uint64_t nr;
 	unsigned int next_id;
@@ -80,7 +167,7 @@ struct gms_state {
 	bool frozen; /* written with all locks held; stable under any of them */
 	unsigned int nr_attrs;
 	uint64_t quarantined; /* pages */
-	uint64_t inhibited; /* calls of gms_inhibit(): 0 saves looking */
+	bool inhibited; /* a page is, or was: false saves looking */
 	struct gms_listeners listeners;
 	struct gms_bindings bindings;
 	struct gms_rtree *quarantine;
@@ -106,11 +193,11 @@ static inline bool gms_state_range_ok(const struct gms_state *s, gms_pgoff_t sta
 	return nr_pages && start < s->nr_pages && nr_pages <= s->nr_pages - start;
 }
 
-/* Counts a refusal; returns it. */
-int gms_refused(struct gms_state *s, int err);
+/* Copies the caller's options. Returns false where one is not sound, but for what they point to. */
+bool gms_state_opts_copy(struct gms_state_opts *to, const struct gms_state_opts *from);
 
-/* May this thread change [start, start + nr_pages)? 0, -EINVAL or -EDEADLK. */
-int gms_may_change(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages);
+/* Counts a refusal, unless @err is 0; returns it. */
+int gms_refused(struct gms_state *s, int err);
 
 /* ---- shards: sets of them are bits ---- */
 
@@ -141,7 +228,6 @@ void gms_shards_unlock(struct gms_state *s, gms_shards shards) GMS_REQUIRES(gms_
 static inline void gms_shard_lock_shared(struct gms_state *s, unsigned int shard)
 	GMS_ACQUIRE_SHARED(gms_invalidate_lock) GMS_NO_TSA
 {
-	gms_rank_enter(&s->folios, GMS_RANK_INVALIDATE, shard);
 	gms_rwlock_read_lock(&s->shard[shard].invalidate);
 }
 
@@ -149,13 +235,70 @@ static inline void gms_shard_unlock_shared(struct gms_state *s, unsigned int sha
 	GMS_RELEASE_SHARED(gms_invalidate_lock) GMS_NO_TSA
 {
 	gms_rwlock_read_unlock(&s->shard[shard].invalidate);
-	gms_rank_leave(&s->folios, GMS_RANK_INVALIDATE, shard);
 }
 
 void gms_shards_lock_shared(struct gms_state *s, gms_shards shards)
 	GMS_ACQUIRE_SHARED(gms_invalidate_lock);
 void gms_shards_unlock_shared(struct gms_state *s, gms_shards shards)
 	GMS_RELEASE_SHARED(gms_invalidate_lock);
+
+/* ---- the way in ---- */
+
+/*
+ * Every call that takes locks of an object comes in by one of two doors: gms_enter() takes convert
+ * locks, gms_enter_shared() invalidate locks, shared. Both refuse with
+ *
+ *	-EINVAL		a range that is empty, wraps or passes the end;
+ *	-EDEADLK	a thread that would wait for itself: it is inside a hook of the backend, or, at
+ *			gms_enter(), inside a listener; or it has a fault open, or holds
+ *			gms_lock_shared(), and a writer may be waiting for that;
+ *	-EPERM		a frozen object.
+ *
+ * Nothing is held then, and nothing is counted yet.
+ */
+enum gms_entry {
+	GMS_ENTER_RANGE = 0, /* the locks of the range's shards */
+	GMS_ENTER_WHOLE = 1, /* the locks of all shards */
+	GMS_ENTER_FROZEN = 2, /* a bit: also where the object is frozen */
+};
+
+int gms_enter(struct gms_state *s, unsigned int how, gms_pgoff_t start, uint64_t nr_pages)
+	GMS_TRY_ACQUIRE(0, gms_convert_lock);
+/* Unlocks, counts a refusal, and returns @err. */
+int gms_leave(struct gms_state *s, unsigned int how, gms_pgoff_t start, uint64_t nr_pages, int err)
+	GMS_RELEASE(gms_convert_lock);
+
+/* What is left of gms_enter_shared() where the thread is inside something. */
+int gms_may_enter_shared(const struct gms_state *s);
+
+static inline int gms_enter_shared(struct gms_state *s, unsigned int how, gms_pgoff_t start,
+				   uint64_t nr_pages)
+	GMS_TRY_ACQUIRE_SHARED(0, gms_invalidate_lock) GMS_NO_TSA
+{
+	int err = 0;
+
+	if (gms_unlikely(!gms_state_range_ok(s, start, nr_pages)))
+		return -EINVAL;
+	if (gms_unlikely(!gms_thread_is_outside()))
+		err = gms_may_enter_shared(s);
+	if (gms_unlikely(err))
+		return err;
+	gms_shards_lock_shared(s, gms_shards_of(start, start + nr_pages));
+	if (gms_likely((how & GMS_ENTER_FROZEN) || !gms_load_relaxed(&s->frozen))) {
+		gms_thread_hold(s);
+		return 0;
+	}
+	gms_shards_unlock_shared(s, gms_shards_of(start, start + nr_pages));
+	return -EPERM;
+}
+
+static inline int gms_leave_shared(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
+				   int err) GMS_RELEASE_SHARED(gms_invalidate_lock) GMS_NO_TSA
+{
+	gms_thread_drop(s);
+	gms_shards_unlock_shared(s, gms_shards_of(start, start + nr_pages));
+	return gms_unlikely(err) ? gms_refused(s, err) : 0;
+}
 
 /* ---- time: the clock, or a count of events ---- */
 
@@ -194,26 +337,16 @@ static inline int gms_frozen(const struct gms_state *s)
 
 /* ---- asking the policy ---- */
 
-/**
- * struct gms_ask - what is happening
- * @event: the event
- * @accessor: who faults
- * @start: GMS_EV_CONVERT, before it is committed: the range; else empty
- * @end: its end
- * @to: GMS_EV_CONVERT: what the range becomes
- * @cap: GMS_EV_PUNCH: the largest order that a folio at the index may have; else 18
- * @journal: where to note splits; NULL: nowhere
- * @look: GMS_EV_FAULT: what the page and its blocks are; NULL: have a look
- */
-struct gms_ask {
-	enum gms_event event;
-	enum gms_accessor accessor;
-	gms_pgoff_t start, end;
-	enum gms_shareability to;
-	unsigned int cap;
-	struct gms_block **journal;
-	const struct gms_rtree_look *look;
-};
+/* Does the policy want to be asked about an event? */
+static inline bool gms_policy_minds(const struct gms_state *s, enum gms_event event,
+				    enum gms_accessor accessor)
+{
+	const unsigned int minds = s->policy.minds;
+
+	return !minds ||
+	       ((minds >> event & 1) && !(event == GMS_EV_FAULT && accessor == GMS_GUEST &&
+					  (minds & GMS_POLICY_HOST_FAULTS)));
+}
 
 /* What the policy says of the folio at an index. Any lock that keeps the range from changing. */
 struct gms_policy_verdict gms_policy_ask(const struct gms_state *s, const struct gms_ask *ask,
@@ -229,29 +362,19 @@ int gms_settle(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t index
 	       struct gms_folio *folio, unsigned int *above)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock);
 
-/* Merge what the policy wants merged in [start, end), which is locked exclusively. How many. */
+/* How far gms_settle_up() is, over several ranges that ascend. */
+struct gms_settled {
+	gms_pgoff_t next; /* what lies before was looked at */
+	gms_pgoff_t refused; /* the last 1G block that could not be merged */
+};
+#define GMS_SETTLED_NOTHING ((struct gms_settled) {0, UINT64_MAX})
+
+/* Merges what the policy wants merged of the folios in [start, end). Returns how many were. */
 uint64_t gms_settle_up(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t start,
-		       gms_pgoff_t end) GMS_REQUIRES(gms_invalidate_lock);
+		       gms_pgoff_t end, struct gms_settled *settled)
+	GMS_REQUIRES(gms_invalidate_lock);
 
 /* ---- runs of pages, and the hooks that are called for each ---- */
-
-struct gms_span {
-	gms_pgoff_t start, end;
-};
-
-/*
- * The runs of [start, end) that are, or are not, in a tree. They are looked up in the tree as it
- * is, or kept: then they outlast a change of the tree.
- */
-#define GMS_SPANS_INLINE 8
-struct gms_spans {
-	const struct gms_rtree *tree;
-	bool set;
-	gms_pgoff_t start, end;
-	size_t nr; /* kept */
-	struct gms_span *kept; /* NULL: they are not */
-	struct gms_span few[GMS_SPANS_INLINE];
-};
 
 /* 0 or -ENOMEM. */
 int gms_spans_init(struct gms_state *s, struct gms_spans *spans, const struct gms_rtree *tree,
@@ -263,6 +386,7 @@ static inline void gms_spans_one(struct gms_spans *spans, gms_pgoff_t start, gms
 {
 	spans->start = start;
 	spans->end = end;
+	spans->unmapped = start;
 	spans->nr = 1;
 	spans->kept = spans->few;
 	spans->few[0] = (struct gms_span) {start, end};
@@ -286,22 +410,28 @@ static inline bool gms_spans_next(const struct gms_spans *spans, struct gms_span
 }
 
 /*
- * Unmap them from the host, with all of each exposed folio that they touch. @undo: without
- * allocating.
+ * Takes the spans from the host, and looks for pins that keep them from going private or from
+ * being freed. Pins that the library counts are looked for first: what lies behind one stays
+ * mapped. Returns 0, the backend's error, or -EAGAIN: then *pinned is the first pinned page in the
+ * spans, or their start where the pin is outside of them, and *stop is the first page of the spans
+ * that has to stay. On failure gms_spans_map_host() is to follow.
  */
-int gms_spans_unmap_host(struct gms_state *s, const struct gms_spans *spans, bool undo)
-	GMS_REQUIRES(gms_invalidate_lock);
+int gms_spans_isolate(struct gms_state *s, struct gms_spans *spans, gms_pgoff_t *pinned,
+		      gms_pgoff_t *stop) GMS_REQUIRES(gms_invalidate_lock);
 
 /*
- * Looks for a pin that prevents the spans from going private or being freed. Returns 0, the
- * backend's error, or -EAGAIN: then *pinned is the first such page in the spans, or their start
- * where the pin is outside of them, and *stop is the first page of the spans that has to stay.
+ * Unmaps the spans from the host for an undo, without allocating. Returns false where that fails,
+ * or where a page of them is pinned itself, or may be.
  */
-int gms_spans_pinned(struct gms_state *s, const struct gms_spans *spans, gms_pgoff_t *pinned,
-		     gms_pgoff_t *stop) GMS_REQUIRES(gms_invalidate_lock);
+bool gms_spans_isolate_undo(struct gms_state *s, struct gms_spans *spans)
+	GMS_REQUIRES(gms_invalidate_lock);
 
-/* Is any page of them pinned, itself, or can that not be told? Where they were private before. */
-bool gms_spans_any_pinned(struct gms_state *s, const struct gms_spans *spans)
+/* The host may have again what was unmapped of the spans and is shared. Returns 0 or an error. */
+int gms_spans_map_host(struct gms_state *s, const struct gms_spans *spans)
+	GMS_REQUIRES(gms_invalidate_lock);
+
+/* Unmaps one range from host and guest, whatever it is. Cannot fail: it is quarantined anyway. */
+void gms_range_unmap(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 	GMS_REQUIRES(gms_invalidate_lock);
 
 /* Begin to invalidate, and zap what is @only of them. */
@@ -314,17 +444,13 @@ void gms_spans_end(struct gms_state *s, const struct gms_spans *spans)
 
 /* ---- quarantine ---- */
 
-struct gms_quarantine {
-	gms_pgoff_t start, end;
-};
-
 /* Makes ready to quarantine a range, with the spare of its first shard. Returns 0 or -ENOMEM. */
 int gms_quarantine_prepare(struct gms_state *s, struct gms_quarantine *q, gms_pgoff_t start,
 			   gms_pgoff_t end) GMS_REQUIRES(gms_convert_lock);
-/* Quarantines the range. The caller holds the invalidate locks. */
+/* Unmaps the range from host and guest, and quarantines it. */
 void gms_quarantine_commit_locked(struct gms_state *s, const struct gms_quarantine *q)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock);
-/* Takes the invalidate locks, unmaps the range from host and guest, and quarantines it. */
+/* The same for a caller that does not hold the invalidate locks. */
 void gms_quarantine_commit(struct gms_state *s, const struct gms_quarantine *q)
 	GMS_REQUIRES(gms_convert_lock);
 
@@ -355,11 +481,6 @@ void gms_bindings_fini(struct gms_state *s);
 /* Does any listen to a part of [start, end)? */
 bool gms_listeners_hear(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 	GMS_REQUIRES(gms_convert_lock);
-
-struct gms_told {
-	bool any; /* a listener has done something */
-	bool broken; /* one refused an undo: whatever the spans touch is to be quarantined */
-};
 
 /*
  * Tell the listeners, first to last, of the granules that the spans touch and that are wholly

@@ -133,14 +133,14 @@ static const char *verify(struct gms_state *s)
 
 bool gms_state_verify(struct gms_state *s, const char **reason)
 {
-	const char *wrong = "called from inside a hook";
+	const unsigned int how = GMS_ENTER_WHOLE | GMS_ENTER_FROZEN;
+	const char *wrong = "called from inside a hook, or under a lock of the caller's";
 
-	if (!gms_backend_inside(&s->backend)) {
-		gms_shards_lock_convert(s, GMS_ALL_SHARDS);
+	if (!gms_enter(s, how, 0, s->nr_pages)) {
 		gms_shards_lock(s, GMS_ALL_SHARDS);
 		wrong = verify(s);
 		gms_shards_unlock(s, GMS_ALL_SHARDS);
-		gms_shards_unlock_convert(s, GMS_ALL_SHARDS);
+		(void)gms_leave(s, how, 0, s->nr_pages, 0);
 	}
 	if (wrong && reason)
 		*reason = wrong;

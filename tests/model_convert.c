@@ -114,16 +114,21 @@ static void expect_unmapped(struct model *model, uint64_t index, bool exposed)
 	memset(model->expected + (index >> order << order), 1, 1ULL << order);
 }
 
-/* What changes was unmapped, and what may have been mapped with it; nothing else was. */
+/*
+ * What changes was unmapped, and what may have been mapped with it; nothing else was. Pins by page
+ * are looked for first: what lies behind one is left alone.
+ */
 static void judge_unmapped(struct model *model, const struct part *part)
 {
-	uint64_t i, next;
+	uint64_t i, next, end = part->end;
 	bool exposed;
 
+	if (!model->opts.pins_by_folio)
+		end = model_first_pin(model, part->start, part->end);
 	memset(model->expected, 0, model->nr_pages);
-	for (i = part->start; i < part->end;) {
+	for (i = part->start; i < end;) {
 		exposed = was_exposed(model, i);
-		for (next = end_in_part(model, part, i); i < next; i++) {
+		for (next = end_in_part(model, part, i); i < next && i < end; i++) {
 			if (changes(model, i) && !model->expected[i])
 				expect_unmapped(model, i, exposed);
 		}
@@ -164,7 +169,7 @@ static int split_all(struct model *model, const struct part *part, bool *merge)
 	return 0;
 }
 
-/* Where a folio that changes should be larger each folio of the range is looked at again. */
+/* Where a folio that changes should be larger each folio that changes is looked at again. */
 static void merge_all(struct model *model, const struct part *part)
 {
 	const struct model_event event = {GMS_EV_CONVERT, GMS_HOST, (enum gms_shareability)part->to,
@@ -174,7 +179,7 @@ static void merge_all(struct model *model, const struct part *part)
 
 	model->no_1g = 0;
 	while (i < part->end) {
-		if (model->allocated[i])
+		if (model->allocated[i] && changes(model, i))
 			i = model_merge(model, i, &event, &merges);
 		else
 			i++;
@@ -189,12 +194,11 @@ static void each_run(struct model *model, const struct part *part, enum sim_hook
 	for_each_run(model, part, start, nr) model_hook(model, hook, start, nr, 0, to);
 }
 
-/* Takes back the runs that begin before @end, the last first; what fails is quarantined. */
-static void undo_applied(struct model *model, const struct part *part, uint64_t end)
+/* Takes back the runs that begin before @end, the last first. False: some could not be. */
+static bool undo_applied(struct model *model, const struct part *part, uint64_t end)
 {
-	uint64_t low = part->end, high = part->start;
 	bool failed = false;
-	uint64_t start, nr;
+	uint64_t start;
 
 	while (end > part->start) {
 		if (!changes(model, end - 1)) {
@@ -208,19 +212,31 @@ static void undo_applied(struct model *model, const struct part *part, uint64_t 
 			failed = true;
 		end = start;
 	}
-	if (!failed)
-		return;
+	return !failed;
+}
+
+/* From the first run to the last: host and guest lose it. */
+static void quarantine(struct model *model, const struct part *part)
+{
+	uint64_t low = part->end, high = part->start;
+	uint64_t start, nr;
+
 	for_each_run(model, part, start, nr)
 	{
 		low = low < start ? low : start;
 		high = start + nr;
 	}
+	model_take(model, 1U << SIM_UNMAP_HOST);
+	model_hook(model, SIM_INVALIDATE_BEGIN, low, high - low, 0, 0);
+	model_hook(model, SIM_ZAP_GUEST, low, high - low, 0, GMS_SHARED);
+	model_hook(model, SIM_ZAP_GUEST, low, high - low, 0, GMS_PRIVATE);
+	model_hook(model, SIM_INVALIDATE_END, low, high - low, 0, 0);
 	model->stats.quarantined_pages += high - low;
 	memset(model->quarantined + low, 1, high - low);
 }
 
-/* Zap and apply. */
-static int change_all(struct model *model, const struct part *part)
+/* Zap and apply. *lost: it failed, and could not be undone. */
+static int change_all(struct model *model, const struct part *part, bool *lost)
 {
 	uint64_t start, nr, done;
 	int ret;
@@ -233,7 +249,7 @@ static int change_all(struct model *model, const struct part *part)
 		if (!ret)
 			continue;
 		done = model->refuse_after < nr ? model->refuse_after : nr;
-		undo_applied(model, part, start + done);
+		*lost = !undo_applied(model, part, start + done);
 		each_run(model, part, SIM_INVALIDATE_END, 0);
 		return ret;
 	}
@@ -245,18 +261,20 @@ static int change_part(struct model *model, const struct part *part)
 {
 	uint64_t splits = model->stats.splits_1g + model->stats.splits_2m;
 	uint64_t start, nr;
-	bool merge;
+	bool merge, lost = false;
 	int ret;
 
 	model->took_back = false;
 	memcpy(model->old_order, model->order, model->nr_pages);
 	ret = split_all(model, part, &merge);
 	if (!ret)
-		ret = change_all(model, part);
+		ret = change_all(model, part, &lost);
 	if (ret) {
 		if (model->took_back || model->stats.splits_1g + model->stats.splits_2m != splits)
 			model->stats.undone++;
 		model_undo_splits(model);
+		if (lost)
+			quarantine(model, part);
 		return ret;
 	}
 	for_each_run(model, part, start, nr)

@@ -410,4 +410,5 @@ static void never_split(void *ctx, const struct gms_policy_view *view,
 	verdict->order = view->folio_order;
 }
 
-const struct gms_policy_ops rig_never_splits = {sizeof(rig_never_splits), "never", never_split};
+const struct gms_policy_ops rig_never_splits = {
+	.struct_size = sizeof(rig_never_splits), .name = "never", .decide = never_split};

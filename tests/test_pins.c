@@ -27,7 +27,7 @@ struct fixture {
 static void setup(struct fixture *f)
 {
 	talloc_init(&f->talloc);
-	gms_spin_init(&f->lock);
+	gms_spin_init(&f->lock, &f->lock, GMS_RANK_TREE, 0);
 	f->pins = NULL;
 	f->want = calloc(PAGES, sizeof(*f->want));
 	assert_non_null(f->want);

@@ -36,7 +36,7 @@ struct range {
 static void setup(struct shared *shared)
 {
 	talloc_init(&shared->talloc);
-	gms_spin_init(&shared->lock);
+	gms_spin_init(&shared->lock, &shared->lock, GMS_RANK_TREE, 0);
 }
 
 /* Nothing is left: no pin, no reservation, no leaf with counts of its own. */

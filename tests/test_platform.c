@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_platform.c - proves what src/ takes from the platform: locks, slots, lock ranks
+ * test_platform.c - proves what src/ takes from the platform: locks, slots, what threads hold
  *
  * What is kept apart by a lock is plain data, so that ThreadSanitizer sees a lock that does
  * not order. Who must have had his turn is counted; a lock that starves or forgets somebody
@@ -13,12 +13,8 @@
 #include "threads.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 static struct gms_spinlock spinlock;
 static struct gms_mutex mutex;
@@ -31,9 +27,9 @@ static atomic_bool stop;
 
 static void setup(void)
 {
-	gms_spin_init(&spinlock);
-	assert_int_equal(gms_mutex_init(&mutex), 0);
-	assert_int_equal(gms_rwlock_init(&rwlock), 0);
+	gms_spin_init(&spinlock, &spinlock, GMS_RANK_TREE, 0);
+	assert_int_equal(gms_mutex_init(&mutex, &mutex, GMS_RANK_CONVERT, 0), 0);
+	assert_int_equal(gms_rwlock_init(&rwlock, &rwlock, GMS_RANK_INVALIDATE, 0), 0);
 	left = right = 0;
 	readers_in = reads = tickets = 0;
 	stop = false;
@@ -348,12 +344,13 @@ static void run_identity(struct worker *worker)
 	struct identity *me = &identities[worker->number];
 
 	me->slot = gms_slot();
-	me->self = gms_self();
+	me->self = gms_thread_hooks();
 	tickets++;
 	while (tickets < ARRAY_SIZE(identities))
 		sched_yield(); /* so that nobody gets the address of one who has ended */
 	worker_expect(worker, gms_slot() == me->slot, "the slot of a thread has changed");
-	worker_expect(worker, gms_self() == me->self, "the identity of a thread has changed");
+	worker_expect(worker, gms_thread_hooks() == me->self,
+		      "the identity of a thread has changed");
 }
 
 static void test_slots_and_identities(void **state)
@@ -369,7 +366,7 @@ static void test_slots_and_identities(void **state)
 	for (unsigned int i = 0; i < ARRAY_SIZE(workers); i++) {
 		assert_true(identities[i].slot < GMS_NR_SLOTS);
 		in_slot[identities[i].slot]++;
-		assert_ptr_not_equal(identities[i].self, gms_self());
+		assert_ptr_not_equal(identities[i].self, gms_thread_hooks());
 		for (unsigned int k = 0; k < i; k++)
 			assert_ptr_not_equal(identities[i].self, identities[k].self);
 	}
@@ -377,133 +374,39 @@ static void test_slots_and_identities(void **state)
 		assert_int_equal(in_slot[i], ARRAY_SIZE(workers) / GMS_NR_SLOTS);
 }
 
-static int object, other;
-
-static void lower_rank(void)
+/* What a thread holds is found; what it holds beyond the places is not, and does no harm. */
+static void test_what_a_thread_holds(void **state)
 {
-	gms_rank_enter(&object, GMS_RANK_FOLIO, 0);
-	gms_rank_enter(&object, GMS_RANK_INVALIDATE, 5);
-}
+	const char objects[GMS_MAX_HELD + 3] = {0};
 
-static void same_key(void)
-{
-	gms_rank_enter(&object, GMS_RANK_CONVERT, 3);
-	gms_rank_enter(&object, GMS_RANK_CONVERT, 3);
-}
-
-static void lower_key(void)
-{
-	gms_rank_enter(&object, GMS_RANK_CONVERT, 3);
-	gms_rank_enter(&object, GMS_RANK_CONVERT, 2);
-}
-
-/* Not only the last one counts. */
-static void lower_than_an_older_one(void)
-{
-	gms_rank_enter(&object, GMS_RANK_INVALIDATE, 0);
-	gms_rank_enter(&object, GMS_RANK_FOLIO, 0);
-	gms_rank_leave(&object, GMS_RANK_FOLIO, 0);
-	gms_rank_enter(&other, GMS_RANK_CONVERT, 0);
-	gms_rank_enter(&object, GMS_RANK_CONVERT, 0);
-}
-
-static void leave_what_is_not_held(void)
-{
-	gms_rank_enter(&object, GMS_RANK_CONVERT, 0);
-	gms_rank_leave(&object, GMS_RANK_CONVERT, 1);
-}
-
-static void right_order(void)
-{
-	for (unsigned int i = 0; i < 16; i++)
-		gms_rank_enter(&object, GMS_RANK_CONVERT, i);
-	for (unsigned int i = 0; i < 16; i++)
-		gms_rank_enter(&object, GMS_RANK_INVALIDATE, i);
-	gms_rank_enter(&other, GMS_RANK_CONVERT, 0);
-	gms_rank_enter(&object, GMS_RANK_FOLIO, 7);
-	gms_rank_leave(&object, GMS_RANK_FOLIO, 7);
-	gms_rank_enter(&object, GMS_RANK_FOLIO, 6);
-	gms_rank_enter(&object, GMS_RANK_TREE, 1);
-	for (unsigned int i = 0; i < 16; i++)
-		gms_rank_leave(&object, GMS_RANK_INVALIDATE, i);
-	gms_rank_leave(&object, GMS_RANK_TREE, 1);
-	gms_rank_leave(&object, GMS_RANK_FOLIO, 6);
-	gms_rank_enter(&object, GMS_RANK_INVALIDATE, 0);
-	gms_rank_leave(&object, GMS_RANK_INVALIDATE, 0);
-	for (unsigned int i = 16; i--;)
-		gms_rank_leave(&object, GMS_RANK_CONVERT, i);
-	gms_rank_leave(&other, GMS_RANK_CONVERT, 0);
-}
-
-/* Does a process that does @wrong come to its end by a signal? */
-static bool dies(void (*wrong)(void))
-{
-	const struct rlimit no_core = {0, 0};
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		setrlimit(RLIMIT_CORE, &no_core);
-		signal(SIGILL, SIG_DFL);
-		signal(SIGTRAP, SIG_DFL);
-		signal(SIGABRT, SIG_DFL);
-		wrong();
-		_exit(0);
+	(void)state;
+	assert_true(gms_thread_is_outside());
+	for (unsigned int n = 1; n <= ARRAY_SIZE(objects); n++) {
+		for (unsigned int i = 0; i < n; i++) {
+			assert_false(gms_thread_holds(&objects[i]));
+			gms_thread_hold(&objects[i]);
+			assert_int_equal(gms_thread_holds(&objects[i]), i < GMS_MAX_HELD);
+			assert_false(gms_thread_is_outside());
+		}
+		/* the middle first, then those before it, then those behind */
+		for (unsigned int i = n / 2 + 1; i--;) {
+			gms_thread_drop(&objects[i]);
+			assert_false(gms_thread_holds(&objects[i]));
+		}
+		for (unsigned int i = n / 2 + 1; i < n; i++)
+			gms_thread_drop(&objects[i]);
+		for (unsigned int i = 0; i < n; i++)
+			assert_false(gms_thread_holds(&objects[i]));
+		assert_true(gms_thread_is_outside());
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFSIGNALED(status))
-		return true;
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	return false;
-}
-
-static void test_rank_violations(void **state)
-{
-	static void (*const wrongs[])(void) = {lower_rank, same_key, lower_key,
-					       lower_than_an_older_one, leave_what_is_not_held};
-
-	(void)state;
-#ifdef GMS_DEBUG
-	for (unsigned int i = 0; i < ARRAY_SIZE(wrongs); i++)
-		assert_true(dies(wrongs[i]));
-#else
-	/* They are no-ops: nobody dies. */
-	for (unsigned int i = 0; i < ARRAY_SIZE(wrongs); i++)
-		assert_false(dies(wrongs[i]));
-	print_message("ranks are not checked: this is no debug build\n");
-#endif
-	assert_false(dies(right_order));
-}
-
-static void test_rank_holds(void **state)
-{
-	(void)state;
-#ifdef GMS_DEBUG
-	assert_false(gms_rank_holds(&object, GMS_RANK_CONVERT));
-	gms_rank_enter(&object, GMS_RANK_CONVERT, 1);
-	gms_rank_enter(&object, GMS_RANK_CONVERT, 2);
-	assert_true(gms_rank_holds(&object, GMS_RANK_CONVERT));
-	assert_false(gms_rank_holds(&object, GMS_RANK_INVALIDATE));
-	assert_false(gms_rank_holds(&other, GMS_RANK_CONVERT));
-	gms_rank_leave(&object, GMS_RANK_CONVERT, 1);
-	assert_true(gms_rank_holds(&object, GMS_RANK_CONVERT));
-	gms_rank_leave(&object, GMS_RANK_CONVERT, 2);
-	assert_false(gms_rank_holds(&object, GMS_RANK_CONVERT));
-#else
-	print_message("skipped: ranks are not kept, this is no debug build\n");
-	skip();
-#endif
+	gms_thread_drop(objects); /* what is not held */
+	assert_true(gms_thread_is_outside());
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rank_violations),
-		cmocka_unit_test(test_rank_holds),
+		cmocka_unit_test(test_what_a_thread_holds),
 		cmocka_unit_test(test_slots_and_identities),
 		cmocka_unit_test(test_spinlock),
 		cmocka_unit_test(test_mutex),

@@ -36,7 +36,8 @@ static void decide(void *ctx, const struct gms_policy_view *view,
 	verdict->uniform = wish->uniform;
 }
 
-static const struct gms_policy_ops wishful = {sizeof(wishful), "wishful", decide};
+static const struct gms_policy_ops wishful = {
+	.struct_size = sizeof(wishful), .name = "wishful", .decide = decide};
 
 static void init_wishful(struct rig *rig, const struct rig_opts *like, struct wish *wish)
 {
@@ -113,7 +114,7 @@ static void repair_to_private_unmaps_and_looks_for_pins(void **unused)
 	assert_false(gms_is_private(rig.state, 10));
 	rig_forget(&rig);
 	rig_repair(&rig, 0, 21, GMS_PRIVATE);
-	rig_expect_calls(&rig, 0, UNMAP(1, 19), PINS(1, 19), BEGIN(0, 21), ZAP(0, 21, GMS_SHARED),
+	rig_expect_calls(&rig, 0, UNMAP(0, 21), PINS(0, 21), BEGIN(0, 21), ZAP(0, 21, GMS_SHARED),
 			 ZAP(0, 21, GMS_PRIVATE), END(0, 21));
 	rig_fini(&rig);
 }

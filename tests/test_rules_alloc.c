@@ -277,7 +277,8 @@ static void test_no_operation_allocates_under_such_a_lock(void **unused)
 /* Allocating and giving back are found out, under either lock, of whatever object. */
 static void test_talloc_knows_locks(void **unused)
 {
-	static const unsigned int ranks[] = {GMS_RANK_FOLIO, GMS_RANK_TREE};
+	static const enum gms_rank ranks[] = {GMS_RANK_FOLIO, GMS_RANK_TREE};
+	struct gms_spinlock outer, inner;
 	int object;
 
 	(void)unused;
@@ -287,19 +288,21 @@ static void test_talloc_knows_locks(void **unused)
 
 		talloc_init(&talloc);
 		block = talloc.ops.alloc(&talloc, 64, 64);
-		gms_rank_enter(&object, GMS_RANK_CONVERT, 0);
+		gms_spin_init(&outer, &object, GMS_RANK_CONVERT, 0);
+		gms_spin_lock(&outer);
 		talloc.ops.free(&talloc, block, 64, 64);
 		block = talloc.ops.alloc(&talloc, 64, 64);
 		assert_fine(talloc_check(&talloc));
-		gms_rank_enter(&object, ranks[i / 2], 3);
+		gms_spin_init(&inner, &object, ranks[i / 2], 3);
+		gms_spin_lock(&inner);
 		assert_true(gms_rank_holds_any(ranks[i / 2]));
 		if (i % 2)
 			talloc.ops.free(&talloc, talloc.ops.alloc(&talloc, 8, 8), 8, 8);
 		else
 			talloc.ops.free(&talloc, block, 64, 64);
 		assert_non_null(talloc_check(&talloc));
-		gms_rank_leave(&object, ranks[i / 2], 3);
-		gms_rank_leave(&object, GMS_RANK_CONVERT, 0);
+		gms_spin_unlock(&inner);
+		gms_spin_unlock(&outer);
 		assert_false(gms_rank_holds_any(ranks[i / 2]));
 		if (i % 2)
 			talloc.ops.free(&talloc, block, 64, 64);

@@ -99,7 +99,8 @@ static void decide_by_script(void *ctx, const struct gms_policy_view *view,
 	}
 }
 
-static const struct gms_policy_ops scripted = {sizeof(scripted), "scripted", decide_by_script};
+static const struct gms_policy_ops scripted = {
+	.struct_size = sizeof(scripted), .name = "scripted", .decide = decide_by_script};
 
 static void init_scripted(struct rig *rig, const struct rig_opts *opts, struct script *script,
 			  enum gms_event event, unsigned int order, bool uniform)

@@ -6,9 +6,6 @@
  * hook; that writers do not starve; that debug builds stop where the order of locks is broken.
  */
 #include <sched.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "gate.h"
@@ -446,105 +443,6 @@ static void rule_18_writers_do_not_starve(void **unused)
 	rig_fini(&rig);
 }
 
-/* ---- debug builds ---- */
-
-#ifdef GMS_DEBUG
-static void two_faults_in_one_shard(struct gms_state *state)
-{
-	struct gms_fault a, b;
-
-	gms_fault_begin(state, 5, GMS_HOST, &a);
-	gms_fault_begin(state, 6, GMS_HOST, &b);
-}
-
-static void two_faults_in_two_shards(struct gms_state *state)
-{
-	struct gms_fault a, b;
-
-	gms_fault_begin(state, 5, GMS_HOST, &a);
-	gms_fault_begin(state, T_1G, GMS_HOST, &b);
-}
-
-static void convert_during_a_fault(struct gms_state *state)
-{
-	struct gms_fault a;
-
-	gms_fault_begin(state, 5, GMS_HOST, &a);
-	gms_convert(state, T_1G, 1, GMS_PRIVATE, 0, NULL);
-}
-
-static void pin_during_a_fault(struct gms_state *state)
-{
-	struct gms_fault a;
-
-	gms_fault_begin(state, T_1G, GMS_HOST, &a);
-	gms_pin(state, 5, 1, NULL);
-}
-
-static void punch_under_the_shared_lock(struct gms_state *state)
-{
-	gms_lock_shared(state, 5, 1);
-	gms_punch_hole(state, T_1G, 1, NULL);
-}
-
-static void shards_in_descending_order(struct gms_state *state)
-{
-	gms_lock_shared(state, 2 * T_1G, 1);
-	gms_lock_shared(state, T_1G, 1);
-}
-
-/* In a process of its own: it ends by a trap. */
-static bool traps(void (*broken)(struct gms_state *state))
-{
-	struct rlimit no_core = {0, 0};
-	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
-	struct gms_state *state;
-	int status;
-	pid_t pid;
-
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		setrlimit(RLIMIT_CORE, &no_core);
-		signal(SIGILL, SIG_DFL);
-		signal(SIGTRAP, SIG_DFL);
-		signal(SIGABRT, SIG_DFL);
-		alarm(60);
-		opts.nr_pages = 4 * T_1G;
-		opts.folio_order = GMS_ORDER_1G;
-		if (!gms_state_create(&opts, &state))
-			broken(state);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM;
-}
-
-static void nothing_wrong(struct gms_state *state)
-{
-	struct gms_fault fault;
-
-	gms_lock_shared(state, T_1G, 2 * T_1G);
-	gms_unlock_shared(state, T_1G, 2 * T_1G);
-	gms_fault_begin(state, 5, GMS_HOST, &fault);
-	gms_fault_end(state, &fault);
-	gms_convert(state, 0, 4 * T_1G, GMS_PRIVATE, 0, NULL);
-}
-
-/* Debug builds check that a thread has one fault at a time, and the order of all locks. */
-static void rule_18_broken_lock_order_traps(void **unused)
-{
-	(void)unused;
-	assert_false(traps(nothing_wrong));
-	assert_true(traps(two_faults_in_one_shard));
-	assert_true(traps(two_faults_in_two_shards));
-	assert_true(traps(convert_during_a_fault));
-	assert_true(traps(pin_during_a_fault));
-	assert_true(traps(punch_under_the_shared_lock));
-	assert_true(traps(shards_in_descending_order));
-}
-#endif
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -558,9 +456,6 @@ int main(void)
 		cmocka_unit_test(rule_18_a_conversion_waits_for_the_shared_lock),
 		cmocka_unit_test(rule_18_changes_from_inside_a_hook),
 		cmocka_unit_test(rule_18_writers_do_not_starve),
-#ifdef GMS_DEBUG
-		cmocka_unit_test(rule_18_broken_lock_order_traps),
-#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,8 +124,8 @@ static void decide_by_place(void *ctx, const struct gms_policy_view *view,
 /* The same, where the pin itself would have the folio stay as it is. */
 static void rule_31_no_pin_comes_into_a_split(void **unused)
 {
-	static const struct gms_policy_ops by_place = {sizeof(by_place), "by place",
-						       decide_by_place};
+	static const struct gms_policy_ops by_place = {
+		.struct_size = sizeof(by_place), .name = "by place", .decide = decide_by_place};
 	static const enum sim_hook hooks[] = {SIM_CHECK_PINS, SIM_FOLIO_SPLIT};
 	struct rig_opts opts = all_shared;
 	size_t i;

@@ -240,8 +240,8 @@ static void decide_all_small(void *ctx, const struct gms_policy_view *view,
 /* The same, under a policy that splits all of the folio to 4K: 2M is too much then. */
 static void rule_07_prepare_lowers_max_order_to_the_folios(void **unused)
 {
-	static const struct gms_policy_ops all_small = {sizeof(all_small), "all small",
-							decide_all_small};
+	static const struct gms_policy_ops all_small = {
+		.struct_size = sizeof(all_small), .name = "all small", .decide = decide_all_small};
 	struct rig_opts opts = all_private;
 	struct job splitter;
 	struct gms_fault fault;

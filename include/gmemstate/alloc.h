@@ -13,8 +13,8 @@ extern "C" {
 
 /**
  * struct gms_allocator - a source of memory
- * @struct_size: sizeof(struct gms_allocator); a larger one is accepted where all that this
- *               library does not know is 0
+ * @struct_size: sizeof(struct gms_allocator). In a smaller one what is missing is 0; a larger
+ *               one is accepted where all that this library does not know is 0
  * @alloc: returns @size bytes aligned to @align (a power of two, at least
  *         sizeof(void *)), or NULL; the contents may be anything
  * @free: takes back what @alloc returned, with the same size and align; never

@@ -5,10 +5,10 @@
  * All hooks are optional: one that is not there has succeeded. A folio is named by the index
  * of its first page and its order; the library keeps no pointers to memory.
  *
- * Hooks are called with locks held. From inside one only queries may be made; a call that
- * changes something, or a fault, returns -EDEADLK. gms_unpin() works. What a hook returns
- * as an error is returned by the call that it was made for, after all that this call did was
- * undone. (A positive value counts as -EIO.)
+ * Hooks are called with locks held. From inside one only queries may be made, also while
+ * gms_state_destroy() runs; a call that changes something, or a fault, returns -EDEADLK. gms_unpin()
+ * works. What a hook returns as an error is returned by the call that it was made for, after all
+ * that this call did was undone. (A positive value counts as -EIO.)
  *
  * The calls of one conversion, in order; runs are the parts of the range that change:
  *
@@ -23,10 +23,33 @@
  *	invalidate_end, each run        invalidate_end
  *	folio_merge                     folio_merge             as the policy says
  *
- * Where apply fails: undo for the runs that were applied, the last first, then
- * invalidate_end, then folio_merge for the folios that were split. Where a listener refuses what
+ * A page that gms_pin() has pinned ends a conversion to private before it: nothing is called for
+ * that page, nor for those behind it.
+ *
+ * Where apply fails: undo for the runs that were applied, the last first, then invalidate_end,
+ * then folio_merge for the folios that were split, then map_host for each run. Where unmap_host,
+ * check_pins or folio_split fails: folio_merge and map_host alike. Where a listener refuses what
  * has become shared: unmap_host, check_pins, invalidate_begin, zap_guest SHARED, undo for all runs,
  * the last first, invalidate_end, and folio_merge as the policy says.
+ *
+ * Where undo or map_host fails nobody knows what the pages are, and they are quarantined:
+ * unmap_host, invalidate_begin, zap_guest for both kinds, invalidate_end, for one range from the
+ * first run to the last. What unmap_host returns there is ignored.
+ *
+ * A hook tells of a part. An apply that did a part of its run before it failed either takes that
+ * back itself and leaves *failed alone, or sets *failed behind it, and undo is called for that
+ * part. A backend that does not know how far its kernel came sets *failed to the end of the run:
+ * then undo is called for all of it, and has to bring each page back to what it was, whatever it is.
+ *
+ * The host's mappings are in one of two hands.
+ *
+ *	without map_host   the host faults pages back in, and asks by gms_fault_begin(). unmap_host
+ *	                   covers whole folios where those are exposed, as the host may have a huge
+ *	                   mapping of them. A kernel is such a backend
+ *	with map_host      the backend keeps the host's view itself, page by page: unmap_host takes
+ *	                   exactly the pages that are about to go private (or to be punched out), and
+ *	                   map_host gives back what of them is shared after all. A VMM that maps
+ *	                   something over what is private is such a backend
  */
 #ifndef GMEMSTATE_BACKEND_H
 #define GMEMSTATE_BACKEND_H
@@ -46,18 +69,24 @@ extern "C" {
 #define GMS_BACKEND_PINS_BY_FOLIO (1U << 0)
 
 /**
+ * GMS_PREPARED_AT() - what @prepare returns for a block that it prepared in smaller parts
+ * @order: the largest mapping that the guest may have in the block: 0 or 9
+ */
+#define GMS_PREPARED_AT(order) (0x4000 + (order))
+
+/**
  * struct gms_backend_ops - the hooks
- * @struct_size: sizeof(struct gms_backend_ops); a larger one is accepted where all that this
- *               library does not know is 0
+ * @struct_size: sizeof(struct gms_backend_ops). A smaller one is accepted, and the hooks that it
+ *               lacks are not there; a larger one where all that this library does not know is 0
  * @flags: 0 or GMS_BACKEND_PINS_BY_FOLIO
- * @unmap_host: take the range out of the host's page tables. It covers whole folios where
- *              those are exposed (the host may have a huge mapping of them)
+ * @unmap_host: take the range from the host: see above
  * @check_pins: references beyond those that the library counts. 0: there are none in the range;
  *              -EAGAIN: there are, and *@pinned is the first such page; another error is one.
  *              Also asked before a folio is split
  * @invalidate_begin: the guest's mappings of the range are about to go (mmu_invalidate_begin)
  * @zap_guest: take the range out of the guest's page tables where its pages are @only, which is
- *             what they are before the change
+ *             what they are before the change. A larger mapping that covers a part of the range
+ *             goes as a whole
  * @apply: make the range @to for the architecture. On failure *@failed, which holds
  *         @start before, may be set to the first page that was not done. -EAGAIN: that page is in
  *         use, and gms_convert() says so by its err_index; what comes before it is undone
@@ -66,23 +95,28 @@ extern "C" {
  * @invalidate_end: new mappings of the range may be made (mmu_invalidate_end); made as often
  *                  as @invalidate_begin, for the same ranges
  * @prepare: make a private block of 2^@order pages ready for the guest (SNP: assign the
- *           RMP entries; TDX: add the pages). May be told again of a block that it has prepared
- *           already, where there was no memory to note that down
+ *           RMP entries; TDX: add the pages). Returns 0, -errno, or GMS_PREPARED_AT(): done, and
+ *           the guest may have no larger mapping there from now on, as by gms_inhibit(). May be
+ *           called again for a block that it has prepared already, where there was no memory to
+ *           note that down
  * @folio_alloc: allocate a folio
  * @folio_free: free a folio
  * @folio_split: turn the folio at @index of order @from into folios of order @to
  * @folio_merge: turn the folios of order @from in the block of order @to at @index into one;
  *               they are mixed in orders where @from is 0 and @to is 18. A refusal is no error:
  *               they stay as they are. Also called to undo a @folio_split
- * @block_freed: the 1G block at @index had folios and now has none (on SNP: time for RMPOPT); told
- *               by gms_state_destroy(), too
+ * @block_freed: the 1G block at @index had folios and now has none (on SNP: time for RMPOPT); also
+ *               called by gms_state_destroy()
+ * @map_host: give the host what is shared of the range: see above. Where it fails the range is
+ *            quarantined
  *
  * The struct is copied when an object is created.
  *
  * A hook must not wait for a thread that faults, pins or converts in the same shard.
  *
  * Locks held: the invalidate lock, exclusively in conversions, holes, gms_attr_set() (which calls
- * invalidate_begin, zap_guest for both kinds and invalidate_end), repairs, gms_maintain(), and
+ * invalidate_begin, zap_guest for both kinds and invalidate_end), gms_inhibit() (alike), repairs,
+ * gms_maintain(), and
  * where a range is quarantined (unmap_host, too); gms_state_destroy() holds none;
  * shared, and the folio lock, at a fault: in @prepare, @folio_alloc, @folio_split, @check_pins, and
  * in @folio_free and @block_freed where there was no memory to note down what had been allocated.
@@ -106,6 +140,7 @@ struct gms_backend_ops {
 	int (*folio_split)(void *ctx, gms_pgoff_t index, unsigned int from, unsigned int to);
 	int (*folio_merge)(void *ctx, gms_pgoff_t index, unsigned int from, unsigned int to);
 	void (*block_freed)(void *ctx, gms_pgoff_t index);
+	int (*map_host)(void *ctx, gms_pgoff_t start, uint64_t nr_pages);
 };
 
 #ifdef __cplusplus

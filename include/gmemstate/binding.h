@@ -31,7 +31,8 @@ extern "C" {
  * Context: Takes all convert locks, and the invalidate locks of its shards. Allocates, may
  * sleep.
  * Return: 0; -EINVAL: a range is empty, wraps or passes the end; -EEXIST: a gfn or a page of it is
- * bound already; -EPERM: frozen; -EDEADLK: called from inside a hook or listener; -ENOMEM.
+ * bound already; -EPERM: frozen; -EDEADLK: called from inside a hook or listener, or under the
+ * thread's own fault or shared lock; -ENOMEM.
  */
 GMS_API int gms_bind(struct gms_state *state, uint64_t gfn, gms_pgoff_t start, uint64_t nr_pages,
 		     unsigned int *id) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
@@ -45,7 +46,8 @@ GMS_API int gms_bind(struct gms_state *state, uint64_t gfn, gms_pgoff_t start, u
  *
  * Context: Takes all convert locks, and the invalidate locks of its shards: no fault in it is
  * under way afterwards. May sleep.
- * Return: 0; -EINVAL: there is no such binding; -EDEADLK: called from inside a hook or listener.
+ * Return: 0; -EINVAL: there is no such binding; -EDEADLK: called from inside a hook or listener,
+ * or under the thread's own fault or shared lock.
  */
 GMS_API int gms_unbind(struct gms_state *state, unsigned int id)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);

@@ -64,10 +64,10 @@ struct gms_fault {
  *
  * Context: Takes the invalidate lock of the page's shard, shared, until gms_fault_end().
  * Allocates, may sleep. A thread may have one fault at a time.
- * Return: 0; -EINVAL: the index is past the end, or @accessor unknown; -EACCES: the host
- * touches a private page; -ENOTRECOVERABLE: the page is quarantined; -EPERM: frozen, and a folio
- * would have to be allocated or split; -EDEADLK: called from inside a hook; -ENOMEM; what the
- * backend's folio_alloc, folio_split or check_pins returned.
+ * Return: 0; -EINVAL: the index is past the end, or @accessor unknown; -EACCES: the host touches a
+ * private page; -ENOTRECOVERABLE: the page is quarantined; -EPERM: frozen, and a folio would have
+ * to be allocated or split; -EDEADLK: called from inside a hook, or under the thread's own fault
+ * or shared lock; -ENOMEM; what the backend's folio_alloc, folio_split or check_pins returned.
  */
 GMS_API int gms_fault_begin(struct gms_state *state, gms_pgoff_t index, enum gms_accessor accessor,
 			    struct gms_fault *fault) GMS_EXCLUDES(gms_convert_lock)
@@ -113,8 +113,9 @@ GMS_API void gms_fault_end(struct gms_state *state, struct gms_fault *fault)
  * before @err_index stays.
  *
  * Context: Takes the invalidate lock, shared, 1G block by 1G block. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EDEADLK: called
- * from inside a hook; -ENOMEM; what the backend's folio_alloc, folio_split or check_pins returned.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EDEADLK:
+ * called from inside a hook, or under the thread's own fault or shared lock; -ENOMEM; what the
+ * backend's folio_alloc, folio_split or check_pins returned.
  */
 GMS_API int gms_allocate(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			 gms_pgoff_t *err_index)
@@ -134,10 +135,10 @@ GMS_API int gms_allocate(struct gms_state *state, gms_pgoff_t start, uint64_t nr
  * but that the host may have to fault the range again.
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EAGAIN: a page of the range
- * is pinned, or pins elsewhere in it keep a folio from being split; -EPERM: frozen; -EDEADLK:
- * called from inside a hook or listener; -ENOMEM; what the backend's unmap_host, check_pins or
- * folio_split returned.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EAGAIN: a page of the range is
+ * pinned, or pins elsewhere in it keep a folio from being split; -EPERM: frozen; -EDEADLK: called
+ * from inside a hook or listener, or under the thread's own fault or shared lock; -ENOMEM; what
+ * the backend's unmap_host, check_pins or folio_split returned.
  */
 GMS_API int gms_punch_hole(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			   gms_pgoff_t *err_index)
@@ -156,9 +157,9 @@ GMS_API int gms_punch_hole(struct gms_state *state, gms_pgoff_t start, uint64_t 
  *
  * Context: Takes the invalidate locks of its shards, shared. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EACCES: a page
- * is private; -ENOTRECOVERABLE: a page is quarantined; -EDEADLK: called from inside a hook;
- * -ENOMEM, also where a page has 2^31 - 1 pins; what the backend's folio_alloc, folio_split or
- * check_pins returned.
+ * is private; -ENOTRECOVERABLE: a page is quarantined; -EDEADLK: called from inside a hook, or
+ * under the thread's own fault or shared lock; -ENOMEM, also where a page has 2^31 - 1 pins; what
+ * the backend's folio_alloc, folio_split or check_pins returned.
  */
 GMS_API int gms_pin(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 		    gms_pgoff_t *err_index) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);

@@ -59,8 +59,8 @@ struct gms_state;
 
 /**
  * struct gms_listener_ops - a listener's hook
- * @struct_size: sizeof(struct gms_listener_ops); a larger one is accepted where all that this
- *               library does not know is 0
+ * @struct_size: sizeof(struct gms_listener_ops). In a smaller one what is missing is 0; a larger
+ *               one is accepted where all that this library does not know is 0
  * @flags: 0, GMS_LISTENER_CAN_SPLIT, GMS_LISTENER_CONCURRENT
  * @change: @to GMS_SHARED: the runs are shared now, map them. @to GMS_PRIVATE: they are about to
  *          go private, let go of them. Runs ascend and consist of whole granules; @count is 1
@@ -101,7 +101,7 @@ struct gms_listener_ops {
  * Context: Takes all convert locks. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, it or @granule is not aligned,
  * or @ops has no hook or unknown flags; -EPERM: frozen; -EDEADLK: called from inside a hook or
- * listener; -ENOMEM; what the listener returned.
+ * listener, or under the thread's own fault or shared lock; -ENOMEM; what the listener returned.
  */
 GMS_API int gms_listener_register(struct gms_state *state, const struct gms_listener_ops *ops,
 				  void *ctx, gms_pgoff_t start, uint64_t nr_pages, uint64_t granule,
@@ -118,8 +118,8 @@ GMS_API int gms_listener_register(struct gms_state *state, const struct gms_list
  * all: if it does it is unregistered, else it counts as having all of it.
  *
  * Context: Takes all convert locks. Allocates nothing, may sleep.
- * Return: 0; -EINVAL: there is no such listener; -EDEADLK: called from inside a hook or listener;
- * what the listener returned.
+ * Return: 0; -EINVAL: there is no such listener; -EDEADLK: called from inside a hook or listener,
+ * or under the thread's own fault or shared lock; what the listener returned.
  */
 GMS_API int gms_listener_unregister(struct gms_state *state, unsigned int id)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);

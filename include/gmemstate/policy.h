@@ -9,7 +9,8 @@
  *  - at each fault in a folio of order 9 or 18, and for each such folio that is pinned,
  *    as if the host had touched it (GMS_EV_FAULT);
  *  - for each folio of order 9 or 18 that a conversion changes, at the first changed page in
- *    it, and once for each 2M block in which it changes folios of order 0 (GMS_EV_CONVERT);
+ *    it, and once for each 2M block in which it changes folios of order 0 (GMS_EV_CONVERT). If
+ *    it would have one of them larger it is asked again, after the change, about all of them;
  *  - for each folio of order 9 or 18 of which a hole takes a part (GMS_EV_PUNCH);
  *  - for blocks that are split, when gms_maintain() is called (GMS_EV_MAINTAIN).
  *
@@ -17,6 +18,8 @@
  * again about the place after a split. Merging is done on CONVERT and MAINTAIN, up to the
  * order of the backing. A folio that is pinned is not split: the policy is asked again at the
  * next fault.
+ *
+ * A policy that says which events it minds is asked about no others.
  *
  * Where a policy comes from: eager is what the HugeTLB patches for guest_memfd do; lazy was
  * proposed by Michael Roth in the discussion of those patches on LKML, in July 2025.
@@ -81,14 +84,19 @@ struct gms_policy_verdict {
 	bool uniform;
 };
 
+/** GMS_POLICY_HOST_FAULTS - of faults the policy minds those of the host only: see @minds */
+#define GMS_POLICY_HOST_FAULTS (1U << 31)
+
 /**
  * struct gms_policy_ops - a policy
- * @struct_size: sizeof(struct gms_policy_ops); a larger one is accepted where all that this
- *               library does not know is 0
+ * @struct_size: sizeof(struct gms_policy_ops). In a smaller one what is missing is 0; a larger
+ *               one is accepted where all that this library does not know is 0
  * @name: for reports; must outlive the objects that use it
  * @decide: fills in the verdict, which holds the folio's own order and true before. Called
  *          with locks held, and from several threads at once: it must neither block nor call
  *          the library, and should depend on nothing but @ctx and the view
+ * @minds: which events the policy is to be asked about: bits 1 << GMS_EV_..., and
+ *         GMS_POLICY_HOST_FAULTS. At others a folio is left as it is. 0: all of them
  *
  * The struct is copied when an object is created.
  */
@@ -97,6 +105,7 @@ struct gms_policy_ops {
 	const char *name;
 	void (*decide)(void *ctx, const struct gms_policy_view *view,
 		       struct gms_policy_verdict *verdict);
+	unsigned int minds;
 };
 
 /**

@@ -37,7 +37,8 @@ struct gms_state_opts;
  *
  * Context: Takes all convert locks. Allocates nothing, may sleep.
  * Return: 0, also for a NULL @buf of size 0; -ENOSPC: @buf is too small; -EINVAL: @buf is NULL and
- * @size is not 0; -EDEADLK: called from inside a hook or listener.
+ * @size is not 0; -EDEADLK: called from inside a hook or listener, or under the thread's own fault
+ * or shared lock.
  */
 GMS_API int gms_snapshot_save(const struct gms_state *state, void *buf, size_t size, size_t *needed)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
@@ -72,7 +73,8 @@ GMS_API int gms_snapshot_load(const void *buf, size_t size, const struct gms_sta
  * Waits for changes and faults that are under way. Freezing what is frozen does nothing.
  *
  * Context: Takes all locks. May sleep. The caller has no fault open, and no gms_lock_shared().
- * Return: 0; -EDEADLK: called from inside a hook or listener.
+ * Return: 0; -EDEADLK: called from inside a hook or listener, or under the thread's own fault or
+ * shared lock.
  */
 GMS_API int gms_freeze(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 
@@ -83,7 +85,8 @@ GMS_API int gms_freeze(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, g
  * Thawing what is not frozen does nothing.
  *
  * Context: Takes all locks. May sleep. The caller has no fault open, and no gms_lock_shared().
- * Return: 0; -EDEADLK: called from inside a hook or listener.
+ * Return: 0; -EDEADLK: called from inside a hook or listener, or under the thread's own fault or
+ * shared lock.
  */
 GMS_API int gms_thaw(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 

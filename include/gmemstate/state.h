@@ -19,9 +19,24 @@
  * Locks. Blocks of 1G whose numbers are equal modulo 16 are a shard. Each shard has a convert
  * lock, held for all of a conversion, and an invalidate lock, held exclusively while pages
  * change and shared by faults, allocation and pinning. Conversions of different shards run
- * side by side, and never make a fault of another shard wait. From inside a hook of the
- * backend a call that would change something returns -EDEADLK; from inside a listener, one that
- * takes a convert lock.
+ * side by side, and never make a fault of another shard wait.
+ *
+ * A call that would wait for its own thread returns -EDEADLK and does nothing:
+ *
+ *  - inside a hook of the backend, each call that takes a lock: all but queries and gms_unpin();
+ *  - inside a listener, each call that takes a convert lock;
+ *  - between gms_fault_begin() and gms_fault_end(), and between gms_lock_shared() and
+ *    gms_unlock_shared(), each call for the same object that takes a lock, as a conversion of
+ *    another thread may wait for the first, and the call for the conversion. The library knows
+ *    the first four objects that a thread holds like that. With more at once the caller takes care.
+ *
+ * fork(). The child has an object of its own, as it was. It may use it if no other thread of the
+ * parent was inside a call, and the forking thread had no fault open: no thread is there to end
+ * what was begun. A backend's memory is another matter: see kvm.h.
+ *
+ * GMS_DEBUG, an option of the build, checks invariants and the order of all locks at run time. What
+ * is broken is said in one line on the standard error (file, line, and the lock or the condition),
+ * and the process ends by a trap.
  */
 #ifndef GMEMSTATE_STATE_H
 #define GMEMSTATE_STATE_H
@@ -44,8 +59,9 @@ extern "C" {
 
 /**
  * struct gms_state_opts - how to create a state object
- * @struct_size: sizeof(struct gms_state_opts); GMS_STATE_OPTS_INIT sets it. A larger
- *               one is accepted where all that this library does not know is 0
+ * @struct_size: sizeof(struct gms_state_opts); GMS_STATE_OPTS_INIT sets it. In a smaller one, down
+ *               to @nr_pages, what is missing is 0; a larger one is accepted where all that this
+ *               library does not know is 0
  * @nr_pages: size in pages, 1 to GMS_MAX_PAGES
  * @flags: 0 or GMS_INIT_PRIVATE
  * @folio_order: of the backing: 0, 9 or 18. Where the object does not end at a multiple of it
@@ -229,10 +245,11 @@ GMS_API uint64_t gms_state_nr_pages(const struct gms_state *state);
  * are more than a few: a large range that is fragmented wants GMS_CONVERT_RESUMABLE.
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @to or @flags are
- * unknown; -EPERM: frozen; -EAGAIN: to private, and a page is pinned, or the backend says that
- * it is in use; -ENOTRECOVERABLE: a page is quarantined; -EDEADLK: called from inside a hook or
- * listener; -ENOMEM; what a hook of the backend or a listener returned.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @to or @flags are unknown;
+ * -EPERM: frozen; -EAGAIN: to private, and a page is pinned, or the backend says that it is in
+ * use; -ENOTRECOVERABLE: a page is quarantined; -EDEADLK: called from inside a hook or listener,
+ * or under the thread's own fault or shared lock; -ENOMEM; what a hook of the backend or a
+ * listener returned.
  */
 GMS_API int gms_convert(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			enum gms_shareability to, unsigned int flags, gms_pgoff_t *err_index)
@@ -389,7 +406,8 @@ GMS_API void gms_unlock_shared(struct gms_state *state, gms_pgoff_t start, uint6
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @order is another; -EPERM:
- * frozen; -EDEADLK: called from inside a hook or listener; -ENOMEM: nothing has changed.
+ * frozen; -EDEADLK: called from inside a hook or listener, or under the thread's own fault or
+ * shared lock; -ENOMEM: nothing has changed.
  */
 GMS_API int gms_inhibit(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			unsigned int order) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
@@ -401,8 +419,9 @@ GMS_API int gms_inhibit(struct gms_state *state, gms_pgoff_t start, uint64_t nr_
  * @nr_pages: length in pages, at least 1; the range must lie in the object
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EDEADLK: called
- * from inside a hook or listener; -ENOMEM: nothing has changed.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EDEADLK:
+ * called from inside a hook or listener, or under the thread's own fault or shared lock; -ENOMEM:
+ * nothing has changed.
  */
 GMS_API int gms_uninhibit(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
@@ -434,8 +453,8 @@ GMS_API uint64_t gms_maintain(struct gms_state *state, uint64_t max_blocks)
  * fault's max_order covers no page that differs in an attribute from the one at the index.
  *
  * Context: Takes all convert locks. Allocates, may sleep.
- * Return: 0; -EPERM: frozen; -EDEADLK: called from inside a hook or listener; -ENOMEM, also where
- * there are GMS_MAX_ATTRS.
+ * Return: 0; -EPERM: frozen; -EDEADLK: called from inside a hook or listener, or under the
+ * thread's own fault or shared lock; -ENOMEM, also where there are GMS_MAX_ATTRS.
  */
 GMS_API int gms_attr_create(struct gms_state *state, unsigned int *id)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
@@ -452,7 +471,8 @@ GMS_API int gms_attr_create(struct gms_state *state, unsigned int *id)
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: no such attribute, or the range is empty, wraps or passes the end; -EPERM:
- * frozen; -EDEADLK: called from inside a hook or listener; -ENOMEM: nothing has changed.
+ * frozen; -EDEADLK: called from inside a hook or listener, or under the thread's own fault or
+ * shared lock; -ENOMEM: nothing has changed.
  */
 GMS_API int gms_attr_set(struct gms_state *state, unsigned int id, gms_pgoff_t start,
 			 uint64_t nr_pages, bool set)
@@ -498,8 +518,8 @@ GMS_API bool gms_is_quarantined(const struct gms_state *state, gms_pgoff_t index
  * Context: Takes all convert locks, and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, a page of it is not
  * quarantined, or @shareability is unknown; -EPERM: frozen; -EAGAIN: to private, and a page is
- * pinned; -EDEADLK: called from inside a hook or listener; -ENOMEM; what the backend's unmap_host
- * or check_pins, or a listener, returned.
+ * pinned; -EDEADLK: called from inside a hook or listener, or under the thread's own fault or
+ * shared lock; -ENOMEM; what the backend's unmap_host or check_pins, or a listener, returned.
  */
 GMS_API int gms_repair(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 		       enum gms_shareability shareability)
@@ -513,8 +533,9 @@ GMS_API int gms_repair(struct gms_state *state, gms_pgoff_t start, uint64_t nr_p
  * Each counter is exact; beside a writer they need not agree with each other.
  *
  * Context: Any; lock-free.
+ * Return: 0; -EINVAL: struct_size is less than its own size, and nothing was written.
  */
-GMS_API void gms_stats_read(const struct gms_state *state, struct gms_stats *stats);
+GMS_API int gms_stats_read(const struct gms_state *state, struct gms_stats *stats);
 
 /**
  * gms_state_verify() - check every invariant by brute force

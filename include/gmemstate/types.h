@@ -42,6 +42,7 @@ extern "C" {
 #define GMS_REQUIRES_SHARED(...) GMS_TSA(requires_shared_capability(__VA_ARGS__))
 #define GMS_ACQUIRE(...) GMS_TSA(acquire_capability(__VA_ARGS__))
 #define GMS_ACQUIRE_SHARED(...) GMS_TSA(acquire_shared_capability(__VA_ARGS__))
+#define GMS_TRY_ACQUIRE(...) GMS_TSA(try_acquire_capability(__VA_ARGS__))
 #define GMS_TRY_ACQUIRE_SHARED(...) GMS_TSA(try_acquire_shared_capability(__VA_ARGS__))
 #define GMS_RELEASE(...) GMS_TSA(release_capability(__VA_ARGS__))
 #define GMS_RELEASE_SHARED(...) GMS_TSA(release_shared_capability(__VA_ARGS__))

@@ -72,16 +72,6 @@
 #define gms_memset(p, c, n) weak_memset(p, c, n)
 #define gms_memcpy(to, from, n) weak_memcpy(to, from, n)
 
-static inline bool gms_tail_is_zero(const void *opts, size_t known, size_t size)
-{
-	const unsigned char *p = (const unsigned char *)opts;
-
-	for (size_t i = known; i < size; i++)
-		if (p[i])
-			return false;
-	return true;
-}
-
 static inline const struct gms_allocator *gms_platform_allocator(void)
 {
 	return &weak_allocator;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * platform.c - user-space side of platform.h: memory, the slow path of spinlocks, slots
+ * platform.c - user-space side of platform.h: memory, mutexes, slow paths, threads
  */
 #define _GNU_SOURCE
 #include "platform.h"
@@ -76,4 +76,49 @@ unsigned int gms_slot_deal(void)
 
 	gms_thread.slot = slot + 1;
 	return slot;
+}
+
+/* Those behind the place move up; those that were counted only stay so. */
+void gms_thread_drop_slow(const void *object)
+{
+	const unsigned int nr =
+		gms_thread.nr_held < GMS_MAX_HELD ? gms_thread.nr_held : GMS_MAX_HELD;
+	unsigned int i = 0;
+
+	while (i < nr && gms_thread.held[i] != object)
+		i++;
+	if (i < nr)
+		gms_thread.held[i] =
+			gms_thread.nr_held > GMS_MAX_HELD ? NULL : gms_thread.held[nr - 1];
+	if (gms_thread.nr_held)
+		gms_thread.nr_held--;
+}
+
+bool gms_thread_holds_slow(const void *object)
+{
+	for (unsigned int i = 0; i < gms_thread.nr_held && i < GMS_MAX_HELD; i++)
+		if (gms_thread.held[i] == object)
+			return true;
+	return false;
+}
+
+/*
+ * Adaptive: a thread that finds the mutex taken spins before it sleeps, as most are held for less
+ * than it takes to sleep and be woken.
+ */
+int gms_mutex_init(struct gms_mutex *mutex, const void *object, enum gms_rank rank,
+		   unsigned int key)
+{
+	pthread_mutexattr_t attr;
+	int err;
+
+	gms_place_set(mutex, object, rank, key);
+	if (pthread_mutexattr_init(&attr))
+		return -ENOMEM;
+#ifdef PTHREAD_MUTEX_ADAPTIVE_NP
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+#endif
+	err = pthread_mutex_init(&mutex->lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+	return err ? -ENOMEM : 0;
 }

@@ -17,7 +17,6 @@
  *  gms_prefetch          the line will be read soon
  *  gms_spin_*            mutual exclusion for a few instructions; the holder does
  *                        not sleep, and so does not allocate
- *  gms_self              who is calling: an address that no other living thread has
  *  gms_slot              a number below GMS_NR_SLOTS that stays with the thread; the
  *                        threads are dealt over the numbers evenly
  *  gms_mutex_*           mutual exclusion; the holder may sleep; not recursive
@@ -27,10 +26,16 @@
  *                        write_unlock: a mutex outside orders the writers. Neither side
  *                        starves: a writer keeps new readers out, and gives way to those
  *                        that sleep when it ends. The thread that locked unlocks
- *  gms_rank_*            the order in which locks are taken, checked in debug builds: of
- *                        one object's locks that a thread holds, each has a higher rank
- *                        than the one taken before, or the same rank and a higher key
  *  gms_cpu_relax         what a loop that waits for a spinlock does meanwhile
+ *
+ * Each lock is given its place in the order of locks when it is made: the object that it belongs
+ * to, its rank (enum gms_rank) and its key. Of one object's locks that a thread holds, each has a
+ * higher rank than the one taken before, or the same rank and a higher key. Debug builds
+ * (GMS_DEBUG) check that at each lock.
+ *
+ *  gms_thread_*          what the platform keeps for the calling thread: the objects whose shared
+ *                        locks it holds, and a list of the hooks that it is inside of. Another
+ *                        platform may keep nothing, and then answers that there is nothing
  */
 #ifndef GMS_PLATFORM_H
 #define GMS_PLATFORM_H
@@ -67,13 +72,22 @@
 #define gms_memcpy(to, from, n) memcpy(to, from, n)
 #define gms_strcmp(a, b) strcmp(a, b)
 
-/* Debug builds stop where an invariant is broken; others carry no trace of the check. */
+/* Where in the source: "file:line". */
+#define GMS_STRING_OF(x) #x
+#define GMS_STRING(x) GMS_STRING_OF(x)
+#define GMS_HERE __FILE__ ":" GMS_STRING(__LINE__)
+
+/*
+ * Debug builds (GMS_DEBUG) stop where an invariant is broken: gms_trap() writes one line to the
+ * standard error, which says where and what, and then traps. Other builds carry no trace of it.
+ */
 #ifdef GMS_DEBUG
 #define GMS_CHECKED 1
-#define gms_assert(cond)                   \
-	do {                               \
-		if (gms_unlikely(!(cond))) \
-			__builtin_trap();  \
+void gms_trap(const char *where, const char *what) __attribute__((noreturn, cold));
+#define gms_assert(cond)                           \
+	do {                                       \
+		if (gms_unlikely(!(cond)))         \
+			gms_trap(GMS_HERE, #cond); \
 	} while (0)
 #else
 #define GMS_CHECKED 0
@@ -86,22 +100,48 @@ static inline void *gms_cmpxchg_pointer(void **place, void *old, void *new)
 	return old;
 }
 
-/* What an option struct holds beyond what this library knows must be zero. */
-static inline bool gms_tail_is_zero(const void *opts, size_t known, size_t size)
-{
-	const unsigned char *p = (const unsigned char *)opts;
-
-	for (size_t i = known; i < size; i++)
-		if (p[i])
-			return false;
-	return true;
-}
-
 /* The allocator that NULL stands for. */
 const struct gms_allocator *gms_platform_allocator(void);
 
+/* Ranks, the outermost first. */
+enum gms_rank {
+	GMS_RANK_CONVERT = 1,
+	GMS_RANK_LISTENER,
+	GMS_RANK_INVALIDATE,
+	GMS_RANK_FOLIO,
+	GMS_RANK_TREE,
+	GMS_RANK_BLOCKS,
+	GMS_NR_RANKS
+};
+
+/* The place of a lock in the order of locks. */
+struct gms_place {
+	const void *object;
+	enum gms_rank rank;
+	unsigned int key;
+};
+
+#ifdef GMS_DEBUG
+#define GMS_PLACE struct gms_place place;
+#define gms_place_set(lock, o, r, k) ((void)((lock)->place = (struct gms_place) {o, r, k}))
+#define gms_place_enter(lock, where) gms_rank_enter(&(lock)->place, where)
+#define gms_place_leave(lock, where) gms_rank_leave(&(lock)->place, where)
+/* Trap where the calling thread may not take the lock now, or does not hold it. */
+void gms_rank_enter(const struct gms_place *place, const char *where);
+void gms_rank_leave(const struct gms_place *place, const char *where);
+/* Returns true if the calling thread holds a lock of this rank, of @object or of any object. */
+bool gms_rank_holds(const void *object, enum gms_rank rank);
+bool gms_rank_holds_any(enum gms_rank rank);
+#else
+#define GMS_PLACE
+#define gms_place_set(lock, o, r, k) ((void)(lock), (void)(o), (void)(r), (void)(k))
+#define gms_place_enter(lock, where) ((void)(lock), (void)(where))
+#define gms_place_leave(lock, where) ((void)(lock), (void)(where))
+#endif
+
 struct gms_spinlock {
 	uint32_t locked;
+	GMS_PLACE
 };
 
 void gms_spin_lock_slow(struct gms_spinlock *lock);
@@ -115,25 +155,37 @@ static inline void gms_cpu_relax(void)
 #endif
 }
 
-static inline void gms_spin_init(struct gms_spinlock *lock)
+static inline void gms_spin_init(struct gms_spinlock *lock, const void *object, enum gms_rank rank,
+				 unsigned int key)
 {
 	lock->locked = 0;
+	gms_place_set(lock, object, rank, key);
 }
 
-static inline void gms_spin_lock(struct gms_spinlock *lock)
+#define gms_spin_lock(lock) gms_spin_lock_at(lock, GMS_HERE)
+#define gms_spin_unlock(lock) gms_spin_unlock_at(lock, GMS_HERE)
+
+static inline void gms_spin_lock_at(struct gms_spinlock *lock, const char *where)
 {
+	gms_place_enter(lock, where);
 	if (gms_unlikely(__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE)))
 		gms_spin_lock_slow(lock);
 }
 
-static inline void gms_spin_unlock(struct gms_spinlock *lock)
+static inline void gms_spin_unlock_at(struct gms_spinlock *lock, const char *where)
 {
 	__atomic_store_n(&lock->locked, 0, __ATOMIC_RELEASE);
+	gms_place_leave(lock, where);
 }
 
-/* What the platform knows of the calling thread. */
+#define GMS_MAX_HELD 4
+
+/* What the platform keeps for the calling thread. */
 struct gms_thread {
 	unsigned int slot; /* counted from 1; 0: not dealt yet */
+	unsigned int nr_held;
+	const void *held[GMS_MAX_HELD]; /* those beyond are counted only */
+	void *hooks; /* the caller's list */
 };
 
 extern __thread struct gms_thread gms_thread
@@ -143,11 +195,6 @@ extern __thread struct gms_thread gms_thread
 
 unsigned int gms_slot_deal(void);
 
-static inline const void *gms_self(void)
-{
-	return &gms_thread;
-}
-
 static inline unsigned int gms_slot(void)
 {
 	const unsigned int slot = gms_thread.slot;
@@ -155,29 +202,69 @@ static inline unsigned int gms_slot(void)
 	return gms_likely(slot) ? slot - 1 : gms_slot_deal();
 }
 
+/* The object's shared lock was taken, is given back, is held. */
+static inline void gms_thread_hold(const void *object)
+{
+	if (gms_thread.nr_held < GMS_MAX_HELD)
+		gms_thread.held[gms_thread.nr_held] = object;
+	gms_thread.nr_held++;
+}
+
+void gms_thread_drop_slow(const void *object);
+
+static inline void gms_thread_drop(const void *object)
+{
+	if (gms_likely(gms_thread.nr_held == 1 && gms_thread.held[0] == object))
+		gms_thread.nr_held = 0;
+	else
+		gms_thread_drop_slow(object);
+}
+
+bool gms_thread_holds_slow(const void *object);
+
+static inline bool gms_thread_holds(const void *object)
+{
+	return gms_unlikely(gms_thread.nr_held) && gms_thread_holds_slow(object);
+}
+
+static inline void **gms_thread_hooks(void)
+{
+	return &gms_thread.hooks;
+}
+
+/* Returns true if the thread holds no object's shared lock and is inside no hook. */
+static inline bool gms_thread_is_outside(void)
+{
+	return !gms_thread.hooks && !gms_thread.nr_held;
+}
+
 struct gms_mutex {
 	pthread_mutex_t lock;
+	GMS_PLACE
 };
 
 /* 0 or -ENOMEM. */
-static inline int gms_mutex_init(struct gms_mutex *mutex)
-{
-	return pthread_mutex_init(&mutex->lock, NULL) ? -ENOMEM : 0;
-}
+int gms_mutex_init(struct gms_mutex *mutex, const void *object, enum gms_rank rank,
+		   unsigned int key);
 
 static inline void gms_mutex_fini(struct gms_mutex *mutex)
 {
 	pthread_mutex_destroy(&mutex->lock);
 }
 
-static inline void gms_mutex_lock(struct gms_mutex *mutex)
+#define gms_mutex_lock(mutex) gms_mutex_lock_at(mutex, GMS_HERE)
+#define gms_mutex_unlock(mutex) gms_mutex_unlock_at(mutex, GMS_HERE)
+
+static inline void gms_mutex_lock_at(struct gms_mutex *mutex, const char *where)
 {
+	gms_place_enter(mutex, where);
 	pthread_mutex_lock(&mutex->lock);
 }
 
-static inline void gms_mutex_unlock(struct gms_mutex *mutex)
+static inline void gms_mutex_unlock_at(struct gms_mutex *mutex, const char *where)
 {
 	pthread_mutex_unlock(&mutex->lock);
+	gms_place_leave(mutex, where);
 }
 
 /*
@@ -196,38 +283,49 @@ struct gms_rwlock {
 	uint32_t writer; /* enum gms_rwlock_writer; holds it, or waits for it */
 	uint32_t asleep; /* of all slots; written under the mutex */
 	uint32_t phase; /* counts the ends of writers at which sleepers were let in; under it */
-	struct gms_mutex mutex;
+	pthread_mutex_t mutex;
 	pthread_cond_t wake_readers;
 	pthread_cond_t wake_writer;
+	GMS_PLACE
 };
 
-int gms_rwlock_init(struct gms_rwlock *lock); /* 0 or -ENOMEM */
+/* 0 or -ENOMEM. */
+int gms_rwlock_init(struct gms_rwlock *lock, const void *object, enum gms_rank rank,
+		    unsigned int key);
 void gms_rwlock_fini(struct gms_rwlock *lock);
 void gms_rwlock_read_lock_slow(struct gms_rwlock *lock);
 void gms_rwlock_write_lock_slow(struct gms_rwlock *lock);
 void gms_rwlock_write_unlock_slow(struct gms_rwlock *lock);
 void gms_rwlock_wake_writer(struct gms_rwlock *lock);
 
-static inline void gms_rwlock_read_lock(struct gms_rwlock *lock)
+#define gms_rwlock_read_lock(lock) gms_rwlock_read_lock_at(lock, GMS_HERE)
+#define gms_rwlock_read_unlock(lock) gms_rwlock_read_unlock_at(lock, GMS_HERE)
+#define gms_rwlock_write_lock(lock) gms_rwlock_write_lock_at(lock, GMS_HERE)
+#define gms_rwlock_write_unlock(lock) gms_rwlock_write_unlock_at(lock, GMS_HERE)
+
+static inline void gms_rwlock_read_lock_at(struct gms_rwlock *lock, const char *where)
 {
+	gms_place_enter(lock, where);
 	__atomic_fetch_add(&lock->slot[gms_slot()].readers, 1, __ATOMIC_SEQ_CST);
 	if (gms_unlikely(__atomic_load_n(&lock->writer, __ATOMIC_SEQ_CST)))
 		gms_rwlock_read_lock_slow(lock);
 }
 
-static inline void gms_rwlock_read_unlock(struct gms_rwlock *lock)
+static inline void gms_rwlock_read_unlock_at(struct gms_rwlock *lock, const char *where)
 {
 	__atomic_fetch_sub(&lock->slot[gms_slot()].readers, 1, __ATOMIC_SEQ_CST);
 	if (gms_unlikely(__atomic_load_n(&lock->writer, __ATOMIC_SEQ_CST) == GMS_WRITER_ASLEEP))
 		gms_rwlock_wake_writer(lock);
+	gms_place_leave(lock, where);
 }
 
-static inline void gms_rwlock_write_lock(struct gms_rwlock *lock)
+static inline void gms_rwlock_write_lock_at(struct gms_rwlock *lock, const char *where)
 {
 	const uint32_t other =
 		__atomic_exchange_n(&lock->writer, GMS_WRITER_AWAKE, __ATOMIC_SEQ_CST);
 	uint32_t readers = 0;
 
+	gms_place_enter(lock, where);
 	(void)other;
 	gms_assert(other == GMS_WRITER_NONE);
 	GMS_UNROLL
@@ -237,44 +335,12 @@ static inline void gms_rwlock_write_lock(struct gms_rwlock *lock)
 		gms_rwlock_write_lock_slow(lock);
 }
 
-static inline void gms_rwlock_write_unlock(struct gms_rwlock *lock)
+static inline void gms_rwlock_write_unlock_at(struct gms_rwlock *lock, const char *where)
 {
 	(void)__atomic_exchange_n(&lock->writer, GMS_WRITER_NONE, __ATOMIC_SEQ_CST);
 	if (gms_unlikely(__atomic_load_n(&lock->asleep, __ATOMIC_SEQ_CST)))
 		gms_rwlock_write_unlock_slow(lock);
+	gms_place_leave(lock, where);
 }
-
-/* Ranks, the outermost first. The key orders the locks of one rank. */
-enum gms_rank {
-	GMS_RANK_CONVERT = 1,
-	GMS_RANK_LISTENER,
-	GMS_RANK_INVALIDATE,
-	GMS_RANK_FOLIO,
-	GMS_RANK_TREE,
-};
-
-/* Does the calling thread hold a lock of this rank? For gms_assert(): debug builds have it. */
-bool gms_rank_holds(const void *object, unsigned int rank);
-/* The same, of any object. For tests of debug builds. */
-bool gms_rank_holds_any(unsigned int rank);
-
-#ifdef GMS_DEBUG
-void gms_rank_enter(const void *object, unsigned int rank, unsigned int key);
-void gms_rank_leave(const void *object, unsigned int rank, unsigned int key);
-#else
-static inline void gms_rank_enter(const void *object, unsigned int rank, unsigned int key)
-{
-	(void)object;
-	(void)rank;
-	(void)key;
-}
-
-static inline void gms_rank_leave(const void *object, unsigned int rank, unsigned int key)
-{
-	(void)object;
-	(void)rank;
-	(void)key;
-}
-#endif
 
 #endif /* GMS_PLATFORM_H */

@@ -1,56 +1,89 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rank.c - debug builds: which locks a thread holds, and whether their order is right
+ * rank.c - debug builds: which locks a thread holds, whether their order is right, and the trap
  */
 #include "platform.h"
 
 #ifdef GMS_DEBUG
 
+#include <stdio.h>
+#include <unistd.h>
+
 #define MAX_HELD 64
 
-struct held {
-	const void *object;
-	unsigned int rank;
-	unsigned int key;
-};
-
-static __thread struct held held[MAX_HELD];
+static __thread const struct gms_place *held[MAX_HELD];
 static __thread unsigned int nr_held;
 
-void gms_rank_enter(const void *object, unsigned int rank, unsigned int key)
+static const char *const names[GMS_NR_RANKS] = {
+	[GMS_RANK_CONVERT] = "convert lock",
+	[GMS_RANK_LISTENER] = "listener lock",
+	[GMS_RANK_INVALIDATE] = "invalidate lock",
+	[GMS_RANK_FOLIO] = "folio lock",
+	[GMS_RANK_TREE] = "tree lock",
+	[GMS_RANK_BLOCKS] = "lock of the block records",
+};
+
+void gms_trap(const char *where, const char *what)
 {
-	for (unsigned int i = 0; i < nr_held; i++) {
-		if (held[i].object == object)
-			gms_assert(held[i].rank < rank ||
-				   (held[i].rank == rank && held[i].key < key));
-	}
-	gms_assert(nr_held < MAX_HELD);
-	held[nr_held++] = (struct held) {.object = object, .rank = rank, .key = key};
+	char line[256];
+	const int size = snprintf(line, sizeof(line), "gmemstate: %s: %s\n", where, what);
+	ssize_t written;
+
+	written = write(STDERR_FILENO, line,
+			size < (int)sizeof(line) ? (size_t)size : sizeof(line) - 1);
+	(void)written;
+	__builtin_trap();
 }
 
-void gms_rank_leave(const void *object, unsigned int rank, unsigned int key)
+static void wrong(const char *where, const struct gms_place *taken, const char *how,
+		  const struct gms_place *other)
+{
+	char what[192];
+
+	snprintf(what, sizeof(what), "%s %u %s %s %u (lock order: state_priv.h)",
+		 names[taken->rank], taken->key, how, other ? names[other->rank] : "nothing",
+		 other ? other->key : 0);
+	gms_trap(where, what);
+}
+
+void gms_rank_enter(const struct gms_place *place, const char *where)
+{
+	for (unsigned int i = 0; i < nr_held; i++) {
+		const struct gms_place *h = held[i];
+
+		if (h->object == place->object &&
+		    (h->rank > place->rank || (h->rank == place->rank && h->key >= place->key)))
+			wrong(where, place, "is taken under", h);
+	}
+	if (nr_held == MAX_HELD)
+		gms_trap(where, "the thread holds too many locks to check their order");
+	held[nr_held++] = place;
+}
+
+void gms_rank_leave(const struct gms_place *place, const char *where)
 {
 	for (unsigned int i = nr_held; i--;) {
-		if (held[i].object == object && held[i].rank == rank && held[i].key == key) {
+		if (held[i] == place) {
 			held[i] = held[--nr_held];
 			return;
 		}
 	}
-	gms_assert(false);
+	wrong(where, place, "is unlocked by a thread that does not hold it, but",
+	      nr_held ? held[nr_held - 1] : NULL);
 }
 
-bool gms_rank_holds(const void *object, unsigned int rank)
+bool gms_rank_holds(const void *object, enum gms_rank rank)
 {
 	for (unsigned int i = 0; i < nr_held; i++)
-		if (held[i].object == object && held[i].rank == rank)
+		if (held[i]->object == object && held[i]->rank == rank)
 			return true;
 	return false;
 }
 
-bool gms_rank_holds_any(unsigned int rank)
+bool gms_rank_holds_any(enum gms_rank rank)
 {
 	for (unsigned int i = 0; i < nr_held; i++)
-		if (held[i].rank == rank)
+		if (held[i]->rank == rank)
 			return true;
 	return false;
 }

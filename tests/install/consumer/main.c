@@ -102,10 +102,14 @@ static int apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_share
 static struct gms_state *make(void)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
-	struct gms_policy_ops policy = {sizeof(policy), "as it is", decide};
+	struct gms_policy_ops policy;
 	struct gms_backend_ops backend;
 	struct gms_state *state = NULL;
 
+	memset(&policy, 0, sizeof(policy));
+	policy.struct_size = sizeof(policy);
+	policy.name = "as it is";
+	policy.decide = decide;
 	memset(&backend, 0, sizeof(backend));
 	backend.struct_size = sizeof(backend);
 	backend.apply = apply;
