@@ -68,7 +68,7 @@ static int find_folio(struct gms_state *s, gms_pgoff_t index, enum gms_accessor 
 	if (err)
 		return err;
 	folio = gms_folio_at(&s->folios, index);
-	if (folio.order)
+	if (folio.order && gms_policy_minds(s, GMS_EV_FAULT, accessor))
 		err = gms_settle(s, &ask, index, &folio, &above);
 	fault->folio_index = folio.index;
 	fault->folio_order = folio.order;
@@ -92,9 +92,9 @@ static unsigned int look_order(const struct gms_state *s, gms_pgoff_t index,
  * Rule 21, but for the folio and the blocks that are uniform, which are in @order: what quarantine,
  * the binding, attributes and inhibits leave of it. @b: NULL where the page is in no binding.
  */
-static unsigned int mapping_order(const struct gms_state *s, gms_pgoff_t index,
-				  enum gms_accessor accessor, const struct gms_binding *b,
-				  unsigned int order)
+static inline unsigned int mapping_order(const struct gms_state *s, gms_pgoff_t index,
+					 enum gms_accessor accessor, const struct gms_binding *b,
+					 unsigned int order)
 {
 	if (gms_unlikely(gms_load_relaxed(&s->quarantined)))
 		order = free_order(s->quarantine, index, order);

@@ -71,13 +71,13 @@ void gms_shards_unlock(struct gms_state *s, gms_shards shards) GMS_NO_TSA
 	}
 }
 
-void gms_shards_lock_shared(struct gms_state *s, gms_shards shards) GMS_NO_TSA
+void gms_shards_lock_shared_many(struct gms_state *s, gms_shards shards) GMS_NO_TSA
 {
 	while (shards)
 		gms_shard_lock_shared(s, take_first(&shards));
 }
 
-void gms_shards_unlock_shared(struct gms_state *s, gms_shards shards) GMS_NO_TSA
+void gms_shards_unlock_shared_many(struct gms_state *s, gms_shards shards) GMS_NO_TSA
 {
 	while (shards)
 		gms_shard_unlock_shared(s, take_first(&shards));
@@ -116,7 +116,7 @@ int gms_leave(struct gms_state *s, unsigned int how, gms_pgoff_t start, uint64_t
 	      int err) GMS_NO_TSA
 {
 	gms_shards_unlock_convert(s, shards_to_enter(how, start, nr_pages));
-	return gms_refused(s, err);
+	return gms_unlikely(err) ? gms_refused(s, err) : 0;
 }
 
 int gms_lock_shared(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages) GMS_NO_TSA

@@ -102,14 +102,14 @@ static int unmap_one(struct gms_state *s, struct gms_span span, bool undo)
 static int unmap_before(struct gms_state *s, struct gms_spans *spans, gms_pgoff_t limit, bool undo)
 	GMS_REQUIRES(gms_invalidate_lock)
 {
-	const bool by_page = s->backend.ops.map_host;
+	const bool by_folio = s->folios.order && !s->backend.ops.map_host;
 	struct gms_span_at at = {0};
 	struct gms_span wide = {0}, span;
 	int err = 0;
 
 	while (!err && next_before(spans, &at, limit, &span)) {
 		spans->unmapped = span.end;
-		if (!by_page)
+		if (by_folio)
 			gms_folios_widen(&s->folios, &span.start, &span.end);
 		if (span.start < wide.end) { /* in a folio with the last one */
 			wide.end = span.end > wide.end ? span.end : wide.end;
@@ -163,7 +163,7 @@ static int isolate_pages(struct gms_state *s, struct gms_spans *spans, gms_pgoff
 
 	if (err)
 		return err;
-	while (next_before(spans, &at, counted, &span)) {
+	while (s->backend.ops.check_pins && next_before(spans, &at, counted, &span)) {
 		err = gms_backend_check_pins(&s->backend, span.start, span.end - span.start,
 					     &theirs);
 		if (err) {

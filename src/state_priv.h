@@ -80,32 +80,6 @@ struct gms_told {
 	bool broken; /* one refused an undo: whatever the spans touch is to be quarantined */
 };
 
-/* ---- one conversion ---- */
-
-/* A conversion that is under way, in the record of the shard where its range begins. */
-struct gms_txn {
-	struct gms_state *s;
-	gms_pgoff_t start, end;
-	enum gms_shareability to;
-	bool whole; /* all of the range changes */
-	bool heard; /* by a listener */
-	bool policy_minds; /* the policy is to be asked */
-	bool merge; /* the policy would like some folios to be larger */
-	bool clear_prepared;
-	bool undone; /* something was taken back */
-	bool broken; /* something could not be taken back: the range is to be quarantined */
-	bool quarantined; /* the range is */
-	/* on failure: what gms_convert() says; the pages before @stop might be converted */
-	gms_pgoff_t err_index, stop;
-	uint64_t changed; /* pages, on success */
-	struct gms_told told;
-	struct gms_block *journal; /* blocks with splits */
-	struct gms_rtree_reserve *undo; /* of private; NULL: once committed, it stays */
-	struct gms_quarantine quarantine; /* from the first span to the last */
-	struct gms_ask ask;
-	struct gms_spans spans; /* of what changes */
-};
-
 struct gms_shard {
 	uint64_t seq; /* odd while a block of this shard is being changed */
 	uint64_t events; /* see gms_event() */
@@ -113,9 +87,8 @@ struct gms_shard {
 	uint64_t conversions, pages_converted, noops;
 	struct gms_mutex convert;
 	struct gms_rwlock invalidate;
-	/* for the holder of the convert lock, whose range begins in this shard */
-	struct gms_txn txn;
-	struct gms_rtree_spare spare; /* leaf pages for the quarantine */
+	/* leaf pages for the quarantine; of the holder of the convert lock, whose range begins here */
+	struct gms_rtree_spare spare;
 } __attribute__((aligned(64)));
 
 struct gms_listener;
@@ -237,10 +210,29 @@ static inline void gms_shard_unlock_shared(struct gms_state *s, unsigned int sha
 	gms_rwlock_read_unlock(&s->shard[shard].invalidate);
 }
 
-void gms_shards_lock_shared(struct gms_state *s, gms_shards shards)
+void gms_shards_lock_shared_many(struct gms_state *s, gms_shards shards)
 	GMS_ACQUIRE_SHARED(gms_invalidate_lock);
-void gms_shards_unlock_shared(struct gms_state *s, gms_shards shards)
+void gms_shards_unlock_shared_many(struct gms_state *s, gms_shards shards)
 	GMS_RELEASE_SHARED(gms_invalidate_lock);
+
+/* Of [start, end), most often in one 1G block. */
+static inline void gms_range_lock_shared(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+	GMS_ACQUIRE_SHARED(gms_invalidate_lock) GMS_NO_TSA
+{
+	if (gms_likely((start ^ (end - 1)) >> GMS_ORDER_1G == 0))
+		gms_shard_lock_shared(s, gms_shard_of(start));
+	else
+		gms_shards_lock_shared_many(s, gms_shards_of_many(start, end));
+}
+
+static inline void gms_range_unlock_shared(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+	GMS_RELEASE_SHARED(gms_invalidate_lock) GMS_NO_TSA
+{
+	if (gms_likely((start ^ (end - 1)) >> GMS_ORDER_1G == 0))
+		gms_shard_unlock_shared(s, gms_shard_of(start));
+	else
+		gms_shards_unlock_shared_many(s, gms_shards_of_many(start, end));
+}
 
 /* ---- the way in ---- */
 
@@ -283,12 +275,12 @@ static inline int gms_enter_shared(struct gms_state *s, unsigned int how, gms_pg
 		err = gms_may_enter_shared(s);
 	if (gms_unlikely(err))
 		return err;
-	gms_shards_lock_shared(s, gms_shards_of(start, start + nr_pages));
+	gms_range_lock_shared(s, start, start + nr_pages);
 	if (gms_likely((how & GMS_ENTER_FROZEN) || !gms_load_relaxed(&s->frozen))) {
 		gms_thread_hold(s);
 		return 0;
 	}
-	gms_shards_unlock_shared(s, gms_shards_of(start, start + nr_pages));
+	gms_range_unlock_shared(s, start, start + nr_pages);
 	return -EPERM;
 }
 
@@ -296,7 +288,7 @@ static inline int gms_leave_shared(struct gms_state *s, gms_pgoff_t start, uint6
 				   int err) GMS_RELEASE_SHARED(gms_invalidate_lock) GMS_NO_TSA
 {
 	gms_thread_drop(s);
-	gms_shards_unlock_shared(s, gms_shards_of(start, start + nr_pages));
+	gms_range_unlock_shared(s, start, start + nr_pages);
 	return gms_unlikely(err) ? gms_refused(s, err) : 0;
 }
 

@@ -115,7 +115,7 @@ int gms_mutex_init(struct gms_mutex *mutex, const void *object, enum gms_rank ra
 	gms_place_set(mutex, object, rank, key);
 	if (pthread_mutexattr_init(&attr))
 		return -ENOMEM;
-#ifdef PTHREAD_MUTEX_ADAPTIVE_NP
+#ifdef __GLIBC__ /* an enum, which the preprocessor cannot ask for */
 	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
 #endif
 	err = pthread_mutex_init(&mutex->lock, &attr);
