@@ -33,7 +33,11 @@ int gms_populate_range(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, 
 	bool fresh;
 	int err;
 
-	for (*at = start; gms_rtree_next(s->folios.allocated, *at, end, &run);) {
+	*at = start;
+	if (gms_likely(gms_rtree_fill_range(s->folios.allocated, start, end - start) ==
+		       GMS_RTREE_ALL))
+		return 0;
+	for (; gms_rtree_next(s->folios.allocated, *at, end, &run);) {
 		if (run.set) {
 			*at += run.nr_pages;
 		} else if (gms_folios_are_pages(&s->folios)) {

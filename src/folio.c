@@ -228,24 +228,38 @@ bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio)
 				 lo + (unsigned int)gms_order_pages(folio.order));
 }
 
-int gms_folio_busy(struct gms_folios *f, struct gms_folio folio)
+int gms_folio_split_begin(struct gms_folios *f, struct gms_folio folio)
 {
 	const struct gms_block *b = gms_block_at(&f->blocks, folio.index);
+	uint32_t *const splits = &f->tree[gms_shard_of(folio.index)].splits;
 	gms_pgoff_t pinned;
 	bool busy;
 	int err;
 
 	tree_lock(f, folio.index);
 	busy = gms_folio_pinned(f, folio) || (b->pins && b->pins->reserved);
+	if (!busy)
+		gms_store_relaxed(splits, *splits + 1);
 	tree_unlock(f, folio.index);
 	if (busy)
-		return 1;
+		return GMS_BUSY;
 	err = gms_backend_check_pins(f->backend, folio.index, gms_order_pages(folio.order),
 				     &pinned);
-	return err == -EAGAIN ? 1 : err;
+	if (err)
+		gms_folio_split_end(f, folio);
+	return err == -EAGAIN ? GMS_BUSY : err;
 }
 
-void gms_folio_wait(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
+void gms_folio_split_end(struct gms_folios *f, struct gms_folio folio)
+{
+	uint32_t *const splits = &f->tree[gms_shard_of(folio.index)].splits;
+
+	tree_lock(f, folio.index);
+	gms_store_relaxed(splits, *splits - 1);
+	tree_unlock(f, folio.index);
+}
+
+void gms_folio_wait_slow(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 {
 	for (struct gms_folio folio; start < end; start = gms_folio_end(folio)) {
 		folio = gms_folio_at(f, start);

@@ -54,6 +54,7 @@ struct gms_folios {
 	struct gms_counters *counters;
 	struct {
 		struct gms_spinlock lock;
+		uint32_t splits; /* under way beside pins: see gms_folio_split_begin() */
 	} __attribute__((aligned(64))) tree[GMS_NR_SHARDS];
 	struct gms_mutex lock[GMS_NR_FOLIO_LOCKS];
 };
@@ -131,15 +132,32 @@ int gms_folios_populate_pages(struct gms_folios *f, gms_pgoff_t start, uint64_t 
 bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio);
 
 /*
- * Returns 1 if the library or the backend knows of a pin on the folio, or if a pin is reserved;
- * else 0 or the backend's error. A pin that is not seen here waits in gms_folio_wait() for the
- * folio lock.
+ * A split and a pin of one folio exclude each other. Both look at the other's mark under the tree
+ * lock of the shard, where they have left their own:
+ *
+ *	split	a pin, or reserved? busy; else splits++		...	splits--
+ *	pin	reserved++			splits? wait	...	pinned, reserved--
+ *
+ * Returns 0, and then gms_folio_split_end() is to follow; or GMS_BUSY if the library or the
+ * backend knows of a pin on the folio, or if a pin is reserved in its block; or the backend's
+ * error.
  */
-int gms_folio_busy(struct gms_folios *f, struct gms_folio folio) GMS_REQUIRES(gms_folio_locks);
+#define GMS_BUSY 1
+int gms_folio_split_begin(struct gms_folios *f, struct gms_folio folio)
+	GMS_REQUIRES(gms_folio_locks);
+void gms_folio_split_end(struct gms_folios *f, struct gms_folio folio)
+	GMS_REQUIRES(gms_folio_locks);
 
-/* Wait for the splits under way of the folios in a part of one 1G block. */
-void gms_folio_wait(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
+void gms_folio_wait_slow(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 	GMS_EXCLUDES(gms_folio_locks);
+
+/* Waits for the splits under way in a part of one 1G block. The caller has reserved its pin. */
+static inline void gms_folio_wait(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
+	GMS_EXCLUDES(gms_folio_locks)
+{
+	if (gms_unlikely(gms_load_relaxed(&f->tree[gms_shard_of(start)].splits)))
+		gms_folio_wait_slow(f, start, end);
+}
 
 /* The first allocated page in [*at, end). */
 bool gms_folios_next(const struct gms_folios *f, gms_pgoff_t *at, gms_pgoff_t end);

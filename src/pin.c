@@ -39,6 +39,8 @@ static gms_pgoff_t first_in(const struct gms_rtree *set, gms_pgoff_t start, gms_
 {
 	struct gms_rtree_run run;
 
+	if (gms_likely(gms_rtree_fill_range(set, start, end - start) == GMS_RTREE_NONE))
+		return end;
 	if (gms_rtree_next(set, start, end, &run) && !run.set)
 		start = run.start + run.nr_pages;
 	return start;
@@ -119,7 +121,7 @@ static int pin_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, g
 		err = touch(s, b, block_end(b, end), at);
 	if (!err)
 		err = reserve(s, start, end, at);
-	/* no split begins from here on: see gms_folio_busy(); those under way are waited for */
+	/* no split begins from here on: see gms_folio_split_begin(); those under way are waited for */
 	for (gms_pgoff_t b = start; !err && s->folios.order && b < end; b = block_end(b, end))
 		gms_folio_wait(&s->folios, b, block_end(b, end));
 	for (gms_pgoff_t b = start; !err && b < end; b = block_end(b, end)) {

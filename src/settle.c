@@ -98,14 +98,17 @@ static int split_step(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_
 	if (now.index == folio.index && now.order == folio.order) {
 		if (folio.order == GMS_ORDER_1G && !(verdict.uniform && !verdict.order))
 			to = GMS_ORDER_2M;
-		err = gms_folio_busy(&s->folios, folio);
+		err = gms_folio_split_begin(&s->folios, folio);
 		if (err == GMS_BUSY)
 			gms_count_add(&s->counters, GMS_SPLITS_DEFERRED, 1);
-		else if (!err)
-			err = gms_folio_split_locked(&s->folios, folio, to, ask->journal);
+		if (err)
+			goto unlock;
+		err = gms_folio_split_locked(&s->folios, folio, to, ask->journal);
+		gms_folio_split_end(&s->folios, folio);
 		if (!err)
 			gms_event(s, index);
 	}
+unlock:
 	gms_folio_unlock(&s->folios, now);
 	return err;
 }

@@ -349,7 +349,6 @@ struct gms_policy_verdict gms_policy_ask(const struct gms_state *s, const struct
  * the order that the policy would like, where that is more. 0; GMS_BUSY: a pin is in the way;
  * the backend's error. Holds an invalidate lock.
  */
-#define GMS_BUSY 1
 int gms_settle(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t index,
 	       struct gms_folio *folio, unsigned int *above)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock);
