@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * machine.c - a machine with one vCPU, by the ioctls of /dev/kvm
+ * machine.c - a machine and its vCPUs, by the ioctls of /dev/kvm
  *
  * Nothing here knows of private memory, but for the exit that says that the guest touched some
  * which is not what it took it for. A VMM has all of this already, in another shape.
@@ -88,7 +88,7 @@ static int make_low_memory(struct machine *m)
 }
 
 /* Without it the vCPU would have no long mode. */
-static int set_cpuid(struct machine *m)
+static int set_cpuid(const struct machine *m, const struct machine_vcpu *vcpu)
 {
 	size_t size = sizeof(struct kvm_cpuid2) + MAX_CPUID * sizeof(struct kvm_cpuid_entry2);
 	struct kvm_cpuid2 *cpuid = calloc(1, size);
@@ -99,35 +99,62 @@ static int set_cpuid(struct machine *m)
 	cpuid->nent = MAX_CPUID;
 	rc = sys(m->kvm, KVM_GET_SUPPORTED_CPUID, cpuid);
 	if (rc >= 0)
-		rc = sys(m->vcpu, KVM_SET_CPUID2, cpuid);
+		rc = sys(vcpu->fd, KVM_SET_CPUID2, cpuid);
 	free(cpuid);
 	return rc;
 }
 
-static int make_vcpu(struct machine *m)
+static int map_run(const struct machine *m, struct machine_vcpu *vcpu)
 {
+	int size = sys_nr(m->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	void *run;
-	int size;
 
-	m->vcpu = sys_nr(m->vm, KVM_CREATE_VCPU, 0);
-	if (m->vcpu < 0)
-		return m->vcpu;
-	size = sys_nr(m->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (size < 0)
 		return size;
-	run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
+	run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	if (run == MAP_FAILED)
 		return -errno;
-	m->run = run;
-	m->run_size = (size_t)size;
-	return set_cpuid(m);
+	vcpu->run = run;
+	vcpu->run_size = (size_t)size;
+	return 0;
+}
+
+int machine_add_vcpu(const struct machine *m, unsigned int number, struct machine_vcpu *vcpu)
+{
+	int rc;
+
+	*vcpu = (struct machine_vcpu) {.fd = -1};
+	vcpu->fd = rc = sys_nr(m->vm, KVM_CREATE_VCPU, number);
+	if (rc >= 0)
+		rc = map_run(m, vcpu);
+	if (rc >= 0)
+		rc = set_cpuid(m, vcpu);
+	if (rc < 0)
+		machine_remove_vcpu(vcpu);
+	return rc < 0 ? rc : 0;
+}
+
+void machine_remove_vcpu(struct machine_vcpu *vcpu)
+{
+	if (vcpu->run)
+		munmap(vcpu->run, vcpu->run_size);
+	if (vcpu->fd >= 0)
+		close(vcpu->fd);
+	*vcpu = (struct machine_vcpu) {.fd = -1};
+}
+
+unsigned int machine_max_vcpus(const struct machine *m)
+{
+	int rc = sys_nr(m->vm, KVM_CHECK_EXTENSION, KVM_CAP_NR_VCPUS);
+
+	return rc > 0 ? (unsigned int)rc : 1;
 }
 
 int machine_create(struct machine *m, unsigned long vm_type)
 {
 	int rc;
 
-	*m = (struct machine) {.kvm = -1, .vm = -1, .vcpu = -1};
+	*m = (struct machine)MACHINE_INIT;
 	m->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (m->kvm < 0)
 		return -errno;
@@ -135,7 +162,7 @@ int machine_create(struct machine *m, unsigned long vm_type)
 	if (rc >= 0)
 		rc = make_low_memory(m);
 	if (rc >= 0)
-		rc = make_vcpu(m);
+		rc = machine_add_vcpu(m, 0, &m->vcpu);
 	if (rc < 0) {
 		machine_destroy(m);
 		return rc;
@@ -145,17 +172,14 @@ int machine_create(struct machine *m, unsigned long vm_type)
 
 void machine_destroy(struct machine *m)
 {
-	if (m->run)
-		munmap(m->run, m->run_size);
-	if (m->vcpu >= 0)
-		close(m->vcpu);
+	machine_remove_vcpu(&m->vcpu);
 	if (m->vm >= 0)
 		close(m->vm);
 	if (m->kvm >= 0)
 		close(m->kvm);
 	if (m->low)
 		munmap(m->low, MACHINE_LOW_SIZE);
-	*m = (struct machine) {.kvm = -1, .vm = -1, .vcpu = -1};
+	*m = (struct machine)MACHINE_INIT;
 }
 
 int machine_enable_hypercalls(struct machine *m)
@@ -181,7 +205,7 @@ int machine_enable_hypercalls(struct machine *m)
  * Flat segments of 64 bits. No table stands behind them, as nothing ever loads one; an empty
  * table of interrupts makes of each exception a triple fault.
  */
-static int set_long_mode(struct machine *m, unsigned char cpl)
+static int set_long_mode(const struct machine_vcpu *vcpu, unsigned char cpl)
 {
 	struct kvm_segment code = {
 		.limit = 0xffffffff,
@@ -195,7 +219,7 @@ static int set_long_mode(struct machine *m, unsigned char cpl)
 	};
 	struct kvm_segment data = code;
 	struct kvm_sregs sregs;
-	int rc = sys(m->vcpu, KVM_GET_SREGS, &sregs);
+	int rc = sys(vcpu->fd, KVM_GET_SREGS, &sregs);
 
 	if (rc)
 		return rc;
@@ -210,10 +234,20 @@ static int set_long_mode(struct machine *m, unsigned char cpl)
 	sregs.cr3 = MACHINE_PAGE_TABLES;
 	sregs.cr4 = CR4_PAE;
 	sregs.efer = EFER_LONG_MODE;
-	return sys(m->vcpu, KVM_SET_SREGS, &sregs);
+	return sys(vcpu->fd, KVM_SET_SREGS, &sregs);
 }
 
-int machine_load(struct machine *m, const void *code, size_t size, uint64_t arg)
+int machine_load(struct machine *m, const void *code, size_t size)
+{
+	if (!size || size > CODE_SIZE)
+		return -EINVAL;
+	memset(m->low + MACHINE_CODE, 0, CODE_SIZE);
+	memcpy(m->low + MACHINE_CODE, code, size);
+	memset(m->low + MACHINE_STACK - 8, 0, 8);
+	return 0;
+}
+
+int machine_start(const struct machine *m, struct machine_vcpu *vcpu, uint64_t arg)
 {
 	struct kvm_regs regs = {
 		.rip = MACHINE_CODE,
@@ -224,22 +258,16 @@ int machine_load(struct machine *m, const void *code, size_t size, uint64_t arg)
 	};
 	int rc;
 
-	if (!size || size > CODE_SIZE)
-		return -EINVAL;
-
 	/* If the guest was at an exit, what is left of that instruction is done before, not after. */
-	m->run->immediate_exit = 1;
-	rc = sys_nr(m->vcpu, KVM_RUN, 0);
-	m->run->immediate_exit = 0;
+	machine_exit_at_once(vcpu, true);
+	rc = sys_nr(vcpu->fd, KVM_RUN, 0);
+	machine_exit_at_once(vcpu, false);
 	if (rc && rc != -EINTR)
 		return rc;
 
-	memset(m->low + MACHINE_CODE, 0, CODE_SIZE);
-	memcpy(m->low + MACHINE_CODE, code, size);
-	memset(m->low + MACHINE_STACK - 8, 0, 8);
-	rc = set_long_mode(m, m->hypercalls ? 0 : 3);
+	rc = set_long_mode(vcpu, m->hypercalls ? 0 : 3);
 	if (!rc)
-		rc = sys(m->vcpu, KVM_SET_REGS, &regs);
+		rc = sys(vcpu->fd, KVM_SET_REGS, &regs);
 	return rc;
 }
 
@@ -278,13 +306,13 @@ static void read_memory_fault(const struct kvm_run *run, struct machine_exit *ex
 	exit->private = fault.flags & FAULT_PRIVATE;
 }
 
-int machine_run(struct machine *m, struct machine_exit *exit)
+int machine_run(struct machine_vcpu *vcpu, struct machine_exit *exit)
 {
-	const struct kvm_run *run = m->run;
+	const struct kvm_run *run = vcpu->run;
 
 	memset(exit, 0, sizeof(*exit));
-	m->run->exit_reason = KVM_EXIT_UNKNOWN;
-	exit->err = sys_nr(m->vcpu, KVM_RUN, 0);
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	exit->err = sys_nr(vcpu->fd, KVM_RUN, 0);
 	if (exit->err && run->exit_reason != EXIT_MEMORY_FAULT)
 		return exit->err;
 
@@ -315,9 +343,14 @@ int machine_run(struct machine *m, struct machine_exit *exit)
 	return 0;
 }
 
-void machine_answer(struct machine *m, uint64_t value)
+void machine_exit_at_once(struct machine_vcpu *vcpu, bool now)
 {
-	struct kvm_run *run = m->run;
+	__atomic_store_n(&vcpu->run->immediate_exit, now, __ATOMIC_SEQ_CST);
+}
+
+void machine_answer(struct machine_vcpu *vcpu, uint64_t value)
+{
+	struct kvm_run *run = vcpu->run;
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:

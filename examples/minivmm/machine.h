@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * machine.h - a machine with one vCPU: what a VMM needs of KVM besides its memory
+ * machine.h - a machine with a vCPU, or several: what a VMM needs of KVM besides its memory
  *
  * The guest runs in long mode, at CPL3 with IOPL 3 (so that it may use ports) or, with hypercalls,
- * at CPL0; its first 4 GiB are mapped one to one. The lowest 1 MiB is the machine's own, ordinary memory: page tables, code,
- * stack. The guest's memory that is converted is put elsewhere, by whoever uses this.
+ * at CPL0; its first 4 GiB are mapped one to one. The lowest 1 MiB is the machine's own, ordinary
+ * memory: page tables, code, stack. The guest's memory that is converted is put elsewhere, by
+ * whoever uses this. The vCPUs share the page tables, the code and the stack: code for several of
+ * them uses no stack.
  */
 #ifndef MACHINE_H
 #define MACHINE_H
@@ -24,13 +26,24 @@ struct kvm_run;
 #define MACHINE_VM_DEFAULT 0UL
 #define MACHINE_VM_SW_PROTECTED 1UL
 
-struct machine {
-	int kvm, vm, vcpu;
+struct machine_vcpu {
+	int fd;
 	struct kvm_run *run;
 	size_t run_size;
+};
+
+struct machine {
+	int kvm, vm;
+	struct machine_vcpu vcpu; /* the first; others are the caller's */
 	unsigned char *low; /* the host's view of the lowest 1 MiB */
 	bool hypercalls; /* machine_enable_hypercalls() was called */
 };
+
+/* A machine that was not created, for machine_destroy(). */
+#define MACHINE_INIT                                     \
+	{                                                \
+		.kvm = -1, .vm = -1, .vcpu = {.fd = -1}, \
+	}
 
 /* Why the guest stopped. */
 enum machine_exit_kind {
@@ -55,23 +68,42 @@ struct machine_exit {
 	int err; /* what KVM_RUN itself returned: 0 or -errno (-EFAULT with a memory fault) */
 };
 
-/* A VM of a type, its low memory in memslot 0, and its vCPU. 0 or -errno; -ENOENT: no /dev/kvm. */
+/* A VM of a type, its low memory in memslot 0, and a vCPU. 0 or -errno; -ENOENT: no /dev/kvm. */
 int machine_create(struct machine *m, unsigned long vm_type);
+
+/* The vCPUs that were added have been removed. */
 void machine_destroy(struct machine *m);
+
+/* How many vCPUs KVM recommends at most (KVM_CAP_NR_VCPUS). */
+unsigned int machine_max_vcpus(const struct machine *m);
+
+/* One more vCPU. @number: 1 for the first that is added, and so on. 0 or -errno. */
+int machine_add_vcpu(const struct machine *m, unsigned int number, struct machine_vcpu *vcpu);
+void machine_remove_vcpu(struct machine_vcpu *vcpu);
 
 /*
  * Let KVM_HC_MAP_GPA_RANGE stop the guest (MACHINE_HYPERCALL). KVM takes hypercalls from CPL0 only,
- * so that is where machine_load() begins from then on. 0; -EOPNOTSUPP: KVM has no such exit.
+ * so that is where machine_start() begins from then on. 0; -EOPNOTSUPP: KVM has no such exit.
  */
 int machine_enable_hypercalls(struct machine *m);
 
-/* Put code at MACHINE_CODE and the vCPU at its first instruction, with rdi = @arg. 0 or -errno. */
-int machine_load(struct machine *m, const void *code, size_t size, uint64_t arg);
+/* Put code at MACHINE_CODE. No vCPU is running. 0 or -errno. */
+int machine_load(struct machine *m, const void *code, size_t size);
+
+/* Put a vCPU, which is not running, at the first instruction, with rdi = @arg. 0 or -errno. */
+int machine_start(const struct machine *m, struct machine_vcpu *vcpu, uint64_t arg);
 
 /* Run until the guest stops. 0 or -errno; -EINTR: a signal came. */
-int machine_run(struct machine *m, struct machine_exit *exit);
+int machine_run(struct machine_vcpu *vcpu, struct machine_exit *exit);
+
+/*
+ * @now: machine_run() returns -EINTR at once, until the same is called with false. For other
+ * threads, with a signal: one that comes just before the vCPU's thread enters the kernel is
+ * not lost then.
+ */
+void machine_exit_at_once(struct machine_vcpu *vcpu, bool now);
 
 /* What a MACHINE_IN, or the read of a MACHINE_MMIO, is to find; or a hypercall to return. */
-void machine_answer(struct machine *m, uint64_t value);
+void machine_answer(struct machine_vcpu *vcpu, uint64_t value);
 
 #endif /* MACHINE_H */

@@ -15,7 +15,7 @@
  * whether everything held, and so does the exit status; 77: there is no KVM for this.
  *
  *	vm.c       a machine, its memory, the state     guest.c  what runs on it
- *	machine.c  one vCPU                             guest.h  what guest and host agreed on
+ *	machine.c  its vCPUs                            guest.h  what guest and host agreed on
  *	mirror.c   the listener                         check.c  output, checks, SIGBUS
  */
 #include <errno.h>
@@ -305,7 +305,7 @@ static int run_guest(struct vm *vm)
 	int rc;
 
 	for (;;) {
-		rc = machine_run(&vm->machine, &exit);
+		rc = machine_run(&vm->machine.vcpu, &exit);
 		if (rc == -EINTR)
 			continue;
 		if (rc)
@@ -317,13 +317,13 @@ static int run_guest(struct vm *vm)
 			rc = convert(vm, exit.args[0] / GUEST_PAGE_SIZE, exit.args[1],
 				     exit.args[2] & MAP_GPA_RANGE_PRIVATE ? GMS_PRIVATE
 									  : GMS_SHARED);
-			machine_answer(&vm->machine, (uint64_t)rc);
+			machine_answer(&vm->machine.vcpu, (uint64_t)rc);
 		} else if (exit.kind == MACHINE_OUT && exit.port == PORT_STEP) {
 			if (on_step(vm, exit.value))
 				return 0;
 		} else if (exit.kind == MACHINE_IN && exit.port == PORT_WAIT && vm->device_busy) {
 			device_ends(vm);
-			machine_answer(&vm->machine, 0);
+			machine_answer(&vm->machine.vcpu, 0);
 		} else {
 			/* MACHINE_MEMORY_FAULT: a guest of TDX or SNP would ask by that. */
 			say(NO_TIME, "the guest is stuck: exit %d, port %#x, gpa %#" PRIx64,

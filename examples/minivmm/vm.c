@@ -35,7 +35,8 @@ static int create_machine(struct vm *vm, bool restored)
 	vm->box->restored = restored;
 	vm->next_step = restored ? STEP_RESTORED : STEP_SECRETS;
 	vm->box->hypercalls = protected && !machine_enable_hypercalls(&vm->machine);
-	return machine_load(&vm->machine, guest_code, guest_size, MACHINE_LOW_FREE);
+	rc = machine_load(&vm->machine, guest_code, guest_size);
+	return rc ? rc : machine_start(&vm->machine, &vm->machine.vcpu, MACHINE_LOW_FREE);
 }
 
 /* What the guest sees of its memory: KVM is told, and the state. */

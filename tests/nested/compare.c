@@ -17,14 +17,11 @@
 #include "compare.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define EXIT_CANNOT 2
-#define EXIT_SKIPPED 77
+#include "setup.h"
 
 #define PAGES_1G (1ULL << GMS_ORDER_1G)
 
@@ -41,28 +38,6 @@ static int usage(void)
 	return EXIT_CANNOT;
 }
 
-static int parse_way(const char *name, enum gms_kvm_way *way)
-{
-	if (!strcmp(name, "any"))
-		*way = GMS_KVM_ANY;
-	else if (!strcmp(name, "attributes"))
-		*way = GMS_KVM_ATTRIBUTES;
-	else if (!strcmp(name, "memslots"))
-		*way = GMS_KVM_MEMSLOTS;
-	else
-		return -EINVAL;
-	return 0;
-}
-
-static int parse_number(const char *text, uint64_t *number)
-{
-	char *end;
-
-	errno = 0;
-	*number = strtoull(text, &end, 10);
-	return errno || end == text || *end ? -EINVAL : 0;
-}
-
 static int parse(int argc, char **argv, struct options *options)
 {
 	for (int i = 1; i < argc; i += 2) {
@@ -72,13 +47,13 @@ static int parse(int argc, char **argv, struct options *options)
 		if (!value)
 			return -EINVAL;
 		if (!strcmp(name, "--pages"))
-			err = parse_number(value, &options->pages);
+			err = setup_number(value, &options->pages);
 		else if (!strcmp(name, "--conversions"))
-			err = parse_number(value, &options->conversions);
+			err = setup_number(value, &options->conversions);
 		else if (!strcmp(name, "--seed"))
-			err = parse_number(value, &options->seed);
+			err = setup_number(value, &options->seed);
 		else if (!strcmp(name, "--way"))
-			err = parse_way(value, &options->way);
+			err = setup_way(value, &options->way);
 		else if (!strcmp(name, "--plant"))
 			err = plant_parse(value, &options->plant);
 		if (err)
@@ -87,30 +62,6 @@ static int parse(int argc, char **argv, struct options *options)
 	if (!options->pages || options->pages > PROBE_MAX || options->pages % 2)
 		return -EINVAL;
 	return 0;
-}
-
-/*
- * A VM that can do what is asked for: attributes, else memslots. In place is not compared: check.h
- * takes it that a page that was converted is a new one.
- */
-static int create_machine(struct compare *c)
-{
-	enum gms_kvm_way *way = &c->options.way;
-	int err = -EINVAL;
-
-	if (*way != GMS_KVM_MEMSLOTS)
-		err = machine_create(&c->m, MACHINE_VM_SW_PROTECTED);
-	if (!err && gms_kvm_ways(c->m.vm) & 1U << GMS_KVM_ATTRIBUTES) {
-		c->attributes = true;
-		*way = GMS_KVM_ATTRIBUTES;
-		return 0;
-	}
-	machine_destroy(&c->m);
-	if (*way == GMS_KVM_ATTRIBUTES)
-		return -EOPNOTSUPP;
-	err = machine_create(&c->m, MACHINE_VM_DEFAULT);
-	*way = GMS_KVM_MEMSLOTS;
-	return err;
 }
 
 static int create_memory(struct compare *c)
@@ -156,10 +107,11 @@ static int create_memory(struct compare *c)
 
 static int create(struct compare *c)
 {
-	int err = create_machine(c);
+	int err = setup_machine(&c->m, &c->options.way);
 
 	if (err)
 		return err;
+	c->attributes = c->options.way == GMS_KVM_ATTRIBUTES;
 	err = create_memory(c);
 	if (!err && c->attributes)
 		err = bare_create(c);
@@ -244,21 +196,11 @@ static int report(const struct compare *c, uint64_t done)
 	return !t->mismatches == !c->options.plant ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static bool have_kvm(void)
-{
-	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
-}
-
 int main(int argc, char **argv)
 {
 	static struct compare c = {
 		.options = {.pages = PROBE_MAX, .conversions = 10000, .seed = 1},
-		.m = {.kvm = -1, .vm = -1, .vcpu = -1},
+		.m = MACHINE_INIT,
 	};
 	uint64_t done = 0;
 	int err;
@@ -268,7 +210,7 @@ int main(int argc, char **argv)
 		return usage();
 	c.tally.max_told = c.options.plant ? 2 : 20;
 	c.rng = (c.options.seed + 1) * 0x9e3779b97f4a7c15ULL;
-	if (!have_kvm()) {
+	if (!setup_have_kvm()) {
 		printf("skipped: no /dev/kvm\n");
 		return EXIT_SKIPPED;
 	}

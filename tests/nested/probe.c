@@ -52,17 +52,19 @@ struct words probe_written(uint64_t stamp, size_t i)
 	return (struct words) {stamp + i, ~(stamp + i)};
 }
 
-static int guest_load(struct machine *m)
+static int guest_restart(struct machine *m)
 {
-	return machine_load(m, guest_begin, (size_t)(guest_end - guest_begin), MACHINE_LOW_FREE);
+	return machine_start(m, &m->vcpu, MACHINE_LOW_FREE);
 }
 
 int guest_start(struct machine *m)
 {
 	volatile struct command *command = (void *)(m->low + MACHINE_LOW_FREE);
 
+	int err = machine_load(m, guest_begin, (size_t)(guest_end - guest_begin));
+
 	command->count = command->next = 0;
-	return guest_load(m);
+	return err ? err : guest_restart(m);
 }
 
 static uint64_t mode_bits(enum probe_mode mode)
@@ -87,7 +89,7 @@ static int guest_skip(struct machine *m, volatile struct command *command, struc
 		return -EIO;
 	seen[at].answer = answer;
 	command->next = at + 1;
-	return guest_load(m);
+	return guest_restart(m);
 }
 
 /* The guest stopped in the middle of a row. 0: run it again. */
@@ -100,7 +102,7 @@ static int guest_stopped(struct machine *m, volatile struct command *command,
 	if (why->kind == MACHINE_MMIO && here) {
 		seen[at].answer = ANSWER_MMIO;
 		if (!why->is_write)
-			machine_answer(m, NOTHING_THERE);
+			machine_answer(&m->vcpu, NOTHING_THERE);
 		return 0;
 	}
 	if (why->kind == MACHINE_MEMORY_FAULT && here)
@@ -129,7 +131,7 @@ int guest_probe(struct machine *m, uint64_t gpa, size_t count, enum probe_mode m
 	command->mode = mode_bits(mode);
 
 	for (;;) {
-		err = machine_run(m, &why);
+		err = machine_run(&m->vcpu, &why);
 		if (err == -EINTR)
 			continue;
 		if (!err && why.kind == MACHINE_OUT && why.port == COMMAND_PORT &&
@@ -151,8 +153,8 @@ int guest_probe(struct machine *m, uint64_t gpa, size_t count, enum probe_mode m
 }
 
 /* Where host_probe() goes on after a signal, and while it is at it, which page it touches. */
-static sigjmp_buf host_jump;
-static unsigned char *volatile host_page;
+static _Thread_local sigjmp_buf host_jump;
+static _Thread_local unsigned char *volatile host_page;
 
 static void host_signal(int signo, siginfo_t *info, void *context)
 {
