@@ -11,8 +11,7 @@
  * comparison could not be made, and 77 where there is no /dev/kvm, or one that cannot convert
  * that way. With --plant, which makes a mismatch on purpose, 0 and 1 change places.
  *
- * The pages lie half in one block of 1G and half in the next, so that a conversion may have
- * to take two locks; an odd seed begins with all of them private.
+ * An odd seed begins with all pages private.
  */
 #include "compare.h"
 
@@ -20,10 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "setup.h"
-
-#define PAGES_1G (1ULL << GMS_ORDER_1G)
 
 #define CHECK_ALL_EVERY 100
 #define BARE_EVERY 4
@@ -66,43 +61,26 @@ static int parse(int argc, char **argv, struct options *options)
 
 static int create_memory(struct compare *c)
 {
-	struct gms_state_opts state_opts = GMS_STATE_OPTS_INIT;
 	struct gms_kvm_opts opts = GMS_KVM_OPTS_INIT;
 	bool private = c->options.seed % 2;
 	int err;
 
+	opts.vm_fd = c->m.vm;
+	opts.way = c->options.way;
+	err = setup_memory(&c->memory, &opts, c->options.pages, private, compare_backend(c));
+	if (err)
+		return err;
 	c->row = (struct row) {
 		.m = &c->m,
-		.start = PAGES_1G - c->options.pages / 2,
-		.nr_pages = c->options.pages,
+		.state = c->memory.state,
+		.start = c->memory.start,
+		.nr_pages = c->memory.nr_pages,
 		.gfn = MAIN_GFN,
+		.host = c->memory.host,
 		.tally = &c->tally,
 		.stamp = &c->stamp,
 	};
-	opts.vm_fd = c->m.vm;
-	opts.way = c->options.way;
-	opts.nr_pages = c->row.start + c->row.nr_pages;
-	opts.first_slot = FIRST_SLOT;
-	opts.nr_slots = NR_SLOTS;
-	err = gms_kvm_create(&opts, &c->kvm);
-	if (err)
-		return err;
-
-	state_opts.nr_pages = opts.nr_pages;
-	state_opts.flags = private ? GMS_INIT_PRIVATE : 0;
-	state_opts.folio_order = GMS_ORDER_2M;
-	state_opts.backend = compare_backend(c);
-	state_opts.backend_ctx = c->kvm;
-	err = gms_state_create(&state_opts, &c->row.state);
-	if (!err)
-		err = gms_kvm_sync(c->kvm, c->row.state);
-	if (!err)
-		err = gms_kvm_map(c->kvm, MAIN_GFN, c->row.start, c->row.nr_pages);
-	if (!err)
-		err = row_init(&c->row, private);
-	if (!err)
-		c->row.host = (unsigned char *)gms_kvm_host(c->kvm) + c->row.start * PROBE_PAGE;
-	return err;
+	return row_init(&c->row, private);
 }
 
 static int create(struct compare *c)
@@ -125,8 +103,7 @@ static int create(struct compare *c)
 static void destroy(struct compare *c)
 {
 	bare_destroy(c);
-	gms_state_destroy(c->row.state);
-	gms_kvm_destroy(c->kvm);
+	memory_destroy(&c->memory);
 	machine_destroy(&c->m);
 	free(c->row.pages);
 }
@@ -222,8 +199,8 @@ int main(int argc, char **argv)
 	if (!err) {
 		printf("compare: %llu pages, by %s, seed %llu%s%s\n",
 		       (unsigned long long)c.options.pages,
-		       gms_kvm_way_name(gms_kvm_get_way(c.kvm)), (unsigned long long)c.options.seed,
-		       c.options.plant ? ", planted: " : "",
+		       gms_kvm_way_name(gms_kvm_get_way(c.memory.kvm)),
+		       (unsigned long long)c.options.seed, c.options.plant ? ", planted: " : "",
 		       c.options.plant ? plant_name(c.options.plant) : "");
 		err = run(&c, &done);
 	}

@@ -10,16 +10,11 @@
 #ifndef COMPARE_H
 #define COMPARE_H
 
-#include <gmemstate/kvm.h>
-
 #include "check.h"
+#include "setup.h"
 
-/* Where the guest sees the row, and the bare one. Both below 4G, which is all that it maps. */
-#define MAIN_GFN ((1ULL << 30) >> 12)
+/* Where the guest sees the bare row. */
 #define BARE_GFN ((3ULL << 30) >> 12)
-
-#define FIRST_SLOT 1
-#define NR_SLOTS 32000
 #define BARE_SLOT (FIRST_SLOT + NR_SLOTS)
 
 enum plant {
@@ -48,7 +43,7 @@ struct bare {
 struct compare {
 	struct options options;
 	struct machine m;
-	struct gms_kvm *kvm;
+	struct memory memory;
 	struct row row;
 	struct bare bare;
 	struct tally tally;

@@ -46,7 +46,7 @@ static int check_before(struct compare *c, gms_pgoff_t start, uint64_t nr_pages)
 	uint64_t at = start - c->row.start;
 	int err;
 
-	if (gms_kvm_get_way(c->kvm) == GMS_KVM_MEMSLOTS)
+	if (gms_kvm_get_way(c->memory.kvm) == GMS_KVM_MEMSLOTS)
 		return 0;
 	err = check_guest_unasked(&c->row, at);
 	return err ? err : check_guest_unasked(&c->row, at + nr_pages - 1);

@@ -152,7 +152,7 @@ int guest_probe(struct machine *m, uint64_t gpa, size_t count, enum probe_mode m
 	return 0;
 }
 
-/* Where host_probe() goes on after a signal, and while it is at it, which page it touches. */
+/* Where a probe goes on after a signal, and while one is at it, which page it touches. */
 static _Thread_local sigjmp_buf host_jump;
 static _Thread_local unsigned char *volatile host_page;
 
@@ -214,4 +214,17 @@ void host_probe(unsigned char *at, size_t count, enum probe_mode mode, uint64_t 
 		host_touch(host_page, mode, probe_written(stamp, i), &seen[i]);
 	}
 	host_page = NULL;
+}
+
+enum answer host_touch_by(unsigned char *page, void (*touch)(unsigned char *page, void *ctx),
+			  void *ctx)
+{
+	int signo = sigsetjmp(host_jump, 0);
+
+	if (!signo) {
+		host_page = page;
+		touch(page, ctx);
+	}
+	host_page = NULL;
+	return !signo ? ANSWER_DATA : signo == SIGBUS ? ANSWER_SIGBUS : ANSWER_SIGSEGV;
 }

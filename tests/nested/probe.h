@@ -56,11 +56,15 @@ int guest_start(struct machine *m);
 int guest_probe(struct machine *m, uint64_t gpa, size_t count, enum probe_mode mode, uint64_t stamp,
 		struct seen *seen);
 
-/* Take the signals; before the first host_probe(). 0 or -errno. */
+/* Take the signals; before the first probe by the host. 0 or -errno. */
 int host_start(void);
 
 /* Touch a row of @count pages from here. */
 void host_probe(unsigned char *at, size_t count, enum probe_mode mode, uint64_t stamp,
 		struct seen *seen);
+
+/* Touch one page from here, in a way of the caller's, which a signal may break off. */
+enum answer host_touch_by(unsigned char *page, void (*touch)(unsigned char *page, void *ctx),
+			  void *ctx);
 
 #endif /* PROBE_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * setup.c - what the programs here have in common: numbers on the command line, a VM
+ * setup.c - what the programs here have in common: the command line, a VM, its memory
  */
 #include "setup.h"
 
@@ -58,4 +58,42 @@ int setup_machine(struct machine *m, enum gms_kvm_way *way)
 	err = machine_create(m, MACHINE_VM_DEFAULT);
 	*way = GMS_KVM_MEMSLOTS;
 	return err;
+}
+
+int setup_memory(struct memory *memory, struct gms_kvm_opts *opts, uint64_t nr_pages, bool private,
+		 const struct gms_backend_ops *backend)
+{
+	struct gms_state_opts state_opts = GMS_STATE_OPTS_INIT;
+	int err;
+
+	*memory = (struct memory) {
+		.start = (1ULL << GMS_ORDER_1G) - nr_pages / 2,
+		.nr_pages = nr_pages,
+	};
+	opts->nr_pages = memory->start + nr_pages;
+	opts->first_slot = FIRST_SLOT;
+	opts->nr_slots = NR_SLOTS;
+	err = gms_kvm_create(opts, &memory->kvm);
+	if (err)
+		return err;
+
+	state_opts.nr_pages = opts->nr_pages;
+	state_opts.flags = private ? GMS_INIT_PRIVATE : 0;
+	state_opts.folio_order = GMS_ORDER_2M;
+	state_opts.backend = backend;
+	state_opts.backend_ctx = memory->kvm;
+	err = gms_state_create(&state_opts, &memory->state);
+	if (!err)
+		err = gms_kvm_sync(memory->kvm, memory->state);
+	if (!err)
+		err = gms_kvm_map(memory->kvm, MAIN_GFN, memory->start, nr_pages);
+	memory->host =
+		(unsigned char *)gms_kvm_host(memory->kvm) + (memory->start << GMS_PAGE_SHIFT);
+	return err;
+}
+
+void memory_destroy(struct memory *memory)
+{
+	gms_state_destroy(memory->state);
+	gms_kvm_destroy(memory->kvm);
 }

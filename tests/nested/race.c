@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * race.c - several vCPUs touch and convert the same memory at once: does each see what it may?
+ *
+ *	race [--pages N] [--conversions N] [--rounds N] [--vcpus N] [--seed N]
+ *	     [--way any|attributes|memslots] [--plant window|deaf|lost|running]
+ *
+ * Each vCPU has a thread, which touches pages of all the memory and converts what its guest asks
+ * for; a balloon converts, too; the host touches, pins, and looks where it must not. All of
+ * it at the same time. A touch of a page that nobody converts has to be right; one beside a
+ * conversion may see the old side or the new one, and nothing else (race_model.c). After each round
+ * all threads stop, and all pages are compared one by one.
+ *
+ * The last line counts the mismatches. The exit status is 0 where there are none, 1 where there
+ * are, 2 where it could not be found out, or nothing raced, and 77 where there is no /dev/kvm, or one
+ * that cannot convert that way. With --plant, which makes a mismatch on purpose, 0 and 1 change
+ * places.
+ * The interleaving is the machine's: a seed that failed does not have to fail again.
+ */
+#include "race.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_PAGES (1ULL << 20)
+
+static int usage(void)
+{
+	fputs("usage: race [--pages N] [--conversions N] [--rounds N] [--vcpus N] [--seed N]\n"
+	      "            [--way any|attributes|memslots] [--plant window|deaf|lost|running]\n",
+	      stderr);
+	return EXIT_CANNOT;
+}
+
+static int parse(int argc, char **argv, struct race_options *options)
+{
+	for (int i = 1; i < argc; i += 2) {
+		const char *name = argv[i], *value = argv[i + 1];
+		int err = -EINVAL;
+
+		if (!value)
+			return -EINVAL;
+		if (!strcmp(name, "--pages"))
+			err = setup_number(value, &options->pages);
+		else if (!strcmp(name, "--conversions"))
+			err = setup_number(value, &options->conversions);
+		else if (!strcmp(name, "--rounds"))
+			err = setup_number(value, &options->rounds);
+		else if (!strcmp(name, "--vcpus"))
+			err = setup_number(value, &options->vcpus);
+		else if (!strcmp(name, "--seed"))
+			err = setup_number(value, &options->seed);
+		else if (!strcmp(name, "--way"))
+			err = setup_way(value, &options->way);
+		else if (!strcmp(name, "--plant"))
+			err = race_plant_parse(value, &options->plant);
+		if (err)
+			return err;
+	}
+	if (options->pages < 2 || options->pages > MAX_PAGES || options->pages % 2 ||
+	    !options->rounds || options->conversions < options->rounds || !options->vcpus ||
+	    options->vcpus > VCPUS_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+void race_mismatch(struct race *r, const char *format, ...)
+{
+	char what[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	pthread_mutex_lock(&r->lock);
+	mismatch(&r->mismatches, "%s", what);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* ---- set-up ---- */
+
+static int create_vcpus(struct race *r)
+{
+	unsigned int max = machine_max_vcpus(&r->m), wanted = (unsigned int)r->options.vcpus;
+	int err = vcpus_init(&r->vcpus);
+
+	if (err)
+		return err;
+	vcpus_add(&r->vcpus, &r->m.vcpu);
+	while (!err && r->vcpus.nr < wanted && r->vcpus.nr < max) {
+		struct machine_vcpu *added = &r->added[r->vcpus.nr - 1];
+
+		err = machine_add_vcpu(&r->m, r->vcpus.nr, added);
+		if (!err)
+			vcpus_add(&r->vcpus, added);
+	}
+	return err;
+}
+
+static int create(struct race *r)
+{
+	struct gms_kvm_opts opts = GMS_KVM_OPTS_INIT;
+	bool private = r->options.seed % 2;
+	int err = setup_machine(&r->m, &r->options.way);
+
+	if (!err)
+		err = create_vcpus(r);
+	if (!err)
+		err = model_create(r, private);
+	if (err)
+		return err;
+	opts.vm_fd = r->m.vm;
+	opts.way = r->options.way;
+	opts.stop_vcpus = vcpus_stop;
+	opts.resume_vcpus = vcpus_resume;
+	opts.ctx = &r->vcpus;
+	err = setup_memory(&r->memory, &opts, r->options.pages, private, model_backend(r));
+	if (!err)
+		err = host_start();
+	return err ? err : race_vcpus_start(r);
+}
+
+static void destroy(struct race *r)
+{
+	memory_destroy(&r->memory);
+	model_destroy(r);
+	for (unsigned int i = 1; i < r->vcpus.nr; i++)
+		machine_remove_vcpu(&r->added[i - 1]);
+	vcpus_fini(&r->vcpus);
+	machine_destroy(&r->m);
+}
+
+/* ---- rounds ---- */
+
+struct thread {
+	pthread_t thread;
+	struct race *r;
+	unsigned int i;
+	uint64_t seed;
+};
+
+static void *vcpu_thread(void *arg)
+{
+	const struct thread *t = arg;
+	int err = race_vcpu(t->r, t->i, t->seed);
+
+	if (err) {
+		atomic_store(&t->r->err, err);
+		atomic_store(&t->r->left, 0);
+	}
+	return NULL;
+}
+
+static void *host_thread(void *arg)
+{
+	const struct thread *t = arg;
+
+	race_host(t->r, t->seed);
+	return NULL;
+}
+
+static void *balloon_thread(void *arg)
+{
+	const struct thread *t = arg;
+
+	race_balloon(t->r, t->seed);
+	return NULL;
+}
+
+static int run_round(struct race *r, uint64_t conversions)
+{
+	struct thread threads[VCPUS_MAX + 2];
+	unsigned int nr = 0;
+	int err = 0;
+
+	atomic_store(&r->left, (int64_t)conversions);
+	while (!err && nr < r->vcpus.nr + 2) {
+		struct thread *t = &threads[nr];
+
+		*t = (struct thread) {.r = r, .i = nr, .seed = race_seed(r)};
+		err = -pthread_create(&t->thread, NULL,
+				      nr < r->vcpus.nr    ? vcpu_thread
+				      : nr == r->vcpus.nr ? host_thread
+							  : balloon_thread,
+				      t);
+		nr += !err;
+	}
+	if (err)
+		atomic_store(&r->left, 0);
+	for (unsigned int i = 0; i < nr; i++)
+		pthread_join(threads[i].thread, NULL);
+	return err ? err : atomic_load(&r->err);
+}
+
+/* Nothing runs. What one vCPU and the host have written now, all others see. */
+static int check_all(struct race *r, uint64_t round)
+{
+	unsigned int first = (unsigned int)(round % r->vcpus.nr);
+	int err;
+
+	model_check(r);
+	err = race_vcpu_all(r, first, round % 2 ? PROBE_READ_WRITE : PROBE_WRITE_READ);
+	race_host_all(r);
+	for (unsigned int i = 0; !err && i < r->vcpus.nr; i++)
+		err = race_vcpu_all(r, i, PROBE_READ);
+	return err;
+}
+
+static int run(struct race *r)
+{
+	uint64_t rounds = r->options.rounds, conversions = r->options.conversions;
+	uint64_t plant_at = r->options.plant ? rounds / 2 : rounds;
+	int err = check_all(r, 0);
+
+	for (uint64_t i = 0; !err && i < rounds; i++) {
+		/* what was planted is found: all that follows is rubble */
+		if (i > plant_at && r->mismatches.mismatches)
+			break;
+		if (i == plant_at) {
+			if (r->mismatches.mismatches)
+				return -EIO;
+			err = race_plant_now(r);
+			if (!err)
+				err = check_all(r, i);
+		}
+		if (!err)
+			err = run_round(r,
+					conversions * (i + 1) / rounds - conversions * i / rounds);
+		if (!err)
+			err = check_all(r, i);
+	}
+	return err;
+}
+
+static int report(struct race *r)
+{
+	const struct race_tally *t = &r->tally;
+
+	printf("%llu touches beside a conversion of their page, %llu x SIGBUS; conversions: %llu "
+	       "asked for by the guest, %llu overlapping, refused: %llu for a pin, %llu by a "
+	       "hook\n",
+	       (unsigned long long)t->raced, (unsigned long long)t->sigbus,
+	       (unsigned long long)t->asked, (unsigned long long)t->overlapped,
+	       (unsigned long long)t->pinned, (unsigned long long)t->failed);
+	printf("exits: %llu KVM_EXIT_MEMORY_FAULT, %llu -EFAULT, %llu MMIO, %llu to be stopped\n",
+	       (unsigned long long)t->memory_faults, (unsigned long long)t->efaults,
+	       (unsigned long long)t->mmio, (unsigned long long)t->stopped);
+	printf("%llu conversions, %llu guest probes, %llu host probes, %llu mismatches\n",
+	       (unsigned long long)t->conversions, (unsigned long long)t->guest,
+	       (unsigned long long)t->host, (unsigned long long)r->mismatches.mismatches);
+	if (!t->raced || !t->overlapped)
+		return EXIT_CANNOT; /* there was no race */
+	return !r->mismatches.mismatches == !r->options.plant ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	static struct race r = {
+		.options = {.pages = 4096,
+			    .conversions = 10000,
+			    .rounds = 20,
+			    .vcpus = VCPUS_MAX,
+			    .seed = 1},
+		.m = MACHINE_INIT,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.clock = 1,
+	};
+	int err;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (parse(argc, argv, &r.options))
+		return usage();
+	r.mismatches.max_told = r.options.plant ? 2 : 20;
+	if (!setup_have_kvm()) {
+		printf("skipped: no /dev/kvm\n");
+		return EXIT_SKIPPED;
+	}
+	err = create(&r);
+	if (err == -EOPNOTSUPP) {
+		printf("skipped: this KVM cannot convert that way\n");
+		return EXIT_SKIPPED;
+	}
+	if (!err) {
+		printf("race: %llu pages, %u vCPUs, by %s, seed %llu%s%s\n",
+		       (unsigned long long)r.options.pages, r.vcpus.nr,
+		       gms_kvm_way_name(gms_kvm_get_way(r.memory.kvm)),
+		       (unsigned long long)r.options.seed, r.options.plant ? ", planted: " : "",
+		       r.options.plant ? race_plant_name(r.options.plant) : "");
+		err = run(&r);
+	}
+	if (err) {
+		printf("race: after %llu conversions: %s\n",
+		       (unsigned long long)r.tally.conversions, strerror(-err));
+		return EXIT_CANNOT;
+	}
+	err = report(&r);
+	destroy(&r);
+	return err;
+}

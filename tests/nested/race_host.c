@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * race_host.c - the host's thread, which touches and pins; the balloon's, which converts
+ *
+ * The host touches a page in one of four ways: as a fault does (shared ones only), while it is
+ * pinned, with the invalidate lock held (private ones give SIGBUS), and with nothing held. In the
+ * first three nobody may convert it meanwhile.
+ */
+#include "race.h"
+
+#include <errno.h>
+#include <time.h>
+
+#define NR_PINS 8
+#define MAX_PINNED 4 /* pages in one call */
+#define BALLOON_SHARE 6 /* one conversion of so many is the balloon's */
+
+struct pin {
+	uint64_t at, nr_pages;
+	struct look looks[MAX_PINNED];
+};
+
+struct host {
+	struct race *r;
+	uint64_t rng;
+	unsigned int nr_pins;
+	struct pin pins[NR_PINS];
+};
+
+/* What host_touch_by() does to a page. */
+struct touching {
+	uint64_t page, value;
+	enum probe_mode mode;
+	uint64_t words[RACE_WORDS];
+};
+
+static void touch_words(unsigned char *page, void *ctx)
+{
+	struct touching *t = ctx;
+	volatile uint64_t *words = (void *)(page + model_words_offset(t->page));
+
+	if (t->mode == PROBE_WRITE_READ)
+		words[RACE_HOST] = t->value;
+	for (unsigned int i = 0; i < RACE_WORDS; i++)
+		t->words[i] = words[i];
+	if (t->mode != PROBE_READ)
+		words[RACE_HOST] = t->value;
+}
+
+static enum answer touch_page(struct race *r, const struct look *look, enum probe_mode mode,
+			      bool still)
+{
+	uint32_t number = model_issue(r, RACE_HOST);
+	struct touching t = {
+		.page = look->page,
+		.value = model_value(RACE_HOST, look->page, number),
+		.mode = mode,
+	};
+	struct touch touch = {
+		.writer = RACE_HOST,
+		.words = t.words,
+		.number = mode == PROBE_READ ? 0 : number,
+		.still = still,
+	};
+
+	touch.answer = host_touch_by(r->memory.host + look->page * PROBE_PAGE, touch_words, &t);
+	look_end(r, look, &touch);
+	return touch.answer;
+}
+
+static enum answer look_and_touch(struct race *r, uint64_t page, enum probe_mode mode, bool still)
+{
+	struct look look;
+
+	look_begin(r, page, &look);
+	return touch_page(r, &look, mode, still);
+}
+
+static enum probe_mode draw_probe(struct host *h)
+{
+	return (enum probe_mode)race_draw(&h->rng, PROBE_NR_MODES);
+}
+
+static void touch_faulted(struct race *r, uint64_t page, enum probe_mode mode)
+{
+	struct gms_fault fault;
+	int err = gms_fault_begin(r->memory.state, r->memory.start + page, GMS_HOST, &fault);
+
+	if (err) {
+		if (err != -EACCES)
+			race_mismatch(r, "page %llu: gms_fault_begin() returns %d",
+				      (unsigned long long)page, err);
+		return;
+	}
+	if (look_and_touch(r, page, mode, true) != ANSWER_DATA)
+		race_mismatch(r, "page %llu: the host may fault, and cannot",
+			      (unsigned long long)page);
+	gms_fault_end(r->memory.state, &fault);
+}
+
+static void touch_locked(struct race *r, uint64_t page, enum probe_mode mode)
+{
+	gms_pgoff_t index = r->memory.start + page;
+	int err = gms_lock_shared(r->memory.state, index, 1);
+	enum answer want;
+
+	if (err) {
+		race_mismatch(r, "page %llu: gms_lock_shared() returns %d",
+			      (unsigned long long)page, err);
+		return;
+	}
+	want = gms_is_private(r->memory.state, index) ? ANSWER_SIGBUS : ANSWER_DATA;
+	if (look_and_touch(r, page, mode, true) != want)
+		race_mismatch(r, "page %llu: the lock is held, and it is not %s",
+			      (unsigned long long)page, answer_name(want));
+	gms_unlock_shared(r->memory.state, index, 1);
+}
+
+/* By the sequence number: where that stands, the page was all the time what it is said to be. */
+static void touch_unlocked(struct race *r, uint64_t page, enum probe_mode mode)
+{
+	gms_pgoff_t index = r->memory.start + page;
+	uint64_t seq = gms_seq_read(r->memory.state, index);
+	bool private = gms_is_private(r->memory.state, index);
+	enum answer answer = look_and_touch(r, page, mode, false);
+
+	if (!gms_seq_retry(r->memory.state, index, seq) &&
+	    answer != (private ? ANSWER_SIGBUS : ANSWER_DATA))
+		race_mismatch(r, "page %llu: %s by gms_seq_retry(), and the host gets %s",
+			      (unsigned long long)page, private ? "private" : "shared",
+			      answer_name(answer));
+}
+
+/* The counts are what race_convert() goes by: at no time below the library's. */
+static void count_pins(struct race *r, const struct pin *pin, bool pinned)
+{
+	for (uint64_t i = pin->at; i < pin->at + pin->nr_pages; i++) {
+		if (pinned) {
+			atomic_fetch_add(&r->pins[i], 1);
+			continue;
+		}
+		atomic_store(&r->unpinned[i], atomic_fetch_add(&r->clock, 1));
+		atomic_fetch_sub(&r->pins[i], 1);
+	}
+}
+
+static void pin_pages(struct host *h, uint64_t at)
+{
+	struct pin *pin = &h->pins[h->nr_pins];
+	struct race *r = h->r;
+	int err;
+
+	pin->at = at;
+	pin->nr_pages = 1 + race_draw(&h->rng, MAX_PINNED);
+	if (pin->nr_pages > r->options.pages - at)
+		pin->nr_pages = r->options.pages - at;
+	count_pins(r, pin, true);
+	err = gms_pin(r->memory.state, r->memory.start + at, pin->nr_pages, NULL);
+	if (err) {
+		count_pins(r, pin, false);
+		if (err != -EACCES)
+			race_mismatch(r, "page %llu: gms_pin() returns %d", (unsigned long long)at,
+				      err);
+		return;
+	}
+	for (uint64_t i = 0; i < pin->nr_pages; i++)
+		look_begin(r, at + i, &pin->looks[i]);
+	h->nr_pins++;
+}
+
+static void unpin_pages(struct host *h, unsigned int i)
+{
+	const struct pin *pin = &h->pins[i];
+
+	gms_unpin(h->r->memory.state, h->r->memory.start + pin->at, pin->nr_pages);
+	count_pins(h->r, pin, false);
+	h->pins[i] = h->pins[--h->nr_pins];
+}
+
+/* A page that is pinned is touched again and again; at last it is what it was at first. */
+static void use_pin(struct host *h)
+{
+	unsigned int i = (unsigned int)race_draw(&h->rng, h->nr_pins);
+	const struct pin *pin = &h->pins[i];
+	uint64_t page = race_draw(&h->rng, pin->nr_pages);
+
+	if (look_and_touch(h->r, pin->at + page, draw_probe(h), true) != ANSWER_DATA)
+		race_mismatch(h->r, "page %llu: pinned, and the host cannot touch it",
+			      (unsigned long long)(pin->at + page));
+	if (race_draw(&h->rng, 6))
+		return;
+	for (uint64_t j = 0; j < pin->nr_pages; j++)
+		touch_page(h->r, &pin->looks[j], PROBE_READ, true);
+	unpin_pages(h, i);
+}
+
+static void do_something(struct host *h)
+{
+	struct race *r = h->r;
+	uint64_t page = race_draw(&h->rng, 2) ? race_draw(&h->rng, r->options.pages)
+					      : draw_contested(r, &h->rng, RACE_CONVERTERS);
+
+	switch (race_draw(&h->rng, 8)) {
+	case 0:
+		if (h->nr_pins < NR_PINS) {
+			pin_pages(h, page);
+			break;
+		}
+		/* fallthrough */
+	case 1:
+	case 2:
+		if (h->nr_pins) {
+			use_pin(h);
+			break;
+		}
+		/* fallthrough */
+	case 3:
+	case 4:
+		touch_faulted(r, page, draw_probe(h));
+		break;
+	case 5:
+	case 6:
+		touch_locked(r, page, draw_probe(h));
+		break;
+	default:
+		touch_unlocked(r, page, draw_probe(h));
+	}
+}
+
+void race_host(struct race *r, uint64_t seed)
+{
+	struct host h = {.r = r, .rng = seed};
+
+	while (atomic_load(&r->left) > 0)
+		do_something(&h);
+	while (h.nr_pins)
+		unpin_pages(&h, 0);
+}
+
+/* Now and then: it is to be one converter beside others, not the one that is always first. */
+void race_balloon(struct race *r, uint64_t seed)
+{
+	const struct timespec a_while = {.tv_nsec = 50000};
+	uint64_t rng = seed, mine = 0, before = atomic_load(&r->tally.conversions);
+
+	while (atomic_load(&r->left) > 0) {
+		if (mine * BALLOON_SHARE > atomic_load(&r->tally.conversions) - before) {
+			nanosleep(&a_while, NULL);
+		} else {
+			struct wish wish = draw_wish(r, &rng, RACE_BALLOON);
+
+			race_convert(r, &rng, RACE_BALLOON, &wish);
+			mine++;
+		}
+	}
+}
+
+void race_host_all(struct race *r)
+{
+	for (uint64_t i = 0; i < r->options.pages; i++)
+		touch_locked(r, i, i % 2 ? PROBE_READ_WRITE : PROBE_WRITE_READ);
+}
