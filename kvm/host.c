@@ -1,34 +1,112 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * host.c - what the host sees, and memory that nobody sees
+ * host.c - what the host sees, and punching
  *
- * One range of addresses, at first a mapping of all of the shared memory. What is private
- * is mapped over with memory that refuses: the private guest_memfd where that can be mapped, as
- * KVM answers a touch with SIGBUS, else an empty memfd, as each touch is beyond its end. The
- * offset in the file is the index in both, so that neighbours are one mapping to the kernel.
- * Never unmapped in between: an address that were free for a moment might be taken.
+ * The view is one range of addresses, at first a mapping of all of the shared memory (with
+ * GMS_KVM_INIT_PRIVATE: of none). What is private is mapped over with memory that refuses: the
+ * private guest_memfd where that can be mapped, as KVM answers a touch with SIGBUS, else an empty
+ * memfd, as each touch is beyond its end. The offset in the file follows the index in both, so that
+ * neighbours are one mapping to the kernel. Never unmapped in between: an address that were free
+ * for a moment might be taken.
  *
- * In place it is the guest_memfd, and the kernel does all this by itself.
+ * The view is not cut like that in place, where the kernel does all this by itself; in a mapping of
+ * the caller's; and where the shared memory is of hugetlbfs, which maps whole huge pages only.
+ *
+ * The window is where KVM looks for shared pages. By attributes, where the view is cut, it is a
+ * mapping of its own, so that no vCPU meets a page that is just being mapped over. By memslots it
+ * is the view: KVM does not look at the address there, but for its alignment.
  */
-#include "kvm_priv.h"
+#include "host.h"
 
-int gms_kvm_host_init(struct gms_kvm *kvm)
+#include <string.h>
+
+static int64_t grain_of(struct gms_kvm *kvm, int fd)
 {
-	void *at = NULL;
-	int err;
+	return kvm->sys.grain ? kvm->sys.grain(kvm->sys.ctx, fd) : (int64_t)gms_kvm_bytes(1);
+}
 
-	err = kvm->sys.map(kvm->sys.ctx, &at, gms_kvm_bytes(kvm->opts.nr_pages), kvm->shared_fd, 0);
+/* A mapping of all of a file's pages, at a multiple of 2M, or of 1G where it is that large. */
+static int map_all(struct gms_kvm *kvm, const struct gms_kvm_file *file, unsigned char **mapped)
+{
+	const uint64_t size = gms_kvm_bytes(kvm->opts.nr_pages);
+	const unsigned int order = kvm->opts.nr_pages >> GMS_ORDER_1G ? GMS_ORDER_1G : GMS_ORDER_2M;
+	const bool reserved = kvm->sys.reserve;
+	void *at = NULL;
+	int err = 0;
+
+	if (reserved)
+		err = kvm->sys.reserve(kvm->sys.ctx, &at, size, gms_kvm_bytes(1ULL << order));
+	if (err)
+		return err;
+	err = kvm->sys.map(kvm->sys.ctx, &at, size, file->fd, file->offset);
 	if (!err)
-		kvm->host = at;
+		*mapped = at;
+	else if (reserved)
+		kvm->sys.unmap(kvm->sys.ctx, at, size);
 	return err;
 }
 
+int gms_kvm_host_init(struct gms_kvm *kvm)
+{
+	const bool attributes = kvm->way == GMS_KVM_ATTRIBUTES;
+	const struct gms_kvm_file *first = &kvm->shared_file;
+	int64_t grain = (int64_t)gms_kvm_bytes(1);
+	int err;
+
+	if (kvm->opts.flags & GMS_KVM_HOST) {
+		kvm->host = kvm->window = kvm->opts.host;
+		return 0;
+	}
+	if (kvm->opts.flags & GMS_KVM_SHARED_FD)
+		grain = grain_of(kvm, kvm->shared_file.fd);
+	if (grain < 0)
+		return (int)grain;
+	/* a mapping of a part of a huge page would be made larger, over what is not ours */
+	if (!grain || gms_kvm_bytes(kvm->opts.nr_pages) % (uint64_t)grain)
+		return -EINVAL;
+	kvm->cut = kvm->way != GMS_KVM_IN_PLACE && grain == (int64_t)gms_kvm_bytes(1);
+	if (kvm->cut && kvm->opts.flags & GMS_KVM_INIT_PRIVATE)
+		first = &kvm->refusing_file;
+	err = map_all(kvm, first, &kvm->host);
+	if (!err && attributes && kvm->cut)
+		err = map_all(kvm, &kvm->shared_file, &kvm->window);
+	else
+		kvm->window = kvm->host;
+	return err;
+}
+
+static int unmap(struct gms_kvm *kvm, unsigned char **mapped)
+{
+	int err = 0;
+
+	if (*mapped)
+		err = kvm->sys.unmap(kvm->sys.ctx, *mapped, gms_kvm_bytes(kvm->opts.nr_pages));
+	if (!err)
+		*mapped = NULL;
+	return err;
+}
+
+int gms_kvm_host_fini(struct gms_kvm *kvm)
+{
+	int err;
+
+	if (kvm->opts.flags & GMS_KVM_HOST)
+		return 0;
+	if (kvm->window == kvm->host)
+		kvm->window = NULL;
+	err = unmap(kvm, &kvm->window);
+	return err ? err : unmap(kvm, &kvm->host);
+}
+
+/* ---- hiding and showing ---- */
+
 static int map(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool hidden)
 {
+	const struct gms_kvm_file *file = hidden ? &kvm->refusing_file : &kvm->shared_file;
 	void *at = kvm->host + gms_kvm_bytes(start);
 
-	return kvm->sys.map(kvm->sys.ctx, &at, gms_kvm_bytes(end - start),
-			    hidden ? kvm->refusing_fd : kvm->shared_fd, gms_kvm_bytes(start));
+	return kvm->sys.map(kvm->sys.ctx, &at, gms_kvm_bytes(end - start), file->fd,
+			    file->offset + gms_kvm_bytes(start));
 }
 
 /* A kernel may unmap what was there before it finds that it cannot map; most look first. */
@@ -60,7 +138,7 @@ int gms_kvm_host_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bo
 	struct gms_rtree_run run;
 	int err = 0;
 
-	if (kvm->way == GMS_KVM_IN_PLACE)
+	if (!kvm->cut)
 		return 0;
 	if (kvm->torn)
 		return set(kvm, start, end, hidden);
@@ -71,38 +149,26 @@ int gms_kvm_host_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bo
 	return err;
 }
 
+/* ---- punching ---- */
+
+static int discard(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
+{
+	unsigned char *at = kvm->host + gms_kvm_bytes(start);
+
+	if (kvm->sys.discard)
+		return kvm->sys.discard(kvm->sys.ctx, at, gms_kvm_bytes(end - start));
+	memset(at, 0, gms_kvm_bytes(end - start));
+	return 0;
+}
+
 int gms_kvm_punch(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 		  enum gms_shareability side)
 {
-	return kvm->sys.punch(kvm->sys.ctx, side == GMS_PRIVATE ? kvm->private_fd : kvm->shared_fd,
-			      gms_kvm_bytes(start), gms_kvm_bytes(end - start));
-}
+	const struct gms_kvm_file *file =
+		side == GMS_PRIVATE ? &kvm->private_file : &kvm->shared_file;
 
-/* A run of stale pages, all of them private or all of them shared. */
-static void clean_run(struct gms_kvm *kvm, const struct gms_rtree_run *run)
-{
-	const gms_pgoff_t end = run->start + run->nr_pages;
-	struct gms_rtree_reserve reserve;
-
-	if (gms_rtree_prepare(kvm->stale, run->start, run->nr_pages, &reserve))
-		return;
-	if (!gms_kvm_punch(kvm, run->start, end, run->set ? GMS_SHARED : GMS_PRIVATE))
-		gms_rtree_commit(kvm->stale, run->start, run->nr_pages, false, &reserve);
-	gms_rtree_release(kvm->stale, &reserve);
-}
-
-void gms_kvm_host_clean(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
-{
-	struct gms_rtree_run stale, run;
-
-	if (kvm->way == GMS_KVM_IN_PLACE)
-		return;
-	for (; gms_rtree_next(kvm->stale, start, end, &stale); start += stale.nr_pages) {
-		const gms_pgoff_t stale_end = stale.start + stale.nr_pages;
-
-		for (gms_pgoff_t at = stale.start;
-		     stale.set && gms_rtree_next(kvm->private, at, stale_end, &run);
-		     at += run.nr_pages)
-			clean_run(kvm, &run);
-	}
+	if (side == GMS_SHARED && kvm->opts.flags & GMS_KVM_HOST)
+		return discard(kvm, start, end);
+	return kvm->sys.punch(kvm->sys.ctx, file->fd, file->offset + gms_kvm_bytes(start),
+			      gms_kvm_bytes(end - start));
 }

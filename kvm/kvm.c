@@ -2,14 +2,21 @@
 /*
  * kvm.c - making the memory of a guest, and freeing it
  */
-#include "kvm_priv.h"
+#include "host.h"
+#include "maps.h"
+#include "probe.h"
 #include "uapi.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Slot numbers have 16 bits; above these is the address space. */
 #define MAX_SLOTS (1U << 16)
+
+#define FLAGS (GMS_KVM_INIT_PRIVATE | GMS_KVM_GUEST_MEMFD | GMS_KVM_SHARED_FD | GMS_KVM_HOST)
+#define END_OF(field) \
+	(offsetof(struct gms_kvm_opts, field) + sizeof(((struct gms_kvm_opts *)0)->field))
 
 static void *libc_alloc(void *ctx, size_t size, size_t align)
 {
@@ -33,27 +40,63 @@ static const struct gms_allocator libc_allocator = {
 	.free = libc_free,
 };
 
-static bool opts_ok(const struct gms_kvm_opts *opts)
+/* What a caller of another version does not have is 0; what it has beyond must be. */
+static bool copy_opts(struct gms_kvm_opts *to, const struct gms_kvm_opts *from)
 {
-	const unsigned char *bytes = (const unsigned char *)opts;
+	const unsigned char *bytes = (const unsigned char *)from;
 
-	if (opts->struct_size < sizeof(*opts))
+	if (from->struct_size < END_OF(nr_slots))
 		return false;
-	for (size_t i = sizeof(*opts); i < opts->struct_size; i++)
+	for (size_t i = sizeof(*to); i < from->struct_size; i++)
 		if (bytes[i])
 			return false;
+	memset(to, 0, sizeof(*to));
+	memcpy(to, from, from->struct_size < sizeof(*to) ? from->struct_size : sizeof(*to));
+	return true;
+}
+
+static bool place_ok(const struct gms_kvm_opts *opts, unsigned int flag, uint64_t at)
+{
+	const uint64_t size = gms_kvm_bytes(opts->nr_pages);
+
+	return !(opts->flags & flag) || (!(at & (gms_kvm_bytes(1) - 1)) && at <= INT64_MAX - size);
+}
+
+static bool opts_ok(const struct gms_kvm_opts *opts)
+{
+	const unsigned int both = GMS_KVM_SHARED_FD | GMS_KVM_HOST;
+
 	return opts->way <= GMS_KVM_MEMSLOTS && opts->nr_pages && opts->nr_pages <= GMS_MAX_PAGES &&
 	       opts->nr_slots && opts->nr_slots <= MAX_SLOTS &&
 	       opts->first_slot <= MAX_SLOTS - opts->nr_slots &&
-	       !opts->stop_vcpus == !opts->resume_vcpus;
+	       !opts->stop_vcpus == !opts->resume_vcpus && !(opts->flags & ~FLAGS) &&
+	       (opts->flags & both) != both &&
+	       place_ok(opts, GMS_KVM_GUEST_MEMFD, opts->guest_memfd_offset) &&
+	       place_ok(opts, GMS_KVM_SHARED_FD, opts->shared_offset) &&
+	       place_ok(opts, GMS_KVM_HOST, (uintptr_t)opts->host) &&
+	       (opts->host || !(opts->flags & GMS_KVM_HOST));
+}
+
+/* The ways that can follow the flags: a set of bits, 1 << way. */
+static unsigned int ways_of(unsigned int flags)
+{
+	if (flags & (GMS_KVM_SHARED_FD | GMS_KVM_HOST))
+		return 1U << GMS_KVM_ATTRIBUTES;
+	if (flags & GMS_KVM_GUEST_MEMFD)
+		return 1U << GMS_KVM_IN_PLACE | 1U << GMS_KVM_ATTRIBUTES;
+	return UINT32_MAX;
 }
 
 static int pick(const struct gms_kvm_opts *opts, const struct gms_kvm_sys *sys,
 		enum gms_kvm_way *way)
 {
-	const unsigned int ways = gms_kvm_ways_on(sys, opts->vm_fd);
+	const unsigned int can = ways_of(opts->flags);
+	unsigned int ways;
 	int max_slots;
 
+	if (opts->way && !(can & 1U << opts->way))
+		return -EINVAL;
+	ways = gms_kvm_ways_on(sys, opts->vm_fd) & can;
 	*way = opts->way ? opts->way : GMS_KVM_IN_PLACE;
 	while (!opts->way && *way < GMS_KVM_MEMSLOTS && !(ways & 1U << *way))
 		(*way)++;
@@ -66,102 +109,159 @@ static int pick(const struct gms_kvm_opts *opts, const struct gms_kvm_sys *sys,
 	return 0;
 }
 
-static int keep_fd(int *fd, int ret)
+static int keep(struct gms_kvm_file *file, int fd)
 {
-	if (ret < 0)
-		return ret;
-	*fd = ret;
+	if (fd < 0)
+		return fd;
+	file->fd = fd;
 	return 0;
+}
+
+static void adopt(struct gms_kvm_file *file, int fd, uint64_t offset)
+{
+	*file = (struct gms_kvm_file) {.fd = fd, .offset = offset, .theirs = true};
+}
+
+static int make_guest_memfd(struct gms_kvm *kvm, struct gms_kvm_file *file, uint64_t flags)
+{
+	const struct gms_kvm_opts *opts = &kvm->opts;
+
+	if (opts->flags & GMS_KVM_GUEST_MEMFD) {
+		adopt(file, opts->guest_memfd, opts->guest_memfd_offset);
+		return 0;
+	}
+	return keep(file, gms_kvm_guest_memfd(&kvm->sys, opts->vm_fd, opts->nr_pages, flags));
+}
+
+static int make_memfd(struct gms_kvm *kvm, struct gms_kvm_file *file, const char *name,
+		      uint64_t nr_pages)
+{
+	return keep(file, kvm->sys.memfd(kvm->sys.ctx, name, gms_kvm_bytes(nr_pages)));
+}
+
+/* By attributes. */
+static int make_two_sides(struct gms_kvm *kvm)
+{
+	const struct gms_kvm_opts *opts = &kvm->opts;
+	int err = 0;
+
+	if (opts->flags & GMS_KVM_SHARED_FD)
+		adopt(&kvm->shared_file, opts->shared_fd, opts->shared_offset);
+	else if (!(opts->flags & GMS_KVM_HOST))
+		err = make_memfd(kvm, &kvm->shared_file, "gmemstate-shared", opts->nr_pages);
+	if (!err)
+		err = make_guest_memfd(kvm, &kvm->private_file, 0);
+	if (!err)
+		err = make_memfd(kvm, &kvm->refusing_file, "gmemstate-private", 0);
+	return err;
 }
 
 static int make_memory(struct gms_kvm *kvm)
 {
 	const uint64_t mmap = GUEST_MEMFD_FLAG_MMAP, shared = mmap | GUEST_MEMFD_FLAG_INIT_SHARED;
-	const struct gms_kvm_sys *sys = &kvm->sys;
-	const uint64_t nr_pages = kvm->opts.nr_pages;
-	const int vm_fd = kvm->opts.vm_fd;
+	const bool private = kvm->opts.flags & GMS_KVM_INIT_PRIVATE;
 	int err;
 
-	if (kvm->way == GMS_KVM_ATTRIBUTES) {
-		err = keep_fd(&kvm->shared_fd,
-			      sys->memfd(sys->ctx, "gmemstate-shared", gms_kvm_bytes(nr_pages)));
+	switch (kvm->way) {
+	case GMS_KVM_IN_PLACE:
+		err = make_guest_memfd(kvm, &kvm->shared_file, private ? mmap : shared);
+		break;
+	case GMS_KVM_ATTRIBUTES:
+		err = make_two_sides(kvm);
+		break;
+	default:
+		err = make_guest_memfd(kvm, &kvm->shared_file, shared);
 		if (!err)
-			err = keep_fd(&kvm->private_fd,
-				      gms_kvm_guest_memfd(sys, vm_fd, nr_pages, 0));
-		if (!err)
-			err = keep_fd(&kvm->refusing_fd,
-				      sys->memfd(sys->ctx, "gmemstate-private", 0));
-	} else {
-		err = keep_fd(&kvm->shared_fd, gms_kvm_guest_memfd(sys, vm_fd, nr_pages, shared));
-		if (!err && kvm->way == GMS_KVM_MEMSLOTS) {
-			err = keep_fd(&kvm->private_fd,
-				      gms_kvm_guest_memfd(sys, vm_fd, nr_pages, mmap));
-			kvm->refusing_fd = kvm->private_fd;
-		}
+			err = make_guest_memfd(kvm, &kvm->private_file, mmap);
+		kvm->refusing_file = kvm->private_file;
+		kvm->refusing_file.theirs = true; /* closed once */
+		break;
 	}
 	return err ? err : gms_kvm_host_init(kvm);
 }
 
 static int make_records(struct gms_kvm *kvm)
 {
-	const unsigned int nr_slots = kvm->opts.nr_slots;
+	const struct gms_kvm_opts *opts = &kvm->opts;
+	const bool private = opts->flags & GMS_KVM_INIT_PRIVATE;
+	/* nobody knows what a guest_memfd was told before */
+	const bool unsure = kvm->way == GMS_KVM_IN_PLACE && opts->flags & GMS_KVM_GUEST_MEMFD;
 	const struct gms_allocator *a = &kvm->allocator;
-	struct gms_rtree **const trees[] = {&kvm->private, &kvm->hidden, &kvm->stale};
+	struct {
+		struct gms_rtree **tree;
+		bool all;
+	} const records[] = {
+		{&kvm->private, private},
+		{&kvm->hidden, private && kvm->cut},
+		{&kvm->stale, false},
+		{&kvm->unsure, unsure},
+	};
 	int err = 0;
 
-	kvm->slots = a->alloc(a->ctx, nr_slots * sizeof(*kvm->slots), sizeof(void *));
-	kvm->free_ids = a->alloc(a->ctx, nr_slots * sizeof(*kvm->free_ids), sizeof(void *));
+	kvm->slots = a->alloc(a->ctx, opts->nr_slots * sizeof(*kvm->slots), sizeof(void *));
+	kvm->free_ids = a->alloc(a->ctx, opts->nr_slots * sizeof(*kvm->free_ids), sizeof(void *));
 	if (!kvm->slots || !kvm->free_ids)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < nr_slots; i++)
-		kvm->free_ids[i] = kvm->opts.first_slot + nr_slots - 1 - i;
-	for (size_t i = 0; !err && i < sizeof(trees) / sizeof(trees[0]); i++)
-		err = gms_rtree_create(kvm->opts.nr_pages, GMS_RTREE_NONE, a, trees[i]);
+	for (unsigned int i = 0; i < opts->nr_slots; i++)
+		kvm->free_ids[i] = opts->first_slot + opts->nr_slots - 1 - i;
+	for (size_t i = 0; !err && i < sizeof(records) / sizeof(records[0]); i++)
+		err = gms_rtree_create(opts->nr_pages,
+				       records[i].all ? GMS_RTREE_ALL : GMS_RTREE_NONE, a,
+				       records[i].tree);
 	return err;
 }
 
-static void close_fd(struct gms_kvm *kvm, int fd)
+static void close_file(struct gms_kvm *kvm, const struct gms_kvm_file *file)
 {
-	if (fd >= 0)
-		kvm->sys.close(kvm->sys.ctx, fd);
+	if (file->fd >= 0 && !file->theirs)
+		kvm->sys.close(kvm->sys.ctx, file->fd);
 }
 
-void gms_kvm_destroy(struct gms_kvm *kvm)
+static void free_all(struct gms_kvm *kvm)
 {
-	struct gms_allocator a;
+	const struct gms_allocator a = kvm->allocator;
+	const unsigned int nr_slots = kvm->opts.nr_slots;
 
-	if (!kvm)
-		return;
-	a = kvm->allocator;
-	gms_kvm_maps_fini(kvm);
-	if (kvm->host)
-		kvm->sys.unmap(kvm->sys.ctx, kvm->host, gms_kvm_bytes(kvm->opts.nr_pages));
-	if (kvm->refusing_fd != kvm->private_fd)
-		close_fd(kvm, kvm->refusing_fd);
-	close_fd(kvm, kvm->private_fd);
-	close_fd(kvm, kvm->shared_fd);
+	close_file(kvm, &kvm->refusing_file);
+	close_file(kvm, &kvm->private_file);
+	close_file(kvm, &kvm->shared_file);
+	gms_rtree_destroy(kvm->unsure);
 	gms_rtree_destroy(kvm->stale);
 	gms_rtree_destroy(kvm->hidden);
 	gms_rtree_destroy(kvm->private);
 	if (kvm->slots)
-		a.free(a.ctx, kvm->slots, kvm->opts.nr_slots * sizeof(*kvm->slots), sizeof(void *));
+		a.free(a.ctx, kvm->slots, nr_slots * sizeof(*kvm->slots), sizeof(void *));
 	if (kvm->free_ids)
-		a.free(a.ctx, kvm->free_ids, kvm->opts.nr_slots * sizeof(*kvm->free_ids),
-		       sizeof(void *));
+		a.free(a.ctx, kvm->free_ids, nr_slots * sizeof(*kvm->free_ids), sizeof(void *));
 	pthread_mutex_destroy(&kvm->lock);
 	a.free(a.ctx, kvm, sizeof(*kvm), sizeof(void *));
+}
+
+int gms_kvm_destroy(struct gms_kvm *kvm)
+{
+	int err;
+
+	if (!kvm)
+		return 0;
+	err = gms_kvm_maps_fini(kvm);
+	if (!err)
+		err = gms_kvm_host_fini(kvm);
+	if (!err)
+		free_all(kvm);
+	return err;
 }
 
 int gms_kvm_create_on(const struct gms_kvm_opts *opts, const struct gms_kvm_sys *sys,
 		      const struct gms_allocator *allocator, struct gms_kvm **created)
 {
+	struct gms_kvm_opts copy;
 	enum gms_kvm_way way;
 	struct gms_kvm *kvm;
 	int err;
 
-	if (!opts_ok(opts))
+	if (!copy_opts(&copy, opts) || !opts_ok(&copy))
 		return -EINVAL;
-	err = pick(opts, sys, &way);
+	err = pick(&copy, sys, &way);
 	if (err)
 		return err;
 	kvm = allocator->alloc(allocator->ctx, sizeof(*kvm), sizeof(void *));
@@ -170,17 +270,19 @@ int gms_kvm_create_on(const struct gms_kvm_opts *opts, const struct gms_kvm_sys 
 	memset(kvm, 0, sizeof(*kvm));
 	kvm->sys = *sys;
 	kvm->allocator = *allocator;
-	kvm->opts = *opts;
+	kvm->opts = copy;
 	kvm->way = way;
-	kvm->shared_fd = kvm->private_fd = kvm->refusing_fd = -1;
+	kvm->shared_file.fd = kvm->private_file.fd = kvm->refusing_file.fd = -1;
 	pthread_mutex_init(&kvm->lock, NULL);
-	err = make_records(kvm);
+	err = make_memory(kvm);
 	if (!err)
-		err = make_memory(kvm);
-	if (err)
-		gms_kvm_destroy(kvm);
-	else
+		err = make_records(kvm);
+	if (!err) {
 		*created = kvm;
+		return 0;
+	}
+	gms_kvm_host_fini(kvm); /* no memslot points there: where this fails, addresses are lost */
+	free_all(kvm);
 	return err;
 }
 

@@ -1,27 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * kvm_priv.h - inside the backend for KVM
+ * kvm_priv.h - the memory of a guest, and the records that are kept of it
  *
  * What the kernel has been told is kept in records, each changed when the system call that
  * it stands for has succeeded, and at no other time:
  *
  *	private	what the guest sees: the set of private pages
- *	hidden	what the host sees: pages whose touch raises SIGBUS (not in place)
+ *	hidden	what the host sees: pages whose touch raises SIGBUS (where the view is cut)
  *	stale	pages whose other side, the one that nobody sees, may hold data (not in place)
+ *	unsure	pages of which KVM may have been told otherwise than private says
  *	slots	memslots that exist
  *
- *  K1  Between calls private, hidden and the state object agree, nothing is stale, and memslots
- *      are the runs of private in what is mapped. What failed and could not be taken back is
- *      the exception: undo, or gms_kvm_sync(), starts from the records and mends it.
+ *  K1  Between calls private, hidden and the state object agree, nothing is stale or unsure, and
+ *      memslots are the runs of private in what is mapped. What failed and could not be taken back
+ *      is the exception: undo, or gms_kvm_sync(), starts from the records and mends it.
  *  K2  A page that is private is hidden. On the way to private the host goes first, on the way
  *      to shared the guest.
  *  K3  No side is shown while it holds data of former times: the side that was left is punched
  *      out when the conversion stands (invalidate_end), or before it is shown again.
+ *  K4  What may be seen is not punched out: neither a page that is unsure, nor one in a map whose
+ *      memslots are broken, nor (gms_kvm_sync()) one that is quarantined.
  *
- * Modules: probe (which ways there are), host (the host's view), slots (memslots), maps (what
- * the guest sees where), guest (the guest's view), convert (the hooks), sync (the state
- * object's pages, all of them), kvm (making and freeing).
- * All that is below is called with the lock held.
+ * The files are a chain; a file knows those to its left:
+ *
+ *	uapi  sys  kvm_priv  probe  host  slots  maps  guest  hooks, sync  kvm
+ *
+ * probe: which ways there are; host: the host's view, and punching; slots: memslots; maps: what
+ * the guest sees where; guest: the guest's view; hooks: what the engine calls; sync: the state
+ * object's pages, all of them; kvm: making and freeing. Their functions are called with the lock
+ * held.
  */
 #ifndef GMS_KVM_PRIV_H
 #define GMS_KVM_PRIV_H
@@ -38,6 +45,7 @@ struct gms_kvm_map {
 	struct gms_kvm_map *next; /* at a higher index */
 	uint64_t gfn;
 	gms_pgoff_t start, end;
+	uint32_t slot_flags;
 	bool gone; /* unmapped, but for slots that could not be deleted */
 	bool broken; /* its slots are not what they should be */
 };
@@ -60,19 +68,28 @@ struct gms_kvm_txn {
 
 #define GMS_KVM_NR_TXNS 16 /* one for each shard of a state object */
 
+struct gms_kvm_file {
+	int fd; /* -1: none */
+	uint64_t offset; /* of index 0, in bytes */
+	bool theirs; /* the caller's: not closed */
+};
+
 struct gms_kvm {
 	struct gms_kvm_sys sys;
 	struct gms_allocator allocator;
 	struct gms_kvm_opts opts;
 	enum gms_kvm_way way;
-	int shared_fd, private_fd; /* in place: the one, and -1 */
-	int refusing_fd; /* whose mappings raise SIGBUS */
-	unsigned char *host;
+	struct gms_kvm_file shared_file, private_file; /* in place: the first is both */
+	struct gms_kvm_file refusing_file; /* whose mappings raise SIGBUS */
+	unsigned char *host; /* the host's view */
+	unsigned char *window; /* the address of memslots: the view, or KVM's own mapping */
+	bool cut; /* private pages are mapped over in the view */
 	pthread_mutex_t lock;
 
 	struct gms_rtree *private;
 	struct gms_rtree *hidden;
 	struct gms_rtree *stale;
+	struct gms_rtree *unsure;
 	bool torn; /* until gms_kvm_sync(): a mapping was lost, what hidden says is mapped may not be */
 
 	struct gms_kvm_map *maps;
@@ -98,77 +115,5 @@ static inline int gms_kvm_ioctl(struct gms_kvm *kvm, int fd, unsigned long reque
 {
 	return kvm->sys.ioctl(kvm->sys.ctx, fd, request, arg);
 }
-
-/* ---- probe.c ---- */
-
-/* A guest_memfd. The fd, or -errno. */
-int gms_kvm_guest_memfd(const struct gms_kvm_sys *sys, int vm_fd, uint64_t nr_pages,
-			uint64_t flags);
-
-/* ---- host.c ---- */
-
-/* Show a range to the host, or make a touch of it raise SIGBUS; the first time: make the view. */
-int gms_kvm_host_init(struct gms_kvm *kvm);
-int gms_kvm_host_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool hidden);
-
-/* Punch out one side of a range. */
-int gms_kvm_punch(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
-		  enum gms_shareability side);
-
-/* Punch out what nobody sees. What cannot be done now stays stale. */
-void gms_kvm_host_clean(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end);
-
-/* ---- slots.c ---- */
-
-/* How many slots a range of a map calls for. */
-uint64_t gms_kvm_count_wanted(const struct gms_kvm *kvm, const struct gms_kvm_map *map,
-			      gms_pgoff_t start, gms_pgoff_t end);
-
-/*
- * Make the slots of a map what the records say, in the range and at its edges. Where that
- * fails the map is broken.
- */
-int gms_kvm_recut(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start, gms_pgoff_t end);
-
-/* The same for all of the maps that are broken: no slot is made before all have gone. */
-int gms_kvm_recut_broken(struct gms_kvm *kvm);
-
-/* May @more slots be used by this thread? They are counted by the second call. */
-bool gms_kvm_slots_left(struct gms_kvm *kvm, int64_t more);
-void gms_kvm_slots_add(struct gms_kvm *kvm, int64_t more);
-
-void gms_kvm_txn_begin(struct gms_kvm *kvm);
-void gms_kvm_txn_end(struct gms_kvm *kvm);
-
-void gms_kvm_stop_vcpus(struct gms_kvm *kvm);
-void gms_kvm_resume_vcpus(struct gms_kvm *kvm);
-
-/* ---- maps.c ---- */
-
-/* The first map that ends after @at; NULL: there is none. */
-struct gms_kvm_map *gms_kvm_map_after(const struct gms_kvm *kvm, gms_pgoff_t at);
-
-/* Delete what is left of maps that are gone. */
-int gms_kvm_sweep(struct gms_kvm *kvm);
-
-void gms_kvm_maps_fini(struct gms_kvm *kvm);
-
-/* ---- guest.c ---- */
-
-/* The attributes of a range of a map, in the VM. */
-int gms_kvm_set_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map, gms_pgoff_t start,
-			   gms_pgoff_t end, enum gms_shareability to);
-
-/*
- * Show a range to the guest as @to. @keep: it is shown again, with what is in it. On failure
- * *@failed, where not NULL, is set where the kernel names a page; and what was done before
- * stays done, and is recorded.
- */
-int gms_kvm_guest_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
-		      enum gms_shareability to, bool keep, gms_pgoff_t *failed);
-
-/* Will there be enough slots for that? Asked first: then nothing has to be taken back. */
-bool gms_kvm_guest_room(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
-			enum gms_shareability to);
 
 #endif /* GMS_KVM_PRIV_H */

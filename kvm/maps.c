@@ -6,16 +6,28 @@
  * so is a gfn. A map whose slots cannot all be deleted is gone to the caller; it stays in
  * the list until they can, as KVM would refuse others in their place.
  */
-#include "kvm_priv.h"
+#include "maps.h"
+
+#include "slots.h"
+#include "uapi.h"
 
 #define MAX_GFN (1ULL << (64 - GMS_PAGE_SHIFT))
 
-struct gms_kvm_map *gms_kvm_map_after(const struct gms_kvm *kvm, gms_pgoff_t at)
+struct gms_kvm_map *gms_kvm_piece(const struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t *end)
 {
 	struct gms_kvm_map *map = kvm->maps;
 
-	while (map && (map->gone || map->end <= at))
+	while (map && (map->gone || map->end <= start))
 		map = map->next;
+	if (!map)
+		return NULL;
+	if (map->start > start) {
+		if (map->start < *end)
+			*end = map->start;
+		return NULL;
+	}
+	if (map->end < *end)
+		*end = map->end;
 	return map;
 }
 
@@ -29,6 +41,25 @@ static void forget(struct gms_kvm *kvm, struct gms_kvm_map *map)
 	kvm->allocator.free(kvm->allocator.ctx, map, sizeof(*map), sizeof(void *));
 }
 
+int gms_kvm_set_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map, gms_pgoff_t start,
+			   gms_pgoff_t end, enum gms_shareability to)
+{
+	struct kvm_memory_attributes attributes = {
+		.address = gms_kvm_bytes(map->gfn + start - map->start),
+		.size = gms_kvm_bytes(end - start),
+		.attributes = to == GMS_PRIVATE ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0,
+	};
+
+	return gms_kvm_ioctl(kvm, kvm->opts.vm_fd, KVM_SET_MEMORY_ATTRIBUTES, &attributes);
+}
+
+/* Where this fails it does not matter: whoever maps there next sets all of them. */
+static void clear_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map)
+{
+	if (kvm->way == GMS_KVM_ATTRIBUTES)
+		gms_kvm_set_attributes(kvm, map, map->start, map->end, GMS_SHARED);
+}
+
 static int all_slots(struct gms_kvm *kvm, struct gms_kvm_map *map)
 {
 	return gms_kvm_recut(kvm, map, map->start, map->end);
@@ -37,26 +68,27 @@ static int all_slots(struct gms_kvm *kvm, struct gms_kvm_map *map)
 int gms_kvm_sweep(struct gms_kvm *kvm)
 {
 	struct gms_kvm_map *map, *next;
-	int err = 0;
+	int err, first = 0;
 
-	for (map = kvm->maps; !err && map; map = next) {
+	for (map = kvm->maps; map; map = next) {
 		next = map->next;
 		if (!map->gone)
 			continue;
 		err = all_slots(kvm, map);
-		if (!err)
+		if (!err) {
+			clear_attributes(kvm, map);
 			forget(kvm, map);
+		}
+		first = first ? first : err;
 	}
-	return err;
+	return first;
 }
 
-void gms_kvm_maps_fini(struct gms_kvm *kvm)
+int gms_kvm_maps_fini(struct gms_kvm *kvm)
 {
-	while (kvm->maps) {
-		kvm->maps->gone = true;
-		all_slots(kvm, kvm->maps);
-		forget(kvm, kvm->maps);
-	}
+	for (struct gms_kvm_map *map = kvm->maps; map; map = map->next)
+		map->gone = true;
+	return gms_kvm_sweep(kvm);
 }
 
 /* With attributes: those of the VM are what the records say of a map. */
@@ -74,25 +106,21 @@ static int tell_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map)
 	return err;
 }
 
-/* Where this fails it does not matter: whoever maps there next sets all of them. */
-static void clear_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map)
+static bool overlaps(const struct gms_kvm *kvm, const struct gms_kvm_map *other)
 {
-	if (kvm->way == GMS_KVM_ATTRIBUTES)
-		gms_kvm_set_attributes(kvm, map, map->start, map->end, GMS_SHARED);
-}
+	const uint64_t nr_pages = other->end - other->start;
 
-static bool overlaps(const struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint64_t nr_pages)
-{
 	for (const struct gms_kvm_map *map = kvm->maps; map; map = map->next) {
-		if (start < map->end && map->start < start + nr_pages)
+		if (other->start < map->end && map->start < other->end)
 			return true;
-		if (gfn < map->gfn + (map->end - map->start) && map->gfn < gfn + nr_pages)
+		if (other->gfn < map->gfn + (map->end - map->start) &&
+		    map->gfn < other->gfn + nr_pages)
 			return true;
 	}
 	return false;
 }
 
-static int insert(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint64_t nr_pages,
+static int insert(struct gms_kvm *kvm, const struct gms_kvm_map *like,
 		  struct gms_kvm_map **inserted)
 {
 	struct gms_kvm_map **link = &kvm->maps, *map;
@@ -100,15 +128,15 @@ static int insert(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint64_t
 	map = kvm->allocator.alloc(kvm->allocator.ctx, sizeof(*map), sizeof(void *));
 	if (!map)
 		return -ENOMEM;
-	while (*link && (*link)->start < start)
+	while (*link && (*link)->start < like->start)
 		link = &(*link)->next;
-	*map = (struct gms_kvm_map) {
-		.next = *link, .gfn = gfn, .start = start, .end = start + nr_pages};
+	*map = *like;
+	map->next = *link;
 	*link = *inserted = map;
 	return 0;
 }
 
-static int map_locked(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint64_t nr_pages)
+static int map_locked(struct gms_kvm *kvm, const struct gms_kvm_map *like)
 {
 	struct gms_kvm_map *map;
 	int64_t nr_slots;
@@ -117,9 +145,9 @@ static int map_locked(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint
 	err = gms_kvm_sweep(kvm);
 	if (err)
 		return err;
-	if (overlaps(kvm, gfn, start, nr_pages))
+	if (overlaps(kvm, like))
 		return -EEXIST;
-	err = insert(kvm, gfn, start, nr_pages, &map);
+	err = insert(kvm, like, &map);
 	if (err)
 		return err;
 	nr_slots = (int64_t)gms_kvm_count_wanted(kvm, map, map->start, map->end);
@@ -135,7 +163,6 @@ static int map_locked(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint
 		return 0;
 	}
 	map->gone = true;
-	clear_attributes(kvm, map);
 	gms_kvm_sweep(kvm);
 	return err;
 }
@@ -167,18 +194,26 @@ static int unmap_locked(struct gms_kvm *kvm, uint64_t gfn)
 	return 0;
 }
 
-int gms_kvm_map(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint64_t nr_pages)
+int gms_kvm_map_flags(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint64_t nr_pages,
+		      uint32_t slot_flags)
 {
+	const struct gms_kvm_map like = {
+		.gfn = gfn, .start = start, .end = start + nr_pages, .slot_flags = slot_flags};
 	const uint64_t size = kvm->opts.nr_pages;
 	int err;
 
 	if (!nr_pages || start >= size || nr_pages > size - start || gfn >= MAX_GFN ||
-	    nr_pages > MAX_GFN - gfn)
+	    nr_pages > MAX_GFN - gfn || slot_flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY))
 		return -EINVAL;
 	pthread_mutex_lock(&kvm->lock);
-	err = map_locked(kvm, gfn, start, nr_pages);
+	err = map_locked(kvm, &like);
 	pthread_mutex_unlock(&kvm->lock);
 	return err;
+}
+
+int gms_kvm_map(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint64_t nr_pages)
+{
+	return gms_kvm_map_flags(kvm, gfn, start, nr_pages, 0);
 }
 
 int gms_kvm_unmap(struct gms_kvm *kvm, uint64_t gfn)

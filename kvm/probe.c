@@ -5,7 +5,8 @@
  * Asked where the kernel's answer is to be had from a capability, and always tried on a
  * guest_memfd of one page, too: /dev/kvm itself answers for capabilities, but makes no memory.
  */
-#include "kvm_priv.h"
+#include "probe.h"
+
 #include "uapi.h"
 
 #define MMAP_SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
@@ -33,19 +34,21 @@ static bool makes(const struct gms_kvm_sys *sys, int vm_fd, uint64_t flags)
 	return true;
 }
 
-/* Tried, not asked: its capability's number may change until the series is merged. */
+/* Asked, and tried where there is no answer: earlier versions had the capability elsewhere. */
 static bool has_in_place(const struct gms_kvm_sys *sys, int vm_fd)
 {
+	const int asked = ask(sys, vm_fd, KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES);
 	struct kvm_memory_attributes2 attributes = {
 		.size = gms_kvm_bytes(1),
 		.attributes = KVM_MEMORY_ATTRIBUTE_PRIVATE,
 	};
 	const int fd = gms_kvm_guest_memfd(sys, vm_fd, 1, MMAP_SHARED);
-	int err;
+	int err = 0;
 
 	if (fd < 0)
 		return false;
-	err = sys->ioctl(sys->ctx, fd, KVM_SET_MEMORY_ATTRIBUTES2, &attributes);
+	if (!(asked & (int)KVM_MEMORY_ATTRIBUTE_PRIVATE))
+		err = sys->ioctl(sys->ctx, fd, KVM_SET_MEMORY_ATTRIBUTES2, &attributes);
 	sys->close(sys->ctx, fd);
 	return !err;
 }

@@ -13,7 +13,8 @@
  *	slots	|   shared                            |   private    |
  *		 deleted: 3                 made: 1       left alone
  */
-#include "kvm_priv.h"
+#include "slots.h"
+
 #include "uapi.h"
 
 #include <string.h>
@@ -127,14 +128,16 @@ static int delete_slot(struct gms_kvm *kvm, size_t i)
 static int make_slot(struct gms_kvm *kvm, const struct gms_kvm_map *map, size_t i,
 		     struct gms_kvm_slot slot)
 {
-	const bool private = slot.private || kvm->way == GMS_KVM_ATTRIBUTES;
+	const struct gms_kvm_file *file = slot.private || kvm->way == GMS_KVM_ATTRIBUTES
+						  ? &kvm->private_file
+						  : &kvm->shared_file;
 	struct kvm_userspace_memory_region2 region = {
-		.flags = KVM_MEM_GUEST_MEMFD,
+		.flags = KVM_MEM_GUEST_MEMFD | map->slot_flags,
 		.guest_phys_addr = gms_kvm_bytes(map->gfn + slot.start - map->start),
 		.memory_size = gms_kvm_bytes(slot.end - slot.start),
-		.userspace_addr = (uintptr_t)kvm->host + gms_kvm_bytes(slot.start),
-		.guest_memfd = (unsigned int)(private ? kvm->private_fd : kvm->shared_fd),
-		.guest_memfd_offset = gms_kvm_bytes(slot.start),
+		.userspace_addr = (uintptr_t)kvm->window + gms_kvm_bytes(slot.start),
+		.guest_memfd = (unsigned int)file->fd,
+		.guest_memfd_offset = file->offset + gms_kvm_bytes(slot.start),
 	};
 	int err;
 

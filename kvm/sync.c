@@ -2,104 +2,224 @@
 /*
  * sync.c - memory becomes what a state object says
  *
- * Four passes over the state's runs: hide what is private, tell KVM, show what is shared, punch
- * out what was left. With memslots KVM is told at the end of the second: as runs come and go
- * the slots might not suffice half-way, though they do before and after.
+ * Passes over the state's runs: hide what is private, tell KVM, show what is shared, punch
+ * out what was left. Hiding comes before all that may fail, so that a failure leaves nothing
+ * visible that is private. With memslots KVM is told at the end of the second pass: as runs come
+ * and go the slots might not suffice half-way, though they do before and after.
+ *
+ * Quarantined pages are hidden, and otherwise left as they are. The object's locks are held,
+ * shared, so no conversion is half done.
  */
-#include "kvm_priv.h"
+#include "guest.h"
+#include "host.h"
+#include "maps.h"
+#include "slots.h"
 
 enum pass { HIDE, TELL, SHOW, CLEAN };
 
-static int run_pass(struct gms_kvm *kvm, const struct gms_run *run, enum pass pass)
-{
-	const bool private = run->shareability == GMS_PRIVATE;
-	const gms_pgoff_t end = run->start + run->nr_pages;
+struct sync {
+	struct gms_kvm *kvm;
+	const struct gms_state *state;
+	gms_pgoff_t first, last; /* quarantined pages lie in [first, last) */
+};
 
+/* Pages that are all private or all shared, and all quarantined or all not. */
+struct run {
+	gms_pgoff_t start, end;
+	bool private, quarantined;
+};
+
+struct walk {
+	struct gms_iter iter;
+	gms_pgoff_t end; /* of the run of the state that @next lies in */
+	gms_pgoff_t next;
+	bool private;
+};
+
+static void find_quarantined(struct sync *sync)
+{
+	struct gms_stats stats = {.struct_size = sizeof(stats)};
+	gms_pgoff_t page = 0;
+
+	gms_stats_read(sync->state, &stats);
+	if (!stats.quarantined_pages)
+		return;
+	while (page < sync->kvm->opts.nr_pages && !gms_is_quarantined(sync->state, page))
+		page++;
+	sync->first = page;
+	for (; stats.quarantined_pages && page < sync->kvm->opts.nr_pages; page++)
+		stats.quarantined_pages -= gms_is_quarantined(sync->state, page);
+	sync->last = page;
+}
+
+static void walk_init(const struct sync *sync, struct walk *walk, gms_pgoff_t start,
+		      gms_pgoff_t end)
+{
+	gms_iter_init(&walk->iter, sync->state, start, end - start);
+	walk->next = walk->end = start;
+}
+
+static bool walk_next(const struct sync *sync, struct walk *walk, struct run *run)
+{
+	struct gms_run all;
+
+	if (walk->next == walk->end) {
+		if (!gms_iter_next(&walk->iter, &all))
+			return false;
+		walk->next = all.start;
+		walk->end = all.start + all.nr_pages;
+		walk->private = all.shareability == GMS_PRIVATE;
+	}
+	*run = (struct run) {walk->next, walk->end, walk->private, false};
+	if (run->start < sync->last && run->end > sync->first) {
+		run->quarantined = gms_is_quarantined(sync->state, run->start);
+		run->end = run->start + 1;
+		while (run->end < walk->end &&
+		       gms_is_quarantined(sync->state, run->end) == run->quarantined)
+			run->end++;
+	}
+	walk->next = run->end;
+	return true;
+}
+
+static int run_pass(struct gms_kvm *kvm, const struct run *run, enum pass pass)
+{
+	if (pass == HIDE)
+		return run->private || run->quarantined
+			       ? gms_kvm_host_set(kvm, run->start, run->end, true)
+			       : 0;
+	if (run->quarantined)
+		return 0;
 	switch (pass) {
-	case HIDE:
-		return private ? gms_kvm_host_set(kvm, run->start, end, true) : 0;
 	case TELL:
-		return gms_kvm_guest_set(kvm, run->start, end, run->shareability, false, NULL);
+		return gms_kvm_guest_set(kvm, run->start, run->end,
+					 run->private ? GMS_PRIVATE : GMS_SHARED, false, NULL);
 	case SHOW:
-		return private ? 0 : gms_kvm_host_set(kvm, run->start, end, false);
+		return run->private ? 0 : gms_kvm_host_set(kvm, run->start, run->end, false);
 	default:
-		gms_kvm_host_clean(kvm, run->start, end);
+		gms_kvm_guest_clean(kvm, run->start, run->end);
 		return 0;
 	}
 }
 
-static int walk(struct gms_kvm *kvm, const struct gms_state *state, enum pass pass)
+/* Hides all that it can. The other passes end where one run fails. */
+static int pass(const struct sync *sync, enum pass pass)
 {
-	struct gms_iter iter;
-	struct gms_run run;
-	int err = 0;
+	struct walk walk;
+	struct run run;
+	int first = 0;
 
-	gms_iter_init(&iter, state, 0, kvm->opts.nr_pages);
-	while (!err && gms_iter_next(&iter, &run))
-		err = run_pass(kvm, &run, pass);
-	return err;
+	walk_init(sync, &walk, 0, sync->kvm->opts.nr_pages);
+	while ((!first || pass == HIDE) && walk_next(sync, &walk, &run)) {
+		const int err = run_pass(sync->kvm, &run, pass);
+
+		first = first ? first : err;
+	}
+	return first;
 }
 
-/* Will there be enough slots? */
-static bool slots_suffice(const struct gms_kvm *kvm, const struct gms_state *state)
+/* Slots that a map will call for: by the state, and by the record where it is quarantined. */
+static uint64_t count_slots(const struct sync *sync, const struct gms_kvm_map *map)
 {
+	struct gms_rtree_run kept;
+	struct walk walk;
+	struct run run;
+	uint64_t nr = 0;
+	bool last = false;
+
+	walk_init(sync, &walk, map->start, map->end);
+	while (walk_next(sync, &walk, &run)) {
+		if (!run.quarantined) {
+			nr += !nr || run.private != last;
+			last = run.private;
+			continue;
+		}
+		for (gms_pgoff_t at = run.start;
+		     gms_rtree_next(sync->kvm->private, at, run.end, &kept); at += kept.nr_pages) {
+			nr += !nr || kept.set != last;
+			last = kept.set;
+		}
+	}
+	return nr;
+}
+
+static bool slots_suffice(const struct sync *sync)
+{
+	const struct gms_kvm *kvm = sync->kvm;
 	uint64_t nr = 0;
 
 	if (kvm->way != GMS_KVM_MEMSLOTS)
 		return true;
-	for (const struct gms_kvm_map *map = kvm->maps; map; map = map->next) {
-		struct gms_iter iter;
-		struct gms_run run;
-
-		gms_iter_init(&iter, state, map->start, map->end - map->start);
-		while (gms_iter_next(&iter, &run))
-			nr++;
-	}
+	for (const struct gms_kvm_map *map = kvm->maps; map; map = map->next)
+		nr += count_slots(sync, map);
 	return nr <= kvm->opts.nr_slots;
 }
 
-/* What has been recorded is cut into slots also where not all could be. */
-static int tell(struct gms_kvm *kvm, const struct gms_state *state)
-{
-	int err, cut;
-
-	gms_kvm_stop_vcpus(kvm);
-	kvm->deferred = kvm->way == GMS_KVM_MEMSLOTS;
-	err = walk(kvm, state, TELL);
-	kvm->deferred = false;
-	cut = gms_kvm_recut_broken(kvm);
-	gms_kvm_resume_vcpus(kvm);
-	return err ? err : cut;
-}
-
-static int sync_locked(struct gms_kvm *kvm, const struct gms_state *state)
+/* Memslots become what the records say: then what nobody sees by these may be punched (K4). */
+static int mend(struct gms_kvm *kvm)
 {
 	int err;
 
 	err = gms_kvm_sweep(kvm);
 	if (err)
 		return err;
-	if (!slots_suffice(kvm, state))
-		return -ENOSPC;
-	err = walk(kvm, state, HIDE);
+	gms_kvm_stop_vcpus(kvm);
+	err = gms_kvm_recut_broken(kvm);
+	gms_kvm_resume_vcpus(kvm);
+	return err;
+}
+
+/* What has been recorded is cut into slots also where not all could be. */
+static int tell(const struct sync *sync)
+{
+	struct gms_kvm *kvm = sync->kvm;
+	int err, cut;
+
+	gms_kvm_stop_vcpus(kvm);
+	kvm->deferred = kvm->way == GMS_KVM_MEMSLOTS;
+	err = pass(sync, TELL);
+	kvm->deferred = false;
+	cut = gms_kvm_recut_broken(kvm);
+	gms_kvm_resume_vcpus(kvm);
+	return err ? err : cut;
+}
+
+static int sync_locked(struct sync *sync)
+{
+	int err;
+
+	find_quarantined(sync);
+	err = pass(sync, HIDE);
 	if (!err)
-		err = tell(kvm, state);
+		err = mend(sync->kvm);
+	if (!err && !slots_suffice(sync))
+		err = -ENOSPC;
 	if (!err)
-		err = walk(kvm, state, SHOW);
+		err = tell(sync);
+	if (!err)
+		err = pass(sync, SHOW);
 	if (err)
 		return err;
-	kvm->torn = false; /* all of it was mapped anew */
-	return walk(kvm, state, CLEAN);
+	sync->kvm->torn = false; /* all of it was mapped anew */
+	return pass(sync, CLEAN);
 }
 
 int gms_kvm_sync(struct gms_kvm *kvm, const struct gms_state *state)
 {
+	/* const for the caller: what the object says does not change; its locks do */
+	struct gms_state *locked = (struct gms_state *)state;
+	struct sync sync = {.kvm = kvm, .state = state};
+	const uint64_t nr_pages = kvm->opts.nr_pages;
 	int err;
 
-	if (gms_state_nr_pages(state) != kvm->opts.nr_pages)
+	if (gms_state_nr_pages(state) != nr_pages)
 		return -EINVAL;
+	err = gms_lock_shared(locked, 0, nr_pages);
+	if (err)
+		return err;
 	pthread_mutex_lock(&kvm->lock);
-	err = sync_locked(kvm, state);
+	err = sync_locked(&sync);
 	pthread_mutex_unlock(&kvm->lock);
+	gms_unlock_shared(locked, 0, nr_pages);
 	return err;
 }

@@ -9,9 +9,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#define PAGE (1ULL << GMS_PAGE_SHIFT)
 
 static int linux_ioctl(void *ctx, int fd, unsigned long request, void *arg)
 {
@@ -44,7 +49,29 @@ static int linux_map(void *ctx, void **addr, uint64_t size, int fd, uint64_t off
 		  (off_t)offset);
 	if (at == MAP_FAILED)
 		return -errno;
+	/* a precaution: where it fails, the mapping is as good as without */
+	(void)madvise(at, size, MADV_DONTFORK);
+	(void)madvise(at, size, MADV_DONTDUMP);
 	*addr = at;
+	return 0;
+}
+
+static int linux_reserve(void *ctx, void **addr, uint64_t size, uint64_t align)
+{
+	const uint64_t all = size + align;
+	uint64_t head;
+	char *at;
+
+	(void)ctx;
+	at = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED)
+		return -errno;
+	head = -(uintptr_t)at & (align - 1);
+	/* what cannot be trimmed costs addresses, and nothing else */
+	if (head)
+		(void)munmap(at, head);
+	(void)munmap(at + head + size, align - head);
+	*addr = at + head;
 	return 0;
 }
 
@@ -72,20 +99,62 @@ static int linux_punch(void *ctx, int fd, uint64_t offset, uint64_t size)
 	return ret ? -errno : 0;
 }
 
+/* Fills with 0 what madvise() has left; the kernel knows which pages are there. */
+static int clear_rest(unsigned char *at, uint64_t size)
+{
+	unsigned char there[1024];
+
+	while (size) {
+		const uint64_t part = size < sizeof(there) * PAGE ? size : sizeof(there) * PAGE;
+
+		if (mincore(at, part, there))
+			return -errno;
+		for (uint64_t i = 0; i < part / PAGE; i++)
+			if (there[i] & 1)
+				memset(at + i * PAGE, 0, PAGE);
+		at += part;
+		size -= part;
+	}
+	return 0;
+}
+
+static int linux_discard(void *ctx, void *addr, uint64_t size)
+{
+	(void)ctx;
+	if (!madvise(addr, size, MADV_REMOVE)) /* what is shared */
+		return 0;
+	if (madvise(addr, size, MADV_DONTNEED)) { /* locked, say */
+		memset(addr, 0, size);
+		return 0;
+	}
+	return clear_rest(addr, size); /* a part of a huge page of hugetlbfs stays */
+}
+
 static int linux_memfd(void *ctx, const char *name, uint64_t size)
 {
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	int fd, err;
 
 	(void)ctx;
-	fd = memfd_create(name, MFD_CLOEXEC);
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)size)) {
+	if (ftruncate(fd, (off_t)size) || fcntl(fd, F_ADD_SEALS, seals)) {
 		err = -errno;
 		close(fd);
 		return err;
 	}
 	return fd;
+}
+
+static int64_t linux_grain(void *ctx, int fd)
+{
+	struct statfs fs;
+
+	(void)ctx;
+	if (fstatfs(fd, &fs))
+		return -errno;
+	return fs.f_type == HUGETLBFS_MAGIC ? (int64_t)fs.f_bsize : (int64_t)PAGE;
 }
 
 static void linux_close(void *ctx, int fd)
@@ -103,4 +172,7 @@ const struct gms_kvm_sys gms_kvm_sys_linux = {
 	.punch = linux_punch,
 	.memfd = linux_memfd,
 	.close = linux_close,
+	.reserve = linux_reserve,
+	.discard = linux_discard,
+	.grain = linux_grain,
 };

@@ -16,13 +16,20 @@
  * @ioctl: what the call returns, or -errno. @arg is a number for KVM_CHECK_EXTENSION
  * @guest_memfd: KVM_CREATE_GUEST_MEMFD, and closed on exec, which KVM does not see to. The fd, or
  *               -errno
- * @map: mmap, readable, writable and shared; at *@addr, over what is there, where that is not
- *       NULL; else anywhere, and *@addr is written. 0 or -errno
+ * @map: mmap, readable, writable and shared, not inherited by a fork and not in a core dump; at
+ *       *@addr, over what is there, where that is not NULL; else anywhere, and *@addr is written. 0
+ *       or -errno
  * @unmap: munmap. 0 or -errno
  * @look: msync, which does nothing but look whether all of a range is mapped. 0 or -errno
  * @punch: fallocate, to punch a hole. 0 or -errno
- * @memfd: memfd_create, and a size. The fd, or -errno
+ * @memfd: memfd_create, and a size that nobody can change. The fd, or -errno
  * @close: close
+ * @reserve: takes addresses from a multiple of @align on: *@addr. Nothing is mapped there that can
+ *           be touched. 0 or -errno. NULL: @map picks an address
+ * @discard: makes all of a range of the caller's mapping hold 0, and frees it where that can be.
+ *           0 or -errno. NULL: memset
+ * @grain: size in bytes of the parts of a file that can be mapped by themselves: 4096, but for
+ *         hugetlbfs; or -errno. NULL: 4096
  */
 struct gms_kvm_sys {
 	void *ctx;
@@ -34,6 +41,9 @@ struct gms_kvm_sys {
 	int (*punch)(void *ctx, int fd, uint64_t offset, uint64_t size);
 	int (*memfd)(void *ctx, const char *name, uint64_t size);
 	void (*close)(void *ctx, int fd);
+	int (*reserve)(void *ctx, void **addr, uint64_t size, uint64_t align);
+	int (*discard)(void *ctx, void *addr, uint64_t size);
+	int64_t (*grain)(void *ctx, int fd);
 };
 
 /* The kernel's own. */

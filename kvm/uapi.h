@@ -4,8 +4,8 @@
  *
  * Numbers and layouts are the kernel's interface. Of Linux 6.8: memslots with a guest_memfd,
  * attributes of the VM. Of 6.18: the flags of a guest_memfd. KVM_SET_MEMORY_ATTRIBUTES2 is in no
- * released kernel: it is as in version 8 of the series "guest_memfd: In-place conversion support"
- * (kvm list, June 2026), and may change yet.
+ * released kernel: it is as in version 13 of the series "guest_memfd: In-place conversion support"
+ * (kvm list, September 2026), which is in linux-next.
  */
 #ifndef GMS_KVM_UAPI_H
 #define GMS_KVM_UAPI_H
@@ -23,6 +23,9 @@
 #endif
 #ifndef KVM_CAP_GUEST_MEMFD_FLAGS
 #define KVM_CAP_GUEST_MEMFD_FLAGS 244
+#endif
+#ifndef KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES
+#define KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES 250
 #endif
 
 #ifndef GUEST_MEMFD_FLAG_MMAP
@@ -74,7 +77,11 @@ struct kvm_create_guest_memfd {
 #define KVM_CREATE_GUEST_MEMFD _IOWR(KVMIO, 0xd4, struct kvm_create_guest_memfd)
 #endif
 
-/* An ioctl of the guest_memfd; error_offset is written where it fails. */
+/*
+ * An ioctl of the guest_memfd. flags and reserved are 0. It fails with EINVAL, EFAULT, EAGAIN or
+ * ENOMEM; with EAGAIN error_offset names a page that is in use. What came before the failure
+ * may have been converted, whatever error_offset says.
+ */
 #ifndef KVM_SET_MEMORY_ATTRIBUTES2
 struct kvm_memory_attributes2 {
 	union {

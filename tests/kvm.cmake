@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # The tests of kvm/. kvm_real wants /dev/kvm, and is skipped where there is none.
-add_library(gms_test_kvm STATIC kvm_fake.c kvm_rig.c)
+add_library(gms_test_kvm STATIC kvm_fake.c kvm_fake_sys.c kvm_rig.c)
 target_include_directories(gms_test_kvm PUBLIC ${PROJECT_SOURCE_DIR}/kvm)
 target_link_libraries(gms_test_kvm PUBLIC gmemstate_kvm gms_test)
 gms_target_flags(gms_test_kvm)

@@ -2,28 +2,24 @@
 /*
  * kvm_fake.c - a kernel in a few arrays: see kvm_fake.h
  */
-#include "kvm_fake.h"
+#include "kvm_fake_priv.h"
 
 #include "test.h"
-#include "uapi.h"
 
-#define PAGE (1ULL << GMS_PAGE_SHIFT)
-#define BOTH (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
-
-static void breaks(struct fake *fake, const char *rule)
+void fake_breaks(struct fake *fake, const char *rule)
 {
 	if (!fake->broken)
 		fake->broken = rule;
 }
 
-static struct fake_file *file_of(struct fake *fake, int fd)
+struct fake_file *fake_file_of(struct fake *fake, int fd)
 {
 	const int i = fd - FAKE_VM - 1;
 
 	return i >= 0 && i < FAKE_FILES && fake->files[i].open ? &fake->files[i] : NULL;
 }
 
-static int open_file(struct fake *fake, bool guest_memfd, uint64_t size, uint64_t flags)
+int fake_open(struct fake *fake, bool guest_memfd, uint64_t size, uint64_t flags)
 {
 	for (int i = 0; i < FAKE_FILES; i++) {
 		struct fake_file *file = &fake->files[i];
@@ -33,6 +29,7 @@ static int open_file(struct fake *fake, bool guest_memfd, uint64_t size, uint64_
 		memset(file, 0, sizeof(*file));
 		file->open = true;
 		file->guest_memfd = guest_memfd;
+		file->grain = 1;
 		file->flags = flags;
 		file->nr_pages = size / PAGE;
 		for (unsigned int page = 0; page < FAKE_PAGES; page++)
@@ -42,22 +39,102 @@ static int open_file(struct fake *fake, bool guest_memfd, uint64_t size, uint64_
 	return -EMFILE;
 }
 
+/* ---- views ---- */
+
+/* A new one. Where nobody asks for an alignment there is none. */
+struct fake_view *fake_new_view(struct fake *fake, uint64_t nr_pages, uint64_t align)
+{
+	for (unsigned int i = 0; i < FAKE_VIEWS; i++) {
+		struct fake_view *view = &fake->views[i];
+
+		if (view->nr_pages)
+			continue;
+		*view = (struct fake_view) {.nr_pages = nr_pages};
+		view->base = ((uint64_t)i + 1) << 40 | (align ? align : 5 * PAGE);
+		for (unsigned int page = 0; page < FAKE_PAGES; page++)
+			view->fd[page] = -1;
+		return view;
+	}
+	return NULL;
+}
+
+struct fake_view *fake_view_of(struct fake *fake, const void *at, uint64_t *page)
+{
+	for (unsigned int i = 0; i < FAKE_VIEWS; i++) {
+		struct fake_view *view = &fake->views[i];
+
+		*page = ((uintptr_t)at - view->base) / PAGE;
+		if (*page < view->nr_pages)
+			return view;
+	}
+	return NULL;
+}
+
+bool fake_is_pointed_to(const struct fake *fake, const struct fake_view *view)
+{
+	for (unsigned int i = 0; i < FAKE_SLOTS; i++)
+		if (fake->slots[i].nr_pages && &fake->views[fake->slots[i].view] == view)
+			return true;
+	return false;
+}
+
+int fake_adopt_file(struct fake *fake, bool guest_memfd, uint64_t nr_pages, uint64_t first,
+		    uint64_t grain)
+{
+	const uint64_t flags = guest_memfd && fake->has_attributes ? 0 : BOTH;
+	const int fd = fake_open(fake, guest_memfd, nr_pages * PAGE, flags);
+	struct fake_file *file = fake_file_of(fake, fd);
+
+	file->theirs = true;
+	file->first = first;
+	file->grain = grain;
+	return fd;
+}
+
+void *fake_adopt_view(struct fake *fake, int fd)
+{
+	const struct fake_file *file = fake_file_of(fake, fd);
+	struct fake_view *view = fake_new_view(fake, file->nr_pages - file->first, 2 << 20);
+
+	view->theirs = true;
+	for (uint64_t page = 0; page < view->nr_pages; page++) {
+		view->fd[page] = fd;
+		view->page[page] = file->first + page;
+	}
+	return (void *)(uintptr_t)view->base;
+}
+
+void fake_set_host(struct fake *fake, const void *at)
+{
+	uint64_t page;
+
+	fake->host = (unsigned int)(fake_view_of(fake, at, &page) - fake->views);
+}
+
 /* ---- who sees what ---- */
+
+static enum fake_sees view_sees(struct fake *fake, const struct fake_view *view, uint64_t page,
+				unsigned int **content)
+{
+	struct fake_file *file;
+	uint64_t at;
+
+	if (page >= view->nr_pages || view->fd[page] < 0)
+		return FAKE_TORN;
+	file = fake_file_of(fake, view->fd[page]);
+	at = view->page[page];
+	if (!file)
+		return FAKE_TORN;
+	if (at >= file->nr_pages || (file->guest_memfd && file->private[at]))
+		return FAKE_PRIVATE;
+	if (content)
+		*content = &file->content[at];
+	return FAKE_SHARED;
+}
 
 enum fake_sees fake_host_sees(struct fake *fake, uint64_t page, unsigned int **content)
 {
-	struct fake_file *file;
-
-	if (page >= fake->host_pages || fake->host_fd[page] < 0)
-		return FAKE_TORN;
-	file = file_of(fake, fake->host_fd[page]);
-	if (!file)
-		return FAKE_TORN;
-	if (page >= file->nr_pages || (file->guest_memfd && file->private[page]))
-		return FAKE_PRIVATE;
-	if (content)
-		*content = &file->content[page];
-	return FAKE_SHARED;
+	return view_sees(fake, &fake->views[fake->host], page, content);
 }
 
 static struct fake_slot *slot_of(struct fake *fake, uint64_t gfn)
@@ -79,313 +156,49 @@ enum fake_sees fake_guest_sees(struct fake *fake, uint64_t gfn, unsigned int **c
 
 	if (!slot)
 		return FAKE_NOTHING;
-	file = file_of(fake, slot->fd);
+	file = fake_file_of(fake, slot->fd);
+	if (!file)
+		return FAKE_TORN;
 	offset = slot->offset + gfn - slot->gfn;
-	if (!file || (fake->has_attributes && !fake->private[gfn])) {
-		if (!file ||
-		    fake_host_sees(fake, slot->page + gfn - slot->gfn, content) != FAKE_SHARED)
-			return FAKE_TORN;
-		return FAKE_SHARED;
+	if (fake->has_attributes && !fake->private[gfn]) {
+		const enum fake_sees sees = view_sees(fake, &fake->views[slot->view],
+						      slot->page + gfn - slot->gfn, content);
+
+		return sees == FAKE_SHARED ? FAKE_SHARED : FAKE_TORN;
 	}
 	if (content)
 		*content = &file->content[offset];
 	return file->private[offset] ? FAKE_PRIVATE : FAKE_SHARED;
 }
 
-static void check_safety(struct fake *fake)
+/* May the host's view show a page, though the guest sees it as private? */
+static bool excused(struct fake *fake, uint64_t index)
+{
+	const struct fake_view *view = &fake->views[fake->host];
+	const struct fake_file *file = fake_file_of(fake, view->fd[index]);
+
+	if (fake->has_in_place)
+		return false;
+	if (view->theirs || file->grain > 1) /* it cannot be cut; the pages are others */
+		return true;
+	return fake->state && gms_is_quarantined(fake->state, index);
+}
+
+void fake_check_safety(struct fake *fake)
 {
 	for (unsigned int i = 0; i < FAKE_SLOTS; i++) {
 		const struct fake_slot *slot = &fake->slots[i];
 
-		for (uint64_t k = 0; k < slot->nr_pages; k++)
+		for (uint64_t k = 0; k < slot->nr_pages; k++) {
+			const uint64_t index = slot->page + k;
+
 			if (fake_guest_sees(fake, slot->gfn + k, NULL) == FAKE_PRIVATE &&
-			    fake_host_sees(fake, slot->page + k, NULL) == FAKE_SHARED)
-				breaks(fake, "the host can touch what is private to the guest");
-	}
-}
-
-/* ---- ioctls ---- */
-
-static int check_extension(struct fake *fake, uintptr_t cap)
-{
-	const bool any = fake->has_in_place || fake->has_attributes || fake->has_memslots;
-
-	switch (cap) {
-	case KVM_CAP_NR_MEMSLOTS:
-		return FAKE_SLOTS;
-	case KVM_CAP_USER_MEMORY2:
-	case KVM_CAP_GUEST_MEMFD:
-		return any;
-	case KVM_CAP_GUEST_MEMFD_FLAGS:
-		return fake->has_in_place || fake->has_memslots ? BOTH : 0;
-	case KVM_CAP_MEMORY_ATTRIBUTES:
-		return fake->has_attributes ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0;
-	default:
-		return 0;
-	}
-}
-
-static bool overlap(uint64_t a, uint64_t nr_a, uint64_t b, uint64_t nr_b)
-{
-	return a < b + nr_b && b < a + nr_a;
-}
-
-static int set_region(struct fake *fake, const struct kvm_userspace_memory_region2 *region)
-{
-	struct fake_slot new = {
-		.gfn = region->guest_phys_addr / PAGE,
-		.nr_pages = region->memory_size / PAGE,
-		.page = (region->userspace_addr - FAKE_HOST) / PAGE,
-		.offset = region->guest_memfd_offset / PAGE,
-		.fd = (int)region->guest_memfd,
-	};
-	const struct fake_file *file = file_of(fake, new.fd);
-
-	if (fake->stopped && !*fake->stopped)
-		breaks(fake, "memslots were changed while vCPUs ran");
-	if (region->slot >= FAKE_SLOTS)
-		return -EINVAL;
-	if (!region->memory_size) {
-		if (!fake->slots[region->slot].nr_pages)
-			return -EINVAL;
-		memset(&fake->slots[region->slot], 0, sizeof(new));
-		return 0;
-	}
-	if (fake->slots[region->slot].nr_pages || region->flags != KVM_MEM_GUEST_MEMFD || !file ||
-	    !file->guest_memfd || region->guest_phys_addr % PAGE || region->memory_size % PAGE ||
-	    region->userspace_addr % PAGE || region->guest_memfd_offset % PAGE ||
-	    new.offset + new.nr_pages > file->nr_pages || new.gfn + new.nr_pages > FAKE_GFNS)
-		return -EINVAL;
-	for (unsigned int i = 0; i < FAKE_SLOTS; i++) {
-		const struct fake_slot *slot = &fake->slots[i];
-
-		if (overlap(new.gfn, new.nr_pages, slot->gfn, slot->nr_pages))
-			return -EEXIST;
-		if (new.fd == slot->fd &&
-		    overlap(new.offset, new.nr_pages, slot->offset, slot->nr_pages))
-			return -EINVAL;
-	}
-	if (new.page != new.offset)
-		breaks(fake, "a memslot whose address is not that of its pages");
-	fake->slots[region->slot] = new;
-	return 0;
-}
-
-static int set_attributes(struct fake *fake, const struct kvm_memory_attributes *attributes)
-{
-	const uint64_t gfn = attributes->address / PAGE, nr = attributes->size / PAGE;
-
-	if (!fake->has_attributes)
-		return -ENOTTY;
-	if (!nr || attributes->address % PAGE || attributes->size % PAGE || attributes->flags ||
-	    (attributes->attributes & ~KVM_MEMORY_ATTRIBUTE_PRIVATE) || gfn + nr > FAKE_GFNS)
-		return -EINVAL;
-	for (uint64_t i = 0; i < nr; i++)
-		fake->private[gfn + i] = attributes->attributes;
-	return 0;
-}
-
-static int set_attributes2(struct fake *fake, int fd, struct kvm_memory_attributes2 *attributes)
-{
-	const uint64_t start = attributes->offset / PAGE, nr = attributes->size / PAGE;
-	struct fake_file *file = file_of(fake, fd);
-
-	if (!fake->has_in_place || !file || !file->guest_memfd)
-		return -ENOTTY;
-	if (!nr || attributes->offset % PAGE || attributes->size % PAGE || attributes->flags ||
-	    (attributes->attributes & ~KVM_MEMORY_ATTRIBUTE_PRIVATE) || start + nr > file->nr_pages)
-		return -EINVAL;
-	for (size_t i = 0; i < ARRAY_SIZE(attributes->reserved); i++)
-		if (attributes->reserved[i])
-			return -EINVAL;
-	for (uint64_t i = 0; attributes->attributes && i < nr; i++) {
-		if (file->pinned[start + i]) {
-			attributes->error_offset = (start + i) * PAGE;
-			return -EAGAIN;
+			    fake_host_sees(fake, index, NULL) == FAKE_SHARED &&
+			    !excused(fake, index))
+				fake_breaks(fake,
+					    "the host can touch what is private to the guest");
 		}
 	}
-	for (uint64_t i = 0; i < nr; i++)
-		file->private[start + i] = attributes->attributes;
-	return 0;
-}
-
-/* ---- system calls ---- */
-
-static int fails(struct fake *fake)
-{
-	const uint64_t call = fake->calls++;
-
-	if (call < fake->fail_from || call >= fake->fail_to)
-		return 0;
-	fake->failed++;
-	return fake->fail_err;
-}
-
-static int fake_ioctl(void *ctx, int fd, unsigned long request, void *arg)
-{
-	struct fake *fake = ctx;
-	int ret = fails(fake);
-
-	if (ret)
-		return ret;
-	if (request == KVM_SET_MEMORY_ATTRIBUTES2)
-		ret = set_attributes2(fake, fd, arg);
-	else if (fd != FAKE_VM)
-		ret = -ENOTTY;
-	else if (request == KVM_CHECK_EXTENSION)
-		ret = check_extension(fake, (uintptr_t)arg);
-	else if (request == KVM_SET_USER_MEMORY_REGION2)
-		ret = set_region(fake, arg);
-	else if (request == KVM_SET_MEMORY_ATTRIBUTES)
-		ret = set_attributes(fake, arg);
-	else
-		ret = -ENOTTY;
-	check_safety(fake);
-	return ret;
-}
-
-static int fake_guest_memfd(void *ctx, int vm_fd, uint64_t size, uint64_t flags)
-{
-	struct fake *fake = ctx;
-	const uint64_t known = fake->has_in_place || fake->has_memslots ? BOTH : 0;
-	const int err = fails(fake);
-
-	if (err)
-		return err;
-	if (vm_fd != FAKE_VM)
-		return -ENOTTY;
-	if (!size || size % PAGE || (flags & ~known))
-		return -EINVAL;
-	if (size / PAGE > FAKE_PAGES)
-		return -ENOMEM;
-	return open_file(fake, true, size, flags);
-}
-
-unsigned int fake_nr_vmas(const struct fake *fake)
-{
-	unsigned int nr = 0;
-
-	for (uint64_t page = 0; page < fake->host_pages; page++)
-		nr += fake->host_fd[page] >= 0 &&
-		      (!page || fake->host_fd[page] != fake->host_fd[page - 1]);
-	return nr;
-}
-
-/* Would it cut one mapping into two? */
-static bool cuts(const struct fake *fake, uint64_t page, uint64_t nr)
-{
-	if (!page || page + nr == fake->host_pages)
-		return false;
-	for (uint64_t i = page; i <= page + nr; i++)
-		if (fake->host_fd[i] != fake->host_fd[i - 1])
-			return false;
-	return true;
-}
-
-/* As Linux does: the limit comes first, and does not look at what would merge. */
-static int map_over(struct fake *fake, uint64_t page, uint64_t nr, int fd)
-{
-	const unsigned int vmas = fake_nr_vmas(fake);
-
-	if (page + nr > fake->host_pages) {
-		breaks(fake, "mapped over what is not ours");
-		return -EINVAL;
-	}
-	if (vmas > fake->max_vmas || (vmas == fake->max_vmas && cuts(fake, page, nr)))
-		return -ENOMEM;
-	for (uint64_t i = 0; i < nr; i++)
-		fake->host_fd[page + i] = fd;
-	return 0;
-}
-
-static int fake_map(void *ctx, void **addr, uint64_t size, int fd, uint64_t offset)
-{
-	const uint64_t page = *addr ? ((uintptr_t)*addr - FAKE_HOST) / PAGE : 0, nr = size / PAGE;
-	struct fake *fake = ctx;
-	const struct fake_file *file = file_of(fake, fd);
-	int err = fails(fake);
-
-	if (err) {
-		for (uint64_t i = 0; fake->tear && *addr && i < nr; i++)
-			fake->host_fd[page + i] = -1;
-		return err;
-	}
-	if (!file || !size || size % PAGE || offset % PAGE)
-		return -EINVAL;
-	if (file->guest_memfd && !(file->flags & GUEST_MEMFD_FLAG_MMAP))
-		return -ENODEV;
-	if (offset / PAGE != page)
-		breaks(fake, "a mapping whose offset is not its index");
-	if (!*addr) {
-		fake->host_pages = nr;
-		for (uint64_t i = 0; i < nr; i++)
-			fake->host_fd[i] = -1;
-		*addr = (void *)(uintptr_t)FAKE_HOST;
-	}
-	err = map_over(fake, page, nr, fd);
-	check_safety(fake);
-	return err;
-}
-
-static int fake_unmap(void *ctx, void *addr, uint64_t size)
-{
-	struct fake *fake = ctx;
-
-	if ((uintptr_t)addr != FAKE_HOST || size != fake->host_pages * PAGE)
-		breaks(fake, "unmapped something else");
-	fake->host_pages = 0;
-	return 0;
-}
-
-static int fake_look(void *ctx, void *addr, uint64_t size)
-{
-	const uint64_t page = ((uintptr_t)addr - FAKE_HOST) / PAGE;
-	struct fake *fake = ctx;
-	const int err = fails(fake);
-
-	if (err)
-		return err;
-	for (uint64_t i = 0; i < size / PAGE; i++)
-		if (fake->host_fd[page + i] < 0)
-			return -ENOMEM;
-	return 0;
-}
-
-static int fake_punch(void *ctx, int fd, uint64_t offset, uint64_t size)
-{
-	struct fake *fake = ctx;
-	struct fake_file *file = file_of(fake, fd);
-	int err = fails(fake);
-
-	if (err)
-		return err;
-	if (!file || !size || size % PAGE || offset % PAGE ||
-	    (offset + size) / PAGE > file->nr_pages)
-		return -EINVAL;
-	memset(&file->content[offset / PAGE], 0, size / PAGE * sizeof(file->content[0]));
-	return 0;
-}
-
-static int fake_memfd(void *ctx, const char *name, uint64_t size)
-{
-	struct fake *fake = ctx;
-	const int err = fails(fake);
-
-	(void)name;
-	if (err)
-		return err;
-	return open_file(fake, false, size, GUEST_MEMFD_FLAG_INIT_SHARED);
-}
-
-static void fake_close(void *ctx, int fd)
-{
-	struct fake *fake = ctx;
-	struct fake_file *file = file_of(fake, fd);
-
-	if (!file)
-		breaks(fake, "closed what is not open");
-	else
-		file->open = false;
 }
 
 void fake_init(struct fake *fake, enum gms_kvm_way way)
@@ -395,17 +208,7 @@ void fake_init(struct fake *fake, enum gms_kvm_way way)
 	fake->has_attributes = way == GMS_KVM_ATTRIBUTES;
 	fake->has_memslots = way == GMS_KVM_MEMSLOTS;
 	fake->max_vmas = FAKE_PAGES;
-	fake->sys = (struct gms_kvm_sys) {
-		.ctx = fake,
-		.ioctl = fake_ioctl,
-		.guest_memfd = fake_guest_memfd,
-		.map = fake_map,
-		.unmap = fake_unmap,
-		.look = fake_look,
-		.punch = fake_punch,
-		.memfd = fake_memfd,
-		.close = fake_close,
-	};
+	fake_init_sys(fake);
 }
 
 const char *fake_check(const struct fake *fake)
@@ -425,6 +228,7 @@ void fake_fail_never(struct fake *fake)
 {
 	fake->fail_from = fake->fail_to = 0;
 	fake->tear = false;
+	fake->part = 0;
 }
 
 unsigned int fake_nr_files(const struct fake *fake)
@@ -432,7 +236,26 @@ unsigned int fake_nr_files(const struct fake *fake)
 	unsigned int nr = 0;
 
 	for (unsigned int i = 0; i < FAKE_FILES; i++)
-		nr += fake->files[i].open;
+		nr += fake->files[i].open && !fake->files[i].theirs;
+	return nr;
+}
+
+unsigned int fake_nr_views(const struct fake *fake)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < FAKE_VIEWS; i++)
+		nr += fake->views[i].nr_pages && !fake->views[i].theirs;
+	return nr;
+}
+
+unsigned int fake_nr_vmas(const struct fake *fake)
+{
+	const struct fake_view *view = &fake->views[fake->host];
+	unsigned int nr = 0;
+
+	for (uint64_t page = 0; page < view->nr_pages; page++)
+		nr += view->fd[page] >= 0 && (!page || view->fd[page] != view->fd[page - 1]);
 	return nr;
 }
 

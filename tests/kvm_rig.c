@@ -47,6 +47,7 @@ void krig_init_kvm(struct krig *rig, enum gms_kvm_way way, unsigned int nr_slots
 	opts.ctx = rig;
 	assert_int_equal(gms_kvm_create_on(&opts, &rig->fake.sys, &rig->talloc.ops, &rig->kvm), 0);
 	assert_int_equal(gms_kvm_get_way(rig->kvm), way);
+	fake_set_host(&rig->fake, gms_kvm_host(rig->kvm));
 }
 
 void krig_init_state(struct krig *rig, bool private)
@@ -58,6 +59,7 @@ void krig_init_state(struct krig *rig, bool private)
 	opts.backend = gms_kvm_backend();
 	opts.backend_ctx = rig->kvm;
 	assert_int_equal(gms_state_create(&opts, &rig->state), 0);
+	rig->fake.state = rig->state;
 }
 
 void krig_init_maps(struct krig *rig)
@@ -83,12 +85,13 @@ void krig_fini(struct krig *rig)
 {
 	rig->fake.stopped = NULL;
 	assert_int_equal(rig->stopped, 0);
+	rig->fake.state = NULL;
 	gms_state_destroy(rig->state);
-	gms_kvm_destroy(rig->kvm);
+	assert_int_equal(gms_kvm_destroy(rig->kvm), 0);
 	assert_fine(fake_check(&rig->fake));
 	assert_int_equal(fake_nr_files(&rig->fake), 0);
 	assert_int_equal(fake_nr_slots(&rig->fake), 0);
-	assert_int_equal(rig->fake.host_pages, 0);
+	assert_int_equal(fake_nr_views(&rig->fake), 0);
 	assert_fine(talloc_check(&rig->talloc));
 	assert_int_equal(rig->talloc.live_blocks, 0);
 }
@@ -123,15 +126,16 @@ bool krig_page_agrees(struct krig *rig, uint64_t page, bool lax, const char **wh
 {
 	const bool private = gms_is_private(rig->state, page);
 	const enum fake_sees want = private ? FAKE_PRIVATE : FAKE_SHARED;
+	const bool cut = rig->kvm->cut || rig->way == GMS_KVM_IN_PLACE;
 	const uint64_t gfn = krig_gfn(rig, page);
 	enum fake_sees guest;
 
 	*why = NULL;
 	if (gms_rtree_test(rig->kvm->private, page) != private)
 		*why = "the record of the guest's pages differs from the state";
-	else if (rig->way != GMS_KVM_IN_PLACE && gms_rtree_test(rig->kvm->hidden, page) != private)
+	else if (gms_rtree_test(rig->kvm->hidden, page) != (private && rig->kvm->cut))
 		*why = "the record of the host's pages differs from the state";
-	else if (fake_host_sees(&rig->fake, page, NULL) != want)
+	else if (fake_host_sees(&rig->fake, page, NULL) != (cut ? want : FAKE_SHARED))
 		*why = "the host sees something else";
 	if (*why || gfn == UINT64_MAX)
 		return !*why;
@@ -157,7 +161,8 @@ static bool attributes_elsewhere(const struct krig *rig)
 
 static const char *records_sound(const struct krig *rig)
 {
-	const struct gms_rtree *trees[] = {rig->kvm->private, rig->kvm->hidden, rig->kvm->stale};
+	const struct gms_rtree *trees[] = {rig->kvm->private, rig->kvm->hidden, rig->kvm->stale,
+					   rig->kvm->unsure};
 	const char *why;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(trees); i++)
@@ -171,6 +176,8 @@ static const char *records_sound(const struct krig *rig)
 			return "a map is broken or gone";
 	if (gms_rtree_fill_range(rig->kvm->stale, 0, KRIG_PAGES) != GMS_RTREE_NONE)
 		return "something is stale";
+	if (gms_rtree_fill_range(rig->kvm->unsure, 0, KRIG_PAGES) != GMS_RTREE_NONE)
+		return "something is unsure";
 	return NULL;
 }
 
@@ -210,6 +217,12 @@ static unsigned int *seen(struct krig *rig, uint64_t page)
 	const uint64_t gfn = krig_gfn(rig, page);
 	unsigned int *content = NULL;
 
+	/* where the view is not cut the host sees a page even of what is private: another one */
+	if (gms_is_private(rig->state, page) && !rig->kvm->cut && rig->way != GMS_KVM_IN_PLACE) {
+		if (gfn != UINT64_MAX)
+			fake_guest_sees(&rig->fake, gfn, &content);
+		return content;
+	}
 	if (fake_host_sees(&rig->fake, page, &content) != FAKE_SHARED && gfn != UINT64_MAX)
 		fake_guest_sees(&rig->fake, gfn, &content);
 	return content;

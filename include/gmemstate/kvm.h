@@ -20,19 +20,26 @@
  *
  * The host sees all of the object at one address, gms_kvm_host(); to touch a page there that is
  * private raises SIGBUS. There each run of equal pages is a mapping of the process, but in place:
- * vm.max_map_count is a limit, and conversions return -ENOMEM at it.
+ * vm.max_map_count is a limit, and conversions return -ENOMEM at it. What is quarantined is not
+ * visible to the host either. Child processes do not inherit the address, and core dumps leave it
+ * out.
+ *
+ * By attributes KVM looks for shared pages in a window of its own: a second mapping of the shared
+ * memory, which is never changed and which nobody else touches. So hiding a page from the host, or
+ * showing one, neither stops a vCPU nor lets KVM_RUN fail. The window costs addresses, one
+ * mapping, and page tables for the shared pages that the guest has touched: 8 bytes for each.
+ *
+ * gfn and index. The host's view and the window begin at a multiple of 2M; of 1G, where the memory
+ * is 1G or more. KVM maps a memslot by 2M (1G) only where gfn and address agree modulo 2M (1G).
+ * Else it maps all of that memslot by 4K, private memory included, and says nothing. So in
+ * gms_kvm_map() gfn and index should agree modulo 512 (2^18) pages.
  *
  * Who holds references to a page, KVM knows in place only, and answers -EAGAIN. Else whoever has
  * pages pinned must be a listener (listener.h), or have the state object told by gms_pin().
  * Allocation is the kernel's, and gms_allocate() and gms_punch_hole() do not reach it. Nor do
- * attributes, inhibits and the max_order of faults: KVM picks its own mapping sizes. What is
- * quarantined stays mapped as it was.
+ * attributes, inhibits and the max_order of faults: KVM picks its own mapping sizes.
  *
- * The hooks take turns: conversions in different shards do not run side by side here. By attributes
- * a vCPU that touches a page as shared while that is being converted may leave KVM_RUN with
- * -EFAULT and no KVM_EXIT_MEMORY_FAULT, as the host's mapping, through which KVM finds shared
- * pages, is not there for a moment: wait for the conversion (gms_lock_shared() will do), and
- * run it again.
+ * The hooks take turns: conversions in different shards do not run side by side here.
  *
  *	gms_kvm_create(&opts, &kvm);
  *	state_opts.backend = gms_kvm_backend();
@@ -40,6 +47,11 @@
  *	gms_state_create(&state_opts, &state);      or gms_snapshot_load()
  *	gms_kvm_sync(kvm, state);                   KVM and the mappings are as the state says
  *	gms_kvm_map(kvm, gfn, start, nr_pages);     the guest sees it
+ *
+ * Where the state begins private, or comes from a snapshot, create the memory with
+ * GMS_KVM_INIT_PRIVATE: then no page is visible to the host before gms_kvm_sync().
+ *
+ * After a quarantine: gms_repair(), then gms_kvm_sync().
  *
  * Teardown goes the other way: gms_state_destroy(), gms_kvm_destroy().
  */
@@ -69,8 +81,45 @@ enum gms_kvm_way {
 struct gms_kvm;
 
 /**
+ * GMS_KVM_INIT_PRIVATE - all of the memory begins private, and hidden from the host
+ *
+ * For a state object that is created with GMS_INIT_PRIVATE or loaded from a snapshot.
+ */
+#define GMS_KVM_INIT_PRIVATE (1U << 0)
+
+/**
+ * GMS_KVM_GUEST_MEMFD - use a guest_memfd of the caller's; in place and by attributes
+ *
+ * In place: a guest_memfd that can be mapped. gms_kvm_sync() tells it the state of every page,
+ * whatever was true before. By attributes: the private memory.
+ */
+#define GMS_KVM_GUEST_MEMFD (1U << 1)
+
+/**
+ * GMS_KVM_SHARED_FD - the shared memory is a file of the caller's; by attributes
+ *
+ * A memfd, or a file of a tmpfs or hugetlbfs. A mapping of hugetlbfs cannot be changed page
+ * by page: there what is said of GMS_KVM_HOST holds, but for whose the mapping is; and the
+ * memory must be whole huge pages.
+ */
+#define GMS_KVM_SHARED_FD (1U << 2)
+
+/**
+ * GMS_KVM_HOST - the shared memory is a mapping of the caller's; by attributes
+ *
+ * Anonymous or shared, huge pages or not, bound to nodes or not. gms_kvm_host() returns its
+ * address, which KVM's memslots have, too. It is neither mapped over nor unmapped. So a private
+ * page is not hidden there: a touch raises no SIGBUS. The private memory itself is in the
+ * guest_memfd, out of the host's reach; what the host reads is the shared side, which was
+ * discarded and holds 0, and what it writes there is lost, or found when the page is shared
+ * again. A discarded part of a huge page is filled with 0, but stays allocated.
+ */
+#define GMS_KVM_HOST (1U << 3)
+
+/**
  * struct gms_kvm_opts - how to make one
- * @struct_size: sizeof(struct gms_kvm_opts); a larger one is accepted where all that this
+ * @struct_size: sizeof(struct gms_kvm_opts). A smaller one, down to the end of @nr_slots, is
+ *               accepted: what it does not have is 0. A larger one is where all that this
  *               library does not know is 0
  * @vm_fd: of KVM_CREATE_VM; stays the caller's, and open until gms_kvm_destroy()
  * @way: GMS_KVM_ANY, or the one that is wanted
@@ -87,6 +136,17 @@ struct gms_kvm;
  *              a VMM with one vCPU that asks for the conversion does
  * @resume_vcpus: see there; both or none
  * @ctx: passed to both
+ * @flags: GMS_KVM_INIT_PRIVATE, and those of GMS_KVM_GUEST_MEMFD, GMS_KVM_SHARED_FD and
+ *         GMS_KVM_HOST whose members are to be used; of the last two one at most
+ * @guest_memfd: the guest_memfd; stays the caller's, and may be closed after gms_kvm_destroy()
+ * @guest_memfd_offset: in bytes, a multiple of 4096: where index 0 is. Where it is no multiple of
+ *                      2M, there are no mappings of 2M for private memory
+ * @shared_fd: the file, of which the memory must lie within its size; stays the caller's, too
+ * @shared_offset: as @guest_memfd_offset, for shared memory
+ * @host: address of index 0, a multiple of 4096; all pages follow. Where gfn and address do not
+ *        agree modulo 2M, KVM maps by 4K only, private memory, too
+ *
+ * What the caller's files and mappings hold is kept: nothing is discarded before a conversion.
  */
 struct gms_kvm_opts {
 	size_t struct_size;
@@ -98,12 +158,21 @@ struct gms_kvm_opts {
 	void (*stop_vcpus)(void *ctx);
 	void (*resume_vcpus)(void *ctx);
 	void *ctx;
+	unsigned int flags;
+	int guest_memfd;
+	uint64_t guest_memfd_offset;
+	int shared_fd;
+	uint64_t shared_offset;
+	void *host;
 };
 
-#define GMS_KVM_OPTS_INIT                                                               \
-	{                                                                               \
-		sizeof(struct gms_kvm_opts), -1, GMS_KVM_ANY, 0, 0, 0, NULL, NULL, NULL \
+/* clang-format off */
+#define GMS_KVM_OPTS_INIT                                                            \
+	{                                                                            \
+		sizeof(struct gms_kvm_opts), -1, GMS_KVM_ANY, 0, 0, 0, NULL, NULL, NULL, \
+		0, -1, 0, -1, 0, NULL                                                \
 	}
+/* clang-format on */
 
 /**
  * gms_kvm_ways() - which ways a VM has
@@ -128,12 +197,13 @@ GMS_API const char *gms_kvm_way_name(enum gms_kvm_way way);
  * @opts: how
  * @kvm: where to store it; written on success only
  *
- * All of it is shared, none is allocated, and the guest sees none.
+ * All of it is shared, or with GMS_KVM_INIT_PRIVATE private; none is allocated, and the guest
+ * sees none.
  *
  * Context: Allocates, may sleep.
- * Return: 0; -EINVAL: a bad size, way, set of slots (also one that this VM does not have) or
- * unknown option; -EOPNOTSUPP: the VM does
- * not have this way, or none; -ENOMEM; what the kernel returned.
+ * Return: 0; -EINVAL: a bad size, offset, address, way, set of slots (also one that this VM does
+ * not have) or unknown option, or a flag that the way cannot follow; -EOPNOTSUPP: the VM does not
+ * have this way, or none that can follow the flags; -ENOMEM; what the kernel returned.
  */
 GMS_API int gms_kvm_create(const struct gms_kvm_opts *opts, struct gms_kvm **kvm);
 
@@ -141,11 +211,16 @@ GMS_API int gms_kvm_create(const struct gms_kvm_opts *opts, struct gms_kvm **kvm
  * gms_kvm_destroy() - free it
  * @kvm: the memory; NULL is allowed
  *
- * The guest's memslots go, and the host's address.
+ * The guest's memslots go, then the host's address.
  *
- * Context: No vCPU is running, nobody uses it, and the state object is gone.
+ * KVM may refuse to delete a memslot (-ENOMEM). Then the guest goes on seeing the pages of those
+ * that are left, and nothing that they point to is unmapped, closed or freed. @kvm stays
+ * valid, for another gms_kvm_destroy() and for nothing else.
+ *
+ * Context: No vCPU is running, nobody uses it, and the state object is gone. May sleep.
+ * Return: 0: all of it is gone; -ENOMEM, or what else the kernel returned: @kvm is not.
  */
-GMS_API void gms_kvm_destroy(struct gms_kvm *kvm);
+GMS_API int gms_kvm_destroy(struct gms_kvm *kvm);
 
 /**
  * gms_kvm_backend() - the hooks for struct gms_state_opts; their ctx is the struct gms_kvm
@@ -169,14 +244,16 @@ GMS_API enum gms_kvm_way gms_kvm_get_way(const struct gms_kvm *kvm);
  * @kvm: the memory
  *
  * Context: Any.
- * Return: the address of page 0; all pages follow. To touch a private one raises SIGBUS.
+ * Return: the address of page 0; all pages follow. To touch a private one raises SIGBUS, but see
+ * GMS_KVM_HOST.
  */
 GMS_API void *gms_kvm_host(const struct gms_kvm *kvm);
 
 /**
  * gms_kvm_map() - let the guest see pages
  * @kvm: the memory
- * @gfn: of the first page, in pages of 4 KiB
+ * @gfn: of the first page, in pages of 4 KiB; should agree with @start modulo 512, and modulo
+ *       2^18 where the memory is 1G or more: see above
  * @start: index of the first page
  * @nr_pages: length in pages, at least 1; the range must lie in the memory
  *
@@ -188,6 +265,24 @@ GMS_API void *gms_kvm_host(const struct gms_kvm *kvm);
  * what the kernel returned (-EINVAL: longer than a memslot may be). On failure nothing has changed.
  */
 GMS_API int gms_kvm_map(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint64_t nr_pages);
+
+/**
+ * gms_kvm_map_flags() - let the guest see pages, by memslots with flags
+ * @kvm: the memory
+ * @gfn: as of gms_kvm_map()
+ * @start: index of the first page
+ * @nr_pages: length in pages, at least 1; the range must lie in the memory
+ * @slot_flags: 0, KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, or both
+ *
+ * The flags are KVM's (linux/kvm.h), and go to all memslots of this range. KVM refuses both flags
+ * for memslots with a guest_memfd, as all of these are, up to Linux 6.18 at least: its -EINVAL
+ * is passed on.
+ *
+ * Context: No conversion is under way. May sleep.
+ * Return: as gms_kvm_map(); -EINVAL: another flag, too.
+ */
+GMS_API int gms_kvm_map_flags(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start,
+			      uint64_t nr_pages, uint32_t slot_flags);
 
 /**
  * gms_kvm_unmap() - take away what gms_kvm_map() let the guest see
@@ -205,15 +300,19 @@ GMS_API int gms_kvm_unmap(struct gms_kvm *kvm, uint64_t gfn);
  * @kvm: the memory
  * @state: the object, of the same size
  *
- * For a state that was created private, or loaded from a snapshot, or repaired. Also puts back what
- * a conversion that was quarantined had to leave: memslots beside it may be missing, too.
+ * For a state that was created private, or loaded from a snapshot, or repaired: gms_repair()
+ * comes first, this second. It also puts back what a conversion that was quarantined had to
+ * leave: memslots beside the range may be missing, and an address in it mapped to nothing.
  *
- * To be called, too, when a conversion was quarantined for want of mappings (-ENOMEM): an address
- * in its range may be mapped to nothing until then.
+ * All that is private is hidden from the host before anything else is looked at, so that it is
+ * hidden also where this fails later. Quarantined pages are hidden, too; what the guest sees
+ * of them stays, and what they hold.
  *
- * Context: No conversion is under way. May sleep.
- * Return: 0; -EINVAL: the sizes differ; -ENOSPC: there are not enough memslots; -ENOMEM; what the
- * kernel returned: some pages may have been converted, and the call may be made again.
+ * Context: Takes gms_lock_shared() on all of @state: waits for conversions, and lets none begin.
+ * May sleep.
+ * Return: 0; -EINVAL: the sizes differ; -EDEADLK: called from inside a hook; -ENOSPC: there
+ * are not enough memslots; -ENOMEM; what the kernel returned: some pages may have been
+ * converted, and the call may be made again.
  */
 GMS_API int gms_kvm_sync(struct gms_kvm *kvm, const struct gms_state *state);
 

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * convert.c - the hooks: a conversion of the state becomes one of memory
+ * hooks.c - what the engine calls: a conversion of the state becomes one of memory
  *
+ *	unmap_host              to private: hide from the host
  *	invalidate_begin        slots that are given back from now on are kept for an undo
- *	apply    to private     hide from the host, show to the guest
+ *	apply    to private     hide from the host, where that was not done; show to the guest
  *	         to shared      show to the guest, show to the host
  *	undo                    the same with what was; what is in it is kept
  *	invalidate_end          it stands: punch out the side that nobody sees
+ *	map_host                it did not come to that: show what the guest sees as shared
  *
  * An apply that fails takes back what it did. Where it cannot, it says that it did all of its
  * run, so that undo is called for it and tries again: that looks at the records, and does
  * what there is to do, which may be nothing.
  */
-#include "kvm_priv.h"
+#include "guest.h"
+#include "host.h"
+#include "slots.h"
 
 static int set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, enum gms_shareability to,
 	       bool keep, gms_pgoff_t *failed)
@@ -53,6 +57,34 @@ static int undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_sharea
 
 	pthread_mutex_lock(&kvm->lock);
 	err = set(kvm, start, start + nr_pages, back_to, true, NULL);
+	if (err)
+		gms_kvm_guest_doubt(kvm, start, start + nr_pages);
+	pthread_mutex_unlock(&kvm->lock);
+	return err;
+}
+
+static int unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
+{
+	struct gms_kvm *kvm = ctx;
+	int err;
+
+	pthread_mutex_lock(&kvm->lock);
+	err = gms_kvm_host_set(kvm, start, start + nr_pages, true);
+	pthread_mutex_unlock(&kvm->lock);
+	return err;
+}
+
+static int map_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
+{
+	const gms_pgoff_t end = start + nr_pages;
+	struct gms_kvm *kvm = ctx;
+	struct gms_rtree_run run;
+	int err = 0;
+
+	pthread_mutex_lock(&kvm->lock);
+	for (gms_pgoff_t at = start; !err && gms_kvm_guest_next_shared(kvm, at, end, &run);
+	     at = run.start + run.nr_pages)
+		err = gms_kvm_host_set(kvm, run.start, run.start + run.nr_pages, false);
 	pthread_mutex_unlock(&kvm->lock);
 	return err;
 }
@@ -73,7 +105,7 @@ static void invalidate_end(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 	struct gms_kvm *kvm = ctx;
 
 	pthread_mutex_lock(&kvm->lock);
-	gms_kvm_host_clean(kvm, start, start + nr_pages);
+	gms_kvm_guest_clean(kvm, start, start + nr_pages);
 	gms_kvm_txn_end(kvm);
 	pthread_mutex_unlock(&kvm->lock);
 }
@@ -82,10 +114,12 @@ const struct gms_backend_ops *gms_kvm_backend(void)
 {
 	static const struct gms_backend_ops ops = {
 		.struct_size = sizeof(ops),
+		.unmap_host = unmap_host,
 		.invalidate_begin = invalidate_begin,
 		.apply = apply,
 		.undo = undo,
 		.invalidate_end = invalidate_end,
+		.map_host = map_host,
 	};
 
 	return &ops;
