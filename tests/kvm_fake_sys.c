@@ -301,6 +301,22 @@ static int fake_look(void *ctx, void *addr, uint64_t size)
 	return 0;
 }
 
+/* @from: of a file. Nobody punches out what the guest looks at. */
+static void check_punch(struct fake *fake, const unsigned int *from, uint64_t nr)
+{
+	for (unsigned int i = 0; i < FAKE_SLOTS; i++) {
+		const struct fake_slot *slot = &fake->slots[i];
+
+		for (uint64_t k = 0; k < slot->nr_pages; k++) {
+			unsigned int *content = NULL;
+
+			fake_guest_sees(fake, slot->gfn + k, &content);
+			if (content >= from && content < from + nr)
+				fake_breaks(fake, "punched out what the guest sees");
+		}
+	}
+}
+
 static int fake_discard(void *ctx, void *addr, uint64_t size)
 {
 	struct fake *fake = ctx;
@@ -314,8 +330,12 @@ static int fake_discard(void *ctx, void *addr, uint64_t size)
 		fake_breaks(fake, "discarded something else");
 		return -EINVAL;
 	}
-	for (uint64_t i = page; i < page + size / PAGE; i++)
-		fake_file_of(fake, view->fd[i])->content[view->page[i]] = 0;
+	for (uint64_t i = page; i < page + size / PAGE; i++) {
+		unsigned int *content = &fake_file_of(fake, view->fd[i])->content[view->page[i]];
+
+		check_punch(fake, content, 1);
+		*content = 0;
+	}
 	return 0;
 }
 
@@ -340,6 +360,7 @@ static int fake_punch(void *ctx, int fd, uint64_t offset, uint64_t size)
 	if (!file || !size || size % PAGE || offset % PAGE ||
 	    (offset + size) / PAGE > file->nr_pages)
 		return -EINVAL;
+	check_punch(fake, &file->content[offset / PAGE], size / PAGE);
 	memset(&file->content[offset / PAGE], 0, size / PAGE * sizeof(file->content[0]));
 	return 0;
 }

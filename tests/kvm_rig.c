@@ -27,14 +27,48 @@ static void resume(void *ctx)
 	}
 }
 
-void krig_init_kvm(struct krig *rig, enum gms_kvm_way way, unsigned int nr_slots)
+const struct krig_kind krig_kinds[KRIG_KINDS] = {
+	{GMS_KVM_IN_PLACE, 0, 0},
+	{GMS_KVM_ATTRIBUTES, 0, 0},
+	{GMS_KVM_MEMSLOTS, 0, 0},
+	{GMS_KVM_IN_PLACE, GMS_KVM_INIT_PRIVATE, 0},
+	{GMS_KVM_ATTRIBUTES, GMS_KVM_INIT_PRIVATE, 0},
+	{GMS_KVM_MEMSLOTS, GMS_KVM_INIT_PRIVATE, 0},
+	{GMS_KVM_IN_PLACE, GMS_KVM_GUEST_MEMFD, 0},
+	{GMS_KVM_ATTRIBUTES, GMS_KVM_GUEST_MEMFD | GMS_KVM_SHARED_FD, 0},
+	{GMS_KVM_ATTRIBUTES, GMS_KVM_SHARED_FD, 8},
+	{GMS_KVM_ATTRIBUTES, GMS_KVM_GUEST_MEMFD | GMS_KVM_HOST, 0},
+};
+
+/* What is the caller's begins somewhere in its files. */
+static void adopt(struct krig *rig, uint64_t grain, struct gms_kvm_opts *opts)
+{
+	const unsigned int flags = rig->flags;
+
+	rig->guest_memfd = rig->shared_fd = -1;
+	if (flags & GMS_KVM_GUEST_MEMFD)
+		rig->guest_memfd = fake_adopt_file(&rig->fake, true, KRIG_PAGES + 9, 7, 1);
+	if (flags & (GMS_KVM_SHARED_FD | GMS_KVM_HOST))
+		rig->shared_fd =
+			fake_adopt_file(&rig->fake, false, KRIG_PAGES + 16, 16, grain ? grain : 1);
+	if (flags & GMS_KVM_HOST)
+		opts->host = rig->host = fake_adopt_view(&rig->fake, rig->shared_fd);
+	opts->flags = flags;
+	opts->guest_memfd = rig->guest_memfd;
+	opts->guest_memfd_offset = 7ULL << GMS_PAGE_SHIFT;
+	opts->shared_fd = rig->shared_fd;
+	opts->shared_offset = 16ULL << GMS_PAGE_SHIFT;
+}
+
+void krig_init_kvm(struct krig *rig, const struct krig_kind *kind, unsigned int nr_slots)
 {
 	struct gms_kvm_opts opts = GMS_KVM_OPTS_INIT;
 
 	memset(rig, 0, sizeof(*rig));
-	fake_init(&rig->fake, way);
+	fake_init(&rig->fake, kind->way);
 	talloc_init(&rig->talloc);
-	rig->way = way;
+	rig->way = kind->way;
+	rig->flags = kind->flags;
 	rig->nr_slots = nr_slots;
 	rig->maps[0] = (struct krig_map) {.gfn = 900, .start = 0, .nr_pages = 24};
 	rig->maps[1] = (struct krig_map) {.gfn = 16, .start = 32, .nr_pages = 32};
@@ -45,8 +79,9 @@ void krig_init_kvm(struct krig *rig, enum gms_kvm_way way, unsigned int nr_slots
 	opts.stop_vcpus = stop;
 	opts.resume_vcpus = resume;
 	opts.ctx = rig;
+	adopt(rig, kind->grain, &opts);
 	assert_int_equal(gms_kvm_create_on(&opts, &rig->fake.sys, &rig->talloc.ops, &rig->kvm), 0);
-	assert_int_equal(gms_kvm_get_way(rig->kvm), way);
+	assert_int_equal(gms_kvm_get_way(rig->kvm), kind->way);
 	fake_set_host(&rig->fake, gms_kvm_host(rig->kvm));
 }
 
@@ -72,13 +107,21 @@ void krig_init_maps(struct krig *rig)
 	rig->hole = false;
 }
 
-void krig_init(struct krig *rig, enum gms_kvm_way way, unsigned int nr_slots, bool private)
+void krig_init_kind(struct krig *rig, const struct krig_kind *kind, unsigned int nr_slots,
+		    bool private)
 {
-	krig_init_kvm(rig, way, nr_slots);
+	krig_init_kvm(rig, kind, nr_slots);
 	krig_init_state(rig, private);
 	assert_int_equal(gms_kvm_sync(rig->kvm, rig->state), 0);
 	krig_init_maps(rig);
 	assert_fine(krig_agrees(rig));
+}
+
+void krig_init(struct krig *rig, enum gms_kvm_way way, unsigned int nr_slots, bool private)
+{
+	const struct krig_kind kind = {way, 0, 0};
+
+	krig_init_kind(rig, &kind, nr_slots, private);
 }
 
 void krig_fini(struct krig *rig)
@@ -238,15 +281,23 @@ void krig_write(struct krig *rig)
 	}
 }
 
+bool krig_page_holds(struct krig *rig, uint64_t page, const char **why)
+{
+	const unsigned int *content = seen(rig, page);
+
+	*why = NULL;
+	if (content && rig->content[page] != KRIG_UNKNOWN && *content != rig->content[page])
+		*why = "a page does not hold what it should";
+	return !*why;
+}
+
 const char *krig_contents(struct krig *rig)
 {
-	for (uint64_t page = 0; page < KRIG_PAGES; page++) {
-		const unsigned int *content = seen(rig, page);
+	const char *why = NULL;
 
-		if (content && rig->content[page] != KRIG_UNKNOWN && *content != rig->content[page])
-			return "a page does not hold what it should";
-	}
-	return NULL;
+	for (uint64_t page = 0; !why && page < KRIG_PAGES; page++)
+		krig_page_holds(rig, page, &why);
+	return why;
 }
 
 void krig_expect(struct krig *rig, uint64_t start, uint64_t nr_pages, enum gms_shareability to)

@@ -17,6 +17,17 @@
 #define KRIG_FIRST_SLOT 5
 #define KRIG_UNKNOWN UINT32_MAX /* contents that nobody knows */
 
+/* Kinds of memory: what is made, and what is the caller's. */
+struct krig_kind {
+	enum gms_kvm_way way;
+	unsigned int flags; /* GMS_KVM_... */
+	uint64_t grain; /* of the caller's file, in pages; 0: 1 */
+};
+
+#define KRIG_KINDS 10
+
+extern const struct krig_kind krig_kinds[KRIG_KINDS];
+
 struct krig_map {
 	uint64_t gfn, start, nr_pages;
 };
@@ -25,7 +36,10 @@ struct krig {
 	struct fake fake;
 	struct talloc talloc;
 	enum gms_kvm_way way;
+	unsigned int flags;
 	unsigned int nr_slots;
+	int guest_memfd, shared_fd; /* the caller's; -1: none */
+	void *host; /* the caller's mapping, or NULL */
 	struct gms_kvm *kvm;
 	struct gms_state *state;
 	struct krig_map maps[KRIG_MAPS];
@@ -39,12 +53,14 @@ struct krig {
 
 /* All pages are shared, or all private; state and KVM agree on that. */
 void krig_init(struct krig *rig, enum gms_kvm_way way, unsigned int nr_slots, bool private);
+void krig_init_kind(struct krig *rig, const struct krig_kind *kind, unsigned int nr_slots,
+		    bool private);
 
 /* Checks that nothing is left. */
 void krig_fini(struct krig *rig);
 
 /* The parts of krig_init(): without the state, and without the maps. */
-void krig_init_kvm(struct krig *rig, enum gms_kvm_way way, unsigned int nr_slots);
+void krig_init_kvm(struct krig *rig, const struct krig_kind *kind, unsigned int nr_slots);
 void krig_init_state(struct krig *rig, bool private);
 void krig_init_maps(struct krig *rig);
 
@@ -65,6 +81,9 @@ bool krig_page_agrees(struct krig *rig, uint64_t page, bool lax, const char **wh
 
 /* Each page is written by who sees it, and then holds something else than any other. */
 void krig_write(struct krig *rig);
+
+/* Does a page hold what it should, for somebody who sees it? *why: what is wrong. */
+bool krig_page_holds(struct krig *rig, uint64_t page, const char **why);
 
 /* NULL, or what is wrong with a page's contents. */
 const char *krig_contents(struct krig *rig);

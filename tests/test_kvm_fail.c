@@ -2,22 +2,22 @@
 /*
  * test_kvm_fail.c - proves that the backend for KVM survives each of its calls failing
  *
- * System calls and allocations fail: one, several, or all from one on; in given conversions,
- * maps and syncs at each place, in random histories at random ones. Afterwards state, records
- * and kernel agree and nothing is lost; or the range is quarantined, the rest works, and when
- * it is repaired, and memory brought in line, they agree again.
+ * System calls and allocations fail: one, several, or all from one on, and before a part of their
+ * work or after it; in given conversions, maps and syncs at each place, in random histories at
+ * random ones. Afterwards state, records and kernel agree and nothing is lost; or the range is
+ * quarantined, the rest works, and when it is repaired, and memory brought in line, they agree
+ * again.
  */
 #include "kvm_rig.h"
 #include "oracle.h"
 
 #include "guest.h"
 
-static const enum gms_kvm_way ways[] = {GMS_KVM_IN_PLACE, GMS_KVM_ATTRIBUTES, GMS_KVM_MEMSLOTS};
-
 /* How calls fail. */
 struct failure {
 	uint64_t skip, count;
 	uint64_t skip_allocs, nr_allocs;
+	uint64_t part; /* pages that a conversion has done before it fails */
 	bool tear;
 };
 
@@ -25,6 +25,7 @@ static void fail_calls(struct krig *rig, const struct failure *failure)
 {
 	fake_fail(&rig->fake, failure->skip, failure->count, -ENOMEM);
 	rig->fake.tear = failure->tear;
+	rig->fake.part = failure->part;
 	talloc_fail(&rig->talloc, failure->skip_allocs, failure->nr_allocs);
 }
 
@@ -50,7 +51,7 @@ static void check_others(struct krig *rig)
 	assert_fine(fake_check(&rig->fake));
 	for (uint64_t page = 0; page < KRIG_PAGES; page++)
 		if (!gms_is_quarantined(rig->state, page) &&
-		    !krig_page_agrees(rig, page, true, &why))
+		    !(krig_page_agrees(rig, page, true, &why) && krig_page_holds(rig, page, &why)))
 			assert_fine(why);
 }
 
@@ -163,9 +164,9 @@ static const struct scene scenes[] = {
 	{{{0, 2, 3}, {0, 8, 20}, {0, 40, 2}, {0, 50, 3}}, 0, KRIG_PAGES, GMS_SHARED},
 };
 
-static void set_scene(struct krig *rig, enum gms_kvm_way way, const struct scene *scene)
+static void set_scene(struct krig *rig, const struct krig_kind *kind, const struct scene *scene)
 {
-	krig_init(rig, way, 100, false);
+	krig_init_kind(rig, kind, 100, false);
 	for (unsigned int i = 0; i < ARRAY_SIZE(scene->private); i++)
 		if (scene->private[i].nr_pages)
 			krig_convert(rig, scene->private[i].start, scene->private[i].nr_pages,
@@ -174,13 +175,13 @@ static void set_scene(struct krig *rig, enum gms_kvm_way way, const struct scene
 }
 
 /* false: it no longer came to the failure. */
-static bool try_scene(enum gms_kvm_way way, const struct scene *scene,
+static bool try_scene(const struct krig_kind *kind, const struct scene *scene,
 		      const struct failure *failure, struct prng *prng)
 {
 	struct krig rig;
 	bool failed;
 
-	set_scene(&rig, way, scene);
+	set_scene(&rig, kind, scene);
 	convert(&rig, scene->start, scene->nr_pages, scene->to, failure, prng);
 	failed = rig.fake.failed || rig.talloc.failed;
 	/* where one call fails the slots are put back before vCPUs run again */
@@ -202,13 +203,18 @@ static void each_call_of_a_conversion_fails(void **unused)
 
 	(void)unused;
 	prng_init(&prng, test_seed());
-	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++)
+	for (unsigned int k = 0; k < KRIG_KINDS; k++)
 		for (size_t s = 0; s < ARRAY_SIZE(scenes); s++)
 			for (size_t c = 0; c < ARRAY_SIZE(counts); c++)
-				for (unsigned int tear = 0; tear < 2; tear++) {
-					struct failure failure = {.count = counts[c], .tear = tear};
+				for (unsigned int how = 0; how < 4; how++) {
+					struct failure failure = {
+						.count = counts[c],
+						.tear = how & 1,
+						.part = how & 2 ? 3 : 0,
+					};
 
-					while (try_scene(ways[w], &scenes[s], &failure, &prng))
+					while (try_scene(&krig_kinds[k], &scenes[s], &failure,
+							 &prng))
 						failure.skip++;
 				}
 	/* it must have come to that, or this proves little */
@@ -222,25 +228,25 @@ static void each_allocation_of_a_conversion_fails(void **unused)
 
 	(void)unused;
 	prng_init(&prng, test_seed());
-	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++)
+	for (unsigned int k = 0; k < KRIG_KINDS; k++)
 		for (size_t s = 0; s < ARRAY_SIZE(scenes); s++)
 			for (size_t c = 0; c < ARRAY_SIZE(counts); c++) {
 				struct failure failure = {.nr_allocs = counts[c]};
 
-				while (try_scene(ways[w], &scenes[s], &failure, &prng))
+				while (try_scene(&krig_kinds[k], &scenes[s], &failure, &prng))
 					failure.skip_allocs++;
 			}
 }
 
 /* ---- maps and syncs ---- */
 
-static bool try_map(enum gms_kvm_way way, const struct failure *failure)
+static bool try_map(const struct krig_kind *kind, const struct failure *failure)
 {
 	struct krig rig;
 	bool failed;
 	int err;
 
-	krig_init(&rig, way, 20, false);
+	krig_init_kind(&rig, kind, 20, false);
 	krig_convert(&rig, 3, 50, GMS_PRIVATE);
 	krig_convert(&rig, 13, 25, GMS_SHARED);
 	krig_write(&rig);
@@ -280,26 +286,26 @@ static void each_call_of_a_map_fails(void **unused)
 	const uint64_t counts[] = {1, 2, 3, UINT64_MAX};
 
 	(void)unused;
-	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++) {
+	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
 		struct failure failure = {.nr_allocs = 1};
 
-		while (try_map(ways[w], &failure))
+		while (try_map(&krig_kinds[k], &failure))
 			failure.skip_allocs++;
 		for (size_t c = 0; c < ARRAY_SIZE(counts); c++) {
 			failure = (struct failure) {.count = counts[c]};
-			while (try_map(ways[w], &failure))
+			while (try_map(&krig_kinds[k], &failure))
 				failure.skip++;
 		}
 	}
 }
 
-static bool try_sync(enum gms_kvm_way way, const struct failure *failure)
+static bool try_sync(const struct krig_kind *kind, const struct failure *failure)
 {
 	struct krig rig;
 	bool failed;
 	int err;
 
-	krig_init(&rig, way, 20, true);
+	krig_init_kind(&rig, kind, 20, true);
 	krig_convert(&rig, 3, 10, GMS_SHARED);
 	krig_convert(&rig, 40, 2, GMS_SHARED);
 	krig_convert(&rig, 50, 12, GMS_SHARED);
@@ -318,10 +324,10 @@ static bool try_sync(enum gms_kvm_way way, const struct failure *failure)
 	assert_fine(agrees(&rig));
 	/* all that became shared is empty, whatever failed */
 	memset(rig.content, 0, sizeof(unsigned int) * 3);
-	for (uint64_t page = 13; page < KRIG_PAGES && way != GMS_KVM_IN_PLACE; page++)
+	for (uint64_t page = 13; page < KRIG_PAGES && kind->way != GMS_KVM_IN_PLACE; page++)
 		if (page < 40 || page >= 62 || (page >= 42 && page < 50))
 			rig.content[page] = 0;
-	if (way != GMS_KVM_IN_PLACE)
+	if (kind->way != GMS_KVM_IN_PLACE)
 		assert_fine(krig_contents(&rig));
 	krig_fini(&rig);
 	return failed;
@@ -332,15 +338,15 @@ static void each_call_of_a_sync_fails(void **unused)
 	const uint64_t counts[] = {1, 2, 3, 5, UINT64_MAX};
 
 	(void)unused;
-	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++) {
+	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
 		struct failure failure = {.nr_allocs = 1};
 
-		while (try_sync(ways[w], &failure))
+		while (try_sync(&krig_kinds[k], &failure))
 			failure.skip_allocs++;
 		for (size_t c = 0; c < ARRAY_SIZE(counts); c++)
 			for (unsigned int tear = 0; tear < 2; tear++) {
 				failure = (struct failure) {.count = counts[c], .tear = tear};
-				while (try_sync(ways[w], &failure))
+				while (try_sync(&krig_kinds[k], &failure))
 					failure.skip++;
 			}
 	}
@@ -355,6 +361,7 @@ static struct failure random_failure(struct prng *prng)
 		.skip = prng_below(prng, 14),
 		.count = counts[prng_below(prng, ARRAY_SIZE(counts))],
 		.tear = prng_chance(prng, 30),
+		.part = prng_chance(prng, 50) ? prng_below(prng, 9) : 0,
 	};
 
 	if (prng_chance(prng, 10)) {
@@ -364,12 +371,12 @@ static struct failure random_failure(struct prng *prng)
 	return failure;
 }
 
-static void random_history(enum gms_kvm_way way, unsigned int nr_slots, unsigned int max_vmas,
-			   uint64_t nr_ops, struct prng *prng)
+static void random_history(const struct krig_kind *kind, unsigned int nr_slots,
+			   unsigned int max_vmas, uint64_t nr_ops, struct prng *prng)
 {
 	struct krig rig;
 
-	krig_init(&rig, way, nr_slots, prng_chance(prng, 50));
+	krig_init_kind(&rig, kind, nr_slots, prng_chance(prng, 50));
 	rig.fake.max_vmas = max_vmas;
 	for (uint64_t op = 0; op < nr_ops; op++) {
 		const uint64_t start = prng_below(prng, KRIG_PAGES);
@@ -398,9 +405,9 @@ static void random_calls_fail_in_random_histories(void **unused)
 	(void)unused;
 	prng_init(&prng, test_seed());
 	print_message("seed %#llx\n", (unsigned long long)test_seed());
-	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++) {
-		random_history(ways[w], 100, FAKE_PAGES, nr_ops, &prng);
-		random_history(ways[w], 15, 20, nr_ops, &prng);
+	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
+		random_history(&krig_kinds[k], 100, FAKE_PAGES, nr_ops, &prng);
+		random_history(&krig_kinds[k], 15, 20, nr_ops, &prng);
 	}
 	print_message("%u conversions could not be undone\n", nr_quarantined);
 }

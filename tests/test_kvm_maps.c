@@ -9,7 +9,7 @@
 
 #define MANY 64
 
-static const enum gms_kvm_way ways[] = {GMS_KVM_IN_PLACE, GMS_KVM_ATTRIBUTES, GMS_KVM_MEMSLOTS};
+static const struct krig_kind memslots = {GMS_KVM_MEMSLOTS, 0, 0};
 
 /* ---- maps ---- */
 
@@ -19,8 +19,8 @@ static void maps_are_checked(void **unused)
 	struct krig rig;
 
 	(void)unused;
-	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++) {
-		krig_init(&rig, ways[w], MANY, false);
+	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
+		krig_init_kind(&rig, &krig_kinds[k], MANY, false);
 		rig.fake.stopped = NULL;
 		assert_int_equal(gms_kvm_map(rig.kvm, 200, 64, 0), -EINVAL);
 		assert_int_equal(gms_kvm_map(rig.kvm, 200, KRIG_PAGES, 1), -EINVAL);
@@ -49,9 +49,10 @@ static void private_pages_are_mapped_as_such(void **unused)
 	struct krig rig;
 
 	(void)unused;
-	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++) {
-		krig_init_kvm(&rig, ways[w], 9);
+	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
+		krig_init_kvm(&rig, &krig_kinds[k], 9);
 		krig_init_state(&rig, false);
+		assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
 		assert_int_equal(gms_convert(rig.state, 3, 2, GMS_PRIVATE, 0, NULL), 0);
 		assert_int_equal(gms_convert(rig.state, 40, 30, GMS_PRIVATE, 0, NULL), 0);
 		krig_init_maps(&rig);
@@ -76,7 +77,7 @@ static void mapping_takes_a_slot_for_each_run(void **unused)
 	struct krig rig;
 
 	(void)unused;
-	krig_init_kvm(&rig, GMS_KVM_MEMSLOTS, 3);
+	krig_init_kvm(&rig, &memslots, 3);
 	krig_init_state(&rig, false);
 	assert_int_equal(gms_convert(rig.state, 34, 2, GMS_PRIVATE, 0, NULL), 0);
 	assert_int_equal(gms_kvm_map(rig.kvm, 900, 0, 24), 0);
@@ -100,8 +101,8 @@ static void sync_makes_memory_what_the_state_says(void **unused)
 	struct krig rig;
 
 	(void)unused;
-	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++) {
-		krig_init(&rig, ways[w], MANY, true);
+	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
+		krig_init_kind(&rig, &krig_kinds[k], MANY, true);
 		krig_write(&rig);
 		krig_convert(&rig, 7, 40, GMS_SHARED);
 		krig_write(&rig);
