@@ -7,7 +7,7 @@ gms_target_flags(gms_test_kvm)
 
 gms_test(kvm_fake LABELS threads)
 gms_test(kvm_create)
-gms_test(kvm_maps)
+gms_test(kvm_maps LABELS threads)
 gms_test(kvm_part)
 gms_test(kvm_fail LABELS slow)
 gms_test(kvm_real LABELS threads slow)

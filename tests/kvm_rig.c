@@ -12,6 +12,8 @@ static void stop(void *ctx)
 
 	rig->stopped++;
 	rig->stops++;
+	if (rig->sync_in_stop)
+		rig->sync_err = gms_kvm_sync(rig->kvm, rig->state);
 }
 
 static void resume(void *ctx)

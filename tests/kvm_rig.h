@@ -48,6 +48,9 @@ struct krig {
 	int stopped; /* vCPUs: nested stops */
 	unsigned int stops;
 	bool refuse; /* a listener does */
+	bool sync_in_stop; /* stop_vcpus() makes a sync: what that gives */
+	int sync_err;
+	bool done; /* for a test with threads */
 	bool hole; /* vCPUs were resumed while something mapped was in no slot */
 };
 

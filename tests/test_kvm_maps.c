@@ -4,8 +4,10 @@
  * fake kernel
  */
 #include "kvm_rig.h"
+#include "oracle.h"
 
 #include "kvm_priv.h"
+#include "uapi.h"
 
 #define MANY 64
 
@@ -92,6 +94,39 @@ static void mapping_takes_a_slot_for_each_run(void **unused)
 	krig_fini(&rig);
 }
 
+static void flags_go_to_all_slots_of_a_map(void **unused)
+{
+	const uint32_t both = KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY;
+	struct krig rig;
+
+	(void)unused;
+	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
+		krig_init_kind(&rig, &krig_kinds[k], MANY, false);
+		rig.fake.stopped = NULL;
+		krig_convert(&rig, 65, 2, GMS_PRIVATE);
+		assert_int_equal(gms_kvm_map_flags(rig.kvm, 200, 64, 8, both << 1), -EINVAL);
+		assert_int_equal(gms_kvm_map_flags(rig.kvm, 200, 64, 8, KVM_MEM_GUEST_MEMFD),
+				 -EINVAL);
+		/* KVM refuses them: nothing has changed */
+		assert_int_equal(gms_kvm_map_flags(rig.kvm, 200, 64, 8, KVM_MEM_READONLY), -EINVAL);
+		assert_fine(krig_agrees(&rig));
+		rig.fake.takes_flags = true;
+		assert_int_equal(gms_kvm_map_flags(rig.kvm, 200, 64, 8, both), 0);
+		assert_int_equal(gms_convert(rig.state, 70, 1, GMS_PRIVATE, 0, NULL), 0);
+		for (unsigned int i = 0; i < FAKE_SLOTS; i++) {
+			const struct fake_slot *slot = &rig.fake.slots[i];
+			const bool there = slot->gfn >= 200 && slot->gfn < 208;
+
+			if (slot->nr_pages)
+				assert_int_equal(slot->flags,
+						 KVM_MEM_GUEST_MEMFD | (there ? both : 0));
+		}
+		assert_int_equal(gms_kvm_unmap(rig.kvm, 200), 0);
+		assert_fine(krig_agrees(&rig));
+		krig_fini(&rig);
+	}
+}
+
 /* ---- sync ---- */
 
 static void sync_makes_memory_what_the_state_says(void **unused)
@@ -166,6 +201,100 @@ static void sync_wants_no_more_slots_than_it_leaves(void **unused)
 	krig_fini(&rig);
 }
 
+/* A hook holds the locks that a sync wants. */
+static void sync_in_a_hook_is_refused(void **unused)
+{
+	struct krig rig;
+
+	(void)unused;
+	krig_init(&rig, GMS_KVM_MEMSLOTS, MANY, false);
+	rig.sync_in_stop = true;
+	rig.sync_err = 1;
+	krig_convert(&rig, 4, 2, GMS_PRIVATE);
+	assert_int_equal(rig.sync_err, -EDEADLK);
+	rig.sync_in_stop = false;
+	krig_fini(&rig);
+}
+
+/* Memslots beside a quarantined range are missing: a sync puts them back, and leaves the range. */
+static void sync_puts_back_missing_slots(void **unused)
+{
+	unsigned int missing = 0;
+	struct krig rig;
+
+	(void)unused;
+	for (uint64_t n = 0; n < 8; n++) {
+		krig_init(&rig, GMS_KVM_MEMSLOTS, MANY, false);
+		krig_write(&rig);
+		fake_fail(&rig.fake, n, UINT64_MAX, -ENOMEM);
+		assert_int_equal(gms_convert(rig.state, 40, 2, GMS_PRIVATE, 0, NULL),
+				 n < 5 ? -ENOMEM : 0);
+		fake_fail_never(&rig.fake);
+		for (uint64_t page = 0; page < 24; page++)
+			assert_int_equal(fake_guest_sees(&rig.fake, 900 + page, NULL), FAKE_SHARED);
+		missing += fake_guest_sees(&rig.fake, 16, NULL) == FAKE_NOTHING;
+		assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+		for (uint64_t page = 0; page < KRIG_PAGES; page++) {
+			const char *why;
+
+			if (!gms_is_quarantined(rig.state, page))
+				assert_true(krig_page_agrees(&rig, page, false, &why));
+			else
+				assert_int_equal(fake_host_sees(&rig.fake, page, NULL),
+						 FAKE_PRIVATE);
+			if (!gms_is_private(rig.state, page) &&
+			    !gms_is_quarantined(rig.state, page))
+				assert_true(krig_page_holds(&rig, page, &why));
+		}
+		if (gms_is_quarantined(rig.state, 40)) {
+			rig.content[40] = rig.content[41] = KRIG_UNKNOWN;
+			assert_int_equal(gms_repair(rig.state, 40, 2, GMS_PRIVATE), 0);
+			assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+		}
+		if (n < 5) {
+			assert_fine(krig_agrees(&rig));
+			assert_fine(krig_contents(&rig));
+		}
+		krig_fini(&rig);
+	}
+	assert_true(missing);
+}
+
+static void *convert_all_the_time(void *arg)
+{
+	struct krig *rig = arg;
+	struct prng prng;
+
+	prng_init(&prng, test_seed());
+	for (uint64_t i = test_iters(3000); i; i--) {
+		const uint64_t start = prng_below(&prng, KRIG_PAGES - 8);
+
+		gms_convert(rig->state, start, 1 + prng_below(&prng, 8),
+			    prng_chance(&prng, 50) ? GMS_PRIVATE : GMS_SHARED, 0, NULL);
+	}
+	__atomic_store_n(&rig->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* A sync beside conversions waits for them: it finds nothing to do, and takes nothing back. */
+static void sync_runs_beside_conversions(void **unused)
+{
+	struct krig rig;
+
+	(void)unused;
+	for (unsigned int k = 0; k < 3; k++) {
+		pthread_t thread;
+
+		krig_init_kind(&rig, &krig_kinds[k], 100, false);
+		assert_int_equal(pthread_create(&thread, NULL, convert_all_the_time, &rig), 0);
+		while (!__atomic_load_n(&rig.done, __ATOMIC_ACQUIRE))
+			assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_fine(krig_agrees(&rig));
+		krig_fini(&rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,7 +302,11 @@ int main(void)
 		cmocka_unit_test(private_pages_are_mapped_as_such),
 		cmocka_unit_test(mapping_takes_a_slot_for_each_run),
 		cmocka_unit_test(sync_makes_memory_what_the_state_says),
+		cmocka_unit_test(flags_go_to_all_slots_of_a_map),
 		cmocka_unit_test(sync_wants_no_more_slots_than_it_leaves),
+		cmocka_unit_test(sync_in_a_hook_is_refused),
+		cmocka_unit_test(sync_puts_back_missing_slots),
+		cmocka_unit_test(sync_runs_beside_conversions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
