@@ -4,10 +4,10 @@
  */
 #include "host.h"
 #include "maps.h"
+#include "opts.h"
 #include "probe.h"
 #include "uapi.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +15,6 @@
 #define MAX_SLOTS (1U << 16)
 
 #define FLAGS (GMS_KVM_INIT_PRIVATE | GMS_KVM_GUEST_MEMFD | GMS_KVM_SHARED_FD | GMS_KVM_HOST)
-#define END_OF(field) \
-	(offsetof(struct gms_kvm_opts, field) + sizeof(((struct gms_kvm_opts *)0)->field))
 
 static void *libc_alloc(void *ctx, size_t size, size_t align)
 {
@@ -39,21 +37,6 @@ static const struct gms_allocator libc_allocator = {
 	.alloc = libc_alloc,
 	.free = libc_free,
 };
-
-/* What a caller of another version does not have is 0; what it has beyond must be. */
-static bool copy_opts(struct gms_kvm_opts *to, const struct gms_kvm_opts *from)
-{
-	const unsigned char *bytes = (const unsigned char *)from;
-
-	if (from->struct_size < END_OF(nr_slots))
-		return false;
-	for (size_t i = sizeof(*to); i < from->struct_size; i++)
-		if (bytes[i])
-			return false;
-	memset(to, 0, sizeof(*to));
-	memcpy(to, from, from->struct_size < sizeof(*to) ? from->struct_size : sizeof(*to));
-	return true;
-}
 
 static bool place_ok(const struct gms_kvm_opts *opts, unsigned int flag, uint64_t at)
 {
@@ -259,7 +242,9 @@ int gms_kvm_create_on(const struct gms_kvm_opts *opts, const struct gms_kvm_sys 
 	struct gms_kvm *kvm;
 	int err;
 
-	if (!copy_opts(&copy, opts) || !opts_ok(&copy))
+	if (!gms_opts_copy(&copy, sizeof(copy), opts,
+			   GMS_OPTS_END(struct gms_kvm_opts, nr_slots)) ||
+	    !opts_ok(&copy))
 		return -EINVAL;
 	err = pick(&copy, sys, &way);
 	if (err)

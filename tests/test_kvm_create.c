@@ -140,6 +140,9 @@ static void options_have_a_size(void **unused)
 
 	(void)unused;
 	for (size_t size = 0; size <= sizeof(other); size++) {
+		/* a struct ends where a member does */
+		const bool good = size >= least && (size >= sizeof(c.opts) || size % 8 == 0);
+
 		create_init(&c, GMS_KVM_ATTRIBUTES);
 		memset(&other, 0xff, sizeof(other)); /* what is not there is not looked at */
 		c.opts.struct_size = size;
@@ -148,8 +151,8 @@ static void options_have_a_size(void **unused)
 			memset(other.more, 0, size - sizeof(c.opts));
 		other.opts.struct_size = size;
 		assert_int_equal(gms_kvm_create_on(&other.opts, &c.fake.sys, &c.talloc.ops, &c.kvm),
-				 size < least ? -EINVAL : 0);
-		if (size >= least)
+				 good ? 0 : -EINVAL);
+		if (good)
 			create_fini(&c);
 		if (size <= sizeof(c.opts))
 			continue;
