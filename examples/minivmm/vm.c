@@ -63,6 +63,7 @@ int vm_create(struct vm *vm, const void *snapshot, size_t size)
 	kvm_opts.nr_pages = GUEST_PAGES;
 	kvm_opts.first_slot = 1; /* 0 is the machine's */
 	kvm_opts.nr_slots = 256;
+	kvm_opts.flags = GMS_KVM_INIT_PRIVATE; /* nothing is visible before the sync */
 	/* There is one vCPU, and it is not running while it asks: nothing has to stop it. */
 	rc = gms_kvm_create(&kvm_opts, &vm->kvm);
 	if (rc)
@@ -75,7 +76,7 @@ int vm_create(struct vm *vm, const void *snapshot, size_t size)
 	rc = snapshot ? gms_snapshot_load(snapshot, size, &opts, &vm->state)
 		      : gms_state_create(&opts, &vm->state);
 	if (!rc)
-		rc = gms_kvm_sync(vm->kvm, vm->state); /* neither of the two calls a hook */
+		rc = gms_kvm_sync(vm->kvm, vm->state); /* a snapshot may have shared pages */
 	if (!rc)
 		rc = map(vm, GUEST_GFN, 0, GUEST_PIECE_PAGES);
 	if (!rc)
@@ -96,7 +97,7 @@ void vm_destroy(struct vm *vm)
 		hold(!mirror_pages(&vm->mirror), "the listener has let go of everything");
 	}
 	gms_state_destroy(vm->state);
-	gms_kvm_destroy(vm->kvm);
+	hold(!gms_kvm_destroy(vm->kvm), "no memslot is left");
 	machine_destroy(&vm->machine);
 }
 
