@@ -289,9 +289,14 @@ bool gms_kvm_guest_room(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 
 /* ---- what is in doubt, and what is not ---- */
 
+int gms_kvm_guest_prepare(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
+{
+	return prepare(kvm->unsure, start, end);
+}
+
 void gms_kvm_guest_doubt(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
 {
-	if (!prepare(kvm->unsure, start, end)) /* an apply has prepared it */
+	if (!prepare(kvm->unsure, start, end))
 		record(kvm->unsure, start, end, true);
 }
 

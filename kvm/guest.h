@@ -19,7 +19,11 @@ int gms_kvm_guest_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 bool gms_kvm_guest_room(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 			enum gms_shareability to);
 
-/* What was to be taken back was not: until it is set again, a range is not punched. */
+/*
+ * What was to be taken back was not: until it is set again, a range is not punched. That takes
+ * no memory where the range was prepared.
+ */
+int gms_kvm_guest_prepare(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end);
 void gms_kvm_guest_doubt(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end);
 
 /* The next run from @at on of pages that the guest, for sure, sees as shared. */

@@ -42,10 +42,14 @@ static int apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_share
 	int err;
 
 	pthread_mutex_lock(&kvm->lock);
+	err = gms_kvm_guest_prepare(kvm, start, end);
+	if (err)
+		goto unlock;
 	/* in place *failed is the page that the kernel names; undo finds nothing to do before it */
 	err = set(kvm, start, end, to, false, failed);
 	if (err && set(kvm, start, end, gms_kvm_other(to), true, NULL))
 		*failed = end;
+unlock:
 	pthread_mutex_unlock(&kvm->lock);
 	return err;
 }

@@ -20,9 +20,9 @@
  *
  * The host sees all of the object at one address, gms_kvm_host(); to touch a page there that is
  * private raises SIGBUS. There each run of equal pages is a mapping of the process, but in place:
- * vm.max_map_count is a limit, and conversions return -ENOMEM at it. What is quarantined is not
- * visible to the host either. Child processes do not inherit the address, and core dumps leave it
- * out.
+ * vm.max_map_count is a limit, and conversions return -ENOMEM at it. What is quarantined raises
+ * SIGBUS, too (in place as far as KVM calls it private). Child processes do not inherit the
+ * address, and core dumps leave it out.
  *
  * By attributes KVM looks for shared pages in a window of its own: a second mapping of the shared
  * memory, which is never changed and which nobody else touches. So hiding a page from the host, or
@@ -98,9 +98,10 @@ struct gms_kvm;
 /**
  * GMS_KVM_SHARED_FD - the shared memory is a file of the caller's; by attributes
  *
- * A memfd, or a file of a tmpfs or hugetlbfs. A mapping of hugetlbfs cannot be changed page
- * by page: there what is said of GMS_KVM_HOST holds, but for whose the mapping is; and the
- * memory must be whole huge pages.
+ * A memfd, or a file of a tmpfs or hugetlbfs. Other mappings of the file are the caller's to mind:
+ * nothing is hidden there. A mapping of hugetlbfs cannot be changed page by page: there what is
+ * said of GMS_KVM_HOST holds, but for whose the mapping is; and the memory must be whole huge
+ * pages.
  */
 #define GMS_KVM_SHARED_FD (1U << 2)
 
@@ -130,10 +131,10 @@ struct gms_kvm;
  *            run of equal pages in it
  * @stop_vcpus: GMS_KVM_MEMSLOTS, called before memslots are re-cut: no vCPU may be in KVM_RUN from
  *              its return until @resume_vcpus (a vCPU that touches a page whose slot is being
- *              replaced would see an MMIO exit). Calls nest. Called in conversions, with locks
- *              held: a vCPU's thread that is elsewhere, perhaps waiting in gms_convert(), must
- *              count as stopped. NULL: the caller sees to it, as
- *              a VMM with one vCPU that asks for the conversion does
+ *              replaced would see an MMIO exit). Calls nest. Called in conversions and by
+ *              gms_kvm_sync(), with locks held: a vCPU's thread that is elsewhere, perhaps waiting
+ *              in gms_convert(), must count as stopped. NULL: the caller sees to it, as a VMM
+ *              with one vCPU that asks for the conversion does
  * @resume_vcpus: see there; both or none
  * @ctx: passed to both
  * @flags: GMS_KVM_INIT_PRIVATE, and those of GMS_KVM_GUEST_MEMFD, GMS_KVM_SHARED_FD and
@@ -310,9 +311,9 @@ GMS_API int gms_kvm_unmap(struct gms_kvm *kvm, uint64_t gfn);
  *
  * Context: Takes gms_lock_shared() on all of @state: waits for conversions, and lets none begin.
  * May sleep.
- * Return: 0; -EINVAL: the sizes differ; -EDEADLK: called from inside a hook; -ENOSPC: there
- * are not enough memslots; -ENOMEM; what the kernel returned: some pages may have been
- * converted, and the call may be made again.
+ * Return: 0; -EINVAL: the sizes differ; -EDEADLK: as of gms_lock_shared(): called from inside a
+ * hook, say; -ENOSPC: there are not enough memslots; -ENOMEM; what the kernel returned: some pages
+ * may have been converted, and the call may be made again.
  */
 GMS_API int gms_kvm_sync(struct gms_kvm *kvm, const struct gms_state *state);
 
