@@ -177,8 +177,10 @@ static void read_commits(struct worker *worker)
 {
 	struct world *world = worker->shared;
 	struct sight sight;
+	bool over = false;
 
-	while (!worker->why && !atomic_load(&world->over)) {
+	while (!worker->why && !over) {
+		over = atomic_load(&world->over); /* one more look, at rest */
 		const uint64_t seq = atomic_load_explicit(&world->seq, memory_order_acquire);
 
 		see_tree(world->tree, &sight);
@@ -277,12 +279,14 @@ static void read_conversions(struct worker *worker)
 {
 	struct world *world = worker->shared;
 	uint64_t index = T_1G;
+	bool over = false;
 	struct sight sight;
 
-	for (; !worker->why && !atomic_load(&world->over); index = 3 * T_1G - 1 - index) {
-		/* any page of the block will do */
-		const uint64_t seq = gms_seq_read(world->state, index);
+	for (; !worker->why && !over; index = 3 * T_1G - 1 - index) {
+		uint64_t seq;
 
+		over = atomic_load(&world->over); /* one more look, at rest */
+		seq = gms_seq_read(world->state, index); /* any page of the block will do */
 		see_state(world->state, &sight);
 		if (gms_seq_retry(world->state, index, seq))
 			atomic_fetch_add(&world->torn, 1);
@@ -321,8 +325,10 @@ static const char *walk(const struct gms_state *state)
 static void read_runs(struct worker *worker)
 {
 	struct world *world = worker->shared;
+	bool over = false;
 
-	while (!worker->why && !atomic_load(&world->over)) {
+	while (!worker->why && !over) {
+		over = atomic_load(&world->over); /* one more look, at rest */
 		worker->why = walk(world->state);
 		atomic_fetch_add(&world->judged, 1);
 		atomic_fetch_add(&world->asked, 1);
