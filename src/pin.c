@@ -82,6 +82,30 @@ static int touch(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pg
 	return err;
 }
 
+/*
+ * Commit or unpin a part of one block: a step at a time, so that a whole block does not keep
+ * the other pins and folios of the shard waiting. Returns how many pages were not pinned.
+ */
+static gms_always_inline uint64_t count_part(struct gms_state *s, struct gms_pins *pins,
+					     gms_pgoff_t start, gms_pgoff_t end,
+					     bool (*step)(struct gms_pins *pins,
+							  struct gms_pins_walk *walk))
+{
+	struct gms_spinlock *lock = pins_lock(s, start);
+	struct gms_pins_walk walk;
+	bool more;
+
+	gms_pins_walk_init(&walk, page_in_block(start), end_in_block(end));
+	do {
+		gms_spin_lock(lock);
+		more = step(pins, &walk);
+		gms_spin_unlock(lock);
+		if (more)
+			gms_cpu_relax(); /* or those that wait would never be faster */
+	} while (more);
+	return walk.surplus;
+}
+
 /* Memory for one more pin of each page of [start, end). All or none of the blocks. */
 static int reserve(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
 {
@@ -124,12 +148,9 @@ static int pin_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, g
 	/* no split begins from here on: see gms_folio_split_begin(); those under way are waited for */
 	for (gms_pgoff_t b = start; !err && s->folios.order && b < end; b = block_end(b, end))
 		gms_folio_wait(&s->folios, b, block_end(b, end));
-	for (gms_pgoff_t b = start; !err && b < end; b = block_end(b, end)) {
-		gms_spin_lock(pins_lock(s, b));
-		gms_pins_commit(gms_block_at(&s->folios.blocks, b)->pins, page_in_block(b),
-				end_in_block(block_end(b, end)));
-		gms_spin_unlock(pins_lock(s, b));
-	}
+	for (gms_pgoff_t b = start; !err && b < end; b = block_end(b, end))
+		count_part(s, gms_block_at(&s->folios.blocks, b)->pins, b, block_end(b, end),
+			   gms_pins_commit);
 	return err;
 }
 
@@ -164,13 +185,7 @@ void gms_unpin(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
 		struct gms_pins *pins = b ? gms_load_acquire(&b->pins) : NULL;
 
 		next = block_end(start, end);
-		if (pins) {
-			gms_spin_lock(pins_lock(s, start));
-			surplus += gms_pins_unpin(pins, page_in_block(start), end_in_block(next));
-			gms_spin_unlock(pins_lock(s, start));
-		} else {
-			surplus += next - start;
-		}
+		surplus += pins ? count_part(s, pins, start, next, gms_pins_unpin) : next - start;
 	}
 	if (surplus)
 		gms_count_add(&s->counters, GMS_SURPLUS_UNPINS, surplus);

@@ -3,7 +3,8 @@
  * pins.c - how often each page of one 1G block is pinned
  *
  * Cost: an operation on n pages touches n / 64 words in each plane that it carries or
- * borrows through; a whole block 16 words, and what its dirty leaves take.
+ * borrows through; a whole block 16 words, and what its dirty leaves take. One step touches
+ * GMS_PINS_STEP leaves at most.
  */
 #include "pins.h"
 
@@ -40,7 +41,10 @@ static void plane_set(struct gms_pins *pins, unsigned int p, uint64_t *word, uin
 	*word = value;
 }
 
-/* Give a clean leaf counts of its own. Readers may be looking at pinned. */
+/*
+ * Give a clean leaf counts of its own, which the caller changes, and then calls the leaf dirty.
+ * Readers may be looking at pinned.
+ */
 static void leaf_make_dirty(struct gms_pins *pins, unsigned int leaf)
 {
 	for (unsigned int p = 0; p < pins->nr_planes; p++) {
@@ -50,7 +54,6 @@ static void leaf_make_dirty(struct gms_pins *pins, unsigned int leaf)
 		pins->nonzero[p] += bit ? GMS_LINE_WORDS : 0;
 	}
 	gms_line_fill(&pins->pinned[leaf], pins->uniform);
-	leaf_set_state(pins, leaf, DIRTY | (pins->uniform ? ANY : 0));
 }
 
 static void leaf_add(struct gms_pins *pins, unsigned int leaf, unsigned int a, unsigned int b)
@@ -73,14 +76,14 @@ static void leaf_add(struct gms_pins *pins, unsigned int leaf, unsigned int a, u
 
 static uint64_t leaf_sub(struct gms_pins *pins, unsigned int leaf, unsigned int a, unsigned int b)
 {
-	uint64_t surplus = 0;
+	uint64_t surplus = 0, any = 0;
 
 	for (unsigned int w = a / 64; w <= (b - 1) / 64; w++) {
 		uint64_t *const pinned = &pins->pinned[leaf].w[w];
 		const uint64_t mask = gms_word_mask(w, a, b), hit = mask & *pinned;
 		uint64_t borrow = hit, left = 0;
 
-		surplus += gms_popcount(mask ^ hit);
+		surplus += mask != hit ? gms_popcount(mask ^ hit) : 0;
 		for (unsigned int p = 0; hit && p < pins->nr_planes; p++) {
 			uint64_t *const word = &pins->plane[p][leaf].w[w], old = *word;
 
@@ -90,90 +93,114 @@ static uint64_t leaf_sub(struct gms_pins *pins, unsigned int leaf, unsigned int 
 		}
 		gms_assert(!borrow);
 		gms_word_put(pinned, hit & ~left, false);
+		any |= *pinned;
 	}
-	if (!gms_line_is(&pins->pinned[leaf], false))
-		return surplus;
-	leaf_set_state(pins, leaf, pins->uniform ? DIRTY : 0);
+	if (any || !gms_line_is(&pins->pinned[leaf], false))
+		leaf_set_state(pins, leaf, DIRTY | ANY);
+	else
+		leaf_set_state(pins, leaf, pins->uniform ? DIRTY : 0);
 	return surplus;
 }
 
-/* I2, and then I1: where no leaf is clean, uniform counts no page. */
+/*
+ * Uniform is 0 no more, or has become 0: the clean leaves have pins now, or none any more. Then a
+ * dirty leaf without pins becomes clean (I1); the words of its planes are 0 already.
+ */
+static void clean_set_any(struct gms_pins *pins, bool any)
+{
+	const uint32_t nr_clean = NR_LEAVES - pins->nr_dirty;
+
+	for (unsigned int i = 0; i < GMS_PINS_STATE_WORDS; i++) {
+		const uint64_t old = pins->state[i], dirty = old >> 1 & ANY_ALL;
+		const uint64_t clean = ~dirty & ANY_ALL, idle = dirty & ~old;
+		const uint64_t new = any ? old | clean : old & ~clean & ~(idle << 1);
+
+		gms_store_release(&pins->state[i], new);
+		pins->nr_dirty -= idle ? gms_popcount(idle) : 0;
+	}
+	gms_store_relaxed(&pins->nr_any, any ? pins->nr_any + nr_clean : pins->nr_any - nr_clean);
+}
+
+/* I2: where no leaf is clean, uniform counts no page. */
 static void settle(struct gms_pins *pins)
 {
 	if (pins->nr_dirty < NR_LEAVES || !pins->uniform)
 		return;
 	pins->uniform = 0;
-	for (unsigned int leaf = 0; leaf < NR_LEAVES; leaf++) {
-		if (leaf_state(pins, leaf) == DIRTY)
-			leaf_set_state(pins, leaf, 0);
+	clean_set_any(pins, false);
+}
+
+/* ---- commit and unpin, in steps ---- */
+
+/* Go on to the next leaf in @dirty, or to the end. */
+static void walk_skip(struct gms_pins_walk *walk)
+{
+	unsigned int leaf = walk->lo / LEAF_PAGES;
+	uint64_t left = 0;
+
+	while (leaf < NR_LEAVES && !left) {
+		left = walk->dirty[leaf / 32] >> leaf % 32 * 2;
+		leaf = left ? leaf + gms_ctz(left) / 2 : (leaf | (PER_WORD - 1)) + 1;
 	}
+	walk->lo = leaf * LEAF_PAGES;
 }
 
-/* Move uniform between 0 and 1: the clean leaves have pins now, or none any more. */
-static void clean_set_any(struct gms_pins *pins, bool any)
+/*
+ * Begin a walk over the whole block. The caller counts the pages of the clean leaves at once, by
+ * uniform. The later steps count those of the leaves that are dirty now, as if each were a range
+ * of its own, whether the leaf is still dirty then or not. So each page is counted once: its leaf
+ * is clean now or in @dirty, and a leaf that becomes clean or dirty keeps the counts of its pages.
+ * For the same reason a page is surplus if it is not pinned when its own turn comes.
+ */
+static void walk_whole(const struct gms_pins *pins, struct gms_pins_walk *walk)
 {
-	uint32_t nr_any = 0;
-
-	for (unsigned int i = 0; i < GMS_PINS_STATE_WORDS; i++) {
-		const uint64_t old = pins->state[i], clean = ~(old >> 1) & ANY_ALL;
-		const uint64_t new = any ? old | clean : old & ~clean;
-
-		gms_store_release(&pins->state[i], new);
-		nr_any += gms_popcount(new &ANY_ALL);
-	}
-	gms_store_relaxed(&pins->nr_any, nr_any);
-}
-
-static void add_all(struct gms_pins *pins)
-{
-	if (!pins->uniform++)
-		clean_set_any(pins, true);
-	for (unsigned int leaf = 0; pins->nr_dirty && leaf < NR_LEAVES; leaf++) {
-		if (leaf_state(pins, leaf) & DIRTY)
-			leaf_add(pins, leaf, 0, LEAF_PAGES);
-	}
-}
-
-static uint64_t sub_all(struct gms_pins *pins)
-{
-	uint64_t surplus = 0;
-
-	if (!pins->uniform)
-		surplus = (uint64_t)(NR_LEAVES - pins->nr_dirty) * LEAF_PAGES;
-	else if (!--pins->uniform)
-		clean_set_any(pins, false);
-	for (unsigned int leaf = 0; pins->nr_dirty && leaf < NR_LEAVES; leaf++) {
-		if (leaf_state(pins, leaf) & DIRTY)
-			surplus += leaf_sub(pins, leaf, 0, LEAF_PAGES);
-	}
-	return surplus;
-}
-
-/* An end of a range as an offset in a leaf that the range meets. */
-static unsigned int clip(unsigned int page, unsigned int leaf)
-{
-	const unsigned int first = leaf * LEAF_PAGES;
-
-	if (page <= first)
-		return 0;
-	return page - first < LEAF_PAGES ? page - first : LEAF_PAGES;
-}
-
-void gms_pins_commit(struct gms_pins *pins, unsigned int lo, unsigned int hi)
-{
-	gms_assert(lo < hi && hi <= GMS_PINS_PAGES && pins->reserved);
-	pins->reserved--;
-	if (hi - lo == GMS_PINS_PAGES) {
-		add_all(pins);
-		settle(pins);
+	if (!pins->nr_dirty) {
+		walk->lo = walk->hi;
 		return;
 	}
-	for (unsigned int leaf = lo / LEAF_PAGES; leaf <= (hi - 1) / LEAF_PAGES; leaf++) {
-		if (!(leaf_state(pins, leaf) & DIRTY))
-			leaf_make_dirty(pins, leaf);
-		leaf_add(pins, leaf, clip(lo, leaf), clip(hi, leaf));
+	for (unsigned int i = 0; i < GMS_PINS_STATE_WORDS; i++)
+		walk->dirty[i] = pins->state[i] & ANY_ALL << 1;
+	walk_skip(walk);
+}
+
+/* Pages [a, b) of a leaf. */
+struct part {
+	unsigned int leaf, a, b;
+};
+
+/* Take the next leaf of a walk that has not ended. */
+static inline struct part walk_take(struct gms_pins_walk *walk)
+{
+	const unsigned int leaf = walk->lo / LEAF_PAGES, a = walk->lo % LEAF_PAGES;
+	const unsigned int rest = walk->hi - walk->lo;
+	const unsigned int b = rest < LEAF_PAGES - a ? a + rest : LEAF_PAGES;
+
+	walk->lo += b - a;
+	if (gms_unlikely(walk->whole))
+		walk_skip(walk);
+	return (struct part) {leaf, a, b};
+}
+
+bool gms_pins_commit(struct gms_pins *pins, struct gms_pins_walk *walk)
+{
+	gms_assert(walk->lo < walk->hi && walk->hi <= GMS_PINS_PAGES && pins->reserved);
+	if (gms_unlikely(walk->whole && !walk->lo)) {
+		walk_whole(pins, walk);
+		if (!pins->uniform++)
+			clean_set_any(pins, true);
+	}
+	for (unsigned int i = 0; i < GMS_PINS_STEP && walk->lo < walk->hi; i++) {
+		const struct part part = walk_take(walk);
+
+		if (!(leaf_state(pins, part.leaf) & DIRTY))
+			leaf_make_dirty(pins, part.leaf);
+		leaf_add(pins, part.leaf, part.a, part.b);
 	}
 	settle(pins);
+	if (walk->lo < walk->hi)
+		return true;
+	pins->reserved--;
+	return false;
 }
 
 void gms_pins_cancel(struct gms_pins *pins)
@@ -182,27 +209,37 @@ void gms_pins_cancel(struct gms_pins *pins)
 	pins->reserved--;
 }
 
-uint64_t gms_pins_unpin(struct gms_pins *pins, unsigned int lo, unsigned int hi)
+/* A pin less of each page of the clean leaves. Returns how many were not pinned. */
+static uint64_t sub_uniform(struct gms_pins *pins)
 {
-	uint64_t surplus = 0;
+	if (!pins->uniform)
+		return (uint64_t)(NR_LEAVES - pins->nr_dirty) * LEAF_PAGES;
+	if (!--pins->uniform)
+		clean_set_any(pins, false);
+	return 0;
+}
 
-	gms_assert(lo < hi && hi <= GMS_PINS_PAGES);
-	if (hi - lo == GMS_PINS_PAGES)
-		return sub_all(pins);
-	for (unsigned int leaf = lo / LEAF_PAGES; leaf <= (hi - 1) / LEAF_PAGES; leaf++) {
-		const unsigned int a = clip(lo, leaf), b = clip(hi, leaf);
-		const unsigned int state = leaf_state(pins, leaf);
+bool gms_pins_unpin(struct gms_pins *pins, struct gms_pins_walk *walk)
+{
+	gms_assert(walk->lo < walk->hi && walk->hi <= GMS_PINS_PAGES);
+	if (gms_unlikely(walk->whole && !walk->lo)) {
+		walk_whole(pins, walk); /* before a leaf without pins becomes clean */
+		walk->surplus += sub_uniform(pins);
+	}
+	for (unsigned int i = 0; i < GMS_PINS_STEP && walk->lo < walk->hi; i++) {
+		const struct part part = walk_take(walk);
+		const unsigned int state = leaf_state(pins, part.leaf);
 
 		if (!state) {
-			surplus += b - a;
+			walk->surplus += part.b - part.a;
 			continue;
 		}
 		if (!(state & DIRTY))
-			leaf_make_dirty(pins, leaf);
-		surplus += leaf_sub(pins, leaf, a, b);
+			leaf_make_dirty(pins, part.leaf);
+		walk->surplus += leaf_sub(pins, part.leaf, part.a, part.b);
 	}
 	settle(pins);
-	return surplus;
+	return walk->lo < walk->hi;
 }
 
 /* An upper bound of all counts that takes no search: all ones, up to the highest bit in use. */

@@ -14,10 +14,12 @@
  *  I1  A dirty leaf without pins is there only while uniform > 0. So what nobody pins is
  *      clean again.
  *  I2  uniform > 0 only while a leaf is clean: it is the count of a page that exists.
- *  I3  The largest count + the reservations outstanding fit the planes. So a pin that
- *      was reserved, and any unpin, need no memory.
+ *  I3  The count of a page + the reservations that have not reached the page fit the
+ *      planes. So a pin that was reserved, and any unpin, need no memory.
  *
- * Writers are serialised by a spinlock of the caller's. Readers take no lock, and never miss
+ * Writers are serialised by a spinlock of the caller's. A commit or an unpin of many leaves
+ * releases that lock after every GMS_PINS_STEP leaves, and the invariants hold there. Each
+ * page is then counted on its own: at one time during the call. Readers take no lock, and never miss
  * a page that is pinned all the while; each page that they report was pinned at some time
  * during the call: the state of a leaf is one load, a leaf is filled before it is called
  * dirty, and a page's bit changes only where its count leaves or reaches 0.
@@ -31,6 +33,7 @@
 #define GMS_PINS_PLANES 31
 #define GMS_PINS_MAX ((1u << GMS_PINS_PLANES) - 1) /* pins of one page */
 #define GMS_PINS_STATE_WORDS ((2 * GMS_LINE_BITS + 63) / 64)
+#define GMS_PINS_STEP (GMS_LINE_BITS < 32 ? 1u : 16u) /* leaves of one hold of the lock */
 
 struct gms_pins {
 	uint64_t state[GMS_PINS_STATE_WORDS];
@@ -54,16 +57,32 @@ struct gms_pins {
 int gms_pins_reserve(struct gms_pins **slot, struct gms_spinlock *lock,
 		     const struct gms_allocator *a);
 
+/* How far a commit or an unpin has got. All ranges are [lo, hi) in pages of the block, lo < hi. */
+struct gms_pins_walk {
+	unsigned int lo, hi; /* the pages that are left */
+	bool whole; /* the range is the whole block: of what is left, the leaves in @dirty only */
+	uint64_t surplus; /* how many pages an unpin has found not pinned; they stay so */
+	uint64_t dirty[GMS_PINS_STATE_WORDS]; /* @whole: leaves that were dirty at the first step */
+};
+
+static inline void gms_pins_walk_init(struct gms_pins_walk *walk, unsigned int lo, unsigned int hi)
+{
+	walk->lo = lo;
+	walk->hi = hi;
+	walk->whole = hi - lo == GMS_PINS_PAGES;
+	walk->surplus = 0;
+}
+
 /*
- * For the holder of the spinlock. All ranges are [lo, hi) in pages of the block, lo < hi.
- * Each reservation ends by a commit or a cancel.
+ * For the holder of the spinlock. A commit and an unpin take one step at a time, and return true
+ * while there are more; the lock may be released between two. Each reservation ends by the last
+ * step of a commit, or by a cancel.
  */
-void gms_pins_commit(struct gms_pins *pins, unsigned int lo, unsigned int hi);
+bool gms_pins_commit(struct gms_pins *pins, struct gms_pins_walk *walk);
 void gms_pins_cancel(struct gms_pins *pins);
-/* Returns how many pages were not pinned; they stay so. */
-uint64_t gms_pins_unpin(struct gms_pins *pins, unsigned int lo, unsigned int hi);
+bool gms_pins_unpin(struct gms_pins *pins, struct gms_pins_walk *walk);
 uint32_t gms_pins_count(const struct gms_pins *pins, unsigned int page);
-/* Does all that this comment promises hold? */
+/* Does all that this comment promises hold? No commit may be between two steps. */
 bool gms_pins_ok(const struct gms_pins *pins);
 
 /* For readers. @pins may be NULL: nothing is pinned. */

@@ -50,8 +50,12 @@ static int reserve(struct fixture *f)
 
 static void commit(struct fixture *f, unsigned int lo, unsigned int hi)
 {
+	struct gms_pins_walk walk;
+
+	gms_pins_walk_init(&walk, lo, hi);
 	talloc_trap(&f->talloc, TALLOC_TRAP_BOTH);
-	gms_pins_commit(f->pins, lo, hi);
+	while (gms_pins_commit(f->pins, &walk))
+		;
 	talloc_trap(&f->talloc, 0);
 	for (unsigned int i = lo; i < hi; i++)
 		f->want[i]++;
@@ -65,16 +69,27 @@ static void pin(struct fixture *f, unsigned int lo, unsigned int hi)
 
 static void unpin(struct fixture *f, unsigned int lo, unsigned int hi)
 {
-	uint64_t surplus = 0, got;
+	struct gms_pins_walk walk;
+	uint64_t surplus = 0;
 
+	gms_pins_walk_init(&walk, lo, hi);
 	talloc_trap(&f->talloc, TALLOC_TRAP_BOTH);
-	got = gms_pins_unpin(f->pins, lo, hi);
+	while (gms_pins_unpin(f->pins, &walk))
+		;
 	talloc_trap(&f->talloc, 0);
 	for (unsigned int i = lo; i < hi; i++) {
 		surplus += !f->want[i];
 		f->want[i] -= !!f->want[i];
 	}
-	assert_int_equal(got, surplus);
+	assert_int_equal(walk.surplus, surplus);
+}
+
+static void unpin_all(struct fixture *f)
+{
+	while (gms_pins_any(f->pins, 0, PAGES)) {
+		assert_true(gms_pins_ok(f->pins));
+		unpin(f, 0, PAGES);
+	}
 }
 
 /* The first pinned page of a range, and whether there is one. */
@@ -171,8 +186,7 @@ static void test_random(void **state)
 			check_all(&f);
 	}
 	check_all(&f);
-	while (gms_pins_any(f.pins, 0, PAGES))
-		unpin(&f, 0, PAGES);
+	unpin_all(&f);
 	check_all(&f);
 	assert_int_equal(f.pins->nr_dirty, 0);
 	assert_int_equal(f.pins->uniform, 0);
@@ -199,8 +213,7 @@ static void test_other_ranges_back(void **state)
 		for (unsigned int lo = 0; part > 3 && lo < PAGES; lo += part)
 			pin(&f, lo, lo + part < PAGES ? lo + part : PAGES);
 		check_all(&f);
-		while (gms_pins_any(f.pins, 0, PAGES))
-			unpin(&f, 0, PAGES);
+		unpin_all(&f);
 		check_all(&f);
 		assert_int_equal(f.pins->nr_dirty, 0);
 	}
@@ -316,6 +329,11 @@ static void test_largest_count(void **state)
 	(void)state;
 	setup(&f);
 	pin(&f, 0, PAGES);
+	for (uint32_t n = 1; n < GMS_PINS_MAX; n = 2 * n + 1) { /* plane by plane */
+		f.pins->uniform = n;
+		assert_int_equal(reserve(&f), 0);
+		gms_pins_cancel(f.pins);
+	}
 	f.pins->uniform = GMS_PINS_MAX - 1;
 	for (unsigned int i = 0; i < PAGES; i++)
 		f.want[i] = GMS_PINS_MAX - 1;

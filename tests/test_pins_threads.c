@@ -57,6 +57,32 @@ static int reserve(struct shared *shared)
 	return gms_pins_reserve(&shared->pins, &shared->lock, &shared->talloc.ops);
 }
 
+/* A commit or an unpin, with the lock released between two steps. Returns the surplus. */
+static uint64_t count(struct shared *shared, unsigned int lo, unsigned int hi,
+		      bool (*step)(struct gms_pins *pins, struct gms_pins_walk *walk))
+{
+	struct gms_pins_walk walk;
+	bool more;
+
+	gms_pins_walk_init(&walk, lo, hi);
+	do {
+		gms_spin_lock(&shared->lock);
+		more = step(shared->pins, &walk);
+		gms_spin_unlock(&shared->lock);
+	} while (more);
+	return walk.surplus;
+}
+
+static void commit(struct shared *shared, unsigned int lo, unsigned int hi)
+{
+	count(shared, lo, hi, gms_pins_commit);
+}
+
+static uint64_t unpin(struct shared *shared, unsigned int lo, unsigned int hi)
+{
+	return count(shared, lo, hi, gms_pins_unpin);
+}
+
 /* In a leaf, from page to page, or the whole block. */
 static struct range random_range(struct prng *prng)
 {
@@ -92,22 +118,16 @@ static void run_writer(struct worker *worker)
 			failed = reserve(shared);
 			if (failed)
 				break;
-			gms_spin_lock(&shared->lock);
-			gms_pins_commit(shared->pins, r.lo, r.hi);
-			gms_spin_unlock(&shared->lock);
+			commit(shared, r.lo, r.hi);
 			own[nr++] = r;
 		} else if (nr) {
 			const struct range old = own[--nr];
 			const unsigned int mid = old.lo + (old.hi - old.lo) / 2;
 
-			gms_spin_lock(&shared->lock);
-			if (i % 2 && mid > old.lo) {
-				surplus += gms_pins_unpin(shared->pins, old.lo, mid);
-				surplus += gms_pins_unpin(shared->pins, mid, old.hi);
-			} else {
-				surplus += gms_pins_unpin(shared->pins, old.lo, old.hi);
-			}
-			gms_spin_unlock(&shared->lock);
+			if (i % 2 && mid > old.lo)
+				surplus += unpin(shared, old.lo, mid) + unpin(shared, mid, old.hi);
+			else
+				surplus += unpin(shared, old.lo, old.hi);
 		}
 	}
 	shared->stop = true;
@@ -156,22 +176,21 @@ static void run_dirtier(struct worker *worker)
 	for (i = 0; i < worker->rounds; i++) {
 		if (reserve(shared) || reserve(shared))
 			break;
-		gms_spin_lock(&shared->lock);
-		gms_pins_commit(shared->pins, 0, PAGES);
+		commit(shared, 0, PAGES);
 		shared->phase++;
 		if (i % 2) {
+			gms_spin_lock(&shared->lock);
 			gms_pins_cancel(shared->pins);
-			surplus += gms_pins_unpin(shared->pins, lo, hi);
+			gms_spin_unlock(&shared->lock);
+			surplus += unpin(shared, lo, hi);
 		} else {
-			gms_pins_commit(shared->pins, lo, hi);
+			commit(shared, lo, hi);
 		}
 		shared->phase++;
-		surplus += gms_pins_unpin(shared->pins, lo + 1, PAGES);
+		surplus += unpin(shared, lo + 1, PAGES);
 		if (i % 2 == 0)
-			surplus += gms_pins_unpin(shared->pins, lo, hi) +
-				   gms_pins_unpin(shared->pins, lo, hi);
-		surplus += lo ? gms_pins_unpin(shared->pins, 0, lo) : 0;
-		gms_spin_unlock(&shared->lock);
+			surplus += unpin(shared, lo, hi) + unpin(shared, lo, hi);
+		surplus += lo ? unpin(shared, 0, lo) : 0;
 	}
 	shared->stop = true;
 	worker_expect(worker, i == worker->rounds, "a reservation failed");
@@ -217,7 +236,7 @@ static void check_threads(unsigned int nr_writers, unsigned int nr_readers, bool
 	setup(&shared);
 	if (pinned) {
 		assert_int_equal(reserve(&shared), 0);
-		gms_pins_commit(shared.pins, shared.page, shared.page + 1);
+		commit(&shared, shared.page, shared.page + 1);
 	}
 	for (unsigned int i = 0; i < nr_writers + nr_readers; i++)
 		workers[i] = (struct worker) {.run = i < nr_writers ? run_writer : run_reader,
@@ -227,7 +246,7 @@ static void check_threads(unsigned int nr_writers, unsigned int nr_readers, bool
 	workers_run(workers, nr_writers + nr_readers);
 	assert_int_equal(gms_pins_any(shared.pins, 0, PAGES), pinned);
 	if (pinned)
-		assert_int_equal(gms_pins_unpin(shared.pins, shared.page, shared.page + 1), 0);
+		assert_int_equal(unpin(&shared, shared.page, shared.page + 1), 0);
 	teardown(&shared);
 }
 
