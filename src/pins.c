@@ -290,23 +290,28 @@ static void pins_init(struct gms_pins *pins)
 	gms_memset(pins, 0, offsetof(struct gms_pins, pinned));
 }
 
-static void add_plane(struct gms_pins *pins, struct gms_line *plane)
-{
-	for (unsigned int leaf = 0; pins->nr_dirty && leaf < NR_LEAVES; leaf++) {
-		if (leaf_state(pins, leaf) & DIRTY)
-			gms_line_fill(&plane[leaf], false);
-	}
-	pins->plane[pins->nr_planes] = plane;
-	gms_store_relaxed(&pins->nr_planes, pins->nr_planes + 1);
-}
-
 /* What a reservation lacks, one of which is NULL: made outside the lock, used inside. */
 struct stock {
 	struct gms_pins *pins;
 	struct gms_line *plane;
+	bool zero; /* all of the plane is */
 };
 
-/* 0; -ENOMEM: for good; -EAGAIN: what is NULL in @stock is missing. */
+static void add_plane(struct gms_pins *pins, struct stock *stock)
+{
+	for (unsigned int leaf = 0; !stock->zero && pins->nr_dirty && leaf < NR_LEAVES; leaf++) {
+		if (leaf_state(pins, leaf) & DIRTY)
+			gms_line_fill(&stock->plane[leaf], false);
+	}
+	pins->plane[pins->nr_planes] = stock->plane;
+	gms_store_relaxed(&pins->nr_planes, pins->nr_planes + 1);
+	stock->plane = NULL;
+}
+
+/*
+ * 0; -ENOMEM: for good; -EAGAIN: what is NULL in @stock is missing; if nothing is, the plane is
+ * to be zeroed outside the lock, as too many leaves are dirty.
+ */
 static int reserve_locked(struct gms_pins **slot, struct stock *stock)
 {
 	struct gms_pins *pins = *slot;
@@ -322,12 +327,11 @@ static int reserve_locked(struct gms_pins **slot, struct stock *stock)
 	if (!has_room(pins)) {
 		if (pins->nr_planes == GMS_PINS_PLANES)
 			return -ENOMEM;
-		if (!stock->plane)
+		if (!stock->plane || (!stock->zero && pins->nr_dirty > GMS_PINS_STEP))
 			return -EAGAIN;
-		add_plane(pins, stock->plane);
-		stock->plane = NULL;
-		if (!has_room(pins))
-			return pins->nr_planes == GMS_PINS_PLANES ? -ENOMEM : -EAGAIN;
+		add_plane(pins, stock);
+		gms_assert(
+			has_room(pins)); /* neither counts nor reservations fill more than half */
 	}
 	pins->reserved++;
 	return 0;
@@ -336,7 +340,7 @@ static int reserve_locked(struct gms_pins **slot, struct stock *stock)
 int gms_pins_reserve(struct gms_pins **slot, struct gms_spinlock *lock,
 		     const struct gms_allocator *a)
 {
-	struct stock stock = {NULL, NULL};
+	struct stock stock = {NULL, NULL, false};
 	int err;
 
 	for (;;) {
@@ -350,8 +354,12 @@ int gms_pins_reserve(struct gms_pins **slot, struct gms_spinlock *lock,
 			break;
 		if (!has_pins)
 			stock.pins = a->alloc(a->ctx, sizeof(*stock.pins), 64);
-		if (!stock.plane)
+		if (!stock.plane) {
 			stock.plane = a->alloc(a->ctx, PLANE_BYTES, 64);
+		} else {
+			gms_memset(stock.plane, 0, PLANE_BYTES);
+			stock.zero = true;
+		}
 		if (!stock.plane || (!has_pins && !stock.pins)) {
 			err = -ENOMEM;
 			break;

@@ -324,10 +324,29 @@ static void test_a_step_is_short(void **state)
 	}
 }
 
+/* Many leaves are dirty when a plane is added: it is made before the lock is taken. */
+static void test_plane_for_many_dirty_leaves(void **state)
+{
+	struct fixture *f = setup();
+
+	(void)state;
+	make_dirty(f, NR_LEAVES - 1, 0);
+	for (unsigned int i = 0; i < 5; i++) {
+		const unsigned int nr_planes = f->pins->nr_planes;
+
+		while (f->pins->nr_planes == nr_planes)
+			run(f, true, 0, PAGES);
+	}
+	while (gms_pins_any(f->pins, 0, PAGES))
+		run(f, false, 0, PAGES);
+	teardown(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_step_is_short),
+		cmocka_unit_test(test_plane_for_many_dirty_leaves),
 		cmocka_unit_test(test_walks_beside_each_other),
 	};
 
