@@ -159,6 +159,13 @@ bool job_waits(struct job *job)
 	return !atomic_load(&job->done);
 }
 
+bool job_ends(struct job *job)
+{
+	for (unsigned int naps = 0; naps < DEADLINE_S * 1000 && !atomic_load(&job->done); naps++)
+		nap();
+	return atomic_load(&job->done);
+}
+
 int job_join(struct job *job)
 {
 	pthread_join(job->thread, NULL);

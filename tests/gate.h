@@ -84,6 +84,9 @@ void job_start(struct job *job);
 /* Returns when the job is done, or waits for something: whether it is still at it. */
 bool job_waits(struct job *job);
 
+/* Returns true if the job is done, for which it waits as long as nothing but a deadlock takes. */
+bool job_ends(struct job *job);
+
 /* Waits for its end, and returns what its call returned. */
 int job_join(struct job *job);
 

@@ -8,12 +8,29 @@
 
 /* ---- the watch ---- */
 
+/* Hooks that are called with the invalidate locks of all their pages held exclusively. */
+#define EXCLUSIVE                                                                             \
+	(1U << SIM_UNMAP_HOST | 1U << SIM_INVALIDATE_BEGIN | 1U << SIM_ZAP_GUEST |            \
+	 1U << SIM_APPLY | 1U << SIM_UNDO | 1U << SIM_INVALIDATE_END | 1U << SIM_FOLIO_FREE | \
+	 1U << SIM_FOLIO_MERGE | 1U << SIM_BLOCK_FREED)
+
+static const char *watch_locks(const struct rig *rig, const struct sim_call *call)
+{
+	const gms_pgoff_t end = call->start + call->nr_pages;
+
+	if (!(EXCLUSIVE >> call->hook & 1))
+		return NULL;
+	for (gms_pgoff_t at = call->start; at < end; at = at / T_1G * T_1G + T_1G) {
+		if (gms_seq_read(rig->state, at) % 2 == 0)
+			return "a hook changes pages of a shard that is not locked";
+	}
+	return NULL;
+}
+
 static const char *watch_apply(const struct rig *rig, const struct sim_call *call)
 {
 	enum gms_shareability to = (enum gms_shareability)call->to;
 
-	if (gms_seq_read(rig->state, call->start) % 2 == 0)
-		return "apply or undo: the sequence number is even";
 	/* a conversion to shared is published when a listener refuses it */
 	if (call->hook == SIM_UNDO)
 		return to == GMS_PRIVATE ||
@@ -71,7 +88,9 @@ static void on_call(void *arg, const struct sim_call *call)
 
 	if (rig->ending)
 		return;
-	why = watch_call(rig, call);
+	why = watch_locks(rig, call);
+	if (!why)
+		why = watch_call(rig, call);
 	if (why)
 		atomic_compare_exchange_strong(&rig->broken, &none, why);
 	if (rig->hook)
