@@ -400,10 +400,13 @@ bool gms_pins_first(const struct gms_pins *pins, unsigned int lo, unsigned int h
 		if (w & DIRTY)
 			lo = leaf * LEAF_PAGES +
 			     gms_line_find(&pins->pinned[leaf], lo % LEAF_PAGES, false);
-		if (lo / LEAF_PAGES == leaf && lo < hi) {
-			*page = lo;
-			return true;
-		}
+		if (lo / LEAF_PAGES != leaf || lo >= hi)
+			continue;
+		/* of a word whose last pin goes meanwhile the line says the last bit: look again */
+		if ((w & DIRTY) && !gms_line_test(&pins->pinned[leaf], lo % LEAF_PAGES))
+			continue;
+		*page = lo;
+		return true;
 	}
 	return false;
 }

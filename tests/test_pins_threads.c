@@ -268,6 +268,53 @@ static void test_page_is_never_pinned(void **state)
 	check_threads(1, 2, false);
 }
 
+/* Pins and unpins one page, the only one. */
+static void run_flipper(struct worker *worker)
+{
+	struct shared *shared = worker->shared;
+	uint64_t i;
+
+	for (i = 0; i < 50 * worker->rounds && !reserve(shared); i++) {
+		commit(shared, shared->page, shared->page + 1);
+		worker_expect(worker, !unpin(shared, shared->page, shared->page + 1),
+			      "a pin was lost");
+	}
+	shared->stop = true;
+	worker_expect(worker, i == 50 * worker->rounds, "a reservation failed");
+}
+
+static void run_only_reader(struct worker *worker)
+{
+	struct shared *shared = worker->shared;
+	const unsigned int leaf = shared->page / LEAF * LEAF;
+
+	while (!shared->stop) {
+		const struct gms_pins *pins = gms_load_acquire(&shared->pins);
+		unsigned int page;
+
+		worker_expect(worker,
+			      !gms_pins_first(pins, leaf, leaf + LEAF, &page) ||
+				      page == shared->page,
+			      "a reader found a page that nobody ever pinned");
+	}
+}
+
+/* It was the last one of its word where the last pin of the word went while a reader looked. */
+static void test_only_page_is_found(void **state)
+{
+	struct shared shared = {.page = PAGES / 2 + LEAF / 3};
+	struct worker workers[2] = {{.run = run_flipper}, {.run = run_only_reader}};
+
+	(void)state;
+	setup(&shared);
+	for (unsigned int i = 0; i < ARRAY_SIZE(workers); i++) {
+		workers[i].shared = &shared;
+		workers[i].rounds = test_iters(20000);
+	}
+	workers_run(workers, ARRAY_SIZE(workers));
+	teardown(&shared);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_page_stays_pinned),
 		cmocka_unit_test(test_page_is_never_pinned),
 		cmocka_unit_test(test_leaf_becomes_dirty),
+		cmocka_unit_test(test_only_page_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
