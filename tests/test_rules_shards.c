@@ -248,8 +248,9 @@ static void check_waits(const struct op *op, const struct place *place, bool wai
 
 static struct job start_op(struct rig *rig, const struct op *op, const struct place *place)
 {
-	const struct rig_opts opts = {.nr_pages = NR_PAGES, .folio_order = GMS_ORDER_2M};
+	struct rig_opts opts = {.nr_pages = NR_PAGES, .folio_order = GMS_ORDER_2M};
 
+	opts.policy = gms_policy_adaptive(); /* the one that minds gms_maintain() */
 	rig_init(rig, &opts);
 	if (op->setup)
 		op->setup(rig, place->start, place->nr_pages);
