@@ -59,6 +59,27 @@ static void walk_init(const struct sync *sync, struct walk *walk, gms_pgoff_t st
 	walk->next = walk->end = start;
 }
 
+/* Cuts a run where the first page is that is quarantined, or is not, other than the run's first. */
+static void cut(const struct sync *sync, struct run *run)
+{
+	const gms_pgoff_t end = run->end < sync->last ? run->end : sync->last;
+
+	if (run->start >= end)
+		return;
+	if (run->start < sync->first) {
+		run->end = sync->first < run->end ? sync->first : run->end;
+		return;
+	}
+	run->quarantined = gms_is_quarantined(sync->state, run->start);
+	for (gms_pgoff_t at = run->start + 1; at < end; at++) {
+		if (gms_is_quarantined(sync->state, at) == run->quarantined)
+			continue;
+		run->end = at;
+		return;
+	}
+	run->end = end; /* the page before @last is quarantined */
+}
+
 static bool walk_next(const struct sync *sync, struct walk *walk, struct run *run)
 {
 	struct gms_run all;
@@ -71,13 +92,7 @@ static bool walk_next(const struct sync *sync, struct walk *walk, struct run *ru
 		walk->private = all.shareability == GMS_PRIVATE;
 	}
 	*run = (struct run) {walk->next, walk->end, walk->private, false};
-	if (run->start < sync->last && run->end > sync->first) {
-		run->quarantined = gms_is_quarantined(sync->state, run->start);
-		run->end = run->start + 1;
-		while (run->end < walk->end &&
-		       gms_is_quarantined(sync->state, run->end) == run->quarantined)
-			run->end++;
-	}
+	cut(sync, run);
 	walk->next = run->end;
 	return true;
 }

@@ -229,6 +229,7 @@ void fake_fail_never(struct fake *fake)
 	fake->fail_from = fake->fail_to = 0;
 	fake->tear = false;
 	fake->part = 0;
+	fake->part_once = false;
 }
 
 unsigned int fake_nr_files(const struct fake *fake)

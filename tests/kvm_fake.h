@@ -55,7 +55,7 @@ struct fake_slot {
 struct fake {
 	struct gms_kvm_sys sys;
 	bool has_in_place, has_attributes, has_memslots;
-	bool has_cap; /* conversion in place can be asked for, as of version 13 */
+	int cap; /* what is answered where conversion in place is asked for: version 13 */
 	bool takes_flags; /* of a memslot, beside a guest_memfd */
 	struct fake_file files[FAKE_FILES]; /* of fd FAKE_VM + 1 on */
 	struct fake_slot slots[FAKE_SLOTS];
@@ -70,7 +70,8 @@ struct fake {
 	uint64_t fail_from, fail_to; /* those fail, */
 	int fail_err; /* with this */
 	bool tear; /* a map that fails has unmapped what was there */
-	uint64_t part; /* pages that attributes are set of before that fails */
+	uint64_t part; /* pages that attributes are set of before that fails, */
+	bool part_once; /* by the first call that fails only */
 	bool part_of_pinned; /* where a page is pinned, those before it are converted */
 	uint64_t failed;
 	const char *broken; /* the first rule that somebody broke */

@@ -23,7 +23,7 @@ static int check_extension(struct fake *fake, uintptr_t cap)
 	case KVM_CAP_MEMORY_ATTRIBUTES:
 		return fake->has_attributes ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0;
 	case KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES:
-		return fake->has_in_place && fake->has_cap ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0;
+		return fake->cap;
 	default:
 		return 0;
 	}
@@ -104,6 +104,7 @@ static int set_attributes(struct fake *fake, const struct kvm_memory_attributes 
 		return -EINVAL;
 	for (uint64_t i = 0; i < nr && (!err || i < fake->part); i++)
 		fake->private[gfn + i] = attributes->attributes;
+	fake->part = err && fake->part_once ? 0 : fake->part;
 	return err;
 }
 
@@ -131,6 +132,7 @@ static int set_attributes2(struct fake *fake, int fd, struct kvm_memory_attribut
 	}
 	for (uint64_t i = 0; i < done; i++)
 		file->private[start + i] = attributes->attributes;
+	fake->part = err && fake->part_once ? 0 : fake->part;
 	return err;
 }
 
@@ -221,8 +223,7 @@ static int fake_map(void *ctx, void **addr, uint64_t size, int fd, uint64_t offs
 	struct fake *fake = ctx;
 	const struct fake_file *file = fake_file_of(fake, fd);
 	const int err = fails(fake);
-	const uint64_t nr = size / PAGE;
-	uint64_t page = 0;
+	uint64_t page = 0, nr = size / PAGE;
 	struct fake_view *view = *addr ? fake_view_of(fake, *addr, &page) : NULL;
 
 	if (*addr && !view) {
@@ -233,8 +234,9 @@ static int fake_map(void *ctx, void **addr, uint64_t size, int fd, uint64_t offs
 		view->fd[page + i] = -1;
 	if (err)
 		return err;
-	if (!file || !size || size % PAGE || offset % PAGE || nr % file->grain)
+	if (!file || !size || size % PAGE || offset % PAGE)
 		return -EINVAL;
+	nr = (nr + file->grain - 1) / file->grain * file->grain; /* as hugetlbfs does */
 	if (file->guest_memfd && !(file->flags & GUEST_MEMFD_FLAG_MMAP))
 		return -ENODEV;
 	if (offset / PAGE - file->first != page)
@@ -244,6 +246,8 @@ static int fake_map(void *ctx, void **addr, uint64_t size, int fd, uint64_t offs
 		*addr = (void *)(uintptr_t)view->base;
 	}
 	check_map(fake, view, page, nr);
+	if (page + nr > view->nr_pages)
+		return -EINVAL;
 	if (too_many(fake, view, page, nr))
 		return -ENOMEM;
 	for (uint64_t i = 0; i < nr; i++) {

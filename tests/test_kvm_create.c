@@ -6,6 +6,7 @@
 #include "kvm_rig.h"
 
 #include "host.h"
+#include "uapi.h"
 
 #include <stddef.h>
 
@@ -28,7 +29,11 @@ static void ways_are_probed(void **unused)
 				 (set & 3) << 1 | (set & 5 ? 1U << GMS_KVM_MEMSLOTS : 0));
 		assert_int_equal(gms_kvm_ways_on(&fake.sys, FAKE_VM + 7), 0);
 		/* the same where conversion in place can be asked for: then it is not tried */
-		fake.has_cap = true;
+		fake.cap = fake.has_in_place ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0;
+		assert_int_equal(gms_kvm_ways_on(&fake.sys, FAKE_VM),
+				 (set & 3) << 1 | (set & 5 ? 1U << GMS_KVM_MEMSLOTS : 0));
+		/* another attribute is no answer */
+		fake.cap = 1;
 		assert_int_equal(gms_kvm_ways_on(&fake.sys, FAKE_VM),
 				 (set & 3) << 1 | (set & 5 ? 1U << GMS_KVM_MEMSLOTS : 0));
 		assert_int_equal(fake_nr_files(&fake), 0);
@@ -274,6 +279,26 @@ static void what_begins_private_begins_hidden(void **unused)
 	}
 }
 
+/* What a guest_memfd of the caller's was told before, nobody knows: a sync tells all of it. */
+static void what_is_adopted_in_place_is_told_anew(void **unused)
+{
+	const struct krig_kind kind = {GMS_KVM_IN_PLACE, GMS_KVM_GUEST_MEMFD, 0};
+	struct krig rig;
+
+	(void)unused;
+	for (unsigned int private = 0; private < 2; private ++) {
+		krig_init_kvm(&rig, &kind, 10);
+		for (unsigned int page = 0; page < FAKE_PAGES; page++)
+			rig.fake.files[0].private[page] = page % 3;
+		krig_init_state(&rig, private);
+		krig_init_maps(&rig);
+		assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+		assert_fine(krig_agrees(&rig));
+		krig_convert(&rig, 10, 30, private ? GMS_SHARED : GMS_PRIVATE);
+		krig_fini(&rig);
+	}
+}
+
 /* A kernel of which nobody knows how to take an address, or how large pages are. */
 static void members_that_are_not_there_are_done_without(void **unused)
 {
@@ -436,6 +461,7 @@ int main(void)
 		cmocka_unit_test(huge_pages_are_whole),
 		cmocka_unit_test(the_host_s_mapping_is_left_alone),
 		cmocka_unit_test(what_begins_private_begins_hidden),
+		cmocka_unit_test(what_is_adopted_in_place_is_told_anew),
 		cmocka_unit_test(members_that_are_not_there_are_done_without),
 		cmocka_unit_test(create_fails_at_each_call_and_leaves_nothing),
 		cmocka_unit_test(destroy_may_be_called_again),

@@ -9,6 +9,8 @@
 #include "kvm_priv.h"
 #include "uapi.h"
 
+#include <gmemstate/snapshot.h>
+
 #define MANY 64
 
 static const struct krig_kind memslots = {GMS_KVM_MEMSLOTS, 0, 0};
@@ -201,6 +203,78 @@ static void sync_wants_no_more_slots_than_it_leaves(void **unused)
 	krig_fini(&rig);
 }
 
+/* Where one run cannot be hidden the others are. */
+static void sync_hides_all_that_it_can(void **unused)
+{
+	struct gms_state *own;
+	struct krig rig;
+
+	(void)unused;
+	for (uint64_t n = 0; n < 3; n++) {
+		krig_init(&rig, GMS_KVM_ATTRIBUTES, MANY, false);
+		own = rig.state;
+		rig.state = striped(3, 3);
+		fake_fail(&rig.fake, n, 1, -ENOMEM);
+		assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), -ENOMEM);
+		fake_fail_never(&rig.fake);
+		for (uint64_t i = 0; i < 3; i++)
+			assert_int_equal(fake_host_sees(&rig.fake, 3 + 2 * i, NULL),
+					 i == n ? FAKE_SHARED : FAKE_PRIVATE);
+		assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+		assert_fine(krig_agrees(&rig));
+		gms_state_destroy(own);
+		krig_fini(&rig);
+	}
+}
+
+/* A copy of the state, with its quarantine and without hooks. */
+static struct gms_state *copy(const struct gms_state *state)
+{
+	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+	static unsigned char buf[4096];
+	struct gms_state *loaded;
+	size_t size;
+
+	assert_int_equal(gms_snapshot_save(state, buf, sizeof(buf), &size), 0);
+	assert_int_equal(gms_snapshot_load(buf, size, &opts, &loaded), 0);
+	return loaded;
+}
+
+/* Quarantined pages keep their slots: these count where a sync asks whether there are enough. */
+static void sync_counts_the_slots_of_quarantined_pages(void **unused)
+{
+	struct fake_slot before[FAKE_SLOTS];
+	struct gms_state *own, *more;
+	struct krig rig;
+
+	(void)unused;
+	krig_init(&rig, GMS_KVM_MEMSLOTS, 6, true);
+	fake_fail(&rig.fake, 2, UINT64_MAX, -ENOMEM);
+	assert_int_equal(gms_convert(rig.state, 40, 4, GMS_SHARED, 0, NULL), -ENOMEM);
+	fake_fail_never(&rig.fake);
+	own = rig.state;
+	assert_true(gms_is_quarantined(own, 40));
+	more = copy(own);
+	/* with [40, 44), which is private, all but these become shared: 1 + 3 slots; then 6; then 7 */
+	assert_int_equal(gms_convert(more, 0, 40, GMS_SHARED, 0, NULL), 0);
+	assert_int_equal(gms_convert(more, 44, 28, GMS_SHARED, 0, NULL), 0);
+	assert_int_equal(gms_kvm_sync(rig.kvm, more), 0);
+	assert_int_equal(gms_convert(more, 50, 1, GMS_PRIVATE, 0, NULL), 0);
+	assert_int_equal(gms_kvm_sync(rig.kvm, more), 0);
+	assert_int_equal(fake_nr_slots(&rig.fake), 6);
+	memcpy(before, rig.fake.slots, sizeof(before));
+	assert_int_equal(gms_convert(more, 63, 1, GMS_PRIVATE, 0, NULL), 0);
+	assert_int_equal(gms_kvm_sync(rig.kvm, more), -ENOSPC);
+	assert_memory_equal(before, rig.fake.slots, sizeof(before));
+	assert_false(rig.kvm->maps->next->broken);
+	gms_state_destroy(more);
+	rig.state = own;
+	assert_int_equal(gms_repair(own, 40, 4, GMS_PRIVATE), 0);
+	assert_int_equal(gms_kvm_sync(rig.kvm, own), 0);
+	assert_fine(krig_agrees(&rig));
+	krig_fini(&rig);
+}
+
 /* A hook holds the locks that a sync wants. */
 static void sync_in_a_hook_is_refused(void **unused)
 {
@@ -304,6 +378,8 @@ int main(void)
 		cmocka_unit_test(sync_makes_memory_what_the_state_says),
 		cmocka_unit_test(flags_go_to_all_slots_of_a_map),
 		cmocka_unit_test(sync_wants_no_more_slots_than_it_leaves),
+		cmocka_unit_test(sync_hides_all_that_it_can),
+		cmocka_unit_test(sync_counts_the_slots_of_quarantined_pages),
 		cmocka_unit_test(sync_in_a_hook_is_refused),
 		cmocka_unit_test(sync_puts_back_missing_slots),
 		cmocka_unit_test(sync_runs_beside_conversions),

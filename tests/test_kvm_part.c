@@ -107,23 +107,27 @@ static void a_part_before_a_pinned_page_is_taken_back(void **unused)
 static void doubt(const struct krig_kind *kind, enum gms_shareability to,
 		  enum gms_shareability repaired)
 {
+	const struct gms_backend_ops *ops = gms_kvm_backend();
 	struct krig rig;
 	unsigned int told;
 
 	start(&rig, kind, to);
 	fake_fail(&rig.fake, telling_call(kind, to), UINT64_MAX, -ENOMEM);
 	rig.fake.part = 6;
+	rig.fake.part_once = true;
 	assert_int_equal(gms_convert(rig.state, START, NR, to, 0, NULL), -ENOMEM);
 	fake_fail_never(&rig.fake);
 	assert_true(all_quarantined(&rig));
 	assert_int_equal(nr_unsure(&rig), NR);
 	told = nr_told(&rig);
+	assert_int_equal(told, to == GMS_PRIVATE ? 6 : NR - 6);
 	assert_fine(fake_check(&rig.fake));
 
 	/* neither a sync nor a conversion beside it touches them */
 	assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
 	krig_expect(&rig, START - 2, 2, to);
 	assert_int_equal(gms_convert(rig.state, START - 2, 2, to, 0, NULL), 0);
+	assert_int_equal(ops->map_host(rig.kvm, START - 2, NR + 4), 0);
 	assert_int_equal(nr_told(&rig), told);
 	assert_int_equal(nr_unsure(&rig), NR);
 	for (uint64_t page = START; page < END; page++) {
@@ -209,6 +213,7 @@ static void what_was_in_doubt_is_shown_empty(void **unused)
 			start(&rig, &krig_kinds[k], to);
 			fake_fail(&rig.fake, telling_call(&krig_kinds[k], to), UINT64_MAX, -ENOMEM);
 			rig.fake.part = 6;
+			rig.fake.part_once = true;
 			gms_convert(rig.state, START, NR, to, 0, NULL);
 			fake_fail_never(&rig.fake);
 			assert_true(all_quarantined(&rig));
@@ -228,6 +233,106 @@ static void what_was_in_doubt_is_shown_empty(void **unused)
 			krig_fini(&rig);
 		}
 	}
+}
+
+/*
+ * Two runs: the second one fails, and so does taking back the first one, of which KVM is told what
+ * it was told before. What the pages held as shared ones is not punched out: they are quarantined.
+ */
+static void what_is_quarantined_keeps_both_sides(void **unused)
+{
+	struct krig rig;
+
+	(void)unused;
+	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
+		const bool hides = telling_call(&krig_kinds[k], GMS_PRIVATE);
+		const struct fake_file *file;
+		int fd;
+
+		if (krig_kinds[k].way != GMS_KVM_ATTRIBUTES)
+			continue;
+		start(&rig, &krig_kinds[k], GMS_PRIVATE);
+		krig_convert(&rig, START + 4, 4, GMS_PRIVATE);
+		krig_write(&rig);
+		/* both are hidden and the first is told; the second is not, nor taken back */
+		fake_fail(&rig.fake, hides ? 3 : 1, 5, -ENOMEM);
+		assert_int_equal(gms_convert(rig.state, START, 12, GMS_PRIVATE, 0, NULL), -ENOMEM);
+		fake_fail_never(&rig.fake);
+		assert_true(gms_is_quarantined(rig.state, START));
+		assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+		fd = rig.shared_fd >= 0 ? rig.shared_fd : rig.kvm->shared_file.fd;
+		file = &rig.fake.files[fd - FAKE_VM - 1];
+		for (uint64_t page = START; page < START + 4; page++)
+			assert_int_equal(file->content[file->first + page], rig.content[page]);
+		for (uint64_t page = START; page < START + 12; page++)
+			rig.content[page] = KRIG_UNKNOWN;
+		assert_int_equal(gms_repair(rig.state, START, 12, GMS_PRIVATE), 0);
+		assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+		assert_fine(krig_agrees(&rig));
+		assert_fine(krig_contents(&rig));
+		krig_fini(&rig);
+	}
+}
+
+/* Two ranges, far from each other: a sync leaves both alone. */
+static void quarantines_apart_are_left_alone(void **unused)
+{
+	struct krig rig;
+
+	(void)unused;
+	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
+		const uint64_t where[] = {2, 50};
+		unsigned int seen[2];
+
+		if (krig_kinds[k].way == GMS_KVM_MEMSLOTS)
+			continue;
+		start(&rig, &krig_kinds[k], GMS_PRIVATE);
+		for (unsigned int i = 0; i < 2; i++) {
+			fake_fail(&rig.fake, telling_call(&krig_kinds[k], GMS_PRIVATE), UINT64_MAX,
+				  -ENOMEM);
+			rig.fake.part = 4;
+			rig.fake.part_once = true;
+			gms_convert(rig.state, where[i], 6, GMS_PRIVATE, 0, NULL);
+			fake_fail_never(&rig.fake);
+			assert_true(gms_is_quarantined(rig.state, where[i]));
+		}
+		assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+		for (unsigned int i = 0; i < 2; i++) {
+			seen[i] = 0;
+			for (uint64_t page = where[i]; page < where[i] + 6; page++)
+				seen[i] += told_private(&rig, page);
+			assert_int_equal(seen[i], 4);
+			assert_int_equal(gms_repair(rig.state, where[i], 6, GMS_SHARED), 0);
+		}
+		assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+		assert_fine(krig_agrees(&rig));
+		krig_fini(&rig);
+	}
+}
+
+/* By memslots: where some are missing nothing is punched out, until a sync has put them back. */
+static void a_broken_map_is_not_punched(void **unused)
+{
+	struct krig rig;
+
+	(void)unused;
+	krig_init(&rig, GMS_KVM_MEMSLOTS, MANY, false);
+	krig_convert(&rig, 40, 4, GMS_PRIVATE);
+	fake_fail(&rig.fake, 2, UINT64_MAX, -ENOMEM);
+	assert_int_equal(gms_convert(rig.state, 33, 1, GMS_PRIVATE, 0, NULL), -ENOMEM);
+	fake_fail_never(&rig.fake);
+	assert_true(gms_is_quarantined(rig.state, 33));
+	assert_int_equal(fake_guest_sees(&rig.fake, krig_gfn(&rig, 32), NULL), FAKE_NOTHING);
+	/* a conversion behind the next slot does not come to that place */
+	assert_int_equal(gms_convert(rig.state, 50, 2, GMS_PRIVATE, 0, NULL), 0);
+	assert_true(rig.kvm->maps->next->broken);
+	assert_int_equal(gms_rtree_count(rig.kvm->stale, 50, 2), 2);
+	assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+	assert_int_equal(gms_rtree_count(rig.kvm->stale, 50, 2), 0);
+	assert_int_equal(gms_repair(rig.state, 33, 1, GMS_SHARED), 0);
+	assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+	assert_fine(krig_agrees(&rig));
+	krig_fini(&rig);
 }
 
 /* ---- the engine's other reasons ---- */
@@ -316,6 +421,9 @@ int main(void)
 		cmocka_unit_test(what_is_in_doubt_is_quarantined),
 		cmocka_unit_test(undo_tries_again),
 		cmocka_unit_test(what_was_in_doubt_is_shown_empty),
+		cmocka_unit_test(what_is_quarantined_keeps_both_sides),
+		cmocka_unit_test(quarantines_apart_are_left_alone),
+		cmocka_unit_test(a_broken_map_is_not_punched),
 		cmocka_unit_test(a_quarantined_page_is_hidden),
 		cmocka_unit_test(what_did_not_go_private_is_shown_again),
 	};
