@@ -358,12 +358,14 @@ static void sync_runs_beside_conversions(void **unused)
 	(void)unused;
 	for (unsigned int k = 0; k < 3; k++) {
 		pthread_t thread;
+		int err = 0;
 
 		krig_init_kind(&rig, &krig_kinds[k], 100, false);
 		assert_int_equal(pthread_create(&thread, NULL, convert_all_the_time, &rig), 0);
 		while (!__atomic_load_n(&rig.done, __ATOMIC_ACQUIRE))
-			assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+			err = err ? err : gms_kvm_sync(rig.kvm, rig.state);
 		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_int_equal(err, 0);
 		assert_fine(krig_agrees(&rig));
 		krig_fini(&rig);
 	}
