@@ -96,6 +96,9 @@ void *fake_adopt_view(struct fake *fake, int fd);
 /* The host's view is the one at an address. */
 void fake_set_host(struct fake *fake, const void *at);
 
+/* Calls that this thread has made, of any fake kernel. */
+uint64_t fake_calls_of_thread(void);
+
 /* What is seen; @content, where not NULL, is where to look it up and to change it. */
 enum fake_sees fake_host_sees(struct fake *fake, uint64_t page, unsigned int **content);
 enum fake_sees fake_guest_sees(struct fake *fake, uint64_t gfn, unsigned int **content);

@@ -138,9 +138,18 @@ static int set_attributes2(struct fake *fake, int fd, struct kvm_memory_attribut
 
 /* ---- system calls ---- */
 
+static __thread uint64_t calls;
+
+uint64_t fake_calls_of_thread(void)
+{
+	return calls;
+}
+
 static int fails(struct fake *fake)
 {
 	const uint64_t call = fake->calls++;
+
+	calls++;
 
 	if (call < fake->fail_from || call >= fake->fail_to)
 		return 0;

@@ -11,6 +11,8 @@
 
 #include <gmemstate/snapshot.h>
 
+#include <sched.h>
+
 #define MANY 64
 
 static const struct krig_kind memslots = {GMS_KVM_MEMSLOTS, 0, 0};
@@ -334,6 +336,31 @@ static void sync_puts_back_missing_slots(void **unused)
 	assert_true(missing);
 }
 
+/* Between this and the state's change a sync would see the two apart. */
+static int apply_and_yield(void *ctx, gms_pgoff_t start, uint64_t nr_pages,
+			   enum gms_shareability to, gms_pgoff_t *failed)
+{
+	const int err = gms_kvm_backend()->apply(ctx, start, nr_pages, to, failed);
+
+	for (unsigned int i = 0; i < 20; i++)
+		sched_yield();
+	return err;
+}
+
+static void init_yielding(struct krig *rig, const struct krig_kind *kind)
+{
+	struct gms_backend_ops ops = *gms_kvm_backend();
+	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+
+	krig_init_kvm(rig, kind, 100);
+	ops.apply = apply_and_yield;
+	opts.nr_pages = KRIG_PAGES;
+	opts.backend = &ops;
+	opts.backend_ctx = rig->kvm;
+	assert_int_equal(gms_state_create(&opts, &rig->state), 0);
+	krig_init_maps(rig);
+}
+
 static void *convert_all_the_time(void *arg)
 {
 	struct krig *rig = arg;
@@ -358,14 +385,17 @@ static void sync_runs_beside_conversions(void **unused)
 	(void)unused;
 	for (unsigned int k = 0; k < 3; k++) {
 		pthread_t thread;
+		uint64_t calls;
 		int err = 0;
 
-		krig_init_kind(&rig, &krig_kinds[k], 100, false);
+		init_yielding(&rig, &krig_kinds[k]);
+		calls = fake_calls_of_thread();
 		assert_int_equal(pthread_create(&thread, NULL, convert_all_the_time, &rig), 0);
 		while (!__atomic_load_n(&rig.done, __ATOMIC_ACQUIRE))
 			err = err ? err : gms_kvm_sync(rig.kvm, rig.state);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 		assert_int_equal(err, 0);
+		assert_int_equal(fake_calls_of_thread(), calls);
 		assert_fine(krig_agrees(&rig));
 		krig_fini(&rig);
 	}
