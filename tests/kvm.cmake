@@ -6,7 +6,7 @@ target_link_libraries(gms_test_kvm PUBLIC gmemstate_kvm gms_test)
 gms_target_flags(gms_test_kvm)
 
 gms_test(kvm_fake LABELS threads)
-gms_test(kvm_sys)
+gms_test(kvm_sys LABELS no-memcheck)
 gms_test(kvm_create)
 gms_test(kvm_maps LABELS threads)
 gms_test(kvm_part)
