@@ -23,33 +23,39 @@
  *	invalidate_end, each run        invalidate_end
  *	folio_merge                     folio_merge             as the policy says
  *
- * A page that gms_pin() has pinned ends a conversion to private before it: nothing is called for
- * that page, nor for those behind it.
+ * A conversion to private ends before the first page that gms_pin() has pinned: no hook is called
+ * for that page, nor for those behind it.
  *
- * Where apply fails: undo for the runs that were applied, the last first, then invalidate_end,
- * then folio_merge for the folios that were split, then map_host for each run. Where unmap_host,
- * check_pins or folio_split fails: folio_merge and map_host alike. Where a listener refuses what
- * has become shared: unmap_host, check_pins, invalidate_begin, zap_guest SHARED, undo for all runs,
- * the last first, invalidate_end, and folio_merge as the policy says.
+ * On failure what was done is undone in reverse:
  *
- * Where undo or map_host fails nobody knows what the pages are, and they are quarantined:
- * unmap_host, invalidate_begin, zap_guest for both kinds, invalidate_end, for one range from the
- * first run to the last. What unmap_host returns there is ignored.
+ *	apply fails          undo for the runs that were applied, the last first; invalidate_end;
+ *	                     folio_merge for the folios that were split; map_host for each run
+ *	folio_split fails    folio_merge for the folios that were split; map_host for each run
+ *	check_pins fails     map_host for each run
+ *	unmap_host fails     map_host for each run, up to the one that failed
+ *	a listener refuses   unmap_host, check_pins, invalidate_begin, zap_guest SHARED, undo for all
+ *	what became shared   runs, the last first; invalidate_end; folio_merge as the policy says
  *
- * A hook tells of a part. An apply that did a part of its run before it failed either takes that
- * back itself and leaves *failed alone, or sets *failed behind it, and undo is called for that
- * part. A backend that does not know how far its kernel came sets *failed to the end of the run:
- * then undo is called for all of it, and has to bring each page back to what it was, whatever it is.
+ * If undo or map_host fails the state of the pages is unknown, and they are quarantined: one call
+ * each of unmap_host, invalidate_begin, zap_guest for both kinds and invalidate_end, for the range
+ * from the first run to the last. What unmap_host returns there is ignored.
  *
- * The host's mappings are in one of two hands.
+ * How apply says that it did a part of its run before it failed. If it took that part back itself,
+ * it leaves *failed alone. Else it sets *failed to the first page that was not done, and undo is
+ * called for the pages before that one. A backend that does not know how far its kernel came sets
+ * *failed to the end of the run: then undo is called for all of it, and makes each page what it was
+ * before, whatever it is now. With -EAGAIN *failed is also the page that is in use: a backend that
+ * took everything back may set it all the same, as an undo of pages that are right does nothing.
+ *
+ * The host's mappings are kept by the kernel or by the backend.
  *
  *	without map_host   the host faults pages back in, and asks by gms_fault_begin(). unmap_host
  *	                   covers whole folios where those are exposed, as the host may have a huge
  *	                   mapping of them. A kernel is such a backend
- *	with map_host      the backend keeps the host's view itself, page by page: unmap_host takes
- *	                   exactly the pages that are about to go private (or to be punched out), and
- *	                   map_host gives back what of them is shared after all. A VMM that maps
- *	                   something over what is private is such a backend
+ *	with map_host      the backend keeps the host's view itself, page by page. unmap_host takes
+ *	                   exactly the pages that are about to go private or to be punched out.
+ *	                   map_host gives back the pages of its range that are still shared. A VMM
+ *	                   that maps something over private pages is such a backend
  */
 #ifndef GMEMSTATE_BACKEND_H
 #define GMEMSTATE_BACKEND_H

@@ -373,12 +373,12 @@ GMS_API bool gms_iter_next(struct gms_iter *iter, struct gms_run *run);
  * @start: index of the first page
  * @nr_pages: length in pages, at least 1; the range must lie in the object
  *
- * Several threads may hold it. The holder may make queries and gms_unpin(), and nothing else: no
- * call that changes the object or takes this lock again.
+ * Several threads may hold it. The holder may make queries and call gms_unpin(). Another call for
+ * the object that takes a lock returns -EDEADLK, this one included.
  *
  * Context: Takes the invalidate locks of its shards, shared; may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EDEADLK: called from inside a
- * hook. On failure nothing is locked.
+ * hook, or under the thread's own fault or shared lock. On failure nothing is locked.
  */
 GMS_API int gms_lock_shared(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages)
 	GMS_EXCLUDES(gms_convert_lock) GMS_TRY_ACQUIRE_SHARED(0, gms_invalidate_lock);
