@@ -134,6 +134,9 @@ GMS_API int gms_allocate(struct gms_state *state, gms_pgoff_t start, uint64_t nr
  * called for each 1G block that had a folio and has none now. On failure nothing has changed,
  * but that the host may have to fault the range again.
  *
+ * If the backend's map_host fails after that, the hole is made, the call returns 0, and the hole is
+ * quarantined.
+ *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EAGAIN: a page of the range is
  * pinned, or pins elsewhere in it keep a folio from being split; -EPERM: frozen; -EDEADLK: called
