@@ -219,24 +219,35 @@ static int settle(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t star
 	return err;
 }
 
+/* Memslots of a piece become what the record says, where they are not. */
+static int mend(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start, gms_pgoff_t end)
+{
+	int err;
+
+	if (!map || !map->broken || kvm->deferred)
+		return 0;
+	gms_kvm_stop_vcpus(kvm);
+	err = gms_kvm_recut(kvm, map, start, end);
+	gms_kvm_resume_vcpus(kvm);
+	return err;
+}
+
 /* A piece: of one map, or of none. */
 static int set_piece(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
 		     gms_pgoff_t end, const struct change *change)
 {
 	struct gms_rtree_run run;
-	int err;
+	int err = 0;
 
-	err = settle(kvm, map, start, end, change);
+	if (!change->keep) /* a side will be punched: first it is known which one is seen (K4) */
+		err = mend(kvm, map, start, end);
+	if (!err)
+		err = settle(kvm, map, start, end, change);
 	for (gms_pgoff_t at = start; !err && gms_rtree_next(kvm->private, at, end, &run);
 	     at += run.nr_pages)
 		if (run.set != (change->to == GMS_PRIVATE))
 			err = set_run(kvm, map, run.start, run.start + run.nr_pages, change);
-	if (!err && map && map->broken && !kvm->deferred) {
-		gms_kvm_stop_vcpus(kvm);
-		err = gms_kvm_recut(kvm, map, start, end);
-		gms_kvm_resume_vcpus(kvm);
-	}
-	return err;
+	return err ? err : mend(kvm, map, start, end);
 }
 
 int gms_kvm_guest_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,

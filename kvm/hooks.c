@@ -9,6 +9,7 @@
  *	undo                    the same with what was; what is in it is kept
  *	invalidate_end          it stands: punch out the side that nobody sees
  *	map_host                it did not come to that: show what the guest sees as shared
+ *	repair                  as apply, whatever the records say: both sides may be seen
  *
  * An apply that fails takes back what it did. Where it cannot, it says that it did all of its
  * run, so that undo is called for it and tries again: that looks at the records, and does
@@ -63,6 +64,20 @@ static int undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_sharea
 	err = set(kvm, start, start + nr_pages, back_to, true, NULL);
 	if (err)
 		gms_kvm_guest_doubt(kvm, start, start + nr_pages);
+	pthread_mutex_unlock(&kvm->lock);
+	return err;
+}
+
+static int repair(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to)
+{
+	const gms_pgoff_t end = start + nr_pages;
+	struct gms_kvm *kvm = ctx;
+	int err;
+
+	pthread_mutex_lock(&kvm->lock);
+	err = gms_kvm_guest_prepare(kvm, start, end);
+	if (!err)
+		err = set(kvm, start, end, to, false, NULL);
 	pthread_mutex_unlock(&kvm->lock);
 	return err;
 }
@@ -124,6 +139,7 @@ const struct gms_backend_ops *gms_kvm_backend(void)
 		.undo = undo,
 		.invalidate_end = invalidate_end,
 		.map_host = map_host,
+		.repair = repair,
 	};
 
 	return &ops;

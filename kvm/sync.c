@@ -175,11 +175,10 @@ static int mend(struct gms_kvm *kvm)
 {
 	int err;
 
-	err = gms_kvm_sweep(kvm);
-	if (err)
-		return err;
 	gms_kvm_stop_vcpus(kvm);
-	err = gms_kvm_recut_broken(kvm);
+	err = gms_kvm_sweep(kvm);
+	if (!err)
+		err = gms_kvm_recut_broken(kvm);
 	gms_kvm_resume_vcpus(kvm);
 	return err;
 }

@@ -17,7 +17,7 @@ bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, 
 		return false;
 	b->hooked = b->ops.unmap_host || b->ops.check_pins || b->ops.invalidate_begin ||
 		    b->ops.zap_guest || b->ops.apply || b->ops.undo || b->ops.invalidate_end ||
-		    b->ops.map_host;
+		    b->ops.map_host || b->ops.repair;
 	return true;
 }
 
@@ -104,6 +104,15 @@ int gms_backend_undo(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages
 	int err = 0;
 
 	CALL(b, &err, undo, start, nr_pages, back_to);
+	return err;
+}
+
+int gms_backend_repair(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
+		       enum gms_shareability to)
+{
+	int err = 0;
+
+	CALL(b, &err, repair, start, nr_pages, to);
 	return err;
 }
 

@@ -84,6 +84,8 @@ void gms_backend_zap_guest(struct gms_backend *b, gms_pgoff_t start, uint64_t nr
 /* On failure *done pages of the range were applied. */
 int gms_backend_apply(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
 		      enum gms_shareability to, uint64_t *done);
+int gms_backend_repair(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
+		       enum gms_shareability to);
 int gms_backend_undo(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
 		     enum gms_shareability back_to);
 void gms_backend_invalidate_end(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);

@@ -65,6 +65,10 @@ static int repair_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end
 	/* the guest may have mapped them in either state before they were quarantined */
 	gms_backend_zap_guest(&s->backend, start, nr_pages, GMS_SHARED);
 	gms_backend_zap_guest(&s->backend, start, nr_pages, GMS_PRIVATE);
+	err = gms_backend_repair(&s->backend, start, nr_pages,
+				 private ? GMS_PRIVATE : GMS_SHARED);
+	if (err)
+		goto end;
 	gms_history(s, start, end, false);
 	gms_rtree_commit(s->folios.prepared, start, nr_pages, false, NULL);
 	gms_rtree_commit(s->private, start, nr_pages, private, NULL);
@@ -73,8 +77,9 @@ static int repair_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end
 	gms_add_relaxed(&s->quarantined, -nr_pages);
 	gms_event_locked(s, start);
 	gms_history(s, start, end, true);
+end:
 	gms_backend_invalidate_end(&s->backend, start, nr_pages);
-	return 0;
+	return err;
 }
 
 static int unmap_and_repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private,

@@ -189,7 +189,7 @@ void fake_check_safety(struct fake *fake)
 	for (unsigned int i = 0; i < FAKE_SLOTS; i++) {
 		const struct fake_slot *slot = &fake->slots[i];
 
-		for (uint64_t k = 0; k < slot->nr_pages; k++) {
+		for (uint64_t k = 0; !slot->left && k < slot->nr_pages; k++) {
 			const uint64_t index = slot->page + k;
 
 			if (fake_guest_sees(fake, slot->gfn + k, NULL) == FAKE_PRIVATE &&

@@ -49,6 +49,7 @@ struct fake_slot {
 	uint64_t page; /* of the view */
 	uint64_t offset; /* in pages */
 	uint32_t flags;
+	bool left; /* of what was unmapped, and could not be deleted: what it shows is not looked at */
 	int fd;
 };
 

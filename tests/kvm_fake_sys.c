@@ -320,7 +320,7 @@ static void check_punch(struct fake *fake, const unsigned int *from, uint64_t nr
 	for (unsigned int i = 0; i < FAKE_SLOTS; i++) {
 		const struct fake_slot *slot = &fake->slots[i];
 
-		for (uint64_t k = 0; k < slot->nr_pages; k++) {
+		for (uint64_t k = 0; !slot->left && k < slot->nr_pages; k++) {
 			unsigned int *content = NULL;
 
 			fake_guest_sees(fake, slot->gfn + k, &content);

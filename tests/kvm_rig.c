@@ -155,10 +155,13 @@ unsigned int krig_wanted_slots(const struct krig *rig)
 {
 	unsigned int nr = 0;
 
-	if (rig->way != GMS_KVM_MEMSLOTS)
-		return KRIG_MAPS;
 	for (unsigned int i = 0; i < KRIG_MAPS; i++) {
 		const struct krig_map *map = &rig->maps[i];
+
+		if (rig->way != GMS_KVM_MEMSLOTS) {
+			nr += map->nr_pages > 0;
+			continue;
+		}
 
 		for (uint64_t page = map->start; page < map->start + map->nr_pages; page++)
 			nr += page == map->start || gms_is_private(rig->state, page) !=
@@ -278,7 +281,8 @@ void krig_write(struct krig *rig)
 	for (uint64_t page = 0; page < KRIG_PAGES; page++) {
 		unsigned int *content = seen(rig, page);
 
-		if (content)
+		/* of a quarantined page it is not known which side that is */
+		if (content && !gms_is_quarantined(rig->state, page))
 			*content = rig->content[page] = ++rig->stamp;
 	}
 }

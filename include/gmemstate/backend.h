@@ -115,6 +115,9 @@ extern "C" {
  *               called by gms_state_destroy()
  * @map_host: give the host what is shared of the range: see above. Where it fails the range is
  *            quarantined
+ * @repair: make a quarantined range @to, whatever it is now: called by gms_repair(), before the
+ *          state says so. Where it fails the range stays quarantined. Without it the caller of
+ *          gms_repair() does this by its own means, and before the call
  *
  * The struct is copied when an object is created.
  *
@@ -147,6 +150,7 @@ struct gms_backend_ops {
 	int (*folio_merge)(void *ctx, gms_pgoff_t index, unsigned int from, unsigned int to);
 	void (*block_freed)(void *ctx, gms_pgoff_t index);
 	int (*map_host)(void *ctx, gms_pgoff_t start, uint64_t nr_pages);
+	int (*repair)(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to);
 };
 
 #ifdef __cplusplus

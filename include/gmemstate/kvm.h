@@ -51,7 +51,8 @@
  * Where the state begins private, or comes from a snapshot, create the memory with
  * GMS_KVM_INIT_PRIVATE: then no page is visible to the host before gms_kvm_sync().
  *
- * After a quarantine: gms_repair(), then gms_kvm_sync().
+ * After a quarantine: gms_repair(), which makes the memory what the pages are to be before the state
+ * says so. gms_kvm_sync() then puts back what the failure took elsewhere.
  *
  * Teardown goes the other way: gms_state_destroy(), gms_kvm_destroy().
  */
@@ -301,9 +302,8 @@ GMS_API int gms_kvm_unmap(struct gms_kvm *kvm, uint64_t gfn);
  * @kvm: the memory
  * @state: the object, of the same size
  *
- * For a state that was created private, or loaded from a snapshot, or repaired: gms_repair()
- * comes first, this second. It also puts back what a conversion that was quarantined had to
- * leave: memslots beside the range may be missing, and an address in it mapped to nothing.
+ * For a state that was created private, or loaded from a snapshot. It also puts back what a
+ * conversion that was quarantined had to leave: memslots beside the range may be missing.
  *
  * All that is private is hidden from the host before anything else is looked at, so that it is
  * hidden also where this fails later. Quarantined pages are hidden, too; what the guest sees

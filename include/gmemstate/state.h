@@ -506,8 +506,9 @@ GMS_API bool gms_is_quarantined(const struct gms_state *state, gms_pgoff_t index
  * @nr_pages: length in pages, at least 1
  * @shareability: what the pages are now
  *
- * For a caller that has brought the pages into a known state by its own means: neither apply nor
- * undo is called; unmap_host and check_pins are before they are private, and invalidate_begin,
+ * The backend's repair makes the pages what they are to be. A backend without it leaves that to the
+ * caller, who has brought the pages into a known state before the call. Neither apply nor undo is
+ * called; unmap_host and check_pins are before the pages are private, and invalidate_begin,
  * zap_guest for both kinds of pages, and invalidate_end around the change. The pages are not
  * prepared afterwards.
  *
