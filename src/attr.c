@@ -27,47 +27,55 @@ int gms_attr_create(struct gms_state *s, unsigned int *id)
 	return gms_leave(s, GMS_ENTER_WHOLE, 0, s->nr_pages, err);
 }
 
+/* Under all locks. @zap: the guest may have a mapping that is larger than is allowed then. */
+static int set_locked(struct gms_state *s, struct gms_rtree *const sets[], unsigned int nr_sets,
+		      const struct gms_span *range, bool set, bool zap)
+	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+{
+	struct gms_spans spans;
+	int err;
+
+	gms_spans_one(&spans, range->start, range->end);
+	if (zap) {
+		err = gms_spans_init(s, &spans, sets[0], !set, range->start, range->end, true);
+		if (err)
+			return err;
+		gms_spans_begin(s, &spans);
+		gms_spans_zap(s, &spans, GMS_SHARED);
+		gms_spans_zap(s, &spans, GMS_PRIVATE);
+	}
+	for (unsigned int i = nr_sets; i--;)
+		gms_rtree_commit(sets[i], range->start, range->end - range->start, set, NULL);
+	if (zap)
+		gms_spans_end(s, &spans);
+	gms_spans_fini(s, &spans);
+	return 0;
+}
+
 /*
- * Sets or clears a range in those of the sets where that changes something, in all or in none.
- * @zap: the guest may have a mapping that is larger than is allowed then.
+ * Sets or clears a range in all of the sets or in none; each is within the next one. Also one where
+ * nothing changes is made ready: a guest's fault may inhibit pages until the locks are there.
  */
 static int set_pages(struct gms_state *s, struct gms_rtree *const sets[], unsigned int nr_sets,
 		     const struct gms_span *range, bool set, bool zap)
 	GMS_REQUIRES(gms_convert_lock)
 {
 	const enum gms_rtree_fill done = set ? GMS_RTREE_ALL : GMS_RTREE_NONE;
+	const struct gms_rtree *const last_done = sets[set ? 0 : nr_sets - 1];
 	const gms_shards shards = gms_shards_of(range->start, range->end);
 	const uint64_t nr_pages = range->end - range->start;
-	struct gms_spans spans;
 	int err = 0;
 
-	while (nr_sets && gms_rtree_fill_range(sets[0], range->start, nr_pages) == done) {
-		sets++;
-		nr_sets--;
-	}
+	if (gms_rtree_fill_range(last_done, range->start, nr_pages) == done)
+		return 0;
 	for (unsigned int i = 0; !err && i < nr_sets; i++)
 		err = gms_rtree_prepare(sets[i], range->start, nr_pages, NULL);
-	if (err || !nr_sets)
-		return err;
-	zap &= s->backend.hooked;
-	gms_spans_one(&spans, range->start, range->end);
-	if (zap && nr_sets == 1)
-		err = gms_spans_init(s, &spans, sets[0], !set, range->start, range->end, true);
 	if (err)
 		return err;
 	gms_shards_lock(s, shards);
-	if (zap) {
-		gms_spans_begin(s, &spans);
-		gms_spans_zap(s, &spans, GMS_SHARED);
-		gms_spans_zap(s, &spans, GMS_PRIVATE);
-	}
-	for (unsigned int i = nr_sets; i--;)
-		gms_rtree_commit(sets[i], range->start, nr_pages, set, NULL);
-	if (zap)
-		gms_spans_end(s, &spans);
+	err = set_locked(s, sets, nr_sets, range, set, zap && s->backend.hooked);
 	gms_shards_unlock(s, shards);
-	gms_spans_fini(s, &spans);
-	return 0;
+	return err;
 }
 
 int gms_attr_set(struct gms_state *s, unsigned int id, gms_pgoff_t start, uint64_t nr_pages,

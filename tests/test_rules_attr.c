@@ -245,6 +245,83 @@ static void rule_21_inhibits_of_other_orders_are_refused(void **unused)
 	rig_fini(&rig);
 }
 
+static void inhibit(struct rig *rig, gms_pgoff_t start, uint64_t nr_pages, unsigned int order)
+{
+	const uint64_t seq = gms_seq_read(rig->state, start);
+
+	rig_forget(rig);
+	assert_int_equal(gms_inhibit(rig->state, start, nr_pages, order), 0);
+	assert_int_equal(gms_seq_read(rig->state, start) != seq, rig_count(rig, SIM_ALL_HOOKS) > 0);
+}
+
+/* Rule 21: before it caps them it takes away the guest's mappings of what changes. */
+static void rule_21_inhibiting_zaps_what_changes(void **unused)
+{
+	struct sim_totals totals;
+	struct rig rig;
+
+	(void)unused;
+	rig_init(&rig, &all_private);
+	rig_convert(&rig, T_2M, T_2M, GMS_SHARED);
+	rig_faults(&rig, 5, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_2M);
+	rig_faults(&rig, T_2M, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_2M);
+	inhibit(&rig, 5, 2 * T_2M, GMS_ORDER_4K);
+	rig_expect_calls(&rig, 0, BEGIN(5, 2 * T_2M), ZAP(5, 2 * T_2M, GMS_SHARED),
+			 ZAP(5, 2 * T_2M, GMS_PRIVATE), END(5, 2 * T_2M));
+	sim_totals(rig.sim, &totals);
+	assert_int_equal(totals.mapped_pages[0][1], 0);
+	/* What is so already is left alone, */
+	inhibit(&rig, 7, 2 * T_2M - 2, GMS_ORDER_4K);
+	inhibit(&rig, 5, 2 * T_2M, GMS_ORDER_2M);
+	rig_expect_none(&rig);
+	/* also as a part of what is not, */
+	inhibit(&rig, 0, 3 * T_2M, GMS_ORDER_4K);
+	rig_expect_calls(&rig, 1U << SIM_ZAP_GUEST, BEGIN(0, 5), BEGIN(2 * T_2M + 5, T_2M - 5),
+			 END(0, 5), END(2 * T_2M + 5, T_2M - 5));
+	inhibit(&rig, 3 * T_2M - 1, 3, GMS_ORDER_2M);
+	rig_expect_calls(&rig, 1U << SIM_ZAP_GUEST, BEGIN(3 * T_2M, 2), END(3 * T_2M, 2));
+	inhibit(&rig, 3 * T_2M - 1, 3, GMS_ORDER_4K);
+	rig_expect_calls(&rig, 1U << SIM_ZAP_GUEST, BEGIN(3 * T_2M, 2), END(3 * T_2M, 2));
+	/* Lifting takes nothing away. */
+	rig_forget(&rig);
+	assert_int_equal(gms_uninhibit(rig.state, 0, NR_PAGES), 0);
+	rig_expect_none(&rig);
+	rig_fini(&rig);
+}
+
+/* Rule 14: each allocation of it fails in turn; nothing has changed, and nothing was called. */
+static void rule_14_inhibiting_without_memory(void **unused)
+{
+	struct rig_opts opts = all_private;
+	uint64_t skip, failed = 0;
+	struct rig rig;
+	int ret = -1;
+
+	(void)unused;
+	opts.folio_order = GMS_ORDER_4K;
+	rig_init(&rig, &opts);
+	for (gms_pgoff_t i = 0; i < 40; i += 2)
+		assert_int_equal(gms_inhibit(rig.state, T_1G + i, 1, GMS_ORDER_2M), 0);
+	for (skip = 0; ret; skip++) {
+		rig_forget(&rig);
+		talloc_fail(&rig.talloc, skip, 1);
+		ret = gms_inhibit(rig.state, T_2M + 7, T_1G, GMS_ORDER_4K);
+		talloc_fail_never(&rig.talloc);
+		if (!ret)
+			break;
+		assert_int_equal(ret, -ENOMEM);
+		rig_expect_none(&rig);
+		rig_faults(&rig, 2 * T_2M, GMS_GUEST, GMS_ORDER_4K, GMS_ORDER_4K);
+		rig_check(&rig);
+		failed++;
+	}
+	assert_true(failed > 0);
+	assert_int_equal(rig.talloc.failed, failed);
+	inhibit(&rig, T_2M + 7, T_1G, GMS_ORDER_4K);
+	rig_expect_none(&rig);
+	rig_fini(&rig);
+}
+
 /* backend.h: a hook that is not there has succeeded; without any, all is tracked as ever. */
 static void rule_25_hooks_that_are_not_there(void **unused)
 {
@@ -292,6 +369,8 @@ int main(void)
 		cmocka_unit_test(rule_21_inhibits_cap_what_a_guest_maps),
 		cmocka_unit_test(rule_21_inhibits_in_incomplete_blocks),
 		cmocka_unit_test(rule_21_inhibits_of_other_orders_are_refused),
+		cmocka_unit_test(rule_21_inhibiting_zaps_what_changes),
+		cmocka_unit_test(rule_14_inhibiting_without_memory),
 		cmocka_unit_test(rule_25_hooks_that_are_not_there),
 	};
 
