@@ -133,6 +133,9 @@ static int begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_accesso
 	fault->prepared =
 		accessor == GMS_GUEST &&
 		gms_rtree_fill(s->folios.prepared, index, fault->max_order) == GMS_RTREE_ALL;
+	/* who prepared it may have limited the guest's mappings since they were looked at */
+	if (fault->prepared && gms_unlikely(gms_load_relaxed(&s->inhibited)))
+		fault->max_order = guest_order(s, index, fault->max_order);
 	fault->seq = gms_load_relaxed(&s->shard[gms_shard_of(index)].seq);
 	fault_of(fault)->index = index;
 	fault_of(fault)->accessor = accessor;

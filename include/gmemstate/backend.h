@@ -103,8 +103,8 @@ extern "C" {
  * @prepare: make a private block of 2^@order pages ready for the guest (SNP: assign the
  *           RMP entries; TDX: add the pages). Returns 0, -errno, or GMS_PREPARED_AT(): done, and
  *           the guest may have no larger mapping there from now on, as by gms_inhibit(). May be
- *           called again for a block that it has prepared already, where there was no memory to
- *           note that down
+ *           called again for a block that it has prepared already, and returns the same then:
+ *           where there was no memory to note its answer down, or another fault came before
  * @folio_alloc: allocate a folio
  * @folio_free: free a folio
  * @folio_split: turn the folio at @index of order @from into folios of order @to
