@@ -3,7 +3,8 @@
  * test_snapshot_threads.c - proves rule 37: a snapshot is of one moment
  *
  * Ranges are converted, given an attribute and inhibited, always as a whole, while snapshots are
- * saved and loaded: none has a part of a range.
+ * saved and loaded: none has a part of a range. A guest's faults inhibit pages meanwhile, under a
+ * lock that saving would not need otherwise: no more is written than was measured.
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -157,10 +158,121 @@ static void rule_37_a_snapshot_is_of_one_moment(void **unused)
 	gms_state_destroy(field.state);
 }
 
+/* ---- saving beside them ---- */
+
+#define SAVED_PAGES (4 * BLOCK_2M)
+#define GUARD 0xee
+
+struct saving {
+	struct gms_state *state;
+	_Atomic unsigned int preparing; /* threads that are */
+	uint64_t saved, too_small;
+};
+
+/* Every other page that is left: so the runs become more, and then fewer. */
+static void prepare_pages(struct worker *worker)
+{
+	struct saving *saving = worker->shared;
+	struct gms_fault fault;
+	int ret = 0;
+
+	for (unsigned int odd = 0; odd < 2; odd++) {
+		for (gms_pgoff_t at = 2 * worker->number + odd; at < SAVED_PAGES && !ret; at += 4) {
+			ret = gms_fault_begin(saving->state, at, GMS_GUEST, &fault);
+			if (ret)
+				break;
+			ret = gms_fault_prepare(saving->state, &fault);
+			gms_fault_end(saving->state, &fault);
+		}
+	}
+	atomic_fetch_sub(&saving->preparing, 1);
+	worker_expect(worker, !ret, "a fault failed");
+}
+
+/* In as many bytes as it took a moment ago: it may take more now, and is not written then. */
+static const char *save_tight(struct saving *saving)
+{
+	const struct gms_state_opts opts = {.struct_size = sizeof(opts)};
+	struct gms_state *loaded = NULL;
+	size_t size, needed, i;
+	const char *why = NULL;
+	unsigned char *buf;
+	int ret;
+
+	if (gms_snapshot_save(saving->state, NULL, 0, &size))
+		return "measuring failed";
+	buf = malloc(size + 64);
+	if (!buf)
+		return "no memory";
+	memset(buf, GUARD, size + 64);
+	ret = gms_snapshot_save(saving->state, buf, size, &needed);
+	if (ret == -ENOSPC && needed > size)
+		saving->too_small++;
+	else if (ret || needed > size)
+		why = "saving failed";
+	else
+		saving->saved++;
+	for (i = ret ? 0 : needed; i < size + 64; i++)
+		if (buf[i] != GUARD)
+			why = "it wrote more than it said";
+	if (!why && !ret && gms_snapshot_load(buf, needed, &opts, &loaded))
+		why = "what was saved cannot be loaded";
+	gms_state_destroy(loaded);
+	free(buf);
+	return why;
+}
+
+static void save_pages(struct worker *worker)
+{
+	struct saving *saving = worker->shared;
+
+	do
+		worker->why = save_tight(saving);
+	while (!worker->why && atomic_load(&saving->preparing));
+	if (!worker->why)
+		worker->why = save_tight(saving);
+}
+
+static int always_at_4k(void *ctx, gms_pgoff_t start, unsigned int order)
+{
+	(void)ctx, (void)start, (void)order;
+	return GMS_PREPARED_AT(GMS_ORDER_4K);
+}
+
+static void rule_37_saving_beside_faults_that_inhibit(void **unused)
+{
+	const struct gms_backend_ops ops = {.struct_size = sizeof(ops), .prepare = always_at_4k};
+	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+	struct worker workers[3];
+	struct saving saving;
+	unsigned int i;
+
+	(void)unused;
+	opts.nr_pages = SAVED_PAGES;
+	opts.flags = GMS_INIT_PRIVATE;
+	opts.backend = &ops;
+	for (uint64_t round = test_iters(6); round--;) {
+		memset(&saving, 0, sizeof(saving));
+		memset(workers, 0, sizeof(workers));
+		assert_int_equal(gms_state_create(&opts, &saving.state), 0);
+		atomic_store(&saving.preparing, 2);
+		for (i = 0; i < 3; i++) {
+			workers[i].run = i < 2 ? prepare_pages : save_pages;
+			workers[i].shared = &saving;
+			workers[i].number = i;
+		}
+		workers_run(workers, 3);
+		assert_true(saving.saved > 0);
+		assert_true(gms_state_verify(saving.state, NULL));
+		gms_state_destroy(saving.state);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rule_37_a_snapshot_is_of_one_moment),
+		cmocka_unit_test(rule_37_saving_beside_faults_that_inhibit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
