@@ -403,10 +403,35 @@ static void test_what_a_thread_holds(void **state)
 	assert_true(gms_thread_is_outside());
 }
 
+/* One that had no place goes, after one that had: the others are found all the same. */
+static void test_a_thread_that_held_more(void **state)
+{
+	const char objects[GMS_MAX_HELD + 1] = {0};
+
+	(void)state;
+	for (unsigned int first = 0; first < GMS_MAX_HELD; first++) {
+		for (unsigned int i = 0; i <= GMS_MAX_HELD; i++)
+			gms_thread_hold(&objects[i]);
+		gms_thread_drop(&objects[first]);
+		gms_thread_drop(&objects[GMS_MAX_HELD]);
+		for (unsigned int i = 0; i <= GMS_MAX_HELD; i++)
+			assert_int_equal(gms_thread_holds(&objects[i]),
+					 i != first && i != GMS_MAX_HELD);
+		/* and there is a place for another one */
+		gms_thread_hold(&objects[GMS_MAX_HELD]);
+		assert_true(gms_thread_holds(&objects[GMS_MAX_HELD]));
+		for (unsigned int i = 0; i <= GMS_MAX_HELD; i++)
+			if (i != first)
+				gms_thread_drop(&objects[i]);
+		assert_true(gms_thread_is_outside());
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_a_thread_holds),
+		cmocka_unit_test(test_a_thread_that_held_more),
 		cmocka_unit_test(test_slots_and_identities),
 		cmocka_unit_test(test_spinlock),
 		cmocka_unit_test(test_mutex),

@@ -78,28 +78,38 @@ unsigned int gms_slot_deal(void)
 	return slot;
 }
 
-/* Those behind the place move up; those that were counted only stay so. */
-void gms_thread_drop_slow(const void *object)
+/* Of a thread that holds anything: the place of an object, or of NULL. GMS_MAX_HELD: it has none. */
+static unsigned int place_of(const void *object)
 {
-	const unsigned int nr =
-		gms_thread.nr_held < GMS_MAX_HELD ? gms_thread.nr_held : GMS_MAX_HELD;
 	unsigned int i = 0;
 
-	while (i < nr && gms_thread.held[i] != object)
+	while (i < GMS_MAX_HELD && gms_thread.held[i] != object)
 		i++;
-	if (i < nr)
-		gms_thread.held[i] =
-			gms_thread.nr_held > GMS_MAX_HELD ? NULL : gms_thread.held[nr - 1];
+	return i;
+}
+
+void gms_thread_hold_slow(const void *object)
+{
+	const unsigned int i = place_of(NULL);
+
+	if (i < GMS_MAX_HELD)
+		gms_thread.held[i] = object;
+	gms_thread.nr_held++;
+}
+
+void gms_thread_drop_slow(const void *object)
+{
+	const unsigned int i = place_of(object);
+
+	if (i < GMS_MAX_HELD)
+		gms_thread.held[i] = NULL;
 	if (gms_thread.nr_held)
 		gms_thread.nr_held--;
 }
 
 bool gms_thread_holds_slow(const void *object)
 {
-	for (unsigned int i = 0; i < gms_thread.nr_held && i < GMS_MAX_HELD; i++)
-		if (gms_thread.held[i] == object)
-			return true;
-	return false;
+	return place_of(object) < GMS_MAX_HELD;
 }
 
 /*

@@ -184,7 +184,7 @@ static inline void gms_spin_unlock_at(struct gms_spinlock *lock, const char *whe
 struct gms_thread {
 	unsigned int slot; /* counted from 1; 0: not dealt yet */
 	unsigned int nr_held;
-	const void *held[GMS_MAX_HELD]; /* those beyond are counted only */
+	const void *held[GMS_MAX_HELD]; /* or NULL; those beyond are counted only */
 	void *hooks; /* the caller's list */
 };
 
@@ -202,12 +202,17 @@ static inline unsigned int gms_slot(void)
 	return gms_likely(slot) ? slot - 1 : gms_slot_deal();
 }
 
+void gms_thread_hold_slow(const void *object);
+
 /* The object's shared lock was taken, is given back, is held. */
 static inline void gms_thread_hold(const void *object)
 {
-	if (gms_thread.nr_held < GMS_MAX_HELD)
-		gms_thread.held[gms_thread.nr_held] = object;
-	gms_thread.nr_held++;
+	if (gms_likely(!gms_thread.nr_held)) {
+		gms_thread.held[0] = object;
+		gms_thread.nr_held = 1;
+	} else {
+		gms_thread_hold_slow(object);
+	}
 }
 
 void gms_thread_drop_slow(const void *object);
