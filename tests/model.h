@@ -152,6 +152,12 @@ void model_flips_after(struct model *model, uint64_t start, uint64_t end);
 const char *model_compare_near(const struct model *model, struct gms_state *state, uint64_t start,
 			       uint64_t nr_pages);
 const char *model_compare_all(const struct model *model, struct gms_state *state);
+/* In a hook of an operation on a range, for the pages around the range; the model is behind. */
+const char *model_compare_inside(const struct model *model, const struct gms_state *state,
+				 uint64_t start, uint64_t nr_pages);
+/* In a hook of gms_state_destroy(). */
+const char *model_compare_ending(const struct model *model, const struct gms_state *state,
+				 const struct sim_call *call);
 const char *model_compare_stats(const struct model *model, const struct gms_state *state);
 
 /* Random operations (model_ops.c), and an engine beside a model that does them (model_run.c). */

@@ -146,6 +146,71 @@ const char *model_compare_all(const struct model *model, struct gms_state *state
 	return why ? why : compare_runs(model, state, 0, model->nr_pages);
 }
 
+/* What an operation on other pages leaves alone, and so does the end of the object. */
+static const char *compare_kept(const struct model *model, const struct gms_state *state,
+				uint64_t i)
+{
+	if (gms_is_private(state, i) != model->private[i])
+		return differs(i, "is_private, in a hook", !model->private[i], model -> private[i]);
+	if (gms_is_quarantined(state, i) != model->quarantined[i])
+		return differs(i, "is_quarantined, in a hook", !model->quarantined[i],
+			       model->quarantined[i]);
+	for (unsigned int id = 0; id < MODEL_NR_ATTRS; id++) {
+		const bool want = model->attrs[i] >> id & 1U;
+
+		if (gms_attr_test(state, id, i) != want)
+			return differs(i, "attr_test, in a hook", !want, want);
+	}
+	if (gms_first_pin(state, i, 1, NULL) != (model->pins[i] != 0))
+		return differs(i, "first_pin, in a hook", !model->pins[i], model->pins[i] != 0);
+	return NULL;
+}
+
+const char *model_compare_inside(const struct model *model, const struct gms_state *state,
+				 uint64_t start, uint64_t nr_pages)
+{
+	const char *why = NULL;
+
+	if (!model_good_range(model, start, nr_pages))
+		return NULL;
+	if (start)
+		why = compare_kept(model, state, start - 1);
+	if (!why && start + nr_pages < model->nr_pages)
+		why = compare_kept(model, state, start + nr_pages);
+	return why;
+}
+
+const char *model_compare_ending(const struct model *model, const struct gms_state *state,
+				 const struct sim_call *call)
+{
+	const uint64_t block = call->start / MODEL_1G * MODEL_1G;
+	const uint64_t freed = call->hook == SIM_BLOCK_FREED ? block + MODEL_1G : block;
+	const uint64_t start = call->start / MODEL_2M * MODEL_2M;
+	const uint64_t end =
+		start + MODEL_2M < model->nr_pages ? start + MODEL_2M : model->nr_pages;
+	const char *why = compare_kept(model, state, call->start);
+
+	if (!why)
+		why = compare_block(model, state, call->start);
+	if (!why)
+		why = compare_counts(model, state, start, end);
+	if (!why)
+		why = compare_pins(model, state, start, end);
+	if (!why)
+		why = compare_runs(model, state, start, end);
+	/* block by block, what is freed is no longer allocated; what follows still is */
+	for (uint64_t i = 0; i < model->nr_pages && !why; i += i < freed ? 61 : 4099) {
+		const bool want = i >= freed && model->allocated[i];
+
+		if ((i < freed || i >= block + MODEL_1G) && gms_is_allocated(state, i) != want)
+			why = differs(i, "is_allocated, at the end", !want, want);
+		else if (i < freed && gms_folio_order(state, i) != model_natural(model, i))
+			why = differs(i, "folio_order, at the end", gms_folio_order(state, i),
+				      model_natural(model, i));
+	}
+	return why;
+}
+
 #define FIELD(name)                                     \
 	{                                               \
 #name, offsetof(struct gms_stats, name) \

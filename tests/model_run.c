@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "model.h"
+#include "query.h"
 #include "talloc.h"
 #include "test.h"
 #include "twin.h"
@@ -21,6 +22,10 @@ struct duo {
 	struct gms_state *state;
 	struct sim *sim;
 	struct talloc talloc;
+	/* For the hooks: */
+	bool ending; /* in gms_state_destroy() */
+	uint64_t start, nr_pages; /* of the operation at hand */
+	const char *why; /* NULL, or the first wrong answer in a hook */
 };
 
 struct outcome {
@@ -35,6 +40,22 @@ struct outcome {
 static uint64_t clock_of(void *ctx)
 {
 	return ((struct duo *)ctx)->model.now;
+}
+
+/* The first wrong answer in a hook is kept. There is one thread, so nothing else changes. */
+static void in_hook(void *arg, const struct sim_call *call)
+{
+	struct duo *duo = arg;
+
+	if (duo->why)
+		return;
+	duo->why = query_page(duo->state, call->start, true);
+	if (!duo->why)
+		duo->why = query_object(duo->state);
+	if (!duo->why && duo->ending)
+		duo->why = model_compare_ending(&duo->model, duo->state, call);
+	else if (!duo->why)
+		duo->why = model_compare_inside(&duo->model, duo->state, duo->start, duo->nr_pages);
 }
 
 static const char *duo_init(struct duo *duo, const struct model_opts *opts)
@@ -69,6 +90,7 @@ static const char *duo_init(struct duo *duo, const struct model_opts *opts)
 		if (gms_attr_create(duo->state, &id) || id != i)
 			return "gms_attr_create() failed";
 	}
+	sim_on_call(duo->sim, in_hook, duo);
 	return NULL;
 }
 
@@ -76,10 +98,14 @@ static const char *duo_fini(struct duo *duo)
 {
 	const char *why;
 
+	duo->ending = true;
+	duo->why = NULL;
 	gms_state_destroy(duo->state);
 	why = duo->sim ? sim_check(duo->sim) : NULL;
 	if (why)
 		why = twin_say("at destroy: %s", why);
+	else
+		why = duo->why;
 	sim_destroy(duo->sim);
 	model_fini(&duo->model);
 	if (!why)
@@ -334,7 +360,11 @@ static const char *do_op(struct duo *duo, const struct model_op *planned)
 	sim_forget(duo->sim);
 	sim_refuse(duo->sim, op->refuse, op->skip, op->count, -EIO);
 	sim_refuse_after(duo->sim, op->after);
+	duo->start = op->start;
+	duo->nr_pages = op->nr_pages;
 	why = engine_op(duo, op, &got);
+	if (!why)
+		why = duo->why;
 	sim_refuse(duo->sim, 0, 0, 0, 0);
 	mend(duo, op, &got);
 	if (why)

@@ -4,6 +4,8 @@
  */
 #include "rig.h"
 
+#include "query.h"
+
 #define RECORDED 16384
 
 /* ---- the watch ---- */
@@ -18,7 +20,7 @@ static const char *watch_locks(const struct rig *rig, const struct sim_call *cal
 {
 	const gms_pgoff_t end = call->start + call->nr_pages;
 
-	if (!(EXCLUSIVE >> call->hook & 1))
+	if (!(EXCLUSIVE >> call->hook & 1) || rig->ending)
 		return NULL;
 	for (gms_pgoff_t at = call->start; at < end; at = at / T_1G * T_1G + T_1G) {
 		if (gms_seq_read(rig->state, at) % 2 == 0)
@@ -81,16 +83,42 @@ static const char *watch_call(const struct rig *rig, const struct sim_call *call
 	}
 }
 
+/* Asks all that can be asked in a hook: about the call's pages, the end of the object, and past it. */
+static const char *ask(const struct rig *rig, const struct sim_call *call)
+{
+	const bool still = rig->ending || (EXCLUSIVE >> call->hook & 1);
+	const char *why = query_page(rig->state, call->start, still);
+
+	if (!why)
+		why = query_page(rig->state, call->start + call->nr_pages - 1, still);
+	if (!why)
+		why = query_page(rig->state, rig->nr_pages - 1, rig->ending);
+	return why ? why : query_object(rig->state);
+}
+
+/* In gms_state_destroy(): what was freed is no longer allocated, block by block. */
+static const char *watch_end(const struct rig *rig, const struct sim_call *call)
+{
+	const gms_pgoff_t block = call->start / T_1G * T_1G;
+	const gms_pgoff_t freed = call->hook == SIM_BLOCK_FREED ? block + T_1G : block;
+
+	for (gms_pgoff_t at = 0; at < freed && at < rig->nr_pages; at += T_2M) {
+		if (gms_is_allocated(rig->state, at) || gms_is_prepared(rig->state, at))
+			return "destroy: a page that was freed is allocated";
+	}
+	return NULL;
+}
+
 static void on_call(void *arg, const struct sim_call *call)
 {
 	struct rig *rig = arg;
 	const char *why, *none = NULL;
 
-	if (rig->ending)
-		return;
 	why = watch_locks(rig, call);
 	if (!why)
-		why = watch_call(rig, call);
+		why = rig->ending ? watch_end(rig, call) : watch_call(rig, call);
+	if (!why)
+		why = ask(rig, call);
 	if (why)
 		atomic_compare_exchange_strong(&rig->broken, &none, why);
 	if (rig->hook)
@@ -177,6 +205,7 @@ void rig_fini(struct rig *rig)
 	rig_check(rig);
 	rig->ending = true;
 	gms_state_destroy(rig->state);
+	assert_fine(atomic_load(&rig->broken));
 	assert_fine(sim_check(rig->sim));
 	sim_destroy(rig->sim);
 	assert_int_equal(rig->talloc.live_blocks, 0);

@@ -25,7 +25,7 @@ struct rig {
 	/* Called in each hook before the simulation does anything; may block, may call back. */
 	void (*hook)(struct rig *rig, const struct sim_call *call);
 	void *arg; /* the hook's */
-	bool ending; /* in gms_state_destroy() */
+	bool ending; /* in gms_state_destroy(); @hook is called there, too */
 	_Atomic(const char *) broken;
 };
 
