@@ -177,7 +177,7 @@ static int set_run(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t sta
 
 /* A run of unsure pages, of which the record says the same: it becomes true. */
 static int settle_run(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
-		      gms_pgoff_t end, enum gms_shareability to)
+		      gms_pgoff_t end, enum gms_shareability to, gms_pgoff_t *failed)
 {
 	const bool two_sides = kvm->way != GMS_KVM_IN_PLACE;
 	int err;
@@ -186,7 +186,7 @@ static int settle_run(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t 
 	if (!err && two_sides)
 		err = prepare(kvm->stale, start, end);
 	if (!err)
-		err = tell(kvm, map, start, end, to, NULL);
+		err = tell(kvm, map, start, end, to, failed);
 	if (err)
 		return err;
 	record(kvm->unsure, start, end, false);
@@ -214,7 +214,8 @@ static int settle(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t star
 		     at += run.nr_pages)
 			if (all || run.set == (change->to == GMS_PRIVATE))
 				err = settle_run(kvm, map, run.start, run.start + run.nr_pages,
-						 run.set ? GMS_PRIVATE : GMS_SHARED);
+						 run.set ? GMS_PRIVATE : GMS_SHARED,
+						 change->failed);
 	}
 	return err;
 }

@@ -2,7 +2,8 @@
 /*
  * attr.c - other sets of pages: the caller's attributes, inhibits
  *
- * Each is a range tree that changes under the convert lock and the exclusive invalidate lock.
+ * Each is a range tree that changes under the convert lock and the exclusive invalidate lock; but a
+ * guest's fault may set inhibits under the shared one (fault.c).
  */
 #include "state_priv.h"
 

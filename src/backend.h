@@ -3,8 +3,8 @@
  * backend.h - calling the caller's hooks, and knowing who is inside one
  *
  * Every hook is called through here: one that is not there has succeeded, a positive value is
- * -EIO. A thread that is inside a hook, or a listener, has a frame for that on its own list, so that
- * what it calls from there can be refused instead of waiting for itself.
+ * -EIO. A thread that is inside a hook, or a listener, has a frame for that on its own list, so
+ * that what it calls from there can be refused instead of waiting for itself.
  */
 #ifndef GMS_BACKEND_PRIV_H
 #define GMS_BACKEND_PRIV_H

@@ -357,6 +357,8 @@ int gms_fault_prepare(struct gms_state *s, struct gms_fault *fault) GMS_NO_TSA
 
 	if (f->accessor != GMS_GUEST)
 		return gms_refused(s, -EINVAL);
+	if (gms_unlikely(gms_backend_in_hook(&s->backend)))
+		return gms_refused(s, -EDEADLK);
 	if (fault->prepared || !gms_rtree_test(s->private, f->index))
 		return 0;
 	err = gms_frozen(s);

@@ -215,6 +215,16 @@ int gms_listeners_tell(struct gms_state *s, const struct gms_spans *spans, enum 
 	return err;
 }
 
+void gms_listeners_withdraw(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+{
+	struct gms_spans spans;
+	const struct gms_granules what = {&spans, GMS_GRANULES_TOUCHED};
+
+	gms_spans_one(&spans, start, end);
+	for (struct gms_listener *l = s->listeners.last; l; l = l->prev)
+		let_go(s, l, &what, ALL);
+}
+
 void gms_listeners_drop_gaps(struct gms_state *s, const struct gms_spans *spans)
 {
 	const struct gms_granules what = {spans, GMS_GRANULES_BETWEEN};
@@ -332,8 +342,7 @@ static int replay(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_
 	gms_spans_one(&spans, l->start, l->end);
 	err = tell(s, l, &what, GMS_SHARED, &told);
 	if (told.broken) {
-		for (struct gms_listener *other = s->listeners.last; other; other = other->prev)
-			let_go(s, other, &what, ALL);
+		gms_listeners_withdraw(s, l->start, l->end);
 		gms_quarantine_commit(s, &q);
 	}
 	return err;

@@ -19,10 +19,12 @@
  *
  * Writers are serialised by a spinlock of the caller's. A commit or an unpin of many leaves
  * releases that lock after every GMS_PINS_STEP leaves, and the invariants hold there. Each
- * page is then counted on its own: at one time during the call. Readers take no lock, and never miss
- * a page that is pinned all the while; each page that they report was pinned at some time
- * during the call: the state of a leaf is one load, a leaf is filled before it is called
- * dirty, and a page's bit changes only where its count leaves or reaches 0.
+ * page is then counted on its own: at one time during the call.
+ *
+ * Readers take no lock, and never miss a page that is pinned all the while; each page that they
+ * report was pinned at some time during the call: the state of a leaf is one load, a leaf is
+ * filled before it is called dirty, and a page's bit changes only where its count leaves or
+ * reaches 0.
  */
 #ifndef GMS_PINS_H
 #define GMS_PINS_H

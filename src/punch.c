@@ -23,6 +23,8 @@ struct hole {
 	/* of prepared, mapped and allocated; those with nothing in the hole are left alone */
 	struct gms_rtree *tree[3];
 	unsigned int nr_trees;
+	struct gms_quarantine quarantine;
+	bool lost; /* the host could not have again what is shared of it */
 };
 
 /* Split the folio at @index, which crosses the end of the hole at @edge. */
@@ -88,24 +90,15 @@ static void commit(struct hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate
 	}
 }
 
-/* The host may have what is shared of the hole. A backend that cannot do that loses the hole. */
-static void map_host(struct hole *h, const struct gms_quarantine *q)
-	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
-{
-	if (gms_spans_map_host(h->s, &h->spans))
-		gms_quarantine_commit_locked(h->s, q);
-}
-
 static int punch_locked(struct hole *h, gms_pgoff_t *err_index)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = h->s;
-	struct gms_quarantine q;
 	gms_pgoff_t stop;
 	int err = 0;
 
 	if (s->backend.ops.map_host)
-		err = gms_quarantine_prepare(s, &q, h->start, h->end);
+		err = gms_quarantine_prepare(s, &h->quarantine, h->start, h->end);
 	if (err)
 		return err;
 	err = gms_spans_isolate(s, &h->spans, err_index, &stop);
@@ -121,7 +114,7 @@ static int punch_locked(struct hole *h, gms_pgoff_t *err_index)
 	gms_spans_zap(s, &h->spans, GMS_SHARED);
 	gms_spans_zap(s, &h->spans, GMS_PRIVATE);
 	commit(h);
-	map_host(h, &q);
+	h->lost = gms_spans_map_host(s, &h->spans);
 	gms_folios_forget(h->journal);
 	return 0;
 
@@ -131,35 +124,32 @@ undo:
 		gms_folios_forget(h->journal);
 		gms_count_add(&s->counters, GMS_UNDONE, 1);
 	}
-	map_host(h, &q);
+	h->lost = gms_spans_map_host(s, &h->spans);
 	return err;
 }
 
 /* Under the exclusive lock, because what is allocated changes under the shared one. */
-static int punch(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *err_index)
+static int punch(struct hole *h, gms_pgoff_t *err_index)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
-	struct hole h;
+	struct gms_state *s = h->s;
 	int err;
 
-	h.s = s;
-	h.start = start;
-	h.end = end;
-	h.journal = NULL;
-	h.nr_trees = 0;
-	if (gms_rtree_fill_range(s->folios.allocated, start, end - start) == GMS_RTREE_NONE)
+	if (gms_rtree_fill_range(s->folios.allocated, h->start, h->end - h->start) ==
+	    GMS_RTREE_NONE)
 		return 0;
-	err = gms_spans_init(s, &h.spans, s->folios.allocated, true, start, end, true);
+	err = gms_spans_init(s, &h->spans, s->folios.allocated, true, h->start, h->end, true);
 	if (err)
 		return err;
-	err = punch_locked(&h, err_index);
-	gms_spans_fini(s, &h.spans);
+	err = punch_locked(h, err_index);
+	gms_spans_fini(s, &h->spans);
 	return err;
 }
 
 int gms_punch_hole(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 		   gms_pgoff_t *err_index)
 {
+	struct hole h = {.s = s, .start = start, .end = start + nr_pages};
 	gms_pgoff_t failed = start;
 	gms_shards shards;
 	int err;
@@ -171,8 +161,12 @@ int gms_punch_hole(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 	}
 	shards = gms_shards_of(start, start + nr_pages);
 	gms_shards_lock(s, shards);
-	err = punch(s, start, start + nr_pages, &failed);
+	err = punch(&h, &failed);
 	gms_shards_unlock(s, shards);
+	if (h.lost) {
+		gms_listeners_withdraw(s, h.start, h.end);
+		gms_quarantine_commit(s, &h.quarantine);
+	}
 	gms_leave(s, GMS_ENTER_RANGE, start, nr_pages, err);
 out:
 	if (err && err_index)

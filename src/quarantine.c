@@ -65,8 +65,7 @@ static int repair_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end
 	/* the guest may have mapped them in either state before they were quarantined */
 	gms_backend_zap_guest(&s->backend, start, nr_pages, GMS_SHARED);
 	gms_backend_zap_guest(&s->backend, start, nr_pages, GMS_PRIVATE);
-	err = gms_backend_repair(&s->backend, start, nr_pages,
-				 private ? GMS_PRIVATE : GMS_SHARED);
+	err = gms_backend_repair(&s->backend, start, nr_pages, private ? GMS_PRIVATE : GMS_SHARED);
 	if (err)
 		goto end;
 	gms_history(s, start, end, false);

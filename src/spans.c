@@ -105,21 +105,30 @@ static int unmap_before(struct gms_state *s, struct gms_spans *spans, gms_pgoff_
 	const bool by_folio = s->folios.order && !s->backend.ops.map_host;
 	struct gms_span_at at = {0};
 	struct gms_span wide = {0}, span;
+	gms_pgoff_t end = 0; /* of the spans in @wide */
 	int err = 0;
 
 	while (!err && next_before(spans, &at, limit, &span)) {
-		spans->unmapped = span.end;
+		const gms_pgoff_t span_end = span.end;
+
 		if (by_folio)
 			gms_folios_widen(&s->folios, &span.start, &span.end);
 		if (span.start < wide.end) { /* in a folio with the last one */
 			wide.end = span.end > wide.end ? span.end : wide.end;
+			end = span_end;
 			continue;
 		}
-		if (wide.end)
+		if (wide.end) {
+			spans->unmapped = end;
 			err = unmap_one(s, wide, undo);
+		}
 		wide = span;
+		end = span_end;
 	}
-	return !err && wide.end ? unmap_one(s, wide, undo) : err;
+	if (err || !wide.end)
+		return err;
+	spans->unmapped = end;
+	return unmap_one(s, wide, undo);
 }
 
 /* The first page of a span that is pinned. Returns 0; -EAGAIN; the backend's error. */
@@ -185,6 +194,8 @@ static int isolate_folios(struct gms_state *s, struct gms_spans *spans, gms_pgof
 	gms_pgoff_t done = 0; /* what lies below was looked at with a folio before */
 	int err = unmap_before(s, spans, spans->end, false);
 
+	if (err)
+		return err;
 	while (!err && gms_spans_next(spans, &at)) {
 		struct gms_span span = {
 			.start = gms_folio_at(&s->folios, at.span.start).index,
@@ -201,9 +212,12 @@ static int isolate_folios(struct gms_state *s, struct gms_spans *spans, gms_pgof
 	*stop = gms_folio_at(&s->folios, *pinned).index;
 	if (*stop < at.span.start)
 		*stop = at.span.start;
-	/* what is named lies in the range, though another page of its folio may be pinned, too */
-	if (first_pinned(s, (struct gms_span) {spans->start, spans->end}, pinned) != -EAGAIN)
-		*pinned = spans->start;
+	/* what is named changes, though another page of its folio may be pinned, too */
+	at = (struct gms_span_at) {0};
+	while (gms_spans_next(spans, &at))
+		if (first_pinned(s, at.span, pinned) == -EAGAIN)
+			return -EAGAIN;
+	*pinned = spans->start;
 	return -EAGAIN;
 }
 
@@ -231,6 +245,25 @@ bool gms_spans_isolate_undo(struct gms_state *s, struct gms_spans *spans)
 	return !err;
 }
 
+/* What is shared in a span, and not quarantined. */
+static int map_shared(struct gms_state *s, struct gms_span span) GMS_REQUIRES(gms_invalidate_lock)
+{
+	struct gms_rtree_run run, lost;
+	int err = 0;
+
+	for (gms_pgoff_t at = span.start; !err && gms_rtree_next(s->private, at, span.end, &run);
+	     at += run.nr_pages) {
+		const gms_pgoff_t end = run.start + run.nr_pages;
+
+		for (gms_pgoff_t from = run.start;
+		     !err && !run.set && gms_rtree_next(s->quarantine, from, end, &lost);
+		     from += lost.nr_pages)
+			if (!lost.set)
+				err = gms_backend_map_host(&s->backend, lost.start, lost.nr_pages);
+	}
+	return err;
+}
+
 int gms_spans_map_host(struct gms_state *s, const struct gms_spans *spans)
 {
 	struct gms_span_at at = {0};
@@ -240,7 +273,7 @@ int gms_spans_map_host(struct gms_state *s, const struct gms_spans *spans)
 	if (!s->backend.ops.map_host)
 		return 0;
 	while (!err && next_before(spans, &at, spans->unmapped, &span))
-		err = gms_backend_map_host(&s->backend, span.start, span.end - span.start);
+		err = map_shared(s, span);
 	return err;
 }
 

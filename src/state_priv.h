@@ -481,6 +481,10 @@ bool gms_listeners_hear(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_
 int gms_listeners_tell(struct gms_state *s, const struct gms_spans *spans, enum gms_shareability to,
 		       struct gms_told *told) GMS_REQUIRES(gms_convert_lock);
 
+/* All are to have nothing of [start, end), which is about to be quarantined. */
+void gms_listeners_withdraw(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+	GMS_REQUIRES(gms_convert_lock);
+
 /* They had let go: give back, the last first. */
 void gms_listeners_give_back(struct gms_state *s, const struct gms_spans *spans,
 			     struct gms_told *told) GMS_REQUIRES(gms_convert_lock);

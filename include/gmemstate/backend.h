@@ -6,9 +6,9 @@
  * of its first page and its order; the library keeps no pointers to memory.
  *
  * Hooks are called with locks held. From inside one only queries may be made, also while
- * gms_state_destroy() runs; a call that changes something, or a fault, returns -EDEADLK. gms_unpin()
- * works. What a hook returns as an error is returned by the call that it was made for, after all
- * that this call did was undone. (A positive value counts as -EIO.)
+ * gms_state_destroy() runs; a call that changes something, or a fault, returns -EDEADLK.
+ * gms_unpin() works. What a hook returns as an error is returned by the call that it was made for,
+ * after all that this call did was undone. (A positive value counts as -EIO.)
  *
  * The calls of one conversion, in order; runs are the parts of the range that change:
  *
@@ -24,7 +24,7 @@
  *	folio_merge                     folio_merge             as the policy says
  *
  * A conversion to private ends before the first page that gms_pin() has pinned: no hook is called
- * for that page, nor for those behind it.
+ * for runs behind that page, nor for the rest of its run.
  *
  * On failure what was done is undone in reverse:
  *
@@ -38,7 +38,7 @@
  *
  * If undo or map_host fails the state of the pages is unknown, and they are quarantined: one call
  * each of unmap_host, invalidate_begin, zap_guest for both kinds and invalidate_end, for the range
- * from the first run to the last. What unmap_host returns there is ignored.
+ * from the first run to the last (of a hole: all of it). What unmap_host returns there is ignored.
  *
  * How apply says that it did a part of its run before it failed. If it took that part back itself,
  * it leaves *failed alone. Else it sets *failed to the first page that was not done, and undo is

@@ -81,12 +81,12 @@ GMS_API int gms_fault_begin(struct gms_state *state, gms_pgoff_t index, enum gms
  * Each page is prepared once: the backend's prepare is called for the largest blocks within
  * that are not prepared yet. On failure those that were done before stay prepared. Does
  * nothing for a shared page. Sets prepared, and lowers max_order to the order of the folio
- * where that was split since.
+ * where that was split since, and to what the backend's answer allows (GMS_PREPARED_AT()).
  *
  * Context: Between gms_fault_begin() and gms_fault_end(). Takes the folio lock. Allocates,
  * may sleep.
  * Return: 0; -EINVAL: a fault by the host; -EPERM: frozen, and there is something to prepare;
- * -ENOMEM; what the backend's prepare returned.
+ * -EDEADLK: called from inside a hook; -ENOMEM; what the backend's prepare returned.
  */
 GMS_API int gms_fault_prepare(struct gms_state *state, struct gms_fault *fault)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock);

@@ -22,7 +22,7 @@
  * private raises SIGBUS. There each run of equal pages is a mapping of the process, but in place:
  * vm.max_map_count is a limit, and conversions return -ENOMEM at it. What is quarantined raises
  * SIGBUS, too (in place as far as KVM calls it private). Child processes do not inherit the
- * address, and core dumps leave it out.
+ * address, and core dumps leave it out. (With GMS_KVM_HOST all that is the caller's.)
  *
  * By attributes KVM looks for shared pages in a window of its own: a second mapping of the shared
  * memory, which is never changed and which nobody else touches. So hiding a page from the host, or
@@ -49,10 +49,11 @@
  *	gms_kvm_map(kvm, gfn, start, nr_pages);     the guest sees it
  *
  * Where the state begins private, or comes from a snapshot, create the memory with
- * GMS_KVM_INIT_PRIVATE: then no page is visible to the host before gms_kvm_sync().
+ * GMS_KVM_INIT_PRIVATE: then no page is visible to the host before gms_kvm_sync(). (In a
+ * guest_memfd of the caller's, in place, the host sees until then what KVM was told before.)
  *
- * After a quarantine: gms_repair(), which makes the memory what the pages are to be before the state
- * says so. gms_kvm_sync() then puts back what the failure took elsewhere.
+ * After a quarantine: gms_repair(), which makes the memory what the pages are to be before the
+ * state says so. gms_kvm_sync() then puts back what the failure took elsewhere.
  *
  * Teardown goes the other way: gms_state_destroy(), gms_kvm_destroy().
  */
@@ -264,7 +265,9 @@ GMS_API void *gms_kvm_host(const struct gms_kvm *kvm);
  * Context: No conversion is under way. May sleep.
  * Return: 0; -EINVAL: a range is empty, wraps or passes the end; -EEXIST: a gfn or a page of it is
  * mapped already, or in a memslot of the caller's; -ENOSPC: there are not enough memslots; -ENOMEM;
- * what the kernel returned (-EINVAL: longer than a memslot may be). On failure nothing has changed.
+ * what the kernel returned (-EINVAL: longer than a memslot may be). On failure nothing is mapped,
+ * unless KVM refuses to delete again a memslot that was made: the guest sees that part until the
+ * next call that maps, unmaps or syncs deletes it.
  */
 GMS_API int gms_kvm_map(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint64_t nr_pages);
 

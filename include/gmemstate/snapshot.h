@@ -35,7 +35,9 @@ struct gms_state_opts;
  * All of it is of one moment. Where @buf is too small nothing is written to it; what is
  * needed may be another size at the next call, unless the object is frozen.
  *
- * Context: Takes all convert locks. Allocates nothing, may sleep.
+ * Context: Takes all convert locks; and, unless the object is frozen, all invalidate locks
+ * exclusively: faults wait, and gms_seq_retry() tells a reader to look again. Allocates nothing,
+ * may sleep.
  * Return: 0, also for a NULL @buf of size 0; -ENOSPC: @buf is too small; -EINVAL: @buf is NULL and
  * @size is not 0; -EDEADLK: called from inside a hook or listener, or under the thread's own fault
  * or shared lock.

@@ -328,7 +328,8 @@ GMS_API uint64_t gms_count(const struct gms_state *state, gms_pgoff_t start, uin
  *
  * Context: Any; lock-free, does not wait for an even number.
  * Return: the number: odd while a call that takes the invalidate lock exclusively is changing such
- * a block (a conversion, a hole, an attribute). 0 past the end.
+ * a block (a conversion, a hole, an attribute), or that looks at all of the object (a save, a
+ * verify). 0 past the end.
  */
 GMS_API uint64_t gms_seq_read(const struct gms_state *state, gms_pgoff_t index);
 
