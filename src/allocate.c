@@ -19,8 +19,8 @@ int gms_populate(struct gms_state *s, gms_pgoff_t index, enum gms_accessor acces
 	if (err || !*fresh)
 		return err;
 	gms_event(s, index);
-	if (!gms_folio_at(&s->folios, index).order ||
-	    !gms_policy_minds(s, GMS_EV_ALLOCATE, accessor))
+	folio = gms_folio_at(&s->folios, index);
+	if (!folio.order || !gms_policy_minds(s, GMS_EV_ALLOCATE, accessor))
 		return 0;
 	err = gms_settle(s, &ask, index, &folio, &above);
 	return err == GMS_BUSY ? 0 : err; /* put off to the next fault */

@@ -116,7 +116,7 @@ static int settle(struct conversion *c) GMS_REQUIRES(gms_invalidate_lock)
 		if (index < at.span.start)
 			index = at.span.start;
 		while (gms_folios_next(&s->folios, &index, at.span.end)) {
-			struct gms_folio folio;
+			struct gms_folio folio = gms_folio_at(&s->folios, index);
 			unsigned int above;
 			int err;
 

@@ -462,15 +462,19 @@ void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t en
 		clear_mapped(f, start, end, undo);
 	for (gms_pgoff_t next; f->order && start < end; start = next) {
 		struct gms_block *b = gms_block_at(&f->blocks, start);
-		gms_pgoff_t at = gms_order_down(start + size_2m - 1, GMS_ORDER_2M);
+		/* the 2M blocks that lie wholly in the range */
+		const gms_pgoff_t first = gms_order_down(start + size_2m - 1, GMS_ORDER_2M);
+		gms_pgoff_t last;
 
 		next = gms_order_down(start, GMS_ORDER_1G) + size_1g;
 		if (!b)
 			continue;
 		if (start == b->start && next <= end)
 			b->exposed_1g = 0;
-		for (; at < next && at + size_2m <= end; at += size_2m)
-			gms_line_put(&b->exposed_2m, gms_block_2m(at), false);
+		last = gms_order_down(next < end ? next : end, GMS_ORDER_2M);
+		if (first < last)
+			gms_line_store(&b->exposed_2m, gms_block_2m(first),
+				       gms_block_2m(last - 1) + 1, false);
 	}
 }
 

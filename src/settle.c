@@ -120,10 +120,9 @@ int gms_settle(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t index
 	int err = 0;
 
 	*above = 0;
-	for (;;) {
-		*folio = gms_folio_at(&s->folios, index);
-		if (!s->folios.order)
-			return 0;
+	if (!s->folios.order)
+		return 0;
+	for (;; *folio = gms_folio_at(&s->folios, index)) {
 		verdict = gms_policy_ask(s, ask, index, *folio);
 		if (verdict.order >= folio->order)
 			break;

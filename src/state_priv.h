@@ -345,7 +345,8 @@ struct gms_policy_verdict gms_policy_ask(const struct gms_state *s, const struct
 					 gms_pgoff_t index, struct gms_folio folio);
 
 /*
- * Split the folio at an index until the policy is content. *folio: what is there then; *above:
+ * Split the folio at an index until the policy is content. *folio: what gms_folio_at() says before,
+ * and what is there then; *above:
  * the order that the policy would like, where that is more. 0; GMS_BUSY: a pin is in the way;
  * the backend's error. Holds an invalidate lock.
  */
