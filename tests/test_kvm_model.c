@@ -239,11 +239,13 @@ static void pin_or_unpin(struct model *m)
 static void pin_in_kvm(struct model *m)
 {
 	const struct gms_kvm_file *file = &m->rig.kvm->shared_file;
-	struct fake_file *memfd = &m->rig.fake.files[file->fd - FAKE_VM - 1];
-	bool *pinned = &memfd->pinned[draw(m, KRIG_PAGES) + (file->offset >> GMS_PAGE_SHIFT)];
+	const uint64_t page = draw(m, KRIG_PAGES) + (file->offset >> GMS_PAGE_SHIFT);
+	struct fake_file *memfd;
 
-	if (m->rig.way == GMS_KVM_IN_PLACE)
-		*pinned = !*pinned;
+	if (m->rig.way != GMS_KVM_IN_PLACE)
+		return;
+	memfd = &m->rig.fake.files[file->fd - FAKE_VM - 1];
+	memfd->pinned[page] = !memfd->pinned[page];
 }
 
 static void map_or_unmap(struct model *m)
