@@ -2,8 +2,8 @@
 /*
  * test_rules_locks.c - proves the rules of who waits for whom, 7, 18 and 19
  *
- * What is answered beside a conversion and what waits for it; what may be done from inside a
- * hook; that writers do not starve; that debug builds stop where the order of locks is broken.
+ * What is answered beside a conversion and what waits for it, and that writers do not starve. Calls
+ * that would wait for their own thread are in test_rules_misuse.c.
  */
 #include <sched.h>
 #include <unistd.h>
@@ -242,127 +242,6 @@ static void rule_18_a_conversion_waits_for_the_shared_lock(void **unused)
 	rig_fini(&rig);
 }
 
-/* ---- from inside a hook ---- */
-
-#define PINNED (T_1G + 7)
-#define NR_PINS 4000U
-
-struct inside {
-	unsigned int attr;
-	unsigned int hooks; /* those that were seen */
-	uint64_t calls;
-	const char *why;
-};
-
-#define inside_expect(inside, cond, text)       \
-	do {                                    \
-		if (!(cond) && !(inside)->why)  \
-			(inside)->why = (text); \
-	} while (0)
-
-static void try_changes(struct rig *rig, struct inside *in)
-{
-	gms_pgoff_t at[4] = {0x77, 0x77, 0x77, 0x77};
-	struct gms_state *s = rig->state;
-	struct gms_fault fault;
-	unsigned int id;
-
-	inside_expect(in, gms_convert(s, 3, 1, GMS_PRIVATE, 0, &at[0]) == -EDEADLK, "convert");
-	inside_expect(in, gms_fault_begin(s, 4, GMS_HOST, &fault) == -EDEADLK, "host fault");
-	inside_expect(in, gms_fault_begin(s, T_1G, GMS_GUEST, &fault) == -EDEADLK, "guest fault");
-	inside_expect(in, gms_allocate(s, 3, 1, &at[1]) == -EDEADLK, "allocate");
-	inside_expect(in, gms_punch_hole(s, 3, 1, &at[2]) == -EDEADLK, "punch_hole");
-	inside_expect(in, gms_pin(s, 3, 1, &at[3]) == -EDEADLK, "pin");
-	inside_expect(in, gms_lock_shared(s, T_1G, 1) == -EDEADLK, "lock_shared");
-	inside_expect(in, gms_inhibit(s, 3, 1, GMS_ORDER_4K) == -EDEADLK, "inhibit");
-	inside_expect(in, gms_uninhibit(s, 3, 1) == -EDEADLK, "uninhibit");
-	inside_expect(in, gms_attr_create(s, &id) == -EDEADLK, "attr_create");
-	inside_expect(in, gms_attr_set(s, in->attr, 3, 1, true) == -EDEADLK, "attr_set");
-	inside_expect(in, gms_repair(s, 3, 1, GMS_SHARED) == -EDEADLK, "repair");
-	inside_expect(in, gms_maintain(s, UINT64_MAX) == 0, "maintain");
-	inside_expect(in, !gms_state_verify(s, NULL), "verify");
-	inside_expect(in, at[0] == 3 && at[1] == 3 && at[2] == 3 && at[3] == 3, "err_index");
-}
-
-#define TRIES_COUNTED 12 /* of those that return an error */
-
-static void try_queries(struct rig *rig, struct inside *in)
-{
-	struct gms_iter iter;
-	struct gms_run run;
-	gms_pgoff_t at;
-
-	inside_expect(in, !gms_is_private(rig->state, T_1G + 9), "is_private");
-	inside_expect(in, gms_range_is(rig->state, T_1G, 9, GMS_SHARED), "range_is");
-	inside_expect(in, gms_summary(rig->state, T_1G, 18) == GMS_ALL_SHARED, "summary");
-	inside_expect(in, gms_max_order(rig->state, T_1G) == GMS_ORDER_1G, "max_order");
-	inside_expect(in, gms_count(rig->state, T_1G, T_1G, GMS_SHARED) == T_1G, "count");
-	inside_expect(in, gms_first_pin(rig->state, T_1G, T_1G, &at) && at == PINNED, "first_pin");
-	inside_expect(in, gms_is_allocated(rig->state, T_1G), "is_allocated");
-	inside_expect(in, !gms_is_prepared(rig->state, T_1G), "is_prepared");
-	inside_expect(in, gms_folio_order(rig->state, T_1G) == GMS_ORDER_4K, "folio_order");
-	inside_expect(in, !gms_is_quarantined(rig->state, T_1G), "is_quarantined");
-	inside_expect(in, !gms_attr_test(rig->state, in->attr, T_1G), "attr_test");
-	inside_expect(in, gms_state_nr_pages(rig->state) == rig->nr_pages, "nr_pages");
-	inside_expect(in, gms_seq_read(rig->state, T_1G) % 2 == 0, "seq_read");
-	inside_expect(in, !rig_stats(rig).surplus_unpins, "stats_read");
-	gms_iter_init(&iter, rig->state, T_1G, T_1G);
-	inside_expect(in, gms_iter_next(&iter, &run) && run.nr_pages == T_1G, "iter_next");
-}
-
-static void try_everything(struct rig *rig, const struct sim_call *call)
-{
-	struct inside *in = rig->arg;
-
-	in->hooks |= 1U << call->hook;
-	in->calls++;
-	try_changes(rig, in);
-	try_queries(rig, in);
-	gms_unpin(rig->state, PINNED, 1);
-}
-
-/* From inside each hook: -EDEADLK for what would change something; queries and unpin work. */
-static void rule_18_changes_from_inside_a_hook(void **unused)
-{
-	struct rig_opts opts = {.nr_pages = 2 * T_1G, .folio_order = GMS_ORDER_1G};
-	struct inside in = {0};
-	struct gms_fault fault;
-	struct gms_stats stats;
-	struct rig rig;
-	unsigned int i;
-
-	(void)unused;
-	opts.policy = gms_policy_eager();
-	rig_init(&rig, &opts);
-	assert_int_equal(gms_attr_create(rig.state, &in.attr), 0);
-	for (i = 0; i < NR_PINS; i++)
-		rig_pin(&rig, PINNED, 1);
-	rig.arg = &in;
-	rig.hook = try_everything;
-	rig_convert(&rig, 0, T_1G, GMS_PRIVATE);
-	assert_int_equal(rig_fault(&rig, 5, GMS_GUEST, &fault), 0);
-	sim_refuse(rig.sim, 1U << SIM_APPLY, 0, 1, -EIO);
-	sim_refuse_after(rig.sim, 1);
-	rig_convert_fails(&rig, 100, 9, GMS_SHARED, 0, -EIO, 100);
-	rig_convert(&rig, 100, 9, GMS_SHARED);
-	assert_int_equal(rig_fault(&rig, 100, GMS_HOST, &fault), 0);
-	rig_convert(&rig, 100, 9, GMS_PRIVATE);
-	assert_int_equal(gms_attr_set(rig.state, in.attr, 7, 1, true), 0);
-	assert_int_equal(gms_punch_hole(rig.state, 0, T_1G, NULL), 0);
-	rig.hook = NULL;
-	assert_fine(in.why);
-	assert_int_equal(in.hooks, SIM_ALL_HOOKS);
-	stats = rig_stats(&rig);
-	assert_int_equal(stats.refused_deadlock, TRIES_COUNTED * in.calls);
-	assert_int_equal(stats.surplus_unpins, 0);
-	assert_true(in.calls < NR_PINS);
-	for (i = (unsigned int)in.calls; i < NR_PINS; i++)
-		gms_unpin(rig.state, PINNED, 1);
-	assert_false(gms_first_pin(rig.state, 0, 2 * T_1G, NULL));
-	assert_int_equal(rig_stats(&rig).surplus_unpins, 0);
-	rig_fini(&rig);
-}
-
 /* ---- writers ---- */
 
 #define NR_READERS 2
@@ -454,7 +333,6 @@ int main(void)
 		cmocka_unit_test(rule_07_two_folios_are_allocated_and_split_at_the_same_time),
 		cmocka_unit_test(rule_18_a_conversion_waits_for_an_open_fault),
 		cmocka_unit_test(rule_18_a_conversion_waits_for_the_shared_lock),
-		cmocka_unit_test(rule_18_changes_from_inside_a_hook),
 		cmocka_unit_test(rule_18_writers_do_not_starve),
 	};
 
