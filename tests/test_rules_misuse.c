@@ -385,6 +385,8 @@ static void in_child(struct ground *g, struct gms_fault *open)
 		why = why ? why : ground_answers(g);
 		if (why)
 			fprintf(stderr, "in the child: %s\n", why);
+		gms_state_destroy(g->rig.state);
+		sim_destroy(g->rig.sim);
 		_exit(why != NULL);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
