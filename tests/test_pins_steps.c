@@ -12,6 +12,15 @@
 #include "talloc.h"
 #include "test.h"
 
+#ifdef __has_include
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#endif
+#endif
+#ifndef VALGRIND_MAKE_MEM_DEFINED
+#define VALGRIND_MAKE_MEM_DEFINED(ptr, size) ((void)(ptr), (void)(size))
+#endif
+
 #define PAGES GMS_PINS_PAGES
 #define LEAF GMS_LINE_BITS
 #define NR_LEAVES (PAGES / LEAF)
@@ -237,8 +246,12 @@ struct memory {
 	struct gms_line *lines; /* pinned, then the planes */
 };
 
+/* What was never written is compared, too: valgrind is to take it for written. */
 static void memory_take(struct memory *m, const struct gms_pins *pins)
 {
+	VALGRIND_MAKE_MEM_DEFINED(pins->pinned, sizeof(pins->pinned));
+	for (unsigned int p = 0; p < pins->nr_planes; p++)
+		VALGRIND_MAKE_MEM_DEFINED(pins->plane[p], sizeof(pins->pinned));
 	m->nr_planes = pins->nr_planes;
 	m->lines = malloc((1 + pins->nr_planes) * sizeof(pins->pinned));
 	assert_non_null(m->lines);
