@@ -37,6 +37,8 @@ struct model {
 		uint64_t start, nr_pages;
 	} pins[NR_PINS];
 	uint64_t failed; /* operations */
+	char saved[1024];
+	size_t saved_size;
 };
 
 /* What all seeds together have seen: it was not all too easy. */
@@ -125,7 +127,8 @@ static const char *check(struct model *m)
 
 	if (!why)
 		gms_state_verify(rig->state, &why);
-	if (why || m->out_of_sync)
+	/* a mapping that a failed call took away is back after a sync */
+	if (why || m->out_of_sync || rig->kvm->torn)
 		return why;
 	/*
 	 * A side that could not be punched out is punched out before it is shown. Attributes of what was
@@ -276,24 +279,46 @@ static void map_or_unmap(struct model *m)
 	}
 }
 
-/* The state is saved, and made anew: gms_kvm_sync() is all that the memory needs. */
-static void save_and_load(struct model *m)
+static void unpin_in_kvm(struct model *m)
+{
+	for (int i = 0; i < FAKE_FILES; i++)
+		memset(m->rig.fake.files[i].pinned, 0, sizeof(m->rig.fake.files[i].pinned));
+}
+
+/*
+ * Goes back to a state that was saved before. Nothing fails, as the memory is another one's until
+ * it is in sync; but each system call of the sync is looked at.
+ */
+static const char *save_or_load(struct model *m)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *loaded;
-	size_t size;
-	char buf[1024];
+	int err;
 
-	if (m->listens || gms_snapshot_save(m->rig.state, buf, sizeof(buf), &size))
-		return;
+	disarm(m);
+	if (m->listens)
+		return NULL;
+	if (!m->saved_size || chance(m, 30)) {
+		if (gms_snapshot_save(m->rig.state, m->saved, sizeof(m->saved), &m->saved_size))
+			return "the state cannot be saved";
+		return NULL;
+	}
 	opts.backend = gms_kvm_backend();
 	opts.backend_ctx = m->rig.kvm;
-	if (gms_snapshot_load(buf, size, &opts, &loaded))
-		return;
+	if (gms_snapshot_load(m->saved, m->saved_size, &opts, &loaded))
+		return "what was saved cannot be loaded";
+	remember(m);
 	memset(m->pins, 0, sizeof(m->pins));
 	gms_state_destroy(m->rig.state);
 	m->rig.state = loaded;
 	m->rig.fake.state = loaded;
+	unpin_in_kvm(m);
+	for (uint64_t i = 0; i < KRIG_PAGES; i++)
+		if (gms_is_private(loaded, i) != m->private[i] || m->quarantined[i])
+			m->rig.content[i] = KRIG_UNKNOWN;
+	err = gms_kvm_sync(m->rig.kvm, loaded);
+	m->out_of_sync = err != 0;
+	return !err || (err == -ENOSPC && m->rig.way == GMS_KVM_MEMSLOTS) ? NULL : "a sync failed";
 }
 
 static const char *operate(struct model *m)
@@ -318,7 +343,7 @@ static const char *operate(struct model *m)
 		account(m, 0, 0, false);
 		break;
 	case 4:
-		save_and_load(m);
+		why = save_or_load(m);
 		break;
 	case 5:
 	case 6:
@@ -351,8 +376,7 @@ static const char *recover(struct model *m)
 	const char *why;
 
 	m->failures = 0;
-	for (int i = 0; i < FAKE_FILES; i++)
-		memset(rig->fake.files[i].pinned, 0, sizeof(rig->fake.files[i].pinned));
+	unpin_in_kvm(m);
 	for (int i = 0; i < NR_PINS; i++)
 		gms_unpin(rig->state, m->pins[i].start, m->pins[i].nr_pages);
 	for (uint64_t i = 0; i < KRIG_PAGES; i++)

@@ -306,7 +306,8 @@ GMS_API int gms_kvm_unmap(struct gms_kvm *kvm, uint64_t gfn);
  * @state: the object, of the same size
  *
  * For a state that was created private, or loaded from a snapshot. It also puts back what a
- * conversion that was quarantined had to leave: memslots beside the range may be missing.
+ * call that failed had to leave: after a quarantine memslots beside the range may be missing, and
+ * an address of the host's view may be mapped to nothing.
  *
  * All that is private is hidden from the host before anything else is looked at, so that it is
  * hidden also where this fails later. Quarantined pages are hidden, too; what the guest sees
