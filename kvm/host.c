@@ -116,19 +116,25 @@ static bool intact(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
 			      gms_kvm_bytes(end - start));
 }
 
+/* On failure the range is as it was, or all hidden; or torn, where that fails, too. */
 static int set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool hidden)
 {
 	struct gms_rtree_reserve reserve;
+	bool done;
 	int err;
 
 	err = gms_rtree_prepare(kvm->hidden, start, end - start, &reserve);
 	if (err)
 		return err;
 	err = map(kvm, start, end, hidden);
-	if (!err)
+	done = !err;
+	if (err && !intact(kvm, start, end)) {
+		hidden = true;
+		done = !map(kvm, start, end, true);
+		kvm->torn |= !done; /* whoever takes this back maps all of it */
+	}
+	if (done)
 		gms_rtree_commit(kvm->hidden, start, end - start, hidden, &reserve);
-	else if (!intact(kvm, start, end))
-		kvm->torn = true; /* whoever takes this back maps all of it */
 	gms_rtree_release(kvm->hidden, &reserve);
 	return err;
 }

@@ -413,6 +413,34 @@ static void what_did_not_go_private_is_shown_again(void **unused)
 	}
 }
 
+/* ---- what the host sees after a failure ---- */
+
+/* The kernel unmaps what was there and maps nothing: it is hidden, also what was private before. */
+static void a_hole_leaves_no_address_unmapped(void **unused)
+{
+	struct krig rig;
+
+	(void)unused;
+	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
+		krig_init_kind(&rig, &krig_kinds[k], MANY, false);
+		if (!rig.kvm->cut) {
+			krig_fini(&rig);
+			continue;
+		}
+		krig_convert(&rig, 10, 4, GMS_PRIVATE);
+		krig_write(&rig);
+		assert_int_equal(gms_allocate(rig.state, 0, 24, NULL), 0);
+		rig.kvm->torn = true; /* elsewhere; all of a range is mapped anew until a sync */
+		fake_fail(&rig.fake, 0, 1, -ENOMEM);
+		rig.fake.tear = true;
+		assert_int_equal(gms_punch_hole(rig.state, 0, 24, NULL), -ENOMEM);
+		fake_fail_never(&rig.fake);
+		assert_fine(krig_agrees(&rig));
+		assert_fine(krig_contents(&rig));
+		krig_fini(&rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -426,6 +454,7 @@ int main(void)
 		cmocka_unit_test(a_broken_map_is_not_punched),
 		cmocka_unit_test(a_quarantined_page_is_hidden),
 		cmocka_unit_test(what_did_not_go_private_is_shown_again),
+		cmocka_unit_test(a_hole_leaves_no_address_unmapped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
