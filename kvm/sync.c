@@ -4,8 +4,9 @@
  *
  * Passes over the state's runs: hide what is private, tell KVM, show what is shared, punch
  * out what was left. Hiding comes before all that may fail, so that a failure leaves nothing
- * visible that is private. With memslots KVM is told at the end of the second pass: as runs come
- * and go the slots might not suffice half-way, though they do before and after.
+ * visible that is private; in place KVM hides what it is told is private. With memslots KVM is
+ * told at the end of the second pass: as runs come and go the slots might not suffice half-way,
+ * though they do before and after.
  *
  * Quarantined pages are hidden, and otherwise left as they are. The object's locks are held,
  * shared, so no conversion is half done.
@@ -97,12 +98,22 @@ static bool walk_next(const struct sync *sync, struct walk *walk, struct run *ru
 	return true;
 }
 
+/* In place nothing is told of a quarantined page. */
+static int hide(struct gms_kvm *kvm, const struct run *run)
+{
+	if (!run->private && !run->quarantined)
+		return 0;
+	if (kvm->way != GMS_KVM_IN_PLACE)
+		return gms_kvm_host_set(kvm, run->start, run->end, true);
+	if (run->quarantined)
+		return 0;
+	return gms_kvm_guest_set(kvm, run->start, run->end, GMS_PRIVATE, false, NULL);
+}
+
 static int run_pass(struct gms_kvm *kvm, const struct run *run, enum pass pass)
 {
 	if (pass == HIDE)
-		return run->private || run->quarantined
-			       ? gms_kvm_host_set(kvm, run->start, run->end, true)
-			       : 0;
+		return hide(kvm, run);
 	if (run->quarantined)
 		return 0;
 	switch (pass) {

@@ -441,6 +441,48 @@ static void a_hole_leaves_no_address_unmapped(void **unused)
 	}
 }
 
+/* What was saved before is what the state says now. The memory is not told. */
+static void go_back(struct krig *rig, const char *saved, size_t size)
+{
+	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+
+	gms_state_destroy(rig->state);
+	opts.backend = gms_kvm_backend();
+	opts.backend_ctx = rig->kvm;
+	assert_int_equal(gms_snapshot_load(saved, size, &opts, &rig->state), 0);
+	rig->fake.state = rig->state;
+}
+
+/* One call works: it hides what lies last, before another one can fail to show what lies first. */
+static void a_sync_hides_before_it_shows(void **unused)
+{
+	struct krig rig;
+	char saved[512];
+	size_t size;
+
+	(void)unused;
+	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
+		krig_init_kind(&rig, &krig_kinds[k], MANY, false);
+		if (!rig.kvm->cut && rig.way != GMS_KVM_IN_PLACE) {
+			krig_fini(&rig);
+			continue;
+		}
+		krig_convert(&rig, START, NR, GMS_PRIVATE);
+		assert_int_equal(gms_snapshot_save(rig.state, saved, sizeof(saved), &size), 0);
+		krig_convert(&rig, START, NR, GMS_SHARED);
+		krig_convert(&rig, 10, 4, GMS_PRIVATE);
+		go_back(&rig, saved, size);
+		fake_fail(&rig.fake, 1, UINT64_MAX, -ENOMEM);
+		assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), -ENOMEM);
+		fake_fail_never(&rig.fake);
+		for (uint64_t page = START; page < END; page++)
+			assert_int_equal(fake_host_sees(&rig.fake, page, NULL), FAKE_PRIVATE);
+		assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
+		assert_fine(krig_agrees(&rig));
+		krig_fini(&rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +497,7 @@ int main(void)
 		cmocka_unit_test(a_quarantined_page_is_hidden),
 		cmocka_unit_test(what_did_not_go_private_is_shown_again),
 		cmocka_unit_test(a_hole_leaves_no_address_unmapped),
+		cmocka_unit_test(a_sync_hides_before_it_shows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
