@@ -10,7 +10,7 @@
  *	  to private: listeners let go              undo: give back, the last first
  *	  invalidate locks, exclusively; sequence numbers odd
  *	    prepare: the tree of prepared pages
- *	    to private: look for pins, unmap      undo: map
+ *	    to private: look for pins, unmap        undo: map
  *	    split what the policy wants split       undo: merge
  *	    invalidate begin, zap the guest         undo: invalidate end
  *	    apply, run by run                       undo: undo, the last run first
@@ -26,7 +26,8 @@
 
 /*
  * A conversion that is under way. On the stack, and so in the cache: kept in the record of a shard
- * it made a conversion with cold caches an eighth slower. The build holds frames to 512 bytes.
+ * it made a conversion with cold caches an eighth slower. No frame may exceed 512 bytes: the build
+ * warns of those that do.
  */
 struct conversion {
 	struct gms_state *s;

@@ -16,7 +16,7 @@
  *	                                                       none, see binding.c
  *
  * Order: convert locks, ascending; a listener's lock; invalidate locks, ascending; a folio lock;
- * a tree lock.
+ * a tree lock; the lock of the block records.
  * All writers of a shard's invalidate lock hold its convert lock.
  */
 #ifndef GMS_STATE_PRIV_H
@@ -346,9 +346,8 @@ struct gms_policy_verdict gms_policy_ask(const struct gms_state *s, const struct
 
 /*
  * Split the folio at an index until the policy is content. *folio: what gms_folio_at() says before,
- * and what is there then; *above:
- * the order that the policy would like, where that is more. 0; GMS_BUSY: a pin is in the way;
- * the backend's error. Holds an invalidate lock.
+ * and what is there then; *above: the order that the policy would like, where that is more.
+ * Returns 0; GMS_BUSY: a pin is in the way; the backend's error.
  */
 int gms_settle(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t index,
 	       struct gms_folio *folio, unsigned int *above)
