@@ -26,6 +26,7 @@
 #ifndef GMS_FOLIO_H
 #define GMS_FOLIO_H
 
+#include <gmemstate/order.h>
 #include <gmemstate/rtree.h>
 
 #include "backend.h"
@@ -58,22 +59,6 @@ struct gms_folios {
 	} __attribute__((aligned(64))) tree[GMS_NR_SHARDS];
 	struct gms_mutex lock[GMS_NR_FOLIO_LOCKS];
 };
-
-static inline uint64_t gms_order_pages(unsigned int order)
-{
-	return 1ULL << order;
-}
-
-/* The next smaller order: of 18, 9; else 0. */
-static inline unsigned int gms_order_below(unsigned int order)
-{
-	return order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K;
-}
-
-static inline gms_pgoff_t gms_order_down(gms_pgoff_t index, unsigned int order)
-{
-	return index >> order << order;
-}
 
 static inline unsigned int gms_shard_of(gms_pgoff_t index)
 {
