@@ -2,9 +2,9 @@
 /*
  * kvm.c - making the memory of a guest, and freeing it
  */
+#include "base/opts.h"
 #include "host.h"
 #include "maps.h"
-#include "opts.h"
 #include "probe.h"
 #include "uapi.h"
 

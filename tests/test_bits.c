@@ -5,7 +5,7 @@
  * Each function, for every range of bits where the line is short, for every range with
  * an end near a word's edge where it is long, over lines of several kinds.
  */
-#include "bits.h"
+#include "base/bits.h"
 #include "oracle.h"
 #include "test.h"
 

@@ -10,7 +10,7 @@
 #include <gmemstate/rtree.h>
 #include <gmemstate/state.h>
 
-#include "opts.h"
+#include "base/opts.h"
 #include "talloc.h"
 #include "test.h"
 

@@ -6,7 +6,7 @@
  * an allocator that forbids every call; counts up to the largest; each allocation failing.
  * gms_pins_ok() is asked after each step. The tiny build looks at every page each time.
  */
-#include "pins.h"
+#include "folio/pins.h"
 
 #include "oracle.h"
 #include "talloc.h"

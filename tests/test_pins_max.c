@@ -7,7 +7,7 @@
  */
 #include <gmemstate/state.h>
 
-#include "pins.h"
+#include "folio/pins.h"
 
 #include "talloc.h"
 #include "test.h"

@@ -6,7 +6,7 @@
  * a surplus is a page that was not pinned at some time during the walk. How many leaves a step
  * changes is found by comparing memory. gms_pins_ok() is asked after each step.
  */
-#include "pins.h"
+#include "folio/pins.h"
 
 #include "oracle.h"
 #include "talloc.h"

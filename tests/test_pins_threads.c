@@ -6,7 +6,7 @@
  * pinned all the while, never one that is not pinned at all, and a page that was pinned with its
  * block also while its leaf is given counts of its own.
  */
-#include "pins.h"
+#include "folio/pins.h"
 
 #include "oracle.h"
 #include "talloc.h"

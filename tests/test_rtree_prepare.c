@@ -9,7 +9,7 @@
 #include "shapes.h"
 #include "test.h"
 
-#include "rtree_node.h"
+#include "tree/rtree_node.h"
 
 #define CHUNK_PAGES (GMS_TOP_BLOCKS * T_1G) /* pages of the guest that a chunk is for */
 #define LEAF_PAGE_PAGES (GMS_GROUP_BLOCKS * T_2M)

@@ -5,7 +5,7 @@
  * What is saved is compared with what a writer of the tests' own makes of the same pages, and what is
  * loaded with those pages. Damaged snapshots are in test_snapshot_hostile.c.
  */
-#include "crc32c.h"
+#include "base/crc32c.h"
 #include "snap.h"
 #include "talloc.h"
 #include "test.h"

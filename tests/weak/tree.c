@@ -17,9 +17,9 @@
 #include <string.h>
 
 #include "machine.h"
-#include "rtree_node.h"
-#include "rtree_priv.h"
 #include "tree.h"
+#include "tree/rtree_node.h"
+#include "tree/tree.h"
 
 #define PAGES 64u /* of interest: a bit each */
 #define CALLS 128u

@@ -29,9 +29,9 @@
 #include <gmemstate/order.h>
 #include <gmemstate/rtree.h>
 
-#include "backend.h"
+#include "backend/backend.h"
+#include "base/counters.h"
 #include "blocks.h"
-#include "counters.h"
 
 #define GMS_NR_SHARDS 16u
 #define GMS_NR_FOLIO_LOCKS 64u

@@ -7,7 +7,7 @@
  * trees keep their last state of the pages; faults and conversions are refused, and listeners have
  * let go.
  */
-#include "state_priv.h"
+#include "core/core.h"
 
 bool gms_is_quarantined(const struct gms_state *s, gms_pgoff_t index)
 {

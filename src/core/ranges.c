@@ -3,7 +3,7 @@
  * spans.c - runs of pages, and what conversions and holes have in common: both take pages
  * from the host and the guest before they do anything else
  */
-#include "state_priv.h"
+#include "core/core.h"
 
 bool gms_spans_next_in_tree(const struct gms_spans *spans, struct gms_span_at *at)
 {

@@ -7,7 +7,7 @@
  * at the index to 4K if that is what it takes. Only a split to 4K of all of a 1G (uniform) is
  * one step.
  */
-#include "state_priv.h"
+#include "core/core.h"
 
 /* The summary of a block as it will be once the pages of @ask are what they become. */
 static enum gms_summary summary_after(const struct gms_state *s, const struct gms_ask *ask,

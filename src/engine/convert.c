@@ -22,7 +22,7 @@
  * Where undo fails, nobody knows what the pages are: they are quarantined, and memory for that was
  * made ready with the rest.
  */
-#include "state_priv.h"
+#include "core/core.h"
 
 /*
  * A conversion that is under way. On the stack, and so in the cache: kept in the record of a shard

@@ -12,7 +12,7 @@
 #ifndef GMS_BLOCKS_H
 #define GMS_BLOCKS_H
 
-#include "bits.h"
+#include "base/bits.h"
 #include "pins.h"
 
 struct gms_block {

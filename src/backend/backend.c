@@ -4,7 +4,7 @@
  */
 #include "backend.h"
 
-#include "opts.h"
+#include "base/opts.h"
 
 bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, void *ctx)
 {

@@ -2,7 +2,7 @@
 /*
  * state_verify.c - every invariant of a state object, by brute force
  */
-#include "state_priv.h"
+#include "core/core.h"
 
 #define NEXT_RUN(tree, at, end, run) \
 	(gms_rtree_next(tree, at, end, &(run)) && ((at) = (run).start + (run).nr_pages, true))

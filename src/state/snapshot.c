@@ -17,8 +17,8 @@
  * Costs: to save, two look-ups a run; to load, two readings of the bytes and a store for each run
  * that is in a set, and what creating the object does.
  */
-#include "crc32c.h"
-#include "state_priv.h"
+#include "base/crc32c.h"
+#include "core/core.h"
 
 #define MAGIC 0x70616e736d656d67ULL /* "gmemsnap" */
 #define VERSION 1

@@ -76,7 +76,7 @@
 
 #include <gmemstate/rtree.h>
 
-#include "bits.h"
+#include "base/bits.h"
 
 /* log2 of: 1G blocks a top line, 2M blocks a word of states, 2M blocks a group */
 #if GMS_RTREE_SHIFT == 9

@@ -8,7 +8,7 @@
  * may have to do - allocate, split, prepare - is done under the folio lock, after another look:
  * two threads that fault in one folio do it once.
  */
-#include "state_priv.h"
+#include "core/core.h"
 
 struct gms_may_alias fault {
 	gms_pgoff_t index;

@@ -5,7 +5,7 @@
  * What changes it looks at the mark under a lock, and the mark changes under all locks: so when
  * gms_freeze() returns no change is under way, and none begins.
  */
-#include "state_priv.h"
+#include "core/core.h"
 
 static int set_frozen(struct gms_state *s, bool frozen)
 {

@@ -2,8 +2,8 @@
 /*
  * state.c - the state object: making and freeing it, queries, counters
  */
-#include "opts.h"
-#include "state_priv.h"
+#include "base/opts.h"
+#include "core/core.h"
 
 /* ---- making and freeing ---- */
 

@@ -24,8 +24,8 @@
 
 #include <gmemstate/state.h>
 
-#include "folio.h"
-#include "rtree_priv.h"
+#include "folio/folio.h"
+#include "tree/tree.h"
 
 #define GMS_NR_INHIBITS 2
 

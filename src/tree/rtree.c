@@ -12,9 +12,9 @@
  * that comes second frees its own. It fills nothing: a place first holds something when a commit
  * makes it count. So a leaf page is not even touched before.
  */
-#include "opts.h"
+#include "base/opts.h"
 #include "rtree_node.h"
-#include "rtree_priv.h"
+#include "tree.h"
 
 /* ---- making and freeing ---- */
 

@@ -14,7 +14,7 @@
  * where it is until the object is destroyed (they double, so all together are as large as the
  * last). Each copy is two lists, sorted by gfn and by index.
  */
-#include "state_priv.h"
+#include "core/core.h"
 
 #define FIRST_ROOM 8
 

@@ -5,7 +5,7 @@
  * For policies, so an object whose folios are all of order 0 keeps none. A flip is a change of a
  * 1G block or of a 2M block in it; one conversion is one flip of a 1G at most.
  */
-#include "state_priv.h"
+#include "core/core.h"
 
 int gms_history_make(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {

@@ -2,7 +2,7 @@
 /*
  * maintain.c - merging what has come to rest
  */
-#include "state_priv.h"
+#include "core/core.h"
 
 static uint64_t maintain(struct gms_state *s, uint64_t block)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock)

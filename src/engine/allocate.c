@@ -2,7 +2,7 @@
 /*
  * allocate.c - giving memory to pages, at a fault or ahead of it
  */
-#include "state_priv.h"
+#include "core/core.h"
 
 int gms_populate(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor, bool *fresh)
 {

@@ -29,7 +29,7 @@
 #ifndef GMS_PINS_H
 #define GMS_PINS_H
 
-#include "bits.h"
+#include "base/bits.h"
 
 #define GMS_PINS_PAGES (1u << 2 * GMS_RTREE_SHIFT) /* pages of a 1G block */
 #ifndef GMS_PINS_PLANES

@@ -7,7 +7,7 @@
  * pins when it has that lock exclusively, and finds all. Giving a reference back takes the tree
  * lock only: that may happen at any time.
  */
-#include "state_priv.h"
+#include "core/core.h"
 
 /* The end of the part of [start, end) that lies in the 1G block of @start. */
 static gms_pgoff_t block_end(gms_pgoff_t start, gms_pgoff_t end)

@@ -13,7 +13,7 @@
  *
  * Hooks hear of the pages that are allocated.
  */
-#include "state_priv.h"
+#include "core/core.h"
 
 struct hole {
 	struct gms_state *s;

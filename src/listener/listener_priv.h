@@ -5,7 +5,7 @@
 #ifndef GMS_LISTENER_PRIV_H
 #define GMS_LISTENER_PRIV_H
 
-#include "state_priv.h"
+#include "core/core.h"
 
 struct gms_listener {
 	struct gms_listener *prev, *next;

@@ -5,7 +5,7 @@
  * Each is a range tree that changes under the convert lock and the exclusive invalidate lock; but a
  * guest's fault may set inhibits under the shared one (fault.c).
  */
-#include "state_priv.h"
+#include "core/core.h"
 
 /* ---- attributes ---- */
 

@@ -5,7 +5,7 @@
  * Blocks of 1G whose numbers are equal modulo 16 share their locks: however large a range is,
  * it takes 16 of a kind at most. They are always taken in ascending order.
  */
-#include "state_priv.h"
+#include "core/core.h"
 
 gms_shards gms_shards_of_many(gms_pgoff_t start, gms_pgoff_t end)
 {

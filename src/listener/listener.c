@@ -20,8 +20,8 @@
  * A batch of runs is all the memory that this takes, whatever the range: nothing here allocates
  * but registering.
  */
+#include "base/opts.h"
 #include "listener_priv.h"
-#include "opts.h"
 
 /* ---- calling one listener ---- */
 
