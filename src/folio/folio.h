@@ -31,9 +31,9 @@
 
 #include "backend/backend.h"
 #include "base/counters.h"
+#include "base/shard.h"
 #include "blocks.h"
 
-#define GMS_NR_SHARDS 16u
 #define GMS_NR_FOLIO_LOCKS 64u
 
 extern struct gms_lock_role gms_folio_locks;
@@ -59,11 +59,6 @@ struct gms_folios {
 	} __attribute__((aligned(64))) tree[GMS_NR_SHARDS];
 	struct gms_mutex lock[GMS_NR_FOLIO_LOCKS];
 };
-
-static inline unsigned int gms_shard_of(gms_pgoff_t index)
-{
-	return (index >> GMS_ORDER_1G) % GMS_NR_SHARDS;
-}
 
 static inline gms_pgoff_t gms_folio_end(struct gms_folio folio)
 {
