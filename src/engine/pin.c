@@ -194,21 +194,9 @@ void gms_unpin(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
 bool gms_first_pin(const struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 		   gms_pgoff_t *index)
 {
-	gms_pgoff_t end;
-
-	if (start >= s->nr_pages)
+	if (!nr_pages || start >= s->nr_pages)
 		return false;
-	end = nr_pages > s->nr_pages - start ? s->nr_pages : start + nr_pages;
-	for (; start < end; start = block_end(start, end)) {
-		const struct gms_block *b = gms_block_at(&s->folios.blocks, start);
-		unsigned int page;
-
-		if (!b || !gms_pins_first(gms_load_acquire(&b->pins), page_in_block(start),
-					  end_in_block(block_end(start, end)), &page))
-			continue;
-		if (index)
-			*index = gms_order_down(start, GMS_ORDER_1G) + page;
-		return true;
-	}
-	return false;
+	if (nr_pages > s->nr_pages - start)
+		nr_pages = s->nr_pages - start;
+	return gms_folios_first_pin(&s->folios, start, start + nr_pages, index);
 }

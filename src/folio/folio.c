@@ -216,7 +216,24 @@ int gms_folio_populate(struct gms_folios *f, gms_pgoff_t index, bool *fresh) GMS
 
 static unsigned int page_in_block(gms_pgoff_t index)
 {
-	return index & (gms_order_pages(GMS_ORDER_1G) - 1);
+	return (unsigned int)gms_order_offset(index, GMS_ORDER_1G);
+}
+
+bool gms_folios_first_pin(const struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end,
+			  gms_pgoff_t *index)
+{
+	gms_for_each_1g(at, next, start, end) {
+		const struct gms_block *b = gms_block_at(&f->blocks, at);
+		unsigned int page;
+
+		if (!b || !gms_pins_first(gms_load_acquire(&b->pins), page_in_block(at),
+					  page_in_block(next - 1) + 1, &page))
+			continue;
+		if (index)
+			*index = b->start + page;
+		return true;
+	}
+	return false;
 }
 
 bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio)

@@ -108,6 +108,13 @@ static inline bool gms_folios_are_pages(const struct gms_folios *f)
 int gms_folios_populate_pages(struct gms_folios *f, gms_pgoff_t start, uint64_t nr_pages,
 			      uint64_t *fresh);
 
+/*
+ * Returns true if a page of [start, end) is pinned; *index is then the first such page, unless
+ * @index is NULL. start < end <= nr_pages. Needs no lock.
+ */
+bool gms_folios_first_pin(const struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end,
+			  gms_pgoff_t *index);
+
 /* Returns true if the library counts a pin on a page of the folio. */
 bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio);
 
