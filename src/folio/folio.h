@@ -195,7 +195,15 @@ void gms_folios_reset(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end);
 /* Tell the backend that the 1G block at an index had folios, and now has none. */
 void gms_folios_tell_free(struct gms_folios *f, gms_pgoff_t index);
 
-/* NULL, or what is wrong. Nobody may be changing anything. */
+/*
+ * Returns what is wrong with the folios, or NULL. No other thread may be changing them.
+ */
 const char *gms_folios_verify(const struct gms_folios *f);
+
+/*
+ * Returns what is wrong with the pins, or NULL. @private: the pages that may not be pinned. Other
+ * threads may unpin pages meanwhile, and may not pin any.
+ */
+const char *gms_folios_verify_pins(struct gms_folios *f, const struct gms_rtree *private);
 
 #endif /* GMS_FOLIO_H */

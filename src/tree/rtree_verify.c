@@ -3,6 +3,7 @@
  * rtree_verify.c - every invariant of rtree_node.h, by brute force
  */
 #include "rtree_node.h"
+#include "tree.h"
 
 static const char *verify_leaf(struct gms_group *node, unsigned int i)
 {
@@ -92,4 +93,17 @@ bool gms_rtree_verify(const struct gms_rtree *t, const char **reason)
 	if (wrong && reason)
 		*reason = wrong;
 	return !wrong;
+}
+
+bool gms_rtree_is_within(const struct gms_rtree *set, const struct gms_rtree *other)
+{
+	struct gms_rtree_cursor cursor;
+	struct gms_rtree_run run;
+
+	gms_rtree_cursor_init(&cursor, set, 0, set->nr_pages);
+	while (gms_rtree_cursor_next(&cursor, &run))
+		if (run.set &&
+		    gms_rtree_fill_range(other, run.start, run.nr_pages) != GMS_RTREE_ALL)
+			return false;
+	return true;
 }

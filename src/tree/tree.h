@@ -35,4 +35,9 @@ void gms_rtree_spare_free(struct gms_rtree *tree, struct gms_rtree_spare *spare)
  */
 void gms_rtree_usage(const struct gms_rtree *tree, size_t *in_use, size_t *pooled, uint64_t *mixed);
 
+/*
+ * Returns true if every page of @set is in @other, which is at least as large. No writer may run.
+ */
+bool gms_rtree_is_within(const struct gms_rtree *set, const struct gms_rtree *other);
+
 #endif /* GMS_RTREE_PRIV_H */
