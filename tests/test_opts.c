@@ -310,7 +310,7 @@ static const struct gms_policy_ops policy = {
 	.struct_size = sizeof(policy),
 	.name = "asked",
 	.decide = decide,
-	.minds = 1U << GMS_EV_MAINTAIN,
+	.events = 1U << GMS_EV_MAINTAIN,
 };
 
 static unsigned int clock_reads;
@@ -491,7 +491,7 @@ static int use_policy(const void *sized, size_t given)
 	/* where it does not say what it minds it is asked about all */
 	asked = 0;
 	answer_a_fault(state, 0, GMS_HOST);
-	assert_int_equal(asked != 0, !HAS(given, struct gms_policy_ops, minds));
+	assert_int_equal(asked != 0, !HAS(given, struct gms_policy_ops, events));
 	check_and_destroy(state);
 	return 0;
 }

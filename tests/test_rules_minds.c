@@ -29,7 +29,7 @@ static void run_all_events(unsigned int minds, struct asked *asked)
 	const struct gms_policy_ops policy = {.struct_size = sizeof(policy),
 					      .name = "counts",
 					      .decide = count_asked,
-					      .minds = minds};
+					      .events = minds};
 	struct rig_opts opts = {.nr_pages = 8 * T_2M, .policy = &policy, .policy_ctx = asked};
 	struct gms_fault fault;
 	struct rig rig;
@@ -263,7 +263,7 @@ static void run_log(const struct gms_policy_ops *policy, unsigned int folio_orde
 	struct prng prng[2];
 	struct rig rig[2];
 
-	minds_all.minds = 0;
+	minds_all.events = 0;
 	opts.policy = policy;
 	rig_init(&rig[0], &opts);
 	opts.policy = &minds_all;

@@ -19,7 +19,7 @@
  * order of the backing. A folio that is pinned is not split: the policy is asked again at the
  * next fault.
  *
- * A policy that says which events it minds is asked about no others.
+ * A policy with a mask of events is asked about these events and no others.
  *
  * Where a policy comes from: eager is what the HugeTLB patches for guest_memfd do; lazy was
  * proposed by Michael Roth in the discussion of those patches on LKML, in July 2025.
@@ -84,7 +84,7 @@ struct gms_policy_verdict {
 	bool uniform;
 };
 
-/** GMS_POLICY_HOST_FAULTS - of faults the policy minds those of the host only: see @minds */
+/** GMS_POLICY_HOST_FAULTS - in @events: of faults the policy decides only those of the host */
 #define GMS_POLICY_HOST_FAULTS (1U << 31)
 
 /**
@@ -95,8 +95,8 @@ struct gms_policy_verdict {
  * @decide: fills in the verdict, which holds the folio's own order and true before. Called
  *          with locks held, and from several threads at once: it must neither block nor call
  *          the library, and should depend on nothing but @ctx and the view
- * @minds: which events the policy is to be asked about: bits 1 << GMS_EV_..., and
- *         GMS_POLICY_HOST_FAULTS. At others a folio is left as it is. 0: all of them
+ * @events: a mask of (1U << event) that the policy wants to decide, and GMS_POLICY_HOST_FAULTS; 0:
+ *          all events. At other events a folio is left as it is
  *
  * The struct is copied when an object is created.
  */
@@ -105,7 +105,7 @@ struct gms_policy_ops {
 	const char *name;
 	void (*decide)(void *ctx, const struct gms_policy_view *view,
 		       struct gms_policy_verdict *verdict);
-	unsigned int minds;
+	unsigned int events;
 };
 
 /**

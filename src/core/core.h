@@ -333,7 +333,7 @@ static inline int gms_frozen(const struct gms_state *s)
 static inline bool gms_policy_minds(const struct gms_state *s, enum gms_event event,
 				    enum gms_accessor accessor)
 {
-	const unsigned int minds = s->policy.minds;
+	const unsigned int minds = s->policy.events;
 
 	return !minds ||
 	       ((minds >> event & 1) && !(event == GMS_EV_FAULT && accessor == GMS_GUEST &&

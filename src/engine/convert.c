@@ -234,13 +234,13 @@ static int convert_locked(struct conversion *c) GMS_REQUIRES(gms_convert_lock, g
 	if (err)
 		goto unsplit;
 	commit(c);
-	gms_folios_forget(c->journal);
+	gms_folios_forget_splits(c->journal);
 	return 0;
 
 unsplit:
 	c->undone |= c->journal != NULL;
 	gms_folios_unsplit(&s->folios, c->journal);
-	gms_folios_forget(c->journal);
+	gms_folios_forget_splits(c->journal);
 map_host:
 	if (!c->broken && c->to == GMS_PRIVATE)
 		c->broken = gms_spans_map_host(s, &c->spans);

@@ -86,7 +86,7 @@ static void commit(struct hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate
 		     told += gms_order_pages(GMS_ORDER_1G))
 			if (gms_rtree_fill(s->folios.allocated, told, GMS_ORDER_1G) ==
 			    GMS_RTREE_NONE)
-				gms_folios_tell_free(&s->folios, told);
+				gms_folios_notify_freed(&s->folios, told);
 	}
 }
 
@@ -115,13 +115,13 @@ static int punch_locked(struct hole *h, gms_pgoff_t *err_index)
 	gms_spans_zap(s, &h->spans, GMS_PRIVATE);
 	commit(h);
 	h->lost = gms_spans_map_host(s, &h->spans);
-	gms_folios_forget(h->journal);
+	gms_folios_forget_splits(h->journal);
 	return 0;
 
 undo:
 	if (h->journal) {
 		gms_folios_unsplit(&s->folios, h->journal);
-		gms_folios_forget(h->journal);
+		gms_folios_forget_splits(h->journal);
 		gms_count_add(&s->counters, GMS_UNDONE, 1);
 	}
 	h->lost = gms_spans_map_host(s, &h->spans);

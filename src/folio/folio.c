@@ -565,7 +565,7 @@ void gms_folios_reset(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 	}
 }
 
-void gms_folios_tell_free(struct gms_folios *f, gms_pgoff_t index)
+void gms_folios_notify_freed(struct gms_folios *f, gms_pgoff_t index)
 {
 	gms_count_add(f->counters, GMS_BLOCKS_FREED, 1);
 	gms_backend_block_freed(f->backend, gms_order_down(index, GMS_ORDER_1G));

@@ -165,7 +165,7 @@ int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigne
 void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
 	GMS_REQUIRES(gms_invalidate_lock);
 
-static inline void gms_folios_forget(struct gms_block *journal)
+static inline void gms_folios_forget_splits(struct gms_block *journal)
 {
 	for (struct gms_block *b = journal; b; b = b->next)
 		b->noted = false;
@@ -193,7 +193,7 @@ void gms_folios_free(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end);
 void gms_folios_reset(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end);
 
 /* Tell the backend that the 1G block at an index had folios, and now has none. */
-void gms_folios_tell_free(struct gms_folios *f, gms_pgoff_t index);
+void gms_folios_notify_freed(struct gms_folios *f, gms_pgoff_t index);
 
 /*
  * Returns what is wrong with the folios, or NULL. No other thread may be changing them.

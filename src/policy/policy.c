@@ -86,14 +86,14 @@ static void adaptive(void *ctx, const struct gms_policy_view *v, struct gms_poli
 		verdict->order = v->folio_order;
 }
 
-#define POLICY(symbol, text, events)                           \
+#define POLICY(symbol, text, mask)                             \
 	const struct gms_policy_ops *gms_policy_##symbol(void) \
 	{                                                      \
 		static const struct gms_policy_ops ops = {     \
 			.struct_size = sizeof(ops),            \
 			.name = text,                          \
 			.decide = symbol,                      \
-			.minds = events,                       \
+			.events = mask,                        \
 		};                                             \
                                                                \
 		return &ops;                                   \

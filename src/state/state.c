@@ -155,7 +155,7 @@ static void free_folios(struct gms_state *s)
 		gms_folios_commit(f, f->mapped, b, end - b, false);
 		gms_folios_commit(f, f->allocated, b, end - b, false);
 		gms_folios_reset(f, b, end);
-		gms_folios_tell_free(f, b);
+		gms_folios_notify_freed(f, b);
 	}
 }
 
