@@ -77,9 +77,9 @@ static inline bool gms_order_is_start(gms_pgoff_t index, unsigned int order)
  * Visits [start, end) in parts that each lie in one block. [at, next) is a part; the macro declares
  * both. The body may lower @end, and may not change @at or @next.
  */
-#define gms_for_each_block(at, next, start, end, order)                                  \
-	for (gms_pgoff_t at = (start), next = gms_order_cut(at, order, end); at < (end); \
-	     at = next, next = gms_order_cut(at, order, end))
+#define gms_for_each_block(at, next, start, end, order) \
+	for (gms_pgoff_t at = (start), next;            \
+	     at < (end) && (next = gms_order_cut(at, order, end), true); at = next)
 
 /* Visits [start, end) by 1G blocks. */
 #define gms_for_each_1g(at, next, start, end) gms_for_each_block(at, next, start, end, GMS_ORDER_1G)

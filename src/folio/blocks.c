@@ -43,7 +43,7 @@ gms_noinline int gms_block_make_slow(struct gms_blocks *blocks, gms_pgoff_t inde
 	if (!b)
 		return -ENOMEM;
 	gms_memset(b, 0, sizeof(*b));
-	b->start = index >> GMS_ORDER_1G << GMS_ORDER_1G;
+	b->start = gms_order_down(index, GMS_ORDER_1G);
 	gms_spin_lock(&blocks->lock);
 	if (!*slot) {
 		gms_store_release(slot, b);

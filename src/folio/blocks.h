@@ -12,6 +12,8 @@
 #ifndef GMS_BLOCKS_H
 #define GMS_BLOCKS_H
 
+#include <gmemstate/order.h>
+
 #include "base/bits.h"
 #include "pins.h"
 

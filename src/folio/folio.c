@@ -13,16 +13,15 @@
 /* The last 1G and 2M are split as far as they are not complete. */
 static int split_tail(struct gms_folios *f)
 {
-	const uint64_t rest = f->nr_pages & (gms_order_pages(f->order) - 1);
 	struct gms_block *b;
 
-	if (!rest)
+	if (gms_order_is_start(f->nr_pages, f->order))
 		return 0;
 	if (gms_block_make(&f->blocks, f->nr_pages - 1))
 		return -ENOMEM;
 	b = gms_block_at(&f->blocks, f->nr_pages - 1);
 	b->split_1g = f->order == GMS_ORDER_1G;
-	if (rest & (gms_order_pages(GMS_ORDER_2M) - 1))
+	if (!gms_order_is_start(f->nr_pages, GMS_ORDER_2M))
 		gms_line_put(&b->split_2m, gms_block_2m(f->nr_pages - 1), true);
 	return 0;
 }
@@ -224,10 +223,11 @@ bool gms_folios_first_pin(const struct gms_folios *f, gms_pgoff_t start, gms_pgo
 {
 	gms_for_each_1g(at, next, start, end) {
 		const struct gms_block *b = gms_block_at(&f->blocks, at);
+		const struct gms_pins *pins = b ? gms_load_acquire(&b->pins) : NULL;
 		unsigned int page;
 
-		if (!b || !gms_pins_first(gms_load_acquire(&b->pins), page_in_block(at),
-					  page_in_block(next - 1) + 1, &page))
+		if (!pins ||
+		    !gms_pins_first(pins, page_in_block(at), page_in_block(next - 1) + 1, &page))
 			continue;
 		if (index)
 			*index = b->start + page;
@@ -278,15 +278,16 @@ void gms_folio_split_end(struct gms_folios *f, struct gms_folio folio)
 
 void gms_folio_wait_slow(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 {
-	for (struct gms_folio folio; start < end; start = gms_folio_end(folio)) {
-		folio = gms_folio_at(f, start);
-		if (!folio.order) { /* and so is the rest of the 2M */
-			folio = (struct gms_folio) {gms_order_down(start, GMS_ORDER_2M),
-						    GMS_ORDER_2M};
+	for (gms_pgoff_t next; start < end; start = next) {
+		struct gms_folio folio = gms_folio_at(f, start);
+
+		if (!folio.order) { /* and so are all folios of its 2M block */
+			next = gms_order_up(start, GMS_ORDER_2M);
 			continue;
 		}
 		folio = gms_folio_lock(f, start);
 		gms_folio_unlock(f, folio);
+		next = gms_folio_end(folio);
 	}
 }
 
@@ -295,11 +296,10 @@ bool gms_folios_next(const struct gms_folios *f, gms_pgoff_t *at, gms_pgoff_t en
 	struct gms_rtree_run run;
 
 	while (*at < end) {
-		const gms_pgoff_t next =
-			gms_order_down(*at, GMS_ORDER_1G) + gms_order_pages(GMS_ORDER_1G);
-
 		/* a block at a time: the end of the run is not what is asked for */
-		if (gms_rtree_next(f->allocated, *at, next < end ? next : end, &run) && run.set)
+		const gms_pgoff_t next = gms_order_cut(*at, GMS_ORDER_1G, end);
+
+		if (gms_rtree_next(f->allocated, *at, next, &run) && run.set)
 			return true;
 		*at += run.nr_pages;
 	}
@@ -472,23 +472,20 @@ static void clear_mapped(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t en
 
 void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, bool undo)
 {
-	const uint64_t size_1g = gms_order_pages(GMS_ORDER_1G);
-	const uint64_t size_2m = gms_order_pages(GMS_ORDER_2M);
-
 	if (gms_rtree_fill_range(f->mapped, start, end - start) != GMS_RTREE_NONE)
 		clear_mapped(f, start, end, undo);
-	for (gms_pgoff_t next; f->order && start < end; start = next) {
-		struct gms_block *b = gms_block_at(&f->blocks, start);
+	if (!f->order)
+		return;
+	gms_for_each_1g(at, next, start, end) {
+		struct gms_block *b = gms_block_at(&f->blocks, at);
 		/* the 2M blocks that lie wholly in the range */
-		const gms_pgoff_t first = gms_order_down(start + size_2m - 1, GMS_ORDER_2M);
-		gms_pgoff_t last;
+		const gms_pgoff_t first = gms_order_up(at - 1, GMS_ORDER_2M);
+		const gms_pgoff_t last = gms_order_down(next, GMS_ORDER_2M);
 
-		next = gms_order_down(start, GMS_ORDER_1G) + size_1g;
 		if (!b)
 			continue;
-		if (start == b->start && next <= end)
+		if (next - at == gms_order_pages(GMS_ORDER_1G))
 			b->exposed_1g = 0;
-		last = gms_order_down(next < end ? next : end, GMS_ORDER_2M);
 		if (first < last)
 			gms_line_store(&b->exposed_2m, gms_block_2m(first),
 				       gms_block_2m(last - 1) + 1, false);
@@ -504,7 +501,7 @@ static struct gms_folio merge_up(struct gms_folios *f, gms_pgoff_t index, gms_pg
 	unsigned int to = f->order;
 
 	for (; to > folio.order; to = gms_order_below(to))
-		if (index == gms_order_down(index, to) && gms_order_pages(to) <= end - index &&
+		if (gms_order_is_start(index, to) && gms_order_pages(to) <= end - index &&
 		    !gms_folio_merge(f, index, to))
 			return (struct gms_folio) {index, to};
 	return folio;
@@ -536,32 +533,27 @@ void gms_folios_free(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 /* Those 2M blocks of one 1G that are complete and have nothing in them. */
 static void reset_2m(struct gms_folios *f, struct gms_block *b, gms_pgoff_t start, gms_pgoff_t end)
 {
-	const uint64_t size = gms_order_pages(GMS_ORDER_2M);
-
-	for (gms_pgoff_t at = gms_order_down(start, GMS_ORDER_2M); at < end; at += size)
-		if (gms_line_test(&b->split_2m, gms_block_2m(at)) && at + size <= f->nr_pages &&
+	gms_for_each_block(at, next, start, end, GMS_ORDER_2M)
+		if (gms_line_test(&b->split_2m, gms_block_2m(at)) &&
+		    gms_order_up(at, GMS_ORDER_2M) <= f->nr_pages &&
 		    gms_rtree_fill(f->allocated, at, GMS_ORDER_2M) == GMS_RTREE_NONE)
 			gms_line_put(&b->split_2m, gms_block_2m(at), false);
 }
 
 void gms_folios_reset(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 {
-	const uint64_t size = gms_order_pages(GMS_ORDER_1G);
-	gms_pgoff_t next;
+	if (!f->order)
+		return;
+	gms_for_each_1g(at, next, start, end) {
+		struct gms_block *b = gms_block_at(&f->blocks, at);
 
-	for (; f->order && start < end; start = next) {
-		const gms_pgoff_t block = gms_order_down(start, GMS_ORDER_1G);
-		struct gms_block *b = gms_block_at(&f->blocks, start);
-
-		next = block + size;
 		if (!b)
 			continue;
-		if (f->order == GMS_ORDER_1G && next <= f->nr_pages &&
-		    gms_rtree_fill(f->allocated, start, GMS_ORDER_1G) == GMS_RTREE_NONE) {
+		if (f->order == GMS_ORDER_1G && gms_order_up(at, GMS_ORDER_1G) <= f->nr_pages &&
+		    gms_rtree_fill(f->allocated, at, GMS_ORDER_1G) == GMS_RTREE_NONE)
 			gms_store_release(&b->split_1g, 0);
-		} else {
-			reset_2m(f, b, start, end < next ? end : next);
-		}
+		else
+			reset_2m(f, b, at, next);
 	}
 }
 

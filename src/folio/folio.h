@@ -110,7 +110,7 @@ int gms_folios_populate_pages(struct gms_folios *f, gms_pgoff_t start, uint64_t 
 
 /*
  * Returns true if a page of [start, end) is pinned; *index is then the first such page, unless
- * @index is NULL. start < end <= nr_pages. Needs no lock.
+ * @index is NULL. @end does not pass the end of the object. Needs no lock.
  */
 bool gms_folios_first_pin(const struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end,
 			  gms_pgoff_t *index);
