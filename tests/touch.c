@@ -12,6 +12,7 @@
 #include "touch.h"
 
 void (*touch_hook)(const void *address, size_t size, bool store);
+bool touch_plain;
 
 static bool in_hook;
 
@@ -45,33 +46,42 @@ static void touch(const void *address, size_t size, bool store)
 
 /* ---- plain accesses ---- */
 
+static void touch_plainly(const void *address, size_t size, bool store)
+{
+	if (in_hook)
+		return;
+	touch_plain = true;
+	touch(address, size, store);
+	touch_plain = false;
+}
+
 /* A compiler calls these; nobody declares them. */
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
 #define PLAIN(n)                                           \
 	void __tsan_read##n(void *address)                 \
 	{                                                  \
-		touch(address, n, false);                  \
+		touch_plainly(address, n, false);          \
 	}                                                  \
 	void __tsan_write##n(void *address)                \
 	{                                                  \
-		touch(address, n, true);                   \
+		touch_plainly(address, n, true);           \
 	}                                                  \
 	void __tsan_unaligned_read##n(void *address)       \
 	{                                                  \
-		touch(address, n, false);                  \
+		touch_plainly(address, n, false);          \
 	}                                                  \
 	void __tsan_unaligned_write##n(void *address)      \
 	{                                                  \
-		touch(address, n, true);                   \
+		touch_plainly(address, n, true);           \
 	}                                                  \
 	void __tsan_read_write##n(void *address)           \
 	{                                                  \
-		touch(address, n, true);                   \
+		touch_plainly(address, n, true);           \
 	}                                                  \
 	void __tsan_unaligned_read_write##n(void *address) \
 	{                                                  \
-		touch(address, n, true);                   \
+		touch_plainly(address, n, true);           \
 	}
 
 PLAIN(1)
@@ -82,31 +92,31 @@ PLAIN(16)
 
 void __tsan_read_range(void *address, size_t size)
 {
-	touch(address, size, false);
+	touch_plainly(address, size, false);
 }
 
 void __tsan_write_range(void *address, size_t size)
 {
-	touch(address, size, true);
+	touch_plainly(address, size, true);
 }
 
 void *__tsan_memset(void *to, int byte, size_t size)
 {
-	touch(to, size, true);
+	touch_plainly(to, size, true);
 	return memset(to, byte, size);
 }
 
 void *__tsan_memcpy(void *to, const void *from, size_t size)
 {
-	touch(from, size, false);
-	touch(to, size, true);
+	touch_plainly(from, size, false);
+	touch_plainly(to, size, true);
 	return memcpy(to, from, size);
 }
 
 void *__tsan_memmove(void *to, const void *from, size_t size)
 {
-	touch(from, size, false);
-	touch(to, size, true);
+	touch_plainly(from, size, false);
+	touch_plainly(to, size, true);
 	return memmove(to, from, size);
 }
 

@@ -20,4 +20,7 @@
  */
 extern void (*touch_hook)(const void *address, size_t size, bool store);
 
+/* In a call of the hook: the access is a plain one, not an atomic one. */
+extern bool touch_plain;
+
 #endif /* GMS_TESTS_TOUCH_H */
