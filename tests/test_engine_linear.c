@@ -2,6 +2,8 @@
 /*
  * test_engine_linear.c - proves that concurrent calls do what they would do one by one
  *
+ * Holds rules 7, 12, 18 and 23, and R1.
+ *
  * A few threads make a few calls each on a few pages; the hooks of the backend let others run
  * where they might do harm. What was returned has to be explained by some order of the calls
  * (linear.h). Short histories, many of them. The checker itself is tested with histories made

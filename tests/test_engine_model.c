@@ -2,6 +2,8 @@
 /*
  * test_engine_model.c - proves that the engine does what is written, whatever is asked of it
  *
+ * Holds rules 1, 3, 5 to 13, 15 to 17, 20, 21, 24 to 33 and 39.
+ *
  * Random operations with refusals of the backend, under each policy, with each backing, both
  * kinds of pins: on the engine, and on a model of flat arrays. After each, what it returned,
  * which hooks it called in which order, all queries around it and all counters are compared;

@@ -492,7 +492,7 @@ static void test_rule14_no_allocation_too_late(void **unused)
 	for_each_setting(run_all_trapped);
 }
 
-/* What an undo that fails leaves behind, lifted. */
+/* Rules 14 and 39: a repair that fails at one of its allocations changes nothing. */
 static void test_repair(void **unused)
 {
 	const struct setting setting = {"lazy", GMS_ORDER_2M, 2};
@@ -533,6 +533,7 @@ static void test_repair(void **unused)
 	assert_in_range(skip, 1, 1000);
 }
 
+/* Rule 14: an undo may unpin, so gms_unpin() allocates nothing. */
 static void test_unpin_allocates_nothing(void **unused)
 {
 	const struct setting setting = {"lazy", GMS_ORDER_2M, 1};

@@ -2,6 +2,8 @@
 /*
  * test_engine_threads.c - proves what must hold while several threads do everything at once
  *
+ * Holds rules 12, 18 and 20, and R5.
+ *
  * Conversions, faults, pins, holes, allocation and maintenance on one object, in blocks of one
  * shard and of others. Each thread watches what it was promised: a page that it has pinned is
  * not private; from the beginning of a fault to its end its page and the sequence number stand

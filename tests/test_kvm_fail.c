@@ -2,6 +2,8 @@
 /*
  * test_kvm_fail.c - proves that the backend for KVM survives each of its calls failing
  *
+ * Holds rules 14, 16 and 39.
+ *
  * System calls and allocations fail: one, several, or all from one on, and before a part of their
  * work or after it; in given conversions, maps and syncs at each place, in random histories at
  * random ones. Afterwards state, records and kernel agree and nothing is lost; or the range is

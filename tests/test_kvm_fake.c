@@ -72,7 +72,9 @@ static void no_old_data_comes_back(void **unused)
 	}
 }
 
-/* In place: the page that is pinned keeps the range from becoming private, and is named. */
+/*
+ * Rule 12, in place: a pinned page keeps the range from becoming private, and err_index names it.
+ */
 static void a_pinned_page_is_named(void **unused)
 {
 	const struct gms_backend_ops *ops = gms_kvm_backend();
@@ -109,7 +111,10 @@ static int refuse(void *ctx, const struct gms_run *runs, size_t count, enum gms_
 	return to == GMS_SHARED && rig->refuse ? -EBUSY : 0;
 }
 
-/* What was shared already is private again. It has lost its contents, but shows no others. */
+/*
+ * Rule 16: pages that were shared already are private again. Their contents are lost, and no
+ * others are seen.
+ */
 static void what_a_listener_refuses_is_taken_back(void **unused)
 {
 	const struct gms_listener_ops ops = {.struct_size = sizeof(ops), .change = refuse};
@@ -169,6 +174,7 @@ static void slots_outside_of_the_change_are_left_alone(void **unused)
 	krig_fini(&rig);
 }
 
+/* Rule 16: a conversion that needs more slots than there are fails, and nothing has changed. */
 static void slots_run_out(void **unused)
 {
 	struct krig rig;
@@ -192,6 +198,9 @@ static void slots_run_out(void **unused)
 	krig_fini(&rig);
 }
 
+/*
+ * Rule 16: a conversion that needs more mappings than there are fails, and nothing has changed.
+ */
 static void mappings_run_out(void **unused)
 {
 	struct krig rig;

@@ -277,7 +277,7 @@ static void sync_counts_the_slots_of_quarantined_pages(void **unused)
 	krig_fini(&rig);
 }
 
-/* A hook holds the locks that a sync wants. */
+/* Rule 18: a sync in a hook would wait for the locks of its own thread. */
 static void sync_in_a_hook_is_refused(void **unused)
 {
 	struct krig rig;

@@ -2,6 +2,8 @@
 /*
  * test_kvm_model.c - proves that nothing private is ever in the host's reach, whatever fails
  *
+ * Holds rules 14, 16, 17 and 39.
+ *
  * Random operations on a state object with the backend for KVM, over the fake kernel, by each of
  * the three ways and with each kind of memory. Any system call may fail, also after a part was
  * done, and any allocation.

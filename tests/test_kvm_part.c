@@ -55,7 +55,7 @@ static void start(struct krig *rig, const struct krig_kind *kind, enum gms_share
 	krig_write(rig);
 }
 
-/* The first call fails after a part: the next one takes the part back. */
+/* Rule 16: the first call fails after a part of its work, and the next one undoes the part. */
 static void a_part_is_taken_back(void **unused)
 {
 	struct krig rig;
@@ -80,7 +80,7 @@ static void a_part_is_taken_back(void **unused)
 	}
 }
 
-/* In place: KVM converts what is before a pinned page, and names the page. */
+/* Rules 12 and 16, in place: KVM converts what is before a pinned page, and names the page. */
 static void a_part_before_a_pinned_page_is_taken_back(void **unused)
 {
 	gms_pgoff_t where;
@@ -150,6 +150,7 @@ static void doubt(const struct krig_kind *kind, enum gms_shareability to,
 	krig_fini(&rig);
 }
 
+/* Rule 39: pages whose state is in doubt are quarantined, until they are repaired. */
 static void what_is_in_doubt_is_quarantined(void **unused)
 {
 	(void)unused;
@@ -163,7 +164,7 @@ static void what_is_in_doubt_is_quarantined(void **unused)
 	}
 }
 
-/* Each try to take it back may be the one that works: a later one, where the first ones fail. */
+/* Rule 16: where the first attempts to undo fail a later one may succeed. */
 static void undo_tries_again(void **unused)
 {
 	struct krig rig;
@@ -274,7 +275,7 @@ static void what_is_quarantined_keeps_both_sides(void **unused)
 	}
 }
 
-/* Two ranges, far from each other: a sync leaves both alone. */
+/* Rule 39: of two quarantines, far from each other, a sync leaves both alone. */
 static void quarantines_apart_are_left_alone(void **unused)
 {
 	struct krig rig;
@@ -348,7 +349,10 @@ static int refuse(void *ctx, const struct gms_run *runs, size_t count, enum gms_
 	return rig->refuse && to == GMS_SHARED ? -EBUSY : 0;
 }
 
-/* The listener refuses, and going back fails: quarantined, and out of the host's reach. */
+/*
+ * Rule 39: a listener refuses, and so does the undo; the pages are quarantined, and hidden from
+ * the host.
+ */
 static void a_quarantined_page_is_hidden(void **unused)
 {
 	const struct gms_listener_ops ops = {.struct_size = sizeof(ops), .change = refuse};
@@ -388,7 +392,10 @@ static void a_quarantined_page_is_hidden(void **unused)
 	}
 }
 
-/* A pin: what was hidden for the conversion is shown again, and nothing else. */
+/*
+ * Rule 12: after a pin ended the conversion, the host sees again what was hidden for it, and
+ * nothing else.
+ */
 static void what_did_not_go_private_is_shown_again(void **unused)
 {
 	const struct gms_backend_ops *ops = gms_kvm_backend();

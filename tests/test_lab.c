@@ -59,7 +59,7 @@ static void check_maps(const struct lab_result *result, int who, uint64_t by_1g,
 #define READ "20,host_read,0x1010,16\n"
 #define UNSHARE "5000,to_private,0x1000,4096\n"
 
-/* The guest accepts 2G and shares a page. */
+/* Rules 26, 27 and 30: the guest accepts 2G and shares a page. */
 static void sharing_splits_where_the_policy_says(void **state)
 {
 	struct lab_result r;
@@ -92,7 +92,7 @@ static void sharing_splits_where_the_policy_says(void **state)
 	}
 }
 
-/* Then the host reads it, and then the guest takes it back. */
+/* Rules 26 and 27: the host then reads the page, and the guest makes it private again. */
 static void touching_and_taking_back(void **state)
 {
 	struct lab_result r;
@@ -118,7 +118,7 @@ static void touching_and_taking_back(void **state)
 	check_maps(&r, LAB_HOST, 0, 0, 0);
 }
 
-/* Adaptive merges what has been at rest, when the log goes on. */
+/* Rule 30: adaptive merges what has been at rest, when the log goes on. */
 static void maintenance(void **state)
 {
 	struct lab_result r;
@@ -134,7 +134,10 @@ static void maintenance(void **state)
 #undef LATER
 }
 
-/* A pin is held for a millisecond; what it is in the way of depends on whose it is. */
+/*
+ * Rule 29: a pin is held for a millisecond, and pins by page are less in the way than pins by
+ * folio.
+ */
 static void pins(void **state)
 {
 	static const struct {
@@ -247,6 +250,7 @@ static void averages_are_over_time(void **state)
 	assert_int_equal(r.average_pages[LAB_GUEST][1], 512);
 }
 
+/* Rule 32: memory that the guest frees is punched out, where the option says so. */
 static void freeing(void **state)
 {
 	struct lab_opts opts = {gms_policy_lazy(), PAGES(GIB), GMS_ORDER_1G, true, false, false};

@@ -2,6 +2,8 @@
 /*
  * test_opts.c - proves that structs of options and hooks may be older or newer than the library
  *
+ * Holds rule 11.
+ *
  * Of each such struct: a smaller one is accepted down to the least size that its comment names,
  * and what is missing is 0; one that ends inside a member, or before that, is refused; a larger
  * one is accepted where its tail is 0. A struct lies in memory of its own size, so that ASan and

@@ -2,6 +2,8 @@
 /*
  * test_pins.c - proves the counts of pins against a flat array of numbers
  *
+ * Holds rules 14 and 24.
+ *
  * Random pins and unpins, of what was pinned and of what was not; commits and unpins with
  * an allocator that forbids every call; counts up to the largest; each allocation failing.
  * gms_pins_ok() is asked after each step. The tiny build looks at every page each time.

@@ -208,7 +208,10 @@ static void expect_refused(struct gms_state *s, gms_pgoff_t start, uint64_t nr_p
 	assert_true(gms_state_verify(s, NULL));
 }
 
-/* A range with a full page in its second block: the first one keeps neither pin nor reservation. */
+/*
+ * Rules 14 and 24: a range with a full page in its second block is refused, and its first block
+ * keeps neither pin nor reservation.
+ */
 static void test_gms_pin(void **state)
 {
 	const gms_pgoff_t full = T_1G + 7;

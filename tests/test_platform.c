@@ -181,6 +181,7 @@ static void run_writer_until_done(struct worker *worker)
 	stop = true;
 }
 
+/* Rule 18: a writer gets its turn though there is always a reader inside. */
 static void test_writer_beside_overlapping_readers(void **state)
 {
 	struct worker workers[4] = {0};
@@ -222,6 +223,7 @@ static void run_full_speed_writer(struct worker *worker)
 	}
 }
 
+/* Rule 18: readers get their turns though the writer comes again at once. */
 static void test_readers_beside_full_speed_writer(void **state)
 {
 	struct worker workers[4] = {0};

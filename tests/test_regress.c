@@ -58,7 +58,10 @@ static void init_eager(struct rig *rig)
 
 /* ---- quarantine ---- */
 
-/* A host, or a guest, got a mapping of 2M with a quarantined page in it, and it was prepared. */
+/*
+ * Rules 21 and 39 were broken: host or guest got a mapping of 2M with a quarantined page in it,
+ * and it was prepared.
+ */
 static void no_mapping_over_a_quarantined_page(void **unused)
 {
 	struct rig rig;
@@ -96,7 +99,7 @@ static void init_quarantined(struct rig *rig)
 	assert_true(gms_is_quarantined(rig->state, 10));
 }
 
-/* What the host had mapped or pinned was made private behind its back. */
+/* Rule 39 was broken: a repair made pages private that the host had mapped or pinned. */
 static void repair_to_private_unmaps_and_looks_for_pins(void **unused)
 {
 	struct rig rig;
@@ -121,7 +124,10 @@ static void repair_to_private_unmaps_and_looks_for_pins(void **unused)
 
 /* ---- what a backend refuses with -EAGAIN ---- */
 
-/* It was taken for a pin, and the fault answered, with a folio that was not there. */
+/*
+ * Rules 21 and 28 were broken: -EAGAIN was taken for a pin, and the fault was answered with a
+ * folio that was not allocated.
+ */
 static void a_fault_returns_eagain_of_folio_alloc(void **unused)
 {
 	struct gms_fault fault;
@@ -144,7 +150,9 @@ static void a_fault_returns_eagain_of_folio_alloc(void **unused)
 	rig_fini(&rig);
 }
 
-/* So was a split that it refused: the conversion went on without. */
+/*
+ * Rule 16 was broken: -EAGAIN was taken for a pin, and the conversion went on without the split.
+ */
 static void eagain_of_folio_split_is_passed_through(void **unused)
 {
 	struct gms_fault fault;
@@ -174,7 +182,10 @@ static void eagain_of_folio_split_is_passed_through(void **unused)
 
 /* ---- what the host has mapped ---- */
 
-/* A split that was put off happens under the mapping, of which only a page was unmapped then. */
+/*
+ * Rule 28 was broken: a deferred split was made under a mapping of 2M, of which a conversion then
+ * unmapped one page only.
+ */
 static void a_mapping_outlives_a_split_that_was_put_off(void **unused)
 {
 	struct rig rig;
@@ -197,7 +208,7 @@ static void a_mapping_outlives_a_split_that_was_put_off(void **unused)
 	rig_fini(&rig);
 }
 
-/* Nor does it take a pin: here the guest's fault splits. */
+/* Rule 28 was broken without a pin, too: here a fault of the guest splits under the mapping. */
 static void a_mapping_outlives_a_split_by_the_guest(void **unused)
 {
 	struct wish wish = {GMS_EV_FAULT, GMS_GUEST, GMS_ORDER_4K, true, 0};
@@ -213,7 +224,10 @@ static void a_mapping_outlives_a_split_by_the_guest(void **unused)
 	rig_fini(&rig);
 }
 
-/* 1G is split to 4K or 2M, and the page's 2M merged, or not: it is mapped by 1G all the same. */
+/*
+ * Rule 28 was broken: the mapping is of 1G, whether the folio has been split to 4K or 2M, or the
+ * 2M of the page has been merged since.
+ */
 static void a_mapping_of_1g_outlives_splits_and_merges(void **unused)
 {
 	static const struct {
@@ -248,7 +262,10 @@ static void a_mapping_of_1g_outlives_splits_and_merges(void **unused)
 
 /* ---- what the policy is asked ---- */
 
-/* It was asked at each run: a heuristic that counts counted the runs. */
+/*
+ * Rule 25 was broken: a policy was queried once for each run, so a heuristic that counts counted
+ * the runs.
+ */
 static void a_folio_with_many_runs_is_asked_about_once(void **unused)
 {
 	struct wish wish = {GMS_EV_CONVERT, GMS_HOST, GMS_ORDER_1G, true, 0};
@@ -266,7 +283,10 @@ static void a_folio_with_many_runs_is_asked_about_once(void **unused)
 	rig_fini(&rig);
 }
 
-/* The 1G could not be merged, and nobody tried for the 511 blocks of 2M without the pin. */
+/*
+ * Rule 31 was broken: where the 1G could not be merged, no attempt was made for its 511 blocks of
+ * 2M without a pin.
+ */
 static void a_pinned_2m_does_not_keep_others_from_being_merged(void **unused)
 {
 	struct wish wish = {GMS_EV_FAULT, GMS_HOST, GMS_ORDER_4K, true, 0};
@@ -286,7 +306,10 @@ static void a_pinned_2m_does_not_keep_others_from_being_merged(void **unused)
 	rig_fini(&rig);
 }
 
-/* "Leave it" came with uniform, and the need of one page split all of the 1G to 4K. */
+/*
+ * Rule 32 was broken: a policy that left the folio alone, with uniform set, had all of the 1G
+ * split to 4K for one page.
+ */
 static void a_small_hole_splits_no_more_than_it_needs(void **unused)
 {
 	struct wish wish = {GMS_EV_PUNCH, GMS_HOST, GMS_ORDER_1G, true, 0};
@@ -304,7 +327,9 @@ static void a_small_hole_splits_no_more_than_it_needs(void **unused)
 	rig_fini(&rig);
 }
 
-/* Merging 1G in one step forgot those splits that had been made of its 2M. */
+/*
+ * Rule 16 was broken: the undo merged the 1G in one step, and forgot the splits of its 2M folios.
+ */
 static void undo_of_splits_in_two_steps_restores_the_counters(void **unused)
 {
 	struct wish wish = {GMS_EV_CONVERT, GMS_HOST, GMS_ORDER_4K, false, 0};
@@ -325,7 +350,9 @@ static void undo_of_splits_in_two_steps_restores_the_counters(void **unused)
 
 /* ---- resumable conversions ---- */
 
-/* Without the pages before the pin it was said that the pin had been reached. */
+/*
+ * Rule 17 was broken: the pages before the pin had failed to convert, and err_index was the pin.
+ */
 static void resumable_says_what_failed_before_the_pin(void **unused)
 {
 	struct rig_opts opts = in_2m;
@@ -345,7 +372,10 @@ static void resumable_says_what_failed_before_the_pin(void **unused)
 	rig_fini(&rig);
 }
 
-/* Two things in the way, the nearer one found last: all before that was left as it was. */
+/*
+ * Rule 17 was broken: of a pin and a quarantine the nearer one was found last, and no page before
+ * it was converted.
+ */
 static void resumable_converts_up_to_a_pin_before_a_quarantine(void **unused)
 {
 	struct rig rig;
@@ -365,7 +395,7 @@ static void resumable_converts_up_to_a_pin_before_a_quarantine(void **unused)
 	rig_fini(&rig);
 }
 
-/* Blocks that stay split, whatever is done, are looked at once a call and no more. */
+/* Rule 30: a call of gms_maintain() looks once at each block that stays split, and no more. */
 static void maintain_of_all_blocks_ends(void **unused)
 {
 	struct wish wish = {GMS_EV_FAULT, GMS_HOST, GMS_ORDER_4K, true, 0};

@@ -116,20 +116,27 @@ static void repair_what_the_guest_maps(enum gms_shareability from, enum gms_shar
 	fini();
 }
 
-/* The page between two that changed was quarantined with them, repaired, and never zapped. */
+/*
+ * Rule 39 was broken: a page between two that changed was quarantined with them and repaired, and
+ * never zapped.
+ */
 static void a_page_goes_private_under_a_mapping_of_the_guest(void **unused)
 {
 	(void)unused;
 	repair_what_the_guest_maps(GMS_SHARED, GMS_PRIVATE);
 }
 
+/* Rule 39 was broken for a page that a repair makes shared, too. */
 static void a_page_goes_shared_under_a_mapping_of_the_guest(void **unused)
 {
 	(void)unused;
 	repair_what_the_guest_maps(GMS_PRIVATE, GMS_SHARED);
 }
 
-/* Who was stuck with one page was told of no other's quarantine, and kept what lay between. */
+/*
+ * Rule 39 was broken: a listener that had refused to withdraw one page did not withdraw what lay
+ * between the pages of another quarantine.
+ */
 static void who_is_stuck_elsewhere_keeps_a_gap(void **unused)
 {
 	(void)unused;
@@ -157,7 +164,10 @@ static void who_is_stuck_elsewhere_keeps_a_gap(void **unused)
 
 /* ---- letting go for good ---- */
 
-/* One refused batch, and it was given back what it had let go of, and asked for no more. */
+/*
+ * Rule 36 was broken: after one refused batch the listener had its other batches restored, and
+ * was not asked to withdraw them again.
+ */
 static void destroy_leaves_with_a_listener_what_it_would_let_go(void **unused)
 {
 	uint64_t batch;
@@ -188,7 +198,10 @@ static void destroy_leaves_with_a_listener_what_it_would_let_go(void **unused)
 	}
 }
 
-/* It would have let go of the rest of what was quarantined, but was not asked after that. */
+/*
+ * Rules 16 and 39 were broken: after one refused batch a listener was not asked to withdraw the
+ * rest of what was quarantined.
+ */
 static void an_undo_ends_at_the_first_refused_batch(void **unused)
 {
 	uint64_t batch;
@@ -213,7 +226,10 @@ static void an_undo_ends_at_the_first_refused_batch(void **unused)
 	}
 }
 
-/* The same where it will not have back what it had let go of: two batches, or the second. */
+/*
+ * Rules 16 and 39 were broken where a listener refuses to have batches restored that it had
+ * withdrawn: two of them, or the second.
+ */
 static void a_refused_give_back_ends_at_the_first_refused_batch(void **unused)
 {
 	(void)unused;
@@ -243,7 +259,10 @@ static void a_refused_give_back_ends_at_the_first_refused_batch(void **unused)
 
 /* ---- unregistering ---- */
 
-/* It stayed, without what it had let go of and could not have back, and counted as having it. */
+/*
+ * Rule 35 was broken: a listener stayed registered without what could not be restored, and
+ * counted as having it.
+ */
 static void unregister_leaves_a_listener_with_a_part(void **unused)
 {
 	(void)unused;
@@ -263,7 +282,7 @@ static void unregister_leaves_a_listener_with_a_part(void **unused)
 	}
 }
 
-/* The same of VFIO: who is frozen cannot pin again what it had unpinned. */
+/* Rules 35 and 38: while the object is frozen, VFIO cannot pin again what it had unpinned. */
 static void unregister_while_frozen_leaves_a_listener_with_a_part(void **unused)
 {
 	(void)unused;
@@ -283,7 +302,10 @@ static void unregister_while_frozen_leaves_a_listener_with_a_part(void **unused)
 	fini();
 }
 
-/* It refuses that as well, so it stays; then it counts as having all, and is asked for it. */
+/*
+ * Rule 35: a listener refuses to withdraw a part, to have the rest restored, and to withdraw all.
+ * It stays registered, and counts as having all.
+ */
 static void unregister_loses_a_listener_that_keeps_a_part(void **unused)
 {
 	(void)unused;
@@ -344,13 +366,17 @@ static void refuse_without_memory(bool quarantine)
 	fini();
 }
 
-/* What the host had mapped meanwhile was unmapped, and that noted down with new memory. */
+/*
+ * Rule 14 was broken: the undo unmapped what the host had mapped meanwhile, and allocated memory
+ * to note that.
+ */
 static void a_conversion_back_allocates(void **unused)
 {
 	(void)unused;
 	refuse_without_memory(false);
 }
 
+/* Rule 14 was broken: a quarantine that unmapped allocated memory, too. */
 static void a_quarantine_allocates(void **unused)
 {
 	(void)unused;
@@ -366,7 +392,10 @@ static const struct rig_opts by_folio = {
 	.policy = &rig_never_splits,
 };
 
-/* A pin elsewhere in the folio, which had been no bar to the page being private. */
+/*
+ * Rules 16 and 29 were broken: the undo failed for a pin elsewhere in the folio, beside which the
+ * page had been private before.
+ */
 static void an_old_pin_in_the_folio_makes_a_refusal_a_quarantine(void **unused)
 {
 	(void)unused;
@@ -483,7 +512,9 @@ static void expect_none_named(unsigned int flags)
 	fini();
 }
 
-/* Apply had said which page: the caller was told of the start of the range. */
+/*
+ * Rule 17 was broken: apply had named the page in use, and err_index was the start of the range.
+ */
 static void eagain_of_apply_names_no_page(void **unused)
 {
 	(void)unused;
@@ -493,7 +524,10 @@ static void eagain_of_apply_names_no_page(void **unused)
 	expect_none_named(GMS_CONVERT_RESUMABLE);
 }
 
-/* A listener would not have back what it had let go of: it tried again, in its own quarantine. */
+/*
+ * Rules 17 and 39 were broken: a listener refused to have pages restored, and the call went on
+ * with the range that it had quarantined.
+ */
 static void resumable_runs_into_its_own_quarantine(void **unused)
 {
 	unsigned int flags;

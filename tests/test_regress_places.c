@@ -113,7 +113,10 @@ static void lifting_no_inhibit_takes_no_memory(void **unused)
 	destroy(&o);
 }
 
-/* A refused conversion leaves nothing mapped: a later one unmaps its own page and no 2M. */
+/*
+ * Rule 28: an undo that has unmapped a folio leaves it not exposed, so a later conversion unmaps
+ * its own page and no 2M.
+ */
 static void an_undo_forgets_what_it_unmapped(void **unused)
 {
 	struct object o;

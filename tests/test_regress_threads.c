@@ -10,7 +10,10 @@
 
 /* ---- made: a thread is held in a hook ---- */
 
-/* A fault is told 2M; another splits the folio; the first one maps 2M only then. */
+/*
+ * Rule 28 was broken: a fault is answered with 2M, another fault splits the folio, and only then
+ * the first one is mapped.
+ */
 static void a_mapping_is_made_after_the_split(void **unused)
 {
 	const struct rig_opts opts = {
@@ -97,7 +100,7 @@ static void watch_prepared(struct worker *worker)
 	}
 }
 
-/* The page was shared first, and unprepared then. */
+/* Rule 7 was broken: a page became shared first, and lost PREPARED after that. */
 static void nothing_shared_is_prepared(void **unused)
 {
 	const uint64_t rounds = test_iters(T_1G);
@@ -128,7 +131,10 @@ static void watch_order(struct worker *worker)
 			      "an order that the folio never had");
 }
 
-/* A merge puts the 1G together, then its 2M: a reader that saw the one old, the other new. */
+/*
+ * R1 was broken: a merge changed the record of the 1G, then that of its 2M, and a reader saw one
+ * of the two.
+ */
 static void a_folio_has_no_order_that_it_never_had(void **unused)
 {
 	(void)unused;

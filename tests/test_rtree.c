@@ -18,6 +18,7 @@ static void refuse_create(uint64_t nr_pages, int init, const struct gms_allocato
 	assert_ptr_equal(tree, (void *)0x77);
 }
 
+/* Rule 11: bad sizes, contents and allocators are refused, and no tree is made. */
 static void test_create_refuses(void **state)
 {
 	struct talloc talloc;
@@ -89,6 +90,7 @@ static void check_new(uint64_t nr_pages, bool full)
 	twin_fini(&twin);
 }
 
+/* Rules 5 and 6: the last blocks of the trees are complete or incomplete. */
 static void test_every_kind_of_size(void **state)
 {
 	static const uint64_t sizes[] = {
@@ -150,6 +152,7 @@ static void test_rule11_ranges_refused(void **state)
 	twin_fini(&twin);
 }
 
+/* Rule 11: queries past the end have an answer. */
 static void test_past_the_end(void **state)
 {
 	static const uint64_t past[] = {0, 1, T_2M, T_1G, 1ULL << 41, 1ULL << 63};
@@ -181,6 +184,7 @@ static void test_past_the_end(void **state)
 	twin_fini(&twin);
 }
 
+/* Rule 11: a query of a range that passes the end is about the pages that exist. */
 static void test_ranges_cut_at_the_end(void **state)
 {
 	uint64_t nr_pages = T_1G + 3;
@@ -224,6 +228,7 @@ static void test_next_empty(void **state)
 	twin_fini(&twin);
 }
 
+/* Rule 11: a block of an unknown order is mixed. */
 static void test_orders(void **state)
 {
 	unsigned int order;
@@ -241,7 +246,7 @@ static void test_orders(void **state)
 	twin_fini(&twin);
 }
 
-/* Each step of 4K, 2M and 1G sizes, and what uniform_order and fill make of it. */
+/* Rules 4 and 5: each step of 4K, 2M and 1G sizes, and what uniform_order and fill make of it. */
 static void test_summaries_by_hand(void **state)
 {
 	struct twin twin;
@@ -348,7 +353,7 @@ static void test_rule3_there_and_back(void **state)
 	}
 }
 
-/* Every shape is sound, and costs what a new tree with the same indices costs. */
+/* Rules 3 and 5: every shape is sound, and costs what a new tree with the same indices costs. */
 static void test_rule5_shapes_agree(void **state)
 {
 	struct twin twin;
@@ -390,6 +395,7 @@ static void test_rule4_every_number_of_mixed_blocks(void **state)
 	twin_fini(&twin);
 }
 
+/* Rule 3: a tree that is uniform again uses as much memory as before; the rest is reported. */
 static void test_memory_grows_with_content(void **state)
 {
 	size_t empty, sparse, dense;
@@ -413,7 +419,7 @@ static void test_memory_grows_with_content(void **state)
 }
 
 #if T_SHIFT == 9
-/* What counts: 192 bytes a mixed 1G block, and 64 a mixed 2M block. */
+/* Rule 3: what counts: 192 bytes a mixed 1G block, and 64 a mixed 2M block. */
 static void test_memory_is_what_counts(void **state)
 {
 	struct twin twin;
@@ -431,6 +437,7 @@ static void test_memory_is_what_counts(void **state)
 }
 #endif
 
+/* Rule 3: memory that is kept is used again. */
 static void test_places_are_used_again(void **state)
 {
 	struct twin twin;
@@ -489,7 +496,7 @@ static void test_rule9_no_change_allocates_nothing(void **state)
 	gms_rtree_destroy(tree);
 }
 
-/* A larger allocator, as a newer program would pass it, with zeroes or not. */
+/* Rule 11: a larger allocator, as a newer program would pass it, with zeroes or not. */
 static void test_allocator_of_another_size(void **state)
 {
 	struct {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_rtree_beside.c - proves R1, R3 and R4 for every page: readers beside writers, with a ledger
+ * test_rtree_beside.c - proves R1 and R4 for every page: readers beside writers, with a ledger
  *
  * Nothing here stays still, so no answer is right by itself: ledger.h tells which are. There is
  *

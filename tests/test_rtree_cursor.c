@@ -2,6 +2,8 @@
 /*
  * test_rtree_cursor.c - proves that walks agree: a cursor, gms_rtree_next(), gms_iter, the oracle
  *
+ * Holds rules 3 and 5.
+ *
  * Walks begin and end anywhere, also past the end and before their start. A cursor that the set
  * changes under answers for the set as it is at each call. Also what one walk down the tree
  * answers at once: gms_rtree_look() and gms_rtree_fill_mask().

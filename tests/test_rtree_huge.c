@@ -33,6 +33,7 @@ static void test_rule2_create_costs_two_bytes_a_block(void **state)
 	}
 }
 
+/* Rule 2: the memory of a uniform tree follows from the number of its 1G blocks. */
 static void test_uniform_memory_under_4k_a_tib(void **state)
 {
 	struct gms_rtree *tree;

@@ -2,6 +2,8 @@
 /*
  * test_rtree_memory.c - proves the bounds on memory: of a tree, and of a state object
  *
+ * Holds rule 3.
+ *
  *	uniform           less than 4 KiB a TiB
  *	any set           a flat bitmap and 1%, and the fixed 2 bytes a 1G block
  *	every other page  1.03 times a flat bitmap

@@ -2,6 +2,8 @@
 /*
  * test_rtree_oracle.c - proves that the tree agrees with a flat array, whatever is done
  *
+ * Holds rules 3, 5 and 6.
+ *
  * Random histories over trees of many sizes; after each operation the queries around
  * it, and every so often all queries of all pages and blocks, the invariants, and the
  * memory of a fresh tree with the same content. A history that fails is shrunk and

@@ -2,6 +2,8 @@
 /*
  * test_rtree_prepare.c - proves what gms_rtree_prepare() takes, and that nothing else takes memory
  *
+ * Holds rule 14.
+ *
  * The model is two sets: the chunks and the leaf pages that ranges have brought so far. It knows
  * nothing of what the tree holds. Each call's allocations are foretold by the model, in number and
  * in bytes, over random histories of every call that writes.

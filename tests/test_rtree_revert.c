@@ -2,10 +2,12 @@
 /*
  * test_rtree_revert.c - proves that a commit can be taken back to the bit, and for free
  *
+ * Holds rules 14 and 16.
+ *
  * From every shape of tree, over every kind of range, up to 1 TiB of fragments: after
  * revert all that a query can tell, and all that memory() counts, is what it was
  * before; and no call of the allocator comes between prepare and release, nor an
- * allocation in release (rule 14).
+ * allocation in release.
  */
 #include "shapes.h"
 #include "test.h"

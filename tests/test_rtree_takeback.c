@@ -2,6 +2,8 @@
 /*
  * test_rtree_takeback.c - proves commit, revert and release for every set, range and value there is
  *
+ * Holds rules 4, 5 and 16.
+ *
  * A tree is cut into cells, and a set is a word with a bit for each cell. All pages of a cell are
  * equal, so what a query must answer follows from the word. With the tiny fan-out a cell is one
  * page; with the full one the cells lie at the borders of words, 2M blocks and 1G blocks. Sets

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_rtree_threads.c - proves R1 to R4: readers beside writers, and writers side by side
+ * test_rtree_threads.c - proves R1, R2 and R4: readers beside writers, and writers side by side
  *
  * Writers keep turning 1G blocks inside out: uniform, sparse, dense, reverted, so that
  * nodes and leaves wander from block to block through the shared pools. In each block
@@ -13,7 +13,7 @@
  *
  * Whatever is asked about those has one right answer, however the readers are overtaken.
  * Pages that a writer only ever turns on never go back off. Writers of different blocks
- * leave what the flat array says. To be run under ThreadSanitizer, too.
+ * leave what the flat array says. To be run under ThreadSanitizer, too: R2 is for it to see.
  */
 #include <stdatomic.h>
 

@@ -2,6 +2,8 @@
 /*
  * test_rules_alloc.c - proves that nothing allocates or frees under a folio lock or a tree lock
  *
+ * Holds rule 14.
+ *
  * In debug builds talloc.c looks at the locks of each thread that calls it, in all tests. Here every
  * operation of the engine is made, in many states, under each policy and with each backing, with
  * listeners and with undos that fail; and each kind of operation must have allocated now and then,

@@ -322,8 +322,8 @@ static void rule_14_inhibiting_without_memory(void **unused)
 	rig_fini(&rig);
 }
 
-/* backend.h: a hook that is not there has succeeded; without any, all is tracked as ever. */
-static void rule_25_hooks_that_are_not_there(void **unused)
+/* Rule 15: a hook that is not there has succeeded; without any, all is tracked as ever. */
+static void rule_15_hooks_that_are_not_there(void **unused)
 {
 	const struct gms_backend_ops none = {.struct_size = sizeof(none)};
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
@@ -371,7 +371,7 @@ int main(void)
 		cmocka_unit_test(rule_21_inhibits_of_other_orders_are_refused),
 		cmocka_unit_test(rule_21_inhibiting_zaps_what_changes),
 		cmocka_unit_test(rule_14_inhibiting_without_memory),
-		cmocka_unit_test(rule_25_hooks_that_are_not_there),
+		cmocka_unit_test(rule_15_hooks_that_are_not_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

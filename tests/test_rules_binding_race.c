@@ -2,6 +2,8 @@
 /*
  * test_rules_binding_race.c - bindings that come and go beside faults and lookups
  *
+ * Holds rule 22.
+ *
  * A change waits for the faults that are under way in it; a lookup waits for nothing, and its
  * answer is right, either before the change or after it.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_rules_convert.c - proves the rules of conversion, 9 to 13, 15 and 17
+ * test_rules_convert.c - proves the rules of conversion: rules 9 to 13, 15 and 17
  *
  * Which hooks a conversion calls, of which runs and in which order; what a pin does to it; how
  * far it comes when it fails. How it is undone is in test_rules_undo.c.

@@ -171,6 +171,10 @@ static void check_destroy(const struct gms_policy_ops *policy)
 			 1U << SIM_FOLIO_FREE | 1U << SIM_FOLIO_MERGE | 1U << SIM_BLOCK_FREED);
 }
 
+/*
+ * R3 and rules 33 and 36: queries are answered to the end. A listener withdraws all before a
+ * folio is freed, and a block that is free is not split.
+ */
 static void test_queries_at_the_end(void **unused)
 {
 	(void)unused;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_rules_fault.c - proves the rules of faults, 7, 20, 21 and 24
+ * test_rules_fault.c - proves the rules of faults: rules 7, 20 and 21
  *
- * Who may fault what, what a fault is given, what PREPARED means, and that pre-allocation
- * and pins behave as faults do. Faults of several threads are in test_rules_race.c.
+ * Who may fault what, what a fault is given, and what PREPARED means. Pre-allocation and pins are
+ * in test_rules_pin.c, faults of several threads in test_rules_race.c.
  */
 #include "oracle.h"
 #include "rig.h"

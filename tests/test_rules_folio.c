@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_rules_folio.c - proves the rules of the four policies, 26, 27 and 30
+ * test_rules_folio.c - proves the rules of the four policies: rules 26, 27 and 30
  *
  * Of which order a folio is, when it is split and merged under each policy, and how it goes.
  */

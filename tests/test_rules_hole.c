@@ -161,7 +161,7 @@ static void expect_view(const struct gms_policy_view *view, enum gms_event event
 	assert_int_equal(view->folio_order, folio_order);
 }
 
-/* policy.h: what a policy is shown at an allocation and at a fault. */
+/* Rule 25: what a policy is shown at an allocation and at a fault. */
 static void rule_25_what_a_policy_sees_at_faults(void **unused)
 {
 	struct script s;
@@ -198,7 +198,7 @@ static void rule_25_what_a_policy_sees_at_faults(void **unused)
 	rig_fini(&rig);
 }
 
-/* policy.h: what it is shown at a conversion: how blocks will be, the first page that changes. */
+/* Rule 25: what it is shown at a conversion: how blocks will be, the first page that changes. */
 static void rule_25_what_a_policy_sees_at_conversions(void **unused)
 {
 	struct script s;
@@ -231,7 +231,7 @@ static void rule_25_what_a_policy_sees_at_conversions(void **unused)
 	rig_fini(&rig);
 }
 
-/* policy.h: it is asked once for a folio, however many runs of it change; and for a 2M of 4K. */
+/* Rule 25: it is asked once for a folio, however many runs of it change; and for a 2M of 4K. */
 static void rule_25_a_policy_is_asked_once_for_a_folio(void **unused)
 {
 	struct script s;

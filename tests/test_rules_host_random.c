@@ -2,6 +2,8 @@
 /*
  * test_rules_host_random.c - proves that the host never sees what is private, whatever fails
  *
+ * Holds rules 12, 14, 16 and 39.
+ *
  * Random conversions, faults, pins, holes and repairs on the backend of vmm.h, while its hooks, a
  * listener and allocations fail at random.
  */

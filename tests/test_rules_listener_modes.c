@@ -2,6 +2,8 @@
 /*
  * test_rules_listener_modes.c - listeners where a conversion, or a backend, is of the other kind:
  * resumable conversions, pins by folio, a frozen object
+ *
+ * Holds rules 16, 17, 29 and 38.
  */
 #include "mirror.h"
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_rules_listener_replay.c - proves rule 35: registering and unregistering, and 38 and 14 there
+ * test_rules_listener_replay.c - proves rule 35: registering and unregistering
+ *
+ * Holds rules 14, 36 and 38, too.
  */
 #include "mirror.h"
 

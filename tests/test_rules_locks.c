@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_rules_locks.c - proves the rules of who waits for whom, 7, 18 and 19
+ * test_rules_locks.c - proves which call waits for which: rules 7, 18 and 19
  *
  * What is answered beside a conversion and what waits for it, and that writers do not starve. Calls
  * that would wait for their own thread are in test_rules_misuse.c.

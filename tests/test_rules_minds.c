@@ -2,6 +2,8 @@
 /*
  * test_rules_minds.c - proves which events a policy is asked about: those that it minds, and after
  * a conversion those folios that changed
+ *
+ * Holds rule 25.
  */
 #include "oracle.h"
 #include "rig.h"

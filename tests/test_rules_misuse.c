@@ -2,6 +2,8 @@
 /*
  * test_rules_misuse.c - proves that a call that would wait for its own thread is refused
  *
+ * Holds rule 18.
+ *
  * state.h, the paragraph on locks: every call that takes a lock, in every situation in which the
  * thread itself is in the way: it has a fault open, holds gms_lock_shared(), is inside a hook of
  * the backend or inside a listener. Then there is -EDEADLK, and nothing has changed. A call that

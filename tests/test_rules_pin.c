@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_rules_pin.c - proves the rules of pins and of what the host has seen, 24, 28, 29, 31
+ * test_rules_pin.c - proves the rules of pins and of exposed folios: rules 24, 28, 29 and 31
  *
  * A pin is a host fault that lasts. It keeps its page shared and its folio whole; whether it
  * keeps the rest of the folio shared, too, is the backend's to say.

@@ -2,6 +2,8 @@
 /*
  * test_rules_prepare_at.c - proves what becomes of a block that was prepared in smaller parts
  *
+ * Holds rules 7 and 21.
+ *
  * A prepare hook that answers GMS_PREPARED_AT() inhibits the block, as gms_inhibit() would: two
  * objects are compared by their snapshots. It does so under the shared invalidate lock, beside other
  * faults, and beside calls that look at inhibits before they have the exclusive one. Saving beside
@@ -189,7 +191,7 @@ static void neighbours_are_capped_as_by_an_inhibit(void **unused)
 	rig_fini(&rig);
 }
 
-/* A snapshot holds it. */
+/* Rule 37: a snapshot holds the inhibit that a prepare hook has set. */
 static void a_snapshot_holds_it(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;

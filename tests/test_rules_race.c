@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_rules_race.c - proves that no call acts on what another has changed since, 7, 23, 26 to 28, 32
+ * test_rules_race.c - proves that no call acts on what another has changed since
+ *
+ * Holds rules 7, 23, 26 to 28 and 32.
  *
  * State and allocation are looked at, and then acted on. In between another thread is let
  * in, by holding the first one inside a hook: at each place where that could go wrong.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_rules_shards.c - proves that each operation takes the locks of its own shards, 18 and 19
+ * test_rules_shards.c - proves that each operation takes the locks of its own shards
+ *
+ * Holds rules 16, 18 and 19.
  *
  * One thread holds a lock of one shard: the convert lock, inside a listener; that and the
  * invalidate lock exclusively, inside a hook; or the invalidate lock shared, by an open fault.

@@ -47,6 +47,7 @@ static void refuse_opts(const struct gms_state_opts *opts)
 	assert_ptr_equal(state, (void *)0x77);
 }
 
+/* Rule 11: bad sizes, flags, orders and contexts are refused, and no object is made. */
 static void test_opts_refused(void **unused)
 {
 	const struct gms_state_opts good = {.struct_size = sizeof(good), .nr_pages = 1};
@@ -70,6 +71,10 @@ static void test_opts_refused(void **unused)
 	opts = good, opts.clock_ctx = &opts, refuse_opts(&opts);
 }
 
+/*
+ * Rule 11: a policy without a function or a name is refused, and so is an unknown flag of a
+ * backend.
+ */
 static void test_policy_and_backend_refused(void **unused)
 {
 	struct gms_backend_ops backend = {.struct_size = sizeof(backend), .flags = 2};
@@ -104,6 +109,7 @@ static void test_opts_accepted(void **unused)
 	}
 }
 
+/* Rule 11: an allocator that lacks a function is refused, and not called. */
 static void test_allocator_refused(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
@@ -117,6 +123,7 @@ static void test_allocator_refused(void **unused)
 	assert_int_equal(talloc.allocs, 0);
 }
 
+/* Rule 11: queries past the end have an answer, and it is the safe one. */
 static void test_rule11_past_the_end(void **unused)
 {
 	static const uint64_t past[] = {0, 1, BLOCK_2M, BLOCK_1G, 1ULL << 41, 1ULL << 62};
@@ -144,6 +151,7 @@ static void test_rule11_past_the_end(void **unused)
 	destroy_with(state, NULL);
 }
 
+/* Rule 11: queries of ranges that pass the end, wrap around or are empty have an answer. */
 static void test_ranges_that_pass_the_end(void **unused)
 {
 	uint64_t nr_pages = BLOCK_1G + 3;
@@ -168,6 +176,7 @@ static void test_ranges_that_pass_the_end(void **unused)
 	destroy_with(state, NULL);
 }
 
+/* Rule 11: the summary of a block of an unknown order is mixed. */
 static void test_unknown_orders(void **unused)
 {
 	struct gms_state *state = create_with(BLOCK_1G, NULL);
@@ -205,6 +214,7 @@ static void expect_iter(const struct gms_state *state, uint64_t start, uint64_t 
 	assert_int_equal(run.nr_pages, 78);
 }
 
+/* Rule 3: each run is as long as the range of the walk allows. */
 static void test_iterator(void **unused)
 {
 	uint64_t nr_pages = 2 * BLOCK_1G + 3;
@@ -236,6 +246,7 @@ static void test_iterator(void **unused)
 	destroy_with(state, NULL);
 }
 
+/* Rule 15: sequence numbers are even at rest, and a conversion moves those of its shards only. */
 static void test_sequence_numbers(void **unused)
 {
 	uint64_t nr_pages = 40 * BLOCK_1G;
@@ -274,6 +285,7 @@ static void refuse_lock(struct gms_state *state, uint64_t start, uint64_t nr)
 	assert_int_equal(gms_convert(state, 0, 1, GMS_PRIVATE, 0, NULL), 0);
 }
 
+/* Rule 11: a bad range is refused, and nothing is locked. */
 static void test_lock_shared(void **unused)
 {
 	uint64_t nr_pages = BLOCK_1G + 3;
@@ -293,6 +305,7 @@ static void test_lock_shared(void **unused)
 	destroy_with(state, NULL);
 }
 
+/* Rule 11: an unknown shareability is refused, and no page has it. */
 static void test_unknown_shareability(void **unused)
 {
 	const enum gms_shareability unknown = (enum gms_shareability)2;
@@ -306,6 +319,7 @@ static void test_unknown_shareability(void **unused)
 	destroy_with(state, NULL);
 }
 
+/* Rule 3: the memory in use and the memory that is kept are all that was allocated. */
 static void test_stats_account_for_memory(void **unused)
 {
 	struct talloc talloc;
@@ -363,6 +377,7 @@ static void fail_convert(struct gms_state *state, struct talloc *talloc, uint64_
 	assert_true(gms_range_is(state, start, nr, to));
 }
 
+/* Rule 14: a conversion is made to fail at each of its allocations. */
 static void test_rule14_convert(void **unused)
 {
 	uint64_t nr_pages = 200 * BLOCK_1G + 5;
@@ -384,6 +399,7 @@ static void test_rule14_convert(void **unused)
 	destroy_with(state, &talloc);
 }
 
+/* Rule 14: without memory no object is made, and nothing stays allocated. */
 static void test_rule14_create(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
@@ -432,6 +448,7 @@ static void test_memory_of_the_worst_case(void **unused)
 	gms_state_destroy(state);
 }
 
+/* Rule 2: the memory of the largest object follows from the number of its 1G blocks. */
 static void test_memory_of_uniform_tibs(void **unused)
 {
 	struct gms_state *state = create_with(GMS_MAX_PAGES, NULL);

@@ -329,6 +329,7 @@ static void *convert_once(void *arg)
 	return NULL;
 }
 
+/* R5 and rule 18: no conversion takes place while gms_lock_shared() is held. */
 static void test_lock_keeps_conversions_out(void **unused)
 {
 	static struct field field;

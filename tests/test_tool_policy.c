@@ -240,6 +240,7 @@ static void check_1g(const struct expect *e, const char *path, const char *pins)
 	json_decref(json);
 }
 
+/* Rules 26, 27 and 30: each policy splits and merges the folios that the flat array says. */
 static void recorded_logs(void **state)
 {
 	static const char *const paths[] = {DATA("A.csv"), DATA("C.csv")};
@@ -255,7 +256,10 @@ static void recorded_logs(void **state)
 	}
 }
 
-/* Conversions alone, of a guest that uses all: the same folios are split at conversions. */
+/*
+ * Rules 26 and 27: a log of conversions alone splits the same folios under eager, and none under
+ * lazy.
+ */
 static void logs_of_conversions(void **state)
 {
 	static const char *const paths[] = {DATA("C.snp.ftrace.txt"), DATA("C.snp.qemu.log")};

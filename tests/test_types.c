@@ -64,6 +64,7 @@ static void test_whole_pages(void **state)
 	accept_bytes(KIB4, MAX_BYTES - KIB4);
 }
 
+/* Rule 11: bytes that are not whole pages are refused. */
 static void test_rule11_unaligned_bytes(void **state)
 {
 	unsigned int bit;
@@ -79,6 +80,7 @@ static void test_rule11_unaligned_bytes(void **state)
 	refuse_bytes(0, KIB4 - 1);
 }
 
+/* Rule 11: ranges of bytes that are empty, wrap around or are too large are refused. */
 static void test_rule11_empty_wrapping_or_too_large(void **state)
 {
 	(void)state;

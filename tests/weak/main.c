@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * main.c - weak: checks the range tree under a C11 memory model
+ *
+ * Holds R1, R2 and R5: answers are judged, and a plain store beside a reader is a data race.
  */
 #include <stdio.h>
 #include <stdlib.h>
