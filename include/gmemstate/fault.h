@@ -195,37 +195,6 @@ GMS_API void gms_unpin(struct gms_state *state, gms_pgoff_t start, uint64_t nr_p
 GMS_API bool gms_first_pin(const struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			   gms_pgoff_t *index);
 
-/**
- * gms_is_allocated() - does a page have memory?
- * @state: the object
- * @index: of the page
- *
- * Context: Any; lock-free.
- * Return: true where it has; false past the end.
- */
-GMS_API bool gms_is_allocated(const struct gms_state *state, gms_pgoff_t index);
-
-/**
- * gms_is_prepared() - is a page ready for the guest?
- * @state: the object
- * @index: of the page
- *
- * Context: Any; lock-free.
- * Return: true where the page is private and prepared; false past the end.
- */
-GMS_API bool gms_is_prepared(const struct gms_state *state, gms_pgoff_t index);
-
-/**
- * gms_folio_order() - of which order is the folio at an index?
- * @state: the object
- * @index: of a page
- *
- * Context: Any; lock-free.
- * Return: the order of the folio: 0, 9 or 18; where nothing is allocated, that of the folio that
- * would be; 0 past the end.
- */
-GMS_API unsigned int gms_folio_order(const struct gms_state *state, gms_pgoff_t index);
-
 #ifdef __cplusplus
 }
 #endif

@@ -5,12 +5,6 @@
  * Included by state.h. A snapshot holds what is said of pages: size, folio order, shareability,
  * attributes, inhibits, quarantine. Not what is there: folios, PREPARED, pins, bindings,
  * listeners. The format is in docs/snapshot-format.md.
- *
- * Frozen, an object answers -EPERM to whatever would change it: gms_convert(), gms_allocate(),
- * gms_punch_hole(), gms_pin(), gms_bind(), gms_inhibit(), gms_uninhibit(), gms_attr_create(),
- * gms_attr_set(), gms_repair(), gms_listener_register(), and faults that would allocate, split or
- * prepare; gms_maintain() merges nothing. Other faults, queries, gms_unpin(), gms_fault_end(),
- * gms_unbind(), gms_listener_unregister() and saving work.
  */
 #ifndef GMEMSTATE_SNAPSHOT_H
 #define GMEMSTATE_SNAPSHOT_H
@@ -67,30 +61,6 @@ GMS_API int gms_snapshot_save(const struct gms_state *state, void *buf, size_t s
  */
 GMS_API int gms_snapshot_load(const void *buf, size_t size, const struct gms_state_opts *opts,
 			      struct gms_state **state);
-
-/**
- * gms_freeze() - hold the object still
- * @state: the object
- *
- * Waits for changes and faults that are under way. Freezing what is frozen does nothing.
- *
- * Context: Takes all locks. May sleep. The caller has no fault open, and no gms_lock_shared().
- * Return: 0; -EDEADLK: called from inside a hook or listener, or under the thread's own fault or
- * shared lock.
- */
-GMS_API int gms_freeze(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
-
-/**
- * gms_thaw() - end it
- * @state: the object
- *
- * Thawing what is not frozen does nothing.
- *
- * Context: Takes all locks. May sleep. The caller has no fault open, and no gms_lock_shared().
- * Return: 0; -EDEADLK: called from inside a hook or listener, or under the thread's own fault or
- * shared lock.
- */
-GMS_API int gms_thaw(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 
 #ifdef __cplusplus
 }

@@ -1,61 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * history.c - how often the blocks of a 1G went between uniform and mixed, and when last
- *
- * For policies, so an object whose folios are all of order 0 keeps none. A flip is a change of a
- * 1G block or of a 2M block in it; one conversion is one flip of a 1G at most.
+ * history.c - flips of 1G blocks: see history.h
  */
-#include "core/core.h"
+#include "history.h"
 
-int gms_history_make(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+int gms_history_make_records(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
 	struct gms_blocks *blocks = &s->folios.blocks;
 	int err = 0;
 
-	/* only those of the two ends may come to be mixed */
-	if (start != gms_order_down(start, GMS_ORDER_1G))
+	/* Only the blocks at the two ends may turn mixed. */
+	if (!gms_order_is_start(start, GMS_ORDER_1G))
 		err = gms_block_make(blocks, start);
-	if (!err && end != gms_order_down(end, GMS_ORDER_1G))
+	if (!err && !gms_order_is_start(end, GMS_ORDER_1G))
 		err = gms_block_make(blocks, end - 1);
 	return err;
 }
 
-static bool is_mixed(const struct gms_state *s, gms_pgoff_t index, unsigned int order)
+static bool history_is_mixed(const struct gms_state *s, gms_pgoff_t index, unsigned int order)
 {
 	return gms_rtree_fill(s->private, index, order) == GMS_RTREE_MIXED;
 }
 
-/* What is mixed of a 1G block: itself, and 2M blocks in [start, end): the ends, those between. */
-static uint8_t mixedness(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+/*
+ * Returns which blocks are mixed, for a part [start, end) of a 1G block: bit 0, the 1G block; bits
+ * 1 and 2, the 2M blocks at start and end; bit 3, any 2M block between these.
+ */
+static uint8_t history_mixed(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
 	const gms_pgoff_t last = gms_order_down(end - 1, GMS_ORDER_2M);
 	gms_pgoff_t at = gms_order_down(start, GMS_ORDER_2M);
 	uint8_t mixed;
 
-	if (!is_mixed(s, start, GMS_ORDER_1G))
+	if (!history_is_mixed(s, start, GMS_ORDER_1G))
 		return 0;
-	mixed = (uint8_t)(1 | is_mixed(s, start, GMS_ORDER_2M) << 1 |
-			  is_mixed(s, last, GMS_ORDER_2M) << 2);
+	mixed = (uint8_t)(1 | history_is_mixed(s, start, GMS_ORDER_2M) << 1 |
+			  history_is_mixed(s, last, GMS_ORDER_2M) << 2);
 	while ((at += gms_order_pages(GMS_ORDER_2M)) < last && !(mixed & 8))
-		mixed |= (uint8_t)(is_mixed(s, at, GMS_ORDER_2M) << 3);
+		mixed |= (uint8_t)(history_is_mixed(s, at, GMS_ORDER_2M) << 3);
 	return mixed;
 }
 
-void gms_history_note(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool committed)
+void gms_history_compare(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool committed)
 {
-	gms_pgoff_t next;
-
-	for (; start < end; start = next) {
-		struct gms_block *b = gms_block_at(&s->folios.blocks, start);
+	gms_for_each_1g(at, next, start, end) {
+		struct gms_block *b = gms_block_at(&s->folios.blocks, at);
 		uint8_t mixed;
 
-		next = gms_order_down(start, GMS_ORDER_1G) + gms_order_pages(GMS_ORDER_1G);
 		if (!b)
 			continue;
-		mixed = mixedness(s, start, next < end ? next : end);
+		mixed = history_mixed(s, at, next);
 		if (committed && mixed != b->mixed) {
 			gms_store_relaxed(&b->flips, b->flips + 1);
-			gms_store_relaxed(&b->since, gms_now(s, start));
+			gms_store_relaxed(&b->since, gms_clock_now(s, at));
 		}
 		b->mixed = mixed;
 	}

@@ -1,94 +1,103 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * settle.c - what the policy wants, done
- *
- * A folio is settled when the policy, asked about it, would not have it smaller. A split is one
- * step, and then the policy is asked about what is there now: 1G goes to 2M first, and the 2M
- * at the index to 4K if that is what it takes. Only a split to 4K of all of a 1G (uniform) is
- * one step.
+ * restructure.c - splitting and merging folios as the policy decides: see restructure.h
  */
-#include "core/core.h"
+#include "restructure.h"
 
-/* The summary of a block as it will be once the pages of @ask are what they become. */
-static enum gms_summary summary_after(const struct gms_state *s, const struct gms_ask *ask,
-				      gms_pgoff_t index, unsigned int order)
+#include "clock.h"
+#include "entry.h"
+
+/* ---- policy queries ---- */
+
+/* Returns the summary of a block as the conversion of the query will leave it. */
+static enum gms_summary restructure_summary(const struct gms_state *s,
+					    const struct gms_policy_query *query, gms_pgoff_t index,
+					    unsigned int order)
 {
-	const enum gms_rtree_fill fill = (enum gms_rtree_fill)ask->to;
-	const gms_pgoff_t from = gms_order_down(index, order), to = from + gms_order_pages(order);
-	const bool before = ask->start > from, behind = ask->end < to && ask->end < s->nr_pages;
+	const enum gms_rtree_fill fill = (enum gms_rtree_fill)query->to;
+	const gms_pgoff_t from = gms_order_down(index, order), to = gms_order_up(index, order);
+	const bool before = query->start > from,
+		   behind = query->end < to && query->end < s->nr_pages;
 
-	if (ask->start >= to || ask->end <= from)
+	if (query->start >= to || query->end <= from)
 		return (enum gms_summary)gms_rtree_fill(s->private, index, order);
-	/* most often a neighbour of the range tells */
-	if ((before && gms_rtree_test(s->private, ask->start - 1) != (bool)fill) ||
-	    (behind && gms_rtree_test(s->private, ask->end) != (bool)fill))
+	/* In most mixed blocks a neighbour of the range differs from it. */
+	if ((before && gms_rtree_test(s->private, query->start - 1) != (bool)fill) ||
+	    (behind && gms_rtree_test(s->private, query->end) != (bool)fill))
 		return GMS_MIXED;
-	if ((before && gms_rtree_fill_range(s->private, from, ask->start - from) != fill) ||
-	    (behind && gms_rtree_fill_range(s->private, ask->end, to - ask->end) != fill))
+	if ((before && gms_rtree_fill_range(s->private, from, query->start - from) != fill) ||
+	    (behind && gms_rtree_fill_range(s->private, query->end, to - query->end) != fill))
 		return GMS_MIXED;
 	return (enum gms_summary)fill;
 }
 
-static unsigned int round_order(unsigned int order)
+static unsigned int restructure_round(unsigned int order)
 {
 	return order >= GMS_ORDER_1G   ? GMS_ORDER_1G
 	       : order >= GMS_ORDER_2M ? GMS_ORDER_2M
 				       : GMS_ORDER_4K;
 }
 
-/* At the page and its blocks, as they will be. */
-static void look(const struct gms_state *s, const struct gms_ask *ask, struct gms_policy_view *v)
+/* Fills in what the view says of the page and its blocks: as they are after the event. */
+static void restructure_view_blocks(const struct gms_state *s, const struct gms_policy_query *query,
+				    struct gms_policy_view *v)
 {
 	struct gms_rtree_look look;
 
-	v->to = ask->to;
-	if (ask->start != ask->end) {
-		v->s2m = summary_after(s, ask, v->index, GMS_ORDER_2M);
-		v->s1g = v->s2m == GMS_MIXED ? GMS_MIXED
-					     : summary_after(s, ask, v->index, GMS_ORDER_1G);
+	v->to = query->to;
+	if (query->start != query->end) {
+		v->s2m = restructure_summary(s, query, v->index, GMS_ORDER_2M);
+		v->s1g = v->s2m == GMS_MIXED
+				 ? GMS_MIXED
+				 : restructure_summary(s, query, v->index, GMS_ORDER_1G);
 		return;
 	}
-	look = ask->look ? *ask->look : gms_rtree_look(s->private, v->index);
+	look = query->look ? *query->look : gms_rtree_look(s->private, v->index);
 	v->s2m = (enum gms_summary)look.fill_2m;
 	v->s1g = (enum gms_summary)look.fill_1g;
-	if (ask->event != GMS_EV_CONVERT)
+	if (query->event != GMS_EV_CONVERT)
 		v->to = (enum gms_shareability)look.set;
 }
 
-struct gms_policy_verdict gms_policy_ask(const struct gms_state *s, const struct gms_ask *ask,
-					 gms_pgoff_t index, struct gms_folio folio)
+/* Queries the policy about the folio at an index. Returns its verdict, of a valid order. */
+static struct gms_policy_verdict restructure_decide(const struct gms_state *s,
+						    const struct gms_policy_query *query,
+						    gms_pgoff_t index, struct gms_folio folio)
 {
 	struct gms_policy_verdict verdict = {.order = folio.order, .uniform = true};
 	const struct gms_block *b = gms_block_at(&s->folios.blocks, index);
 	struct gms_policy_view view;
 
-	if (!gms_policy_minds(s, ask->event, ask->accessor))
+	if (!gms_policy_wants(s, query->event, query->accessor))
 		goto cap;
-	view.event = ask->event;
-	view.accessor = ask->accessor;
+	view.event = query->event;
+	view.accessor = query->accessor;
 	view.index = index;
 	view.folio_index = folio.index;
 	view.folio_order = folio.order;
-	look(s, ask, &view);
+	restructure_view_blocks(s, query, &view);
 	view.pinned = gms_folio_pinned(&s->folios, folio);
 	view.flips = b ? gms_load_relaxed(&b->flips) : 0;
 	view.since = b ? gms_load_relaxed(&b->since) : 0;
-	view.now = gms_now(s, index);
-	if (view.now < view.since) /* a clock that steps back */
+	view.now = gms_clock_now(s, index);
+	if (view.now < view.since) /* the caller's clock has stepped back */
 		view.now = view.since;
 	s->policy.decide(s->policy_ctx, &view, &verdict);
-	verdict.order = round_order(verdict.order);
+	verdict.order = restructure_round(verdict.order);
 cap:
-	if (verdict.order > ask->cap) { /* more than the policy wants: no more than is needed */
-		verdict.order = ask->cap;
+	if (verdict.order > query->cap) { /* not the policy's wish: split no more than is needed */
+		verdict.order = query->cap;
 		verdict.uniform = false;
 	}
 	return verdict;
 }
 
-/* One step towards the verdict, unless the folio has changed since. 0, GMS_BUSY, or an error. */
-static int split_step(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t index,
-		      struct gms_folio folio, struct gms_policy_verdict verdict)
+/* ---- splitting ---- */
+
+/* Splits a folio one step towards the verdict, unless another thread has split it meanwhile. */
+static int restructure_split_step(struct gms_state *s, const struct gms_policy_query *query,
+				  gms_pgoff_t index, struct gms_folio folio,
+				  struct gms_policy_verdict verdict)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
 	const struct gms_folio now = gms_folio_lock(&s->folios, index);
@@ -103,18 +112,18 @@ static int split_step(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_
 			gms_count_add(&s->counters, GMS_SPLITS_DEFERRED, 1);
 		if (err)
 			goto unlock;
-		err = gms_folio_split_locked(&s->folios, folio, to, ask->journal);
+		err = gms_folio_split_locked(&s->folios, folio, to, query->journal);
 		gms_folio_split_end(&s->folios, folio);
 		if (!err)
-			gms_event(s, index);
+			gms_clock_tick(s, index);
 	}
 unlock:
 	gms_folio_unlock(&s->folios, now);
 	return err;
 }
 
-int gms_settle(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t index,
-	       struct gms_folio *folio, unsigned int *above)
+int gms_restructure_split(struct gms_state *s, const struct gms_policy_query *query,
+			  gms_pgoff_t index, struct gms_folio *folio, unsigned int *above)
 {
 	struct gms_policy_verdict verdict;
 	int err = 0;
@@ -123,14 +132,14 @@ int gms_settle(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t index
 	if (!s->folios.order)
 		return 0;
 	for (;; *folio = gms_folio_at(&s->folios, index)) {
-		verdict = gms_policy_ask(s, ask, index, *folio);
+		verdict = restructure_decide(s, query, index, *folio);
 		if (verdict.order >= folio->order)
 			break;
 		err = gms_frozen(s);
 		if (err && gms_folio_pinned(&s->folios, *folio))
-			err = GMS_BUSY; /* it would not be split now, frozen or not */
+			err = GMS_BUSY; /* a pin defers the split, frozen or not */
 		if (!err)
-			err = split_step(s, ask, index, *folio, verdict);
+			err = restructure_split_step(s, query, index, *folio, verdict);
 		if (err)
 			return err;
 	}
@@ -138,52 +147,87 @@ int gms_settle(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t index
 	return 0;
 }
 
+int gms_restructure_split_ranges(struct gms_state *s, const struct gms_policy_query *query,
+				 const struct gms_ranges *ranges, bool *merge)
+{
+	struct gms_ranges_walk walk = {0};
+	gms_pgoff_t index = 0; /* a folio in which several ranges end is queried about once */
+
+	while (gms_ranges_next(ranges, &walk)) {
+		if (index < walk.range.start)
+			index = walk.range.start;
+		while (gms_folios_next(&s->folios, &index, walk.range.end)) {
+			struct gms_folio folio = gms_folio_at(&s->folios, index);
+			unsigned int above;
+			int err;
+
+			err = gms_restructure_split(s, query, index, &folio, &above);
+			if (err && err != GMS_BUSY)
+				return err;
+			*merge |= above;
+			index = folio.order ? gms_folio_end(folio)
+					    : gms_order_up(index, GMS_ORDER_2M);
+		}
+	}
+	return 0;
+}
+
+/* ---- merging ---- */
+
+struct restructure_merge {
+	gms_pgoff_t at; /* the pages before were looked at */
+	gms_pgoff_t refused; /* the last 1G block that could not be merged */
+	uint64_t merges;
+};
+
 /*
- * Merge at an index up to @order, or to what can be had. The end of what it looked at. *refused:
- * the 1G block that could not be merged last, which is not tried again for each of its 2M.
+ * Merges at an index up to @order, or up to the largest order that is possible. Goes on behind the
+ * block that it looked at. A 1G block that was refused is not tried again for each of its 2M blocks.
  */
-static gms_pgoff_t merge_at(struct gms_state *s, gms_pgoff_t index, unsigned int order,
-			    gms_pgoff_t *refused, uint64_t *merges)
+static void restructure_merge_at(struct gms_state *s, struct restructure_merge *m,
+				 struct gms_folio folio, unsigned int order)
 	GMS_REQUIRES(gms_invalidate_lock)
 {
-	struct gms_folio folio = gms_folio_at(&s->folios, index);
 	int err = -ENOENT;
 
 	if (order > s->folios.order)
 		order = s->folios.order;
-	if (order == GMS_ORDER_1G && gms_order_down(index, order) == *refused)
+	if (order == GMS_ORDER_1G && gms_order_down(m->at, order) == m->refused)
 		order = GMS_ORDER_2M;
 	for (; order > folio.order; order = gms_order_below(order)) {
-		err = gms_folio_merge(&s->folios, index, order);
+		err = gms_folio_merge(&s->folios, m->at, order);
 		if (!err)
 			break;
 		if (order == GMS_ORDER_1G)
-			*refused = gms_order_down(index, order);
+			m->refused = gms_order_down(m->at, order);
 	}
 	if (!err) {
-		++*merges;
-		gms_event(s, index);
+		m->merges++;
+		gms_clock_tick(s, m->at);
 	}
 	if (order < folio.order)
 		order = folio.order;
 	if (order < GMS_ORDER_2M)
-		order = GMS_ORDER_2M; /* folios of order 0: the 2M that they are in */
-	return gms_order_down(index, order) + gms_order_pages(order);
+		order = GMS_ORDER_2M; /* all folios of order 0 in a 2M block are one step */
+	m->at = gms_order_up(m->at, order);
 }
 
-uint64_t gms_settle_up(struct gms_state *s, const struct gms_ask *ask, gms_pgoff_t start,
-		       gms_pgoff_t end, struct gms_settled *settled)
+uint64_t gms_restructure_merge_ranges(struct gms_state *s, const struct gms_policy_query *query,
+				      const struct gms_ranges *ranges)
 {
-	gms_pgoff_t *const at = &settled->next;
-	uint64_t merges = 0;
+	struct restructure_merge m = {.refused = UINT64_MAX};
+	struct gms_ranges_walk walk = {0};
 
-	if (*at < start)
-		*at = start;
-	while (gms_folios_next(&s->folios, at, end)) {
-		const struct gms_folio folio = gms_folio_at(&s->folios, *at);
-		const unsigned int order = gms_policy_ask(s, ask, *at, folio).order;
+	while (gms_ranges_next(ranges, &walk)) {
+		if (m.at < walk.range.start)
+			m.at = walk.range.start;
+		while (gms_folios_next(&s->folios, &m.at, walk.range.end)) {
+			const struct gms_folio folio = gms_folio_at(&s->folios, m.at);
+			const struct gms_policy_verdict verdict =
+				restructure_decide(s, query, m.at, folio);
 
-		*at = merge_at(s, *at, order, &settled->refused, &merges);
+			restructure_merge_at(s, &m, folio, verdict.order);
+		}
 	}
-	return merges;
+	return m.merges;
 }

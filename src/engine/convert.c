@@ -2,153 +2,128 @@
 /*
  * convert.c - conversion as a transaction
  *
- * The steps, each of which may fail until the state is committed:
+ * Every step before the commit may fail. The right column is how its effect is undone.
  *
  *	convert locks
- *	  which pages change                        none: done
- *	  prepare: the tree of private pages, quarantine, records, the list of runs
- *	  to private: listeners let go              undo: give back, the last first
+ *	  find the ranges that change               none: done
+ *	  prepare: the tree of private pages, quarantine, records, the list of ranges
+ *	  to private: withdraw from listeners       restore, the last listener first
  *	  invalidate locks, exclusively; sequence numbers odd
  *	    prepare: the tree of prepared pages
- *	    to private: look for pins, unmap        undo: map
- *	    split what the policy wants split       undo: merge
- *	    invalidate begin, zap the guest         undo: invalidate end
- *	    apply, run by run                       undo: undo, the last run first
+ *	    to private: unmap, look for pins        map
+ *	    split as the policy decides             merge
+ *	    invalidate begin, zap the guest         invalidate end
+ *	    apply, range by range                   undo, the last range first
  *	    commit ---------------------------------- nothing fails or allocates from here on
- *	    invalidate end, merge what the policy wants merged
+ *	    invalidate end, merge as the policy decides
  *	  sequence numbers even, unlock
- *	  to shared: listeners are given            undo: take back, and convert back
+ *	  to shared: notify listeners               withdraw, and convert back
  *
- * Where undo fails, nobody knows what the pages are: they are quarantined, and memory for that was
- * made ready with the rest.
+ * If an undo fails, the state of the pages is unknown, and the ranges are quarantined. Memory for
+ * that was prepared with the rest.
  */
-#include "core/core.h"
+#include "core/entry.h"
+#include "core/history.h"
+#include "core/mappings.h"
+#include "core/quarantine.h"
+#include "core/restructure.h"
+#include "listener/listener.h"
 
 /*
- * A conversion that is under way. On the stack, and so in the cache: kept in the record of a shard
- * it made a conversion with cold caches an eighth slower. No frame may exceed 512 bytes: the build
- * warns of those that do.
+ * A conversion that is under way. It is on the stack, because the stack is in the cache: a record
+ * in the shard made a conversion with cold caches an eighth slower. No frame may exceed 512 bytes.
  */
-struct conversion {
+struct convert_txn {
 	struct gms_state *s;
 	gms_pgoff_t start, end;
 	enum gms_shareability to;
-	bool whole; /* all of the range changes */
-	bool heard; /* by a listener */
-	bool policy_minds; /* the policy is to be asked */
-	bool merge; /* the policy would like some folios to be larger */
+	bool whole; /* all pages of the range change */
+	bool heard; /* a listener overlaps the range */
+	bool queried; /* the policy decides about conversions */
+	bool merge; /* the policy wants some folios larger */
 	bool clear_prepared;
-	bool undone; /* something was taken back */
-	bool broken; /* something could not be taken back: the range is to be quarantined */
-	bool quarantined; /* the range is */
-	/* on failure: what gms_convert() says; the pages before @stop might be converted */
+	bool undone; /* a hook or a listener had to undo something */
+	bool broken; /* an undo failed: the ranges have to be quarantined */
+	bool quarantined; /* they are */
+	/* On failure: the answer of gms_convert(); the pages before @stop could be converted. */
 	gms_pgoff_t err_index, stop;
-	uint64_t changed; /* pages, on success */
-	struct gms_told told;
-	struct gms_block *journal; /* blocks with splits */
-	struct gms_rtree_reserve *undo; /* of private; NULL: once committed, it stays */
-	struct gms_quarantine quarantine; /* from the first span to the last */
-	struct gms_ask ask;
-	struct gms_spans spans; /* of what changes */
+	uint64_t changed; /* pages; 0 on failure */
+	struct gms_notified notified;
+	struct gms_block *journal; /* blocks in which folios were split */
+	struct gms_rtree_reserve
+		*undo; /* of the tree of private pages; NULL: no listener can refuse */
+	struct gms_quarantine quarantine; /* from the first range to the last */
+	struct gms_policy_query query;
+	struct gms_ranges ranges; /* the pages that change */
 };
 
-static enum gms_shareability other(enum gms_shareability to)
+static enum gms_shareability convert_opposite(enum gms_shareability to)
 {
 	return to == GMS_PRIVATE ? GMS_SHARED : GMS_PRIVATE;
 }
 
-/* ---- before the invalidate lock ---- */
+/* ---- prepare: under the convert locks ---- */
 
-static int prepare_quarantine(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+static int convert_prepare_quarantine(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
-	const struct gms_backend *b = &c->s->backend;
-	gms_pgoff_t first, last;
+	const struct gms_backend_ops *ops = &c->s->backend.ops;
 
-	if (!c->heard && !b->ops.undo && !b->ops.map_host)
+	if (!c->heard && !ops->undo && !ops->map_host)
 		return 0;
-	first = c->spans.kept[0].start;
-	last = c->spans.kept[c->spans.nr - 1].end;
-	return gms_quarantine_prepare(c->s, &c->quarantine, first, last);
+	return gms_quarantine_prepare(c->s, &c->quarantine, c->ranges.kept[0].start,
+				      gms_ranges_last_end(&c->ranges));
 }
 
-static int prepare(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+static int convert_prepare(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	struct gms_state *s = c->s;
-	const bool keep = s->backend.hooked || c->heard || c->policy_minds;
+	const bool keep = s->backend.hooked || c->heard || c->queried;
 	int err;
 
-	c->undo = c->heard && c->to == GMS_SHARED ? &s->listeners.room[gms_shard_of(c->start)].undo
-						  : NULL;
+	c->undo = c->heard && c->to == GMS_SHARED ? gms_listeners_undo(s, c->start) : NULL;
 	err = gms_rtree_prepare(s->private, c->start, c->end - c->start, c->undo);
 	if (err)
 		return err;
 	if (c->whole)
-		gms_spans_one(&c->spans, c->start, c->end);
+		gms_ranges_one(&c->ranges, c->start, c->end);
 	else
-		err = gms_spans_init(s, &c->spans, s->private, c->to == GMS_SHARED, c->start,
-				     c->end, keep);
+		err = gms_ranges_init(s, &c->ranges, s->private, c->to == GMS_SHARED, c->start,
+				      c->end, keep);
 	if (err)
 		return err;
 	err = gms_history_prepare(s, c->start, c->end);
 	if (!err)
-		err = prepare_quarantine(c);
+		err = convert_prepare_quarantine(c);
 	if (err)
-		gms_spans_fini(s, &c->spans);
+		gms_ranges_fini(s, &c->ranges);
 	return err;
 }
 
-static void release(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+static void convert_release(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
-	gms_spans_fini(c->s, &c->spans);
+	gms_ranges_fini(c->s, &c->ranges);
 	if (c->undo)
 		gms_rtree_release(c->s->private, c->undo);
 }
 
-/* ---- under it ---- */
+/* ---- apply: under the invalidate locks ---- */
 
-/* Ask the policy about each folio that changes: once for a 2M block that is split. */
-static int settle(struct conversion *c) GMS_REQUIRES(gms_invalidate_lock)
-{
-	struct gms_state *s = c->s;
-	struct gms_span_at at = {0};
-	gms_pgoff_t index = 0; /* a folio in which several spans end is asked about once */
-
-	while (c->policy_minds && gms_spans_next(&c->spans, &at)) {
-		if (index < at.span.start)
-			index = at.span.start;
-		while (gms_folios_next(&s->folios, &index, at.span.end)) {
-			struct gms_folio folio = gms_folio_at(&s->folios, index);
-			unsigned int above;
-			int err;
-
-			err = gms_settle(s, &c->ask, index, &folio, &above);
-			if (err && err != GMS_BUSY) /* put off to the next fault */
-				return err;
-			c->merge |= above;
-			index = folio.order ? gms_folio_end(folio)
-					    : gms_order_down(index, GMS_ORDER_2M) +
-						      gms_order_pages(GMS_ORDER_2M);
-		}
-	}
-	return 0;
-}
-
-/* Take back what was applied of the kept spans below @nr, and @done pages of the one at @nr. */
-static void unapply(struct conversion *c, size_t nr, uint64_t done)
+/* Undoes the apply of the kept ranges below @nr, and of @done pages of the range at @nr. */
+static void convert_undo(struct convert_txn *c, size_t nr, uint64_t done)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	c->undone |= nr || done;
 	for (size_t i = nr + 1; i--;) {
-		const struct gms_span span = c->spans.kept[i];
-		const uint64_t nr_pages = i == nr ? done : span.end - span.start;
+		const struct gms_range range = c->ranges.kept[i];
+		const uint64_t nr_pages = i == nr ? done : range.end - range.start;
 
-		if (nr_pages &&
-		    gms_backend_undo(&c->s->backend, span.start, nr_pages, other(c->to)))
+		if (nr_pages && gms_backend_undo(&c->s->backend, range.start, nr_pages,
+						 convert_opposite(c->to)))
 			c->broken = true;
 	}
 }
 
-static int apply(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+static int convert_apply(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
 	uint64_t done;
@@ -156,27 +131,26 @@ static int apply(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gms_invali
 
 	if (!s->backend.hooked)
 		return 0;
-	gms_spans_begin(s, &c->spans);
-	gms_spans_zap(s, &c->spans, other(c->to));
-	for (size_t i = 0; !err && i < c->spans.nr; i++) {
-		const struct gms_span span = c->spans.kept[i];
+	gms_mappings_invalidate_begin(s, &c->ranges, 1U << convert_opposite(c->to));
+	for (size_t i = 0; !err && i < c->ranges.nr; i++) {
+		const struct gms_range range = c->ranges.kept[i];
 
-		err = gms_backend_apply(&s->backend, span.start, span.end - span.start, c->to,
+		err = gms_backend_apply(&s->backend, range.start, range.end - range.start, c->to,
 					&done);
 		if (!err)
 			continue;
-		unapply(c, i, done);
-		if (!c->broken && span.start + done < span.end) /* -EAGAIN: in use */
-			c->err_index = c->stop = span.start + done;
+		convert_undo(c, i, done);
+		if (!c->broken && range.start + done < range.end) /* -EAGAIN: that page is in use */
+			c->err_index = c->stop = range.start + done;
 	}
 	if (err)
-		gms_spans_end(s, &c->spans);
+		gms_mappings_invalidate_end(s, &c->ranges);
 	return err;
 }
 
-/* ---- the transaction ---- */
+/* ---- the exclusive part ---- */
 
-static int prepare_locked(struct conversion *c) GMS_REQUIRES(gms_invalidate_lock)
+static int convert_prepare_locked(struct convert_txn *c) GMS_REQUIRES(gms_invalidate_lock)
 {
 	struct gms_rtree *prepared = c->s->folios.prepared;
 	const uint64_t nr_pages = c->end - c->start;
@@ -186,54 +160,51 @@ static int prepare_locked(struct conversion *c) GMS_REQUIRES(gms_invalidate_lock
 	return c->clear_prepared ? gms_rtree_prepare(prepared, c->start, nr_pages, NULL) : 0;
 }
 
-/* What has changed is @to now. Merge what the policy wants merged of it. */
-static void merge_settled(struct conversion *c, enum gms_shareability to)
+/* Merges what the policy wants merged of the ranges, which are @to now. */
+static void convert_merge(struct convert_txn *c, enum gms_shareability to)
 	GMS_REQUIRES(gms_invalidate_lock)
 {
-	struct gms_span_at at = {0};
-	struct gms_settled settled = GMS_SETTLED_NOTHING;
-
-	c->ask.to = to;
-	c->ask.start = c->ask.end; /* as it is now */
-	while (gms_spans_next(&c->spans, &at))
-		gms_settle_up(c->s, &c->ask, at.span.start, at.span.end, &settled);
+	c->query.to = to;
+	c->query.start = c->query.end; /* summaries are those of the tree */
+	(void)gms_restructure_merge_ranges(c->s, &c->query, &c->ranges);
 }
 
-static void commit(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+static void convert_commit(struct convert_txn *c)
+	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
 
-	gms_history(s, c->start, c->end, false);
-	/* first: nothing that is shared is prepared, whoever looks */
+	gms_history_before(s, c->start, c->end);
+	/* PREPARED goes first: no reader sees a page that is shared and prepared. */
 	if (c->clear_prepared)
 		gms_rtree_commit(s->folios.prepared, c->start, c->end - c->start, false, NULL);
 	gms_rtree_commit(s->private, c->start, c->end - c->start, c->to == GMS_PRIVATE, c->undo);
-	gms_event_locked(s, c->start);
-	gms_history(s, c->start, c->end, true);
+	gms_history_after(s, c->start, c->end);
 	if (s->backend.hooked)
-		gms_spans_end(s, &c->spans);
+		gms_mappings_invalidate_end(s, &c->ranges);
 	if (c->merge)
-		merge_settled(c, c->to);
+		convert_merge(c, c->to);
 }
 
-static int convert_locked(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+static int convert_locked(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
 	int err;
 
-	err = prepare_locked(c);
+	err = convert_prepare_locked(c);
 	if (err)
 		return err;
 	if (c->to == GMS_PRIVATE)
-		err = gms_spans_isolate(s, &c->spans, &c->err_index, &c->stop);
+		err = gms_mappings_isolate(s, &c->ranges, &c->err_index, &c->stop);
 	if (err)
 		goto map_host;
-	err = settle(c);
+	if (c->queried)
+		err = gms_restructure_split_ranges(s, &c->query, &c->ranges, &c->merge);
 	if (!err)
-		err = apply(c);
+		err = convert_apply(c);
 	if (err)
 		goto unsplit;
-	commit(c);
+	convert_commit(c);
 	gms_folios_forget_splits(c->journal);
 	return 0;
 
@@ -243,7 +214,7 @@ unsplit:
 	gms_folios_forget_splits(c->journal);
 map_host:
 	if (!c->broken && c->to == GMS_PRIVATE)
-		c->broken = gms_spans_map_host(s, &c->spans);
+		c->broken = gms_mappings_restore_host(s, &c->ranges);
 	if (c->broken) {
 		gms_quarantine_commit_locked(s, &c->quarantine);
 		c->quarantined = true;
@@ -253,120 +224,109 @@ map_host:
 
 /* ---- listeners ---- */
 
-/* Back to private what a listener would not have. False: that cannot be done. */
-static bool convert_back(struct conversion *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+/* Converts back to private what a listener refused. Returns false if that is not possible. */
+static bool convert_back(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
-	const struct gms_span last = c->spans.kept[c->spans.nr - 1];
+	const struct gms_range last = c->ranges.kept[c->ranges.nr - 1];
 
-	if (!gms_spans_isolate_undo(s, &c->spans))
+	if (!gms_mappings_isolate_undo(s, &c->ranges))
 		return false;
-	gms_spans_begin(s, &c->spans);
-	gms_spans_zap(s, &c->spans, GMS_SHARED);
-	unapply(c, c->spans.nr - 1, last.end - last.start);
+	gms_mappings_invalidate_begin(s, &c->ranges, GMS_ZAP_SHARED);
+	convert_undo(c, c->ranges.nr - 1, last.end - last.start);
 	if (!c->broken) {
-		gms_history(s, c->start, c->end, false);
+		gms_history_before(s, c->start, c->end);
 		gms_rtree_revert(s->private, c->undo);
-		gms_event_locked(s, c->start);
-		gms_history(s, c->start, c->end, true);
+		gms_history_after(s, c->start, c->end);
 	}
-	gms_spans_end(s, &c->spans);
-	if (!c->broken && c->policy_minds)
-		merge_settled(c, GMS_PRIVATE);
+	gms_mappings_invalidate_end(s, &c->ranges);
+	if (!c->broken && c->queried)
+		convert_merge(c, GMS_PRIVATE);
 	return !c->broken;
 }
 
-/* Quarantines the range and withdraws it from all listeners. */
-static void give_up(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+/* Quarantines the ranges, and withdraws them from all listeners. */
+static void convert_quarantine(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	if (!c->quarantined)
 		gms_quarantine_commit(c->s, &c->quarantine);
 	c->quarantined = true;
 	if (c->to == GMS_SHARED)
-		gms_listeners_drop_gaps(c->s, &c->spans);
+		gms_listeners_withdraw_gaps(c->s, &c->ranges);
 }
 
-/* They are shared. */
-static int deliver(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+/* Notifies listeners of the ranges, which are shared now. Converts back if a listener refuses. */
+static int convert_deliver(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	const gms_shards shards = gms_shards_of(c->start, c->end);
 	bool back = false;
 	int err;
 
-	err = gms_listeners_tell(c->s, &c->spans, GMS_SHARED, &c->told);
+	err = gms_listeners_notify(c->s, &c->ranges, GMS_SHARED, &c->notified);
 	if (!err)
 		return 0;
 	c->undone = true;
-	if (!c->told.broken) {
-		gms_shards_lock(c->s, shards);
+	if (!c->notified.broken) {
+		gms_shards_lock_exclusive(c->s, shards);
 		back = convert_back(c);
-		gms_shards_unlock(c->s, shards);
+		gms_shards_unlock_exclusive(c->s, shards);
 	}
 	if (!back)
-		give_up(c);
+		convert_quarantine(c);
 	return err;
 }
 
-/* Let go of what goes private. */
-static int withdraw(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+/* Withdraws the ranges, which are about to go private, from listeners. */
+static int convert_withdraw(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
-	const int err = gms_listeners_tell(c->s, &c->spans, GMS_PRIVATE, &c->told);
+	const int err = gms_listeners_notify(c->s, &c->ranges, GMS_PRIVATE, &c->notified);
 
-	if (c->told.broken)
-		give_up(c);
+	if (c->notified.broken)
+		convert_quarantine(c);
 	return err;
 }
 
-/* Give back what did not go private. */
-static void restore(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+/* Restores the ranges, which did not go private, to listeners. */
+static void convert_restore(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
-	gms_listeners_give_back(c->s, &c->spans, &c->told);
-	if (c->told.broken)
-		give_up(c);
+	gms_listeners_restore(c->s, &c->ranges, &c->notified);
+	if (c->notified.broken)
+		convert_quarantine(c);
 }
 
-static int transact(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+/* ---- the transaction ---- */
+
+static int convert_transact(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	const gms_shards shards = gms_shards_of(c->start, c->end);
 	struct gms_state *s = c->s;
 	int err = 0;
 
 	if (c->heard && c->to == GMS_PRIVATE)
-		err = withdraw(c);
+		err = convert_withdraw(c);
 	if (err)
 		goto out;
-	gms_shards_lock(s, shards);
+	gms_shards_lock_exclusive(s, shards);
 	err = convert_locked(c);
-	gms_shards_unlock(s, shards);
+	gms_shards_unlock_exclusive(s, shards);
 	if (!c->heard)
 		goto out;
 	if (!err && c->to == GMS_SHARED)
-		err = deliver(c);
+		err = convert_deliver(c);
 	else if (c->quarantined)
-		give_up(c);
+		convert_quarantine(c);
 	else if (err && c->to == GMS_PRIVATE)
-		restore(c);
+		convert_restore(c);
 out:
-	c->undone |= c->told.any;
+	c->undone |= c->notified.any;
 	if (err && c->undone)
 		gms_count_add(&s->counters, GMS_UNDONE, 1);
 	return err;
 }
 
-/* The first quarantined page of a range; its end where there is none. */
-static gms_pgoff_t first_quarantined(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
-{
-	struct gms_rtree_run run;
-
-	if (!gms_load_relaxed(&s->quarantined))
-		return end;
-	if (gms_rtree_next(s->quarantine, start, end, &run) && !run.set)
-		start = run.start + run.nr_pages;
-	return start;
-}
-
-static void begin(struct conversion *c, struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
-		  enum gms_shareability to)
+/* Begins a transaction. The rest of it is set once it is known that something changes. */
+static void convert_begin(struct convert_txn *c, struct gms_state *s, gms_pgoff_t start,
+			  gms_pgoff_t end, enum gms_shareability to)
 {
 	c->s = s;
 	c->start = start;
@@ -376,33 +336,46 @@ static void begin(struct conversion *c, struct gms_state *s, gms_pgoff_t start, 
 	c->changed = 0;
 }
 
-/* What is to change does, all of it: the rest of the record. */
-static void begin_change(struct conversion *c, uint64_t nr) GMS_REQUIRES(gms_convert_lock)
+/* Sets the rest of a transaction that changes @nr pages. */
+static void convert_begin_change(struct convert_txn *c, uint64_t nr) GMS_REQUIRES(gms_convert_lock)
 {
 	struct gms_state *s = c->s;
 
 	c->whole = nr == c->end - c->start;
-	c->heard = gms_listeners_hear(s, c->start, c->end);
-	c->policy_minds = s->folios.order && gms_policy_minds(s, GMS_EV_CONVERT, GMS_HOST);
+	c->heard = gms_listeners_overlap(s, c->start, c->end);
+	c->queried = s->folios.order && gms_policy_wants(s, GMS_EV_CONVERT, GMS_HOST);
 	c->merge = c->undone = c->broken = c->quarantined = false;
-	c->told = (struct gms_told) {0};
+	c->notified = (struct gms_notified) {0};
 	c->journal = NULL;
-	c->ask = (struct gms_ask) {.event = GMS_EV_CONVERT,
-				   .start = c->start,
-				   .end = c->end,
-				   .to = c->to,
-				   .cap = GMS_ORDER_1G,
-				   .journal = &c->journal};
+	c->query = (struct gms_policy_query) {.event = GMS_EV_CONVERT,
+					      .start = c->start,
+					      .end = c->end,
+					      .to = c->to,
+					      .cap = GMS_ORDER_1G,
+					      .journal = &c->journal};
+}
+
+/* Returns how many pages of the range change. */
+static uint64_t convert_count_changes(const struct convert_txn *c)
+{
+	const struct gms_rtree *private = c->s->private;
+	const uint64_t nr_pages = c->end - c->start;
+	uint64_t nr;
+
+	if (nr_pages == 1)
+		nr = gms_rtree_test(private, c->start);
+	else
+		nr = gms_rtree_count(private, c->start, nr_pages);
+	return c->to == GMS_PRIVATE ? nr_pages - nr : nr;
 }
 
 /*
- * All of the range, or nothing. On failure c->err_index is as gms_convert() says for atomic mode,
- * and what comes before c->stop might be converted.
+ * Converts all of the range, or nothing. On failure c->err_index is the answer of gms_convert() in
+ * atomic mode, and the pages before c->stop could be converted.
  */
-static int convert(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
+static int convert_range(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
-	struct gms_state *s = c->s;
-	const gms_pgoff_t quarantined = first_quarantined(s, c->start, c->end);
+	const gms_pgoff_t quarantined = gms_quarantine_first(c->s, c->start, c->end);
 	uint64_t nr;
 	int err;
 
@@ -410,31 +383,27 @@ static int convert(struct conversion *c) GMS_REQUIRES(gms_convert_lock)
 		c->err_index = c->stop = quarantined;
 		return -ENOTRECOVERABLE;
 	}
-	if (c->end - c->start == 1)
-		nr = gms_rtree_test(s->private, c->start);
-	else
-		nr = gms_rtree_count(s->private, c->start, c->end - c->start);
-	if (c->to == GMS_PRIVATE)
-		nr = c->end - c->start - nr;
+	nr = convert_count_changes(c);
 	if (!nr)
 		return 0;
-	begin_change(c, nr);
-	err = prepare(c);
+	convert_begin_change(c, nr);
+	err = convert_prepare(c);
 	if (err)
 		return err;
-	err = transact(c);
-	release(c);
+	err = convert_transact(c);
+	convert_release(c);
 	if (!err)
 		c->changed = nr;
 	if (err != -EAGAIN)
 		c->err_index = c->start;
-	if (err != -EAGAIN || c->quarantined) /* what comes before is not what it was either */
+	if (err != -EAGAIN || c->quarantined) /* a quarantine covers the pages before, too */
 		c->stop = c->start;
 	return err;
 }
 
-/* Under the convert lock of the shard: an ordinary addition will do. */
-static void count(struct gms_state *s, gms_pgoff_t start, uint64_t changed, int err)
+/* Counts a call. The caller holds the convert lock, so plain additions do. */
+static void convert_count_call(struct gms_state *s, gms_pgoff_t start, uint64_t changed, int err)
+	GMS_REQUIRES(gms_convert_lock)
 {
 	struct gms_shard *shard = &s->shard[gms_shard_of(start)];
 	uint64_t *const which = changed ? &shard->conversions : &shard->noops;
@@ -445,35 +414,37 @@ static void count(struct gms_state *s, gms_pgoff_t start, uint64_t changed, int 
 	gms_store_relaxed(&shard->pages_converted, shard->pages_converted + changed);
 }
 
+/* ---- the two modes ---- */
+
 static int convert_atomic(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 			  enum gms_shareability to, gms_pgoff_t *err_index)
 {
-	struct conversion txn, *const c = &txn;
+	struct convert_txn txn, *const c = &txn;
 	int err;
 
 	err = gms_enter(s, GMS_ENTER_RANGE, start, nr_pages);
 	if (err)
 		return gms_refused(s, err);
-	begin(c, s, start, start + nr_pages, to);
-	err = convert(c);
-	count(s, start, c->changed, err);
+	convert_begin(c, s, start, start + nr_pages, to);
+	err = convert_range(c);
+	convert_count_call(s, start, c->changed, err);
 	*err_index = c->err_index;
 	return gms_leave(s, GMS_ENTER_RANGE, start, nr_pages, err);
 }
 
 /*
- * As much of a range in one 1G block as there is before the first page that is in the way: it may
- * take some tries to find that. *next: the first page that is not converted.
+ * Converts a range in one 1G block up to the first page that is in the way. It may take several
+ * tries to find that page. *next is the first page that is not converted.
  */
-static int convert_block(struct conversion *c, struct gms_state *s, gms_pgoff_t start,
-			 gms_pgoff_t end, enum gms_shareability to, gms_pgoff_t *next)
+static int convert_up_to_obstacle(struct convert_txn *c, struct gms_state *s, gms_pgoff_t start,
+				  gms_pgoff_t end, enum gms_shareability to, gms_pgoff_t *next)
 	GMS_REQUIRES(gms_convert_lock)
 {
 	int err, in_the_way = 0;
 
 	for (;;) {
-		begin(c, s, start, end, to);
-		err = convert(c);
+		convert_begin(c, s, start, end, to);
+		err = convert_range(c);
 		*next = err ? start : end;
 		if (!err || c->stop == start)
 			return err ? err : in_the_way;
@@ -482,43 +453,34 @@ static int convert_block(struct conversion *c, struct gms_state *s, gms_pgoff_t 
 	}
 }
 
-/* A resumable call counts once, in its first shard. */
-static void count_call(struct gms_state *s, gms_pgoff_t start, uint64_t changed, int call_err)
-{
-	int err = gms_enter(s, GMS_ENTER_FROZEN, start, 1);
-
-	if (err)
-		return;
-	count(s, start, changed, call_err);
-	(void)gms_leave(s, GMS_ENTER_FROZEN, start, 1, 0);
-}
-
 static int convert_resumable(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 			     enum gms_shareability to, gms_pgoff_t *err_index)
 {
 	const gms_pgoff_t end = start + nr_pages;
-	struct conversion txn, *const c = &txn;
+	struct convert_txn txn, *const c = &txn;
 	uint64_t changed = 0;
-	gms_pgoff_t next;
 	int err = 0;
 
 	if (!gms_state_range_ok(s, start, nr_pages))
 		return gms_refused(s, -EINVAL);
-	for (gms_pgoff_t at = start; !err && at < end; at = next) {
-		next = gms_order_down(at, GMS_ORDER_1G) + gms_order_pages(GMS_ORDER_1G);
-		if (next > end)
-			next = end;
+	gms_for_each_1g(at, next, start, end) {
 		*err_index = at;
 		err = gms_enter(s, GMS_ENTER_RANGE, at, next - at);
 		if (err) {
 			gms_refused(s, err);
 			break;
 		}
-		err = convert_block(c, s, at, next, to, err_index);
+		err = convert_up_to_obstacle(c, s, at, next, to, err_index);
 		changed += c->changed;
 		err = gms_leave(s, GMS_ENTER_RANGE, at, next - at, err);
+		if (err)
+			break;
 	}
-	count_call(s, start, changed, err);
+	/* The call counts once, in its first shard. */
+	if (!gms_enter(s, GMS_ENTER_FROZEN, start, 1)) {
+		convert_count_call(s, start, changed, err);
+		(void)gms_leave(s, GMS_ENTER_FROZEN, start, 1, 0);
+	}
 	return err;
 }
 

@@ -2,75 +2,61 @@
 /*
  * pin.c - references on pages, as get_user_pages() and VFIO take them
  *
- * A pin touches each page as the host would, makes sure that there is memory for the counts, and
- * then counts, which cannot fail. It holds the invalidate lock shared: a conversion looks for
- * pins when it has that lock exclusively, and finds all. Giving a reference back takes the tree
- * lock only: that may happen at any time.
+ * A pin touches each page as the host would, reserves memory for the counts, and then counts, which
+ * cannot fail. It holds the invalidate lock shared. A conversion looks for pins under the exclusive
+ * lock, so it finds every pin. An unpin takes the tree lock only, and may come at any time.
  */
-#include "core/core.h"
+#include "core/entry.h"
+#include "core/quarantine.h"
+#include "populate.h"
 
-/* The end of the part of [start, end) that lies in the 1G block of @start. */
-static gms_pgoff_t block_end(gms_pgoff_t start, gms_pgoff_t end)
+/* Returns the number of a page in its 1G block. */
+static unsigned int pin_page(gms_pgoff_t index)
 {
-	const gms_pgoff_t next =
-		gms_order_down(start, GMS_ORDER_1G) + gms_order_pages(GMS_ORDER_1G);
-
-	return next < end ? next : end;
+	return (unsigned int)gms_order_offset(index, GMS_ORDER_1G);
 }
 
-/* Such a part, in pages of the block. */
-static unsigned int page_in_block(gms_pgoff_t index)
-{
-	return index & (gms_order_pages(GMS_ORDER_1G) - 1);
-}
-
-static unsigned int end_in_block(gms_pgoff_t end)
-{
-	return page_in_block(end - 1) + 1;
-}
-
-static struct gms_spinlock *pins_lock(struct gms_state *s, gms_pgoff_t index)
+static struct gms_spinlock *pin_lock(struct gms_state *s, gms_pgoff_t index)
 {
 	return &s->folios.tree[gms_shard_of(index)].lock;
 }
 
-/* The first page of a tree in [start, end); @end where there is none. */
-static gms_pgoff_t first_in(const struct gms_rtree *set, gms_pgoff_t start, gms_pgoff_t end)
+/* Returns the first private page in [start, end); @end if there is none. */
+static gms_pgoff_t pin_first_private(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
 	struct gms_rtree_run run;
 
-	if (gms_likely(gms_rtree_fill_range(set, start, end - start) == GMS_RTREE_NONE))
+	if (gms_likely(gms_rtree_fill_range(s->private, start, end - start) == GMS_RTREE_NONE))
 		return end;
-	if (gms_rtree_next(set, start, end, &run) && !run.set)
+	if (gms_rtree_next(s->private, start, end, &run) && !run.set)
 		start = run.start + run.nr_pages;
 	return start;
 }
 
-/* One folio, or a part of a 2M block of folios of order 0: as if by a host fault. *end: its end. */
-static int touch_folio(struct gms_state *s, gms_pgoff_t index, gms_pgoff_t last, gms_pgoff_t *end)
-	GMS_REQUIRES_SHARED(gms_invalidate_lock)
+/*
+ * Touches the folio at an index as the host would, or all folios of order 0 from there to @last in
+ * the same 2M block. *end is behind what was touched.
+ */
+static int pin_touch_folio(struct gms_state *s, gms_pgoff_t index, gms_pgoff_t last,
+			   gms_pgoff_t *end) GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
-	const struct gms_ask ask = {
+	const struct gms_policy_query query = {
 		.event = GMS_EV_FAULT, .accessor = GMS_HOST, .cap = GMS_ORDER_1G};
-	struct gms_folio folio = gms_folio_at(&s->folios, index);
-	unsigned int above;
-	int err = 0;
+	struct gms_folio folio;
+	int err;
 
-	if (folio.order)
-		err = gms_settle(s, &ask, index, &folio, &above);
-	if (err && err != GMS_BUSY) /* put off to the next fault */
+	err = gms_restructure_fault(s, &query, index, &folio);
+	if (err)
 		return err;
 	*end = gms_folio_end(folio);
 	if (folio.order)
 		return gms_folios_expose(&s->folios, folio.index, *end, folio.order);
-	*end = last;
-	if (s->folios.order && *end > (index | (gms_order_pages(GMS_ORDER_2M) - 1)))
-		*end = (index | (gms_order_pages(GMS_ORDER_2M) - 1)) + 1;
+	*end = s->folios.order ? gms_order_cut(index, GMS_ORDER_2M, last) : last;
 	return gms_folios_expose(&s->folios, index, *end, GMS_ORDER_4K);
 }
 
-/* Part of one block. *at: where it failed. */
-static int touch(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
+/* Touches a range in one 1G block. *at: the page at which it failed. */
+static int pin_touch(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
 	gms_pgoff_t next;
@@ -78,53 +64,56 @@ static int touch(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pg
 
 	err = gms_populate_range(s, start, end, at);
 	for (*at = err ? *at : start; !err && *at < end; *at = err ? *at : next)
-		err = touch_folio(s, *at, end, &next);
+		err = pin_touch_folio(s, *at, end, &next);
 	return err;
 }
 
 /*
- * Commit or unpin a part of one block: a step at a time, so that a whole block does not keep
- * the other pins and folios of the shard waiting. Returns how many pages were not pinned.
+ * Commits pins, or unpins, in a range of one 1G block. The lock is released between two steps, so
+ * that a whole block does not keep the other pins and folios of the shard waiting. Returns how many
+ * pages were not pinned.
  */
-static gms_always_inline uint64_t count_part(struct gms_state *s, struct gms_pins *pins,
-					     gms_pgoff_t start, gms_pgoff_t end,
-					     bool (*step)(struct gms_pins *pins,
-							  struct gms_pins_walk *walk))
+static gms_always_inline uint64_t pin_count(struct gms_state *s, struct gms_pins *pins,
+					    gms_pgoff_t start, gms_pgoff_t end,
+					    bool (*step)(struct gms_pins *pins,
+							 struct gms_pins_walk *walk))
 {
-	struct gms_spinlock *lock = pins_lock(s, start);
+	struct gms_spinlock *lock = pin_lock(s, start);
 	struct gms_pins_walk walk;
 	bool more;
 
-	gms_pins_walk_init(&walk, page_in_block(start), end_in_block(end));
+	gms_pins_walk_init(&walk, pin_page(start), pin_page(end - 1) + 1);
 	do {
 		gms_spin_lock(lock);
 		more = step(pins, &walk);
 		gms_spin_unlock(lock);
 		if (more)
-			gms_cpu_relax(); /* or those that wait would never be faster */
+			gms_cpu_relax(); /* lets another thread take the lock */
 	} while (more);
 	return walk.surplus;
 }
 
-/* Memory for one more pin of each page of [start, end). All or none of the blocks. */
-static int reserve(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
+/* Reserves memory for one more pin of each page, in all 1G blocks of the range or in none. */
+static int pin_reserve(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
 {
+	struct gms_blocks *blocks = &s->folios.blocks;
 	int err = 0;
 
-	for (*at = start; *at < end; *at = block_end(*at, end)) {
-		struct gms_spinlock *lock = pins_lock(s, *at);
-
-		err = gms_block_make(&s->folios.blocks, *at);
+	gms_for_each_1g(b, next, start, end) {
+		*at = b;
+		err = gms_block_make(blocks, b);
 		if (!err)
-			err = gms_pins_reserve(&gms_block_at(&s->folios.blocks, *at)->pins, lock,
+			err = gms_pins_reserve(&gms_block_at(blocks, b)->pins, pin_lock(s, b),
 					       &s->allocator);
 		if (err)
 			break;
 	}
-	for (gms_pgoff_t b = start; err && b < *at; b = block_end(b, end)) {
-		gms_spin_lock(pins_lock(s, b));
-		gms_pins_cancel(gms_block_at(&s->folios.blocks, b)->pins);
-		gms_spin_unlock(pins_lock(s, b));
+	if (!err)
+		return 0;
+	gms_for_each_1g(b, next, start, *at) {
+		gms_spin_lock(pin_lock(s, b));
+		gms_pins_cancel(gms_block_at(blocks, b)->pins);
+		gms_spin_unlock(pin_lock(s, b));
 	}
 	return err;
 }
@@ -132,8 +121,8 @@ static int reserve(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_
 static int pin_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
-	const gms_pgoff_t quarantined = first_in(s->quarantine, start, end);
-	const gms_pgoff_t private = first_in(s->private, start, quarantined);
+	const gms_pgoff_t quarantined = gms_quarantine_first(s, start, end);
+	const gms_pgoff_t private = pin_first_private(s, start, quarantined);
 	int err = 0;
 
 	*at = private;
@@ -141,17 +130,21 @@ static int pin_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, g
 		return -EACCES;
 	if (quarantined < end)
 		return -ENOTRECOVERABLE;
-	for (gms_pgoff_t b = start; !err && b < end; b = block_end(b, end))
-		err = touch(s, b, block_end(b, end), at);
-	if (!err)
-		err = reserve(s, start, end, at);
-	/* no split begins from here on: see gms_folio_split_begin(); those under way are waited for */
-	for (gms_pgoff_t b = start; !err && s->folios.order && b < end; b = block_end(b, end))
-		gms_folio_wait(&s->folios, b, block_end(b, end));
-	for (gms_pgoff_t b = start; !err && b < end; b = block_end(b, end))
-		count_part(s, gms_block_at(&s->folios.blocks, b)->pins, b, block_end(b, end),
-			   gms_pins_commit);
-	return err;
+	gms_for_each_1g(b, next, start, end) {
+		err = pin_touch(s, b, next, at);
+		if (err)
+			return err;
+	}
+	err = pin_reserve(s, start, end, at);
+	if (err)
+		return err;
+	/* No split begins from here on: see gms_folio_split_begin(). Splits under way end first. */
+	if (s->folios.order)
+		gms_for_each_1g(b, next, start, end)
+			gms_folio_wait(&s->folios, b, next);
+	gms_for_each_1g(b, next, start, end)
+		pin_count(s, gms_block_at(&s->folios.blocks, b)->pins, b, next, gms_pins_commit);
+	return 0;
 }
 
 int gms_pin(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, gms_pgoff_t *err_index)
@@ -173,19 +166,17 @@ int gms_pin(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, gms_pgoff
 
 void gms_unpin(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
 {
-	const gms_pgoff_t end = start + nr_pages;
 	uint64_t surplus = 0;
 
 	if (!gms_state_range_ok(s, start, nr_pages)) {
 		gms_count_add(&s->counters, GMS_SURPLUS_UNPINS, 1);
 		return;
 	}
-	for (gms_pgoff_t next; start < end; start = next) {
-		struct gms_block *b = gms_block_at(&s->folios.blocks, start);
+	gms_for_each_1g(at, next, start, start + nr_pages) {
+		struct gms_block *b = gms_block_at(&s->folios.blocks, at);
 		struct gms_pins *pins = b ? gms_load_acquire(&b->pins) : NULL;
 
-		next = block_end(start, end);
-		surplus += pins ? count_part(s, pins, start, next, gms_pins_unpin) : next - start;
+		surplus += pins ? pin_count(s, pins, at, next, gms_pins_unpin) : next - at;
 	}
 	if (surplus)
 		gms_count_add(&s->counters, GMS_SURPLUS_UNPINS, surplus);
@@ -194,9 +185,9 @@ void gms_unpin(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
 bool gms_first_pin(const struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 		   gms_pgoff_t *index)
 {
-	if (start >= s->nr_pages)
+	if (!nr_pages || start >= s->nr_pages)
 		return false;
-	return gms_folios_first_pin(&s->folios, start,
-				    nr_pages > s->nr_pages - start ? s->nr_pages : start + nr_pages,
-				    index);
+	if (nr_pages > s->nr_pages - start)
+		nr_pages = s->nr_pages - start;
+	return gms_folios_first_pin(&s->folios, start, start + nr_pages, index);
 }

@@ -1,40 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * punch.c - giving memory back
+ * punch.c - freeing memory
  *
  *	convert and invalidate locks, exclusively; sequence numbers odd
- *	  look for pins, unmap from the host           undo: map
+ *	  unmap from the host, look for pins           undo: map
  *	  prepare: the trees
  *	  split the folios that cross an end           undo: merge
  *	  invalidate begin, zap the guest
  *	  merge and free the folios ------------------ nothing fails from here on
- *	  commit, invalidate end, tell of blocks that are free, map what is shared
+ *	  commit, invalidate end, notify of 1G blocks that are free, map what is shared
  *	sequence numbers even, unlock
  *
- * Hooks hear of the pages that are allocated.
+ * Hooks are called for the pages that are allocated.
  */
-#include "core/core.h"
+#include "core/clock.h"
+#include "core/entry.h"
+#include "core/mappings.h"
+#include "core/quarantine.h"
+#include "core/restructure.h"
+#include "listener/listener.h"
 
-struct hole {
+struct punch_hole {
 	struct gms_state *s;
 	gms_pgoff_t start, end;
-	struct gms_spans spans; /* what is allocated */
-	struct gms_block *journal;
-	/* of prepared, mapped and allocated; those with nothing in the hole are left alone */
+	struct gms_ranges ranges; /* the allocated pages of the hole */
+	struct gms_block *journal; /* blocks in which folios were split */
+	/* Of prepared, mapped and allocated, the trees with pages in the hole. */
 	struct gms_rtree *tree[3];
 	unsigned int nr_trees;
 	struct gms_quarantine quarantine;
-	bool lost; /* the host could not have again what is shared of it */
+	bool lost; /* the backend could not map for the host what is shared */
 };
 
-/* Split the folio at @index, which crosses the end of the hole at @edge. */
-static int split_at(struct hole *h, gms_pgoff_t index, gms_pgoff_t edge)
+/* Splits the folio at @index if it crosses the end of the hole at @edge. */
+static int punch_split_at(struct punch_hole *h, gms_pgoff_t index, gms_pgoff_t edge)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = h->s;
-	const struct gms_ask ask = {
+	const struct gms_policy_query query = {
 		.event = GMS_EV_PUNCH,
-		.cap = edge == gms_order_down(edge, GMS_ORDER_2M) ? GMS_ORDER_2M : GMS_ORDER_4K,
+		.cap = gms_order_is_start(edge, GMS_ORDER_2M) ? GMS_ORDER_2M : GMS_ORDER_4K,
 		.journal = &h->journal,
 	};
 	struct gms_folio folio = gms_folio_at(&s->folios, index);
@@ -44,14 +49,14 @@ static int split_at(struct hole *h, gms_pgoff_t index, gms_pgoff_t edge)
 	if (!gms_rtree_test(s->folios.allocated, index) ||
 	    (folio.index >= h->start && gms_folio_end(folio) <= h->end))
 		return 0;
-	err = gms_settle(s, &ask, index, &folio, &above);
+	err = gms_restructure_split(s, &query, index, &folio, &above);
 	return err == GMS_BUSY ? -EAGAIN : err;
 }
 
-static int prepare(struct hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+static int punch_prepare(struct punch_hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_folios *f = &h->s->folios;
-	/* in this order: what is prepared or mapped is allocated, whoever looks */
+	/* In this order, no reader sees a page that is prepared or mapped and not allocated. */
 	struct gms_rtree *const tree[] = {f->prepared, f->mapped, f->allocated};
 	const uint64_t nr_pages = h->end - h->start;
 	int err;
@@ -67,30 +72,38 @@ static int prepare(struct hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate
 	return 0;
 }
 
-static void commit(struct hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+/* Notifies the backend of each 1G block that had a folio and has none now. */
+static void punch_notify_freed(struct punch_hole *h)
+	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
+{
+	struct gms_folios *f = &h->s->folios;
+	struct gms_ranges_walk walk = {0};
+	gms_pgoff_t done = 0; /* the blocks below were looked at */
+
+	while (gms_ranges_next(&h->ranges, &walk)) {
+		const gms_pgoff_t first = gms_order_down(walk.range.start, GMS_ORDER_1G);
+
+		for (done = first > done ? first : done; done < walk.range.end;
+		     done += gms_order_pages(GMS_ORDER_1G))
+			if (gms_rtree_fill(f->allocated, done, GMS_ORDER_1G) == GMS_RTREE_NONE)
+				gms_folios_notify_freed(f, done);
+	}
+}
+
+static void punch_commit(struct punch_hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = h->s;
-	struct gms_span_at at = {0};
-	gms_pgoff_t told = 0; /* of the blocks below */
 
 	gms_folios_free(&s->folios, h->start, h->end);
 	for (unsigned int i = 0; i < h->nr_trees; i++)
 		gms_rtree_commit(h->tree[i], h->start, h->end - h->start, false, NULL);
 	gms_folios_reset(&s->folios, h->start, h->end);
-	gms_event(s, h->start);
-	gms_spans_end(s, &h->spans);
-	while (gms_spans_next(&h->spans, &at)) {
-		const gms_pgoff_t first = gms_order_down(at.span.start, GMS_ORDER_1G);
-
-		for (told = first > told ? first : told; told < at.span.end;
-		     told += gms_order_pages(GMS_ORDER_1G))
-			if (gms_rtree_fill(s->folios.allocated, told, GMS_ORDER_1G) ==
-			    GMS_RTREE_NONE)
-				gms_folios_notify_freed(&s->folios, told);
-	}
+	gms_clock_tick(s, h->start);
+	gms_mappings_invalidate_end(s, &h->ranges);
+	punch_notify_freed(h);
 }
 
-static int punch_locked(struct hole *h, gms_pgoff_t *err_index)
+static int punch_ranges(struct punch_hole *h, gms_pgoff_t *err_index)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = h->s;
@@ -101,20 +114,18 @@ static int punch_locked(struct hole *h, gms_pgoff_t *err_index)
 		err = gms_quarantine_prepare(s, &h->quarantine, h->start, h->end);
 	if (err)
 		return err;
-	err = gms_spans_isolate(s, &h->spans, err_index, &stop);
+	err = gms_mappings_isolate(s, &h->ranges, err_index, &stop);
 	if (!err)
-		err = prepare(h);
+		err = punch_prepare(h);
 	if (!err)
-		err = split_at(h, h->start, h->start);
+		err = punch_split_at(h, h->start, h->start);
 	if (!err)
-		err = split_at(h, h->end - 1, h->end);
+		err = punch_split_at(h, h->end - 1, h->end);
 	if (err)
 		goto undo;
-	gms_spans_begin(s, &h->spans);
-	gms_spans_zap(s, &h->spans, GMS_SHARED);
-	gms_spans_zap(s, &h->spans, GMS_PRIVATE);
-	commit(h);
-	h->lost = gms_spans_map_host(s, &h->spans);
+	gms_mappings_invalidate_begin(s, &h->ranges, GMS_ZAP_BOTH);
+	punch_commit(h);
+	h->lost = gms_mappings_restore_host(s, &h->ranges);
 	gms_folios_forget_splits(h->journal);
 	return 0;
 
@@ -124,12 +135,12 @@ undo:
 		gms_folios_forget_splits(h->journal);
 		gms_count_add(&s->counters, GMS_UNDONE, 1);
 	}
-	h->lost = gms_spans_map_host(s, &h->spans);
+	h->lost = gms_mappings_restore_host(s, &h->ranges);
 	return err;
 }
 
-/* Under the exclusive lock, because what is allocated changes under the shared one. */
-static int punch(struct hole *h, gms_pgoff_t *err_index)
+/* Faults allocate under the shared lock, so what is allocated is known under the exclusive lock. */
+static int punch_locked(struct punch_hole *h, gms_pgoff_t *err_index)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = h->s;
@@ -138,18 +149,18 @@ static int punch(struct hole *h, gms_pgoff_t *err_index)
 	if (gms_rtree_fill_range(s->folios.allocated, h->start, h->end - h->start) ==
 	    GMS_RTREE_NONE)
 		return 0;
-	err = gms_spans_init(s, &h->spans, s->folios.allocated, true, h->start, h->end, true);
+	err = gms_ranges_init(s, &h->ranges, s->folios.allocated, true, h->start, h->end, true);
 	if (err)
 		return err;
-	err = punch_locked(h, err_index);
-	gms_spans_fini(s, &h->spans);
+	err = punch_ranges(h, err_index);
+	gms_ranges_fini(s, &h->ranges);
 	return err;
 }
 
 int gms_punch_hole(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 		   gms_pgoff_t *err_index)
 {
-	struct hole h = {.s = s, .start = start, .end = start + nr_pages};
+	struct punch_hole h = {.s = s, .start = start, .end = start + nr_pages};
 	gms_pgoff_t failed = start;
 	gms_shards shards;
 	int err;
@@ -160,9 +171,9 @@ int gms_punch_hole(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 		goto out;
 	}
 	shards = gms_shards_of(start, start + nr_pages);
-	gms_shards_lock(s, shards);
-	err = punch(&h, &failed);
-	gms_shards_unlock(s, shards);
+	gms_shards_lock_exclusive(s, shards);
+	err = punch_locked(&h, &failed);
+	gms_shards_unlock_exclusive(s, shards);
 	if (h.lost) {
 		gms_listeners_withdraw(s, h.start, h.end);
 		gms_quarantine_commit(s, &h.quarantine);

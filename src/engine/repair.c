@@ -1,56 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * quarantine.c - quarantine and repair of pages whose state is unknown
+ * repair.c - ending a quarantine
  *
- * A range is quarantined where an undo failed. An undo does not allocate, so the memory was made
- * ready before anything began: spare leaf pages, two a shard, because a quarantine is rare. The
- * trees keep their last state of the pages; faults and conversions are refused, and listeners have
- * let go.
+ *	all convert locks
+ *	  withdraw from listeners that are stuck
+ *	  invalidate locks, exclusively; sequence numbers odd
+ *	    to private: unmap, look for pins
+ *	    invalidate begin, zap the guest, the backend's repair
+ *	    commit ---------------------------------- nothing fails from here on
+ *	    invalidate end
+ *	  sequence numbers even, unlock
+ *	  notify listeners of what is shared          refused: quarantine again
  */
-#include "core/core.h"
+#include "core/entry.h"
+#include "core/history.h"
+#include "core/mappings.h"
+#include "listener/listener.h"
 
-bool gms_is_quarantined(const struct gms_state *s, gms_pgoff_t index)
-{
-	return gms_rtree_test(s->quarantine, index);
-}
-
-int gms_quarantine_prepare(struct gms_state *s, struct gms_quarantine *q, gms_pgoff_t start,
-			   gms_pgoff_t end)
-{
-	q->start = start;
-	q->end = end;
-	return gms_rtree_spare_fill(s->quarantine, start, end - start,
-				    &s->shard[gms_shard_of(start)].spare);
-}
-
-void gms_quarantine_commit_locked(struct gms_state *s, const struct gms_quarantine *q)
-{
-	const uint64_t nr_pages = q->end - q->start;
-
-	gms_range_unmap(s, q->start, q->end);
-	gms_add_relaxed(&s->quarantined,
-			nr_pages - gms_rtree_count(s->quarantine, q->start, nr_pages));
-	gms_rtree_spare_spend(s->quarantine, q->start, nr_pages,
-			      &s->shard[gms_shard_of(q->start)].spare);
-	gms_rtree_commit(s->quarantine, q->start, nr_pages, true, NULL);
-}
-
-void gms_quarantine_commit(struct gms_state *s, const struct gms_quarantine *q)
-{
-	const gms_shards shards = gms_shards_of(q->start, q->end);
-
-	gms_shards_lock(s, shards);
-	gms_quarantine_commit_locked(s, q);
-	gms_shards_unlock(s, shards);
-}
-
-/* ---- repair ---- */
-
-/* The pages are @private from now on, and quarantined no more: *lifted. */
-static int repair_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private,
+/* Makes the pages private or shared, and ends their quarantine. *lifted can revert the latter. */
+static int repair_change(struct gms_state *s, const struct gms_ranges *ranges, bool private,
 			 struct gms_rtree_reserve *lifted)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
+	const gms_pgoff_t start = ranges->start, end = ranges->end;
 	const uint64_t nr_pages = end - start;
 	int err;
 
@@ -61,86 +33,79 @@ static int repair_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end
 		err = gms_rtree_prepare(s->private, start, nr_pages, NULL);
 	if (err)
 		return err;
-	gms_backend_invalidate_begin(&s->backend, start, nr_pages);
-	/* the guest may have mapped them in either state before they were quarantined */
-	gms_backend_zap_guest(&s->backend, start, nr_pages, GMS_SHARED);
-	gms_backend_zap_guest(&s->backend, start, nr_pages, GMS_PRIVATE);
+	/* The guest may have mapped the pages in either state before they were quarantined. */
+	gms_mappings_invalidate_begin(s, ranges, GMS_ZAP_BOTH);
 	err = gms_backend_repair(&s->backend, start, nr_pages, private ? GMS_PRIVATE : GMS_SHARED);
 	if (err)
 		goto end;
-	gms_history(s, start, end, false);
+	gms_history_before(s, start, end);
 	gms_rtree_commit(s->folios.prepared, start, nr_pages, false, NULL);
 	gms_rtree_commit(s->private, start, nr_pages, private, NULL);
-	/* the quarantine goes last */
+	/* The quarantine goes last: no fault is answered from the old state. */
 	gms_rtree_commit(s->quarantine, start, nr_pages, false, lifted);
 	gms_add_relaxed(&s->quarantined, -nr_pages);
-	gms_event_locked(s, start);
-	gms_history(s, start, end, true);
+	gms_history_after(s, start, end);
 end:
-	gms_backend_invalidate_end(&s->backend, start, nr_pages);
+	gms_mappings_invalidate_end(s, ranges);
 	return err;
 }
 
-static int unmap_and_repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private,
-			    struct gms_rtree_reserve *lifted)
+static int repair_locked(struct gms_state *s, struct gms_ranges *ranges, bool private,
+			 struct gms_rtree_reserve *lifted)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	gms_pgoff_t pinned, stop;
-	struct gms_spans all;
 	int err = 0;
 
-	if (private) {
-		/* whatever the tree calls them, the host may have mapped and pinned them all along */
-		gms_spans_one(&all, start, end);
-		err = gms_spans_isolate(s, &all, &pinned, &stop);
-	}
-	return err ? err : repair_locked(s, start, end, private, lifted);
+	/* Whatever the tree says of the pages, the host may have mapped and pinned them. */
+	if (private)
+		err = gms_mappings_isolate(s, ranges, &pinned, &stop);
+	return err ? err : repair_change(s, ranges, private, lifted);
 }
 
-/* Notifies listeners of what is shared there. If one refuses, the range is quarantined again. */
-static int tell(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
-		struct gms_rtree_reserve *lifted) GMS_REQUIRES(gms_convert_lock)
+/* Notifies listeners of what is shared. If a listener refuses, quarantines the range again. */
+static int repair_notify(struct gms_state *s, const struct gms_ranges *ranges,
+			 struct gms_rtree_reserve *lifted) GMS_REQUIRES(gms_convert_lock)
 {
-	const gms_shards shards = gms_shards_of(start, end);
-	struct gms_told told = {0};
-	struct gms_spans spans;
+	const gms_shards shards = gms_shards_of(ranges->start, ranges->end);
+	struct gms_notified notified = {0};
 	int err;
 
-	gms_spans_one(&spans, start, end);
-	err = gms_listeners_tell(s, &spans, GMS_SHARED, &told);
+	err = gms_listeners_notify(s, ranges, GMS_SHARED, &notified);
 	if (!err) {
-		gms_listeners_repaired(s);
+		gms_listeners_clear_stuck(s);
 		return 0;
 	}
-	gms_shards_lock(s, shards);
-	gms_range_unmap(s, start, end);
+	gms_shards_lock_exclusive(s, shards);
+	gms_mappings_drop(s, ranges->start, ranges->end);
 	gms_rtree_revert(s->quarantine, lifted);
-	gms_add_relaxed(&s->quarantined, end - start);
-	gms_shards_unlock(s, shards);
+	gms_add_relaxed(&s->quarantined, ranges->end - ranges->start);
+	gms_shards_unlock_exclusive(s, shards);
 	return err;
 }
 
-static int repair(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private)
+static int repair_range(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private)
 	GMS_REQUIRES(gms_convert_lock)
 {
-	struct gms_listening *room = s->listeners.room;
-	/* only a listener may refuse what is repaired */
-	struct gms_rtree_reserve *lifted = room ? &room[gms_shard_of(start)].undo : NULL;
+	/* Only a listener can refuse what was repaired: without one nothing has to be reverted. */
+	struct gms_rtree_reserve *lifted = gms_listeners_undo(s, start);
 	const gms_shards shards = gms_shards_of(start, end);
+	struct gms_ranges ranges;
 	int err;
 
 	if (gms_rtree_fill_range(s->quarantine, start, end - start) != GMS_RTREE_ALL)
 		return -EINVAL;
-	err = gms_listeners_unstick(s, start, end);
+	err = gms_listeners_retry_stuck(s, start, end);
 	if (!err)
 		err = gms_rtree_prepare(s->quarantine, start, end - start, lifted);
 	if (err)
 		return err;
-	gms_shards_lock(s, shards);
-	err = unmap_and_repair(s, start, end, private, lifted);
-	gms_shards_unlock(s, shards);
+	gms_ranges_one(&ranges, start, end);
+	gms_shards_lock_exclusive(s, shards);
+	err = repair_locked(s, &ranges, private, lifted);
+	gms_shards_unlock_exclusive(s, shards);
 	if (!err)
-		err = tell(s, start, end, lifted);
+		err = repair_notify(s, &ranges, lifted);
 	if (lifted)
 		gms_rtree_release(s->quarantine, lifted);
 	return err;
@@ -153,10 +118,10 @@ int gms_repair(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 
 	if (shareability != GMS_SHARED && shareability != GMS_PRIVATE)
 		return gms_refused(s, -EINVAL);
-	/* all shards: what a listener may be stuck with is looked at everywhere */
+	/* All shards: a listener is stuck or not for all of its range. */
 	err = gms_enter(s, GMS_ENTER_WHOLE, start, nr_pages);
 	if (err)
 		return gms_refused(s, err);
-	err = repair(s, start, start + nr_pages, shareability == GMS_PRIVATE);
+	err = repair_range(s, start, start + nr_pages, shareability == GMS_PRIVATE);
 	return gms_leave(s, GMS_ENTER_WHOLE, start, nr_pages, err);
 }

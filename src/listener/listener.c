@@ -1,162 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * listener.c - telling listeners what comes to be shared, and what is about to go private
- *
- * What a listener holds is not written down anywhere. It follows from the state:
- *
- *  1. At rest a listener holds a granule if and only if all of it is shared and no page of it is
- *     quarantined.
- *  2. Listeners let go before a change to private is made, and get after a change to shared was:
- *     so whenever they are told of a change, or of its undoing, all pages that change are shared
- *     in the tree, and what is to be told is the granules that these pages touch, and that are
- *     wholly shared.
- *  3. A listener that refused to let go in an undo is stuck: nobody knows what it holds of the
- *     quarantined granules. It is asked to let go of them before they are anything else.
- *
- *	  pages that change      ####        ##            #####     spans
- *	  granules they touch   [    |    ][    ]        [    |    ]
- *	  all shared            [    |    ]              [    ]      runs; CAN_SPLIT: two, else three
- *
- * A batch of runs is all the memory that this takes, whatever the range: nothing here allocates
- * but registering.
+ * listener.c - registering listeners, and notifying all of them: see listener.h
  */
+#include "listener.h"
+
 #include "base/opts.h"
-#include "listener_priv.h"
+#include "core/entry.h"
+#include "core/quarantine.h"
+#include "notify.h"
 
-/* ---- calling one listener ---- */
+/* ---- notifying all ---- */
 
-/* The next batch. *rest: what is left of a run. */
-static size_t fill_batch(struct gms_granule_walk *w, struct gms_span *rest,
-			 enum gms_shareability to, struct gms_run runs[GMS_LISTENER_BATCH])
-{
-	const bool split = w->l->ops.flags & GMS_LISTENER_CAN_SPLIT;
-	size_t nr = 0;
-
-	if (!split && w->l->granule == gms_order_pages(GMS_ORDER_2M) &&
-	    (w->quarantined || !gms_load_relaxed(&w->s->quarantined)))
-		return gms_granule_walk_2m(w, to, runs, GMS_LISTENER_BATCH);
-	while (nr < GMS_LISTENER_BATCH &&
-	       (rest->start < rest->end || gms_granule_walk_next(w, rest))) {
-		const uint64_t nr_pages = split ? rest->end - rest->start : w->l->granule;
-		gms_pgoff_t at = rest->start;
-
-		for (; at < rest->end && nr < GMS_LISTENER_BATCH; at += nr_pages)
-			runs[nr++] = (struct gms_run) {at, nr_pages, to};
-		rest->start = at;
-	}
-	return nr;
-}
-
-static void enter(struct gms_state *s, struct gms_listener *l, struct gms_hook_frame *frame)
-{
-	if (!(l->ops.flags & GMS_LISTENER_CONCURRENT))
-		gms_mutex_lock(&l->lock);
-	gms_backend_enter(&s->backend, frame, true);
-}
-
-/* Returns 0 or -errno, whatever the listener made of it. */
-static int leave(struct gms_listener *l, struct gms_hook_frame *frame, int err)
-{
-	err = gms_backend_leave(frame, err);
-	if (!(l->ops.flags & GMS_LISTENER_CONCURRENT))
-		gms_mutex_unlock(&l->lock);
-	return err;
-}
-
-/*
- * Tell one listener of a part of it all; where part.end is 0, to its end. 0, or what it returned;
- * then *end ends what was done, or is part.start. @insist: go on after a refusal.
- */
-static int tell_part(struct gms_state *s, struct gms_listener *l, const struct gms_granules *what,
-		     enum gms_shareability to, struct gms_span part, bool insist, gms_pgoff_t *end)
-{
-	struct gms_granule_walk w = {
-		.s = s,
-		.l = l,
-		.what = *what,
-		.part = {part.start > l->start ? part.start : l->start,
-			 part.end ? part.end : l->end},
-	};
-	/* of a shard whose convert lock the caller holds */
-	struct gms_run *const runs = s->listeners.room[gms_shard_of(what->spans->start)].runs;
-	struct gms_span rest = {0};
-	struct gms_hook_frame frame;
-	int err = 0, refused;
-	size_t nr, done;
-
-	w.quarantined = what->which == GMS_GRANULES_BETWEEN ||
-			(to == GMS_PRIVATE && gms_load_relaxed(&l->stuck));
-	w.more = gms_spans_next(what->spans, &w.span);
-	*end = part.start;
-	nr = fill_batch(&w, &rest, to, runs);
-	if (!nr)
-		return 0;
-	enter(s, l, &frame);
-	do {
-		done = 0;
-		refused = l->ops.change(l->ctx, runs, nr, to, &done);
-		err = refused ? refused : err;
-		if (refused && done < nr)
-			nr = done;
-		if (nr)
-			*end = runs[nr - 1].start + runs[nr - 1].nr_pages;
-	} while ((!err || insist) && (nr = fill_batch(&w, &rest, to, runs)));
-	return leave(l, &frame, err);
-}
-
-#define ALL ((struct gms_span) {0, 0})
-
-/* It is to be left with none of a part. False: it refused some of it, and is stuck. */
-static bool let_go(struct gms_state *s, struct gms_listener *l, const struct gms_granules *what,
-		   struct gms_span part)
-{
-	gms_pgoff_t end;
-	const int err = tell_part(s, l, what, GMS_PRIVATE, part, true, &end);
-
-	if (err)
-		gms_store_relaxed(&l->stuck, true);
-	return !err;
-}
-
-/* It has let go of what comes before @end, and should have it again; where it refuses: of all. */
-static bool undo_let_go(struct gms_state *s, struct gms_listener *l,
-			const struct gms_granules *what, gms_pgoff_t end, bool *all_gone)
-{
-	gms_pgoff_t back;
-
-	if (!tell_part(s, l, what, GMS_SHARED, (struct gms_span) {0, end}, false, &back))
-		return true;
-	*all_gone = let_go(s, l, what, (struct gms_span) {end, 0});
-	if (back)
-		*all_gone &= let_go(s, l, what, (struct gms_span) {0, back});
-	return false;
-}
-
-/*
- * Tell one listener. Where it refuses, what it has done of it is undone; told->broken: it refused
- * that, too, and was told to let go of all.
- */
-static int tell(struct gms_state *s, struct gms_listener *l, const struct gms_granules *what,
-		enum gms_shareability to, struct gms_told *told)
-{
-	gms_pgoff_t end;
-	bool all_gone;
-	int err;
-
-	err = tell_part(s, l, what, to, ALL, false, &end);
-	told->any |= end != 0;
-	if (!err || !end)
-		return err;
-	if (to == GMS_SHARED)
-		told->broken |= !let_go(s, l, what, (struct gms_span) {0, end});
-	else
-		told->broken |= !undo_let_go(s, l, what, end, &all_gone);
-	return err;
-}
-
-/* ---- calling all ---- */
-
-bool gms_listeners_hear(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+bool gms_listeners_overlap(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
 	const struct gms_listener *l = s->listeners.first;
 
@@ -165,39 +20,48 @@ bool gms_listeners_hear(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_
 	return l;
 }
 
+struct gms_rtree_reserve *gms_listeners_undo(struct gms_state *s, gms_pgoff_t start)
+{
+	struct gms_listener_room *room = s->listeners.room;
+
+	return room ? &room[gms_shard_of(start)].undo : NULL;
+}
+
 /*
- * Those before @from, from the last, had let go: give back. Where one refuses, all others are left
- * without: what comes before it has let go, what comes after lets go.
+ * Restores granules to the listeners before @from, the last first. If one refuses, the granules stay
+ * withdrawn from those before it, and are withdrawn from those behind it.
  */
-static void give_back(struct gms_state *s, const struct gms_granules *what,
-		      struct gms_listener *from, struct gms_told *told)
+static void listeners_restore(struct gms_state *s, const struct gms_granules *granules,
+			      struct gms_listener *from, struct gms_notified *notified)
 {
 	struct gms_listener *l = from ? from->prev : s->listeners.last;
 
-	while (l && !tell(s, l, what, GMS_SHARED, told))
+	while (l && !gms_listener_notify(s, l, granules, GMS_SHARED, notified))
 		l = l->prev;
 	if (!l)
 		return;
-	told->broken = true;
+	notified->broken = true;
 	while ((l = l->next))
-		let_go(s, l, what, ALL);
+		gms_listener_withdraw(s, l, granules);
 }
 
-void gms_listeners_give_back(struct gms_state *s, const struct gms_spans *spans,
-			     struct gms_told *told)
+void gms_listeners_restore(struct gms_state *s, const struct gms_ranges *ranges,
+			   struct gms_notified *notified)
 {
-	give_back(s, &(struct gms_granules) {spans, GMS_GRANULES_TOUCHED}, NULL, told);
+	const struct gms_granules granules = {ranges, GMS_GRANULES_TOUCHED};
+
+	listeners_restore(s, &granules, NULL, notified);
 }
 
-int gms_listeners_tell(struct gms_state *s, const struct gms_spans *spans, enum gms_shareability to,
-		       struct gms_told *told)
+int gms_listeners_notify(struct gms_state *s, const struct gms_ranges *ranges,
+			 enum gms_shareability to, struct gms_notified *notified)
 {
-	const struct gms_granules what = {spans, GMS_GRANULES_TOUCHED};
+	const struct gms_granules granules = {ranges, GMS_GRANULES_TOUCHED};
 	struct gms_listener *l;
 	int err = 0;
 
 	for (l = s->listeners.first; l; l = l->next) {
-		err = tell(s, l, &what, to, told);
+		err = gms_listener_notify(s, l, &granules, to, notified);
 		if (err)
 			break;
 	}
@@ -205,49 +69,50 @@ int gms_listeners_tell(struct gms_state *s, const struct gms_spans *spans, enum 
 		return 0;
 	if (to == GMS_SHARED) {
 		while ((l = l->prev))
-			told->broken |= !let_go(s, l, &what, ALL);
-	} else if (told->broken) { /* those before have let go, and are left so */
+			notified->broken |= !gms_listener_withdraw(s, l, &granules);
+	} else if (notified->broken) { /* the granules stay withdrawn from those before */
 		while ((l = l->next))
-			let_go(s, l, &what, ALL);
+			gms_listener_withdraw(s, l, &granules);
 	} else {
-		give_back(s, &what, l, told);
+		listeners_restore(s, &granules, l, notified);
 	}
 	return err;
 }
 
+static void listeners_withdraw(struct gms_state *s, const struct gms_granules *granules)
+{
+	for (struct gms_listener *l = s->listeners.last; l; l = l->prev)
+		gms_listener_withdraw(s, l, granules);
+}
+
 void gms_listeners_withdraw(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
-	struct gms_spans spans;
-	const struct gms_granules what = {&spans, GMS_GRANULES_TOUCHED};
+	struct gms_ranges ranges;
 
-	gms_spans_one(&spans, start, end);
-	for (struct gms_listener *l = s->listeners.last; l; l = l->prev)
-		let_go(s, l, &what, ALL);
+	gms_ranges_one(&ranges, start, end);
+	listeners_withdraw(s, &(struct gms_granules) {&ranges, GMS_GRANULES_TOUCHED});
 }
 
-void gms_listeners_drop_gaps(struct gms_state *s, const struct gms_spans *spans)
+void gms_listeners_withdraw_gaps(struct gms_state *s, const struct gms_ranges *ranges)
 {
-	const struct gms_granules what = {spans, GMS_GRANULES_BETWEEN};
-
-	for (struct gms_listener *l = s->listeners.last; l; l = l->prev)
-		let_go(s, l, &what, ALL);
+	listeners_withdraw(s, &(struct gms_granules) {ranges, GMS_GRANULES_BETWEEN});
 }
 
-int gms_listeners_unstick(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+int gms_listeners_retry_stuck(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
-	struct gms_spans spans;
-	const struct gms_granules what = {&spans, GMS_GRANULES_TOUCHED};
-	gms_pgoff_t told;
+	struct gms_ranges ranges;
+	const struct gms_granules granules = {&ranges, GMS_GRANULES_TOUCHED};
+	gms_pgoff_t withdrawn;
 	int err = 0;
 
-	gms_spans_one(&spans, start, end);
+	gms_ranges_one(&ranges, start, end);
 	for (struct gms_listener *l = s->listeners.last; !err && l; l = l->prev)
 		if (l->stuck)
-			err = tell_part(s, l, &what, GMS_PRIVATE, ALL, false, &told);
+			err = gms_listener_try_withdraw(s, l, &granules, &withdrawn);
 	return err;
 }
 
-void gms_listeners_repaired(struct gms_state *s)
+void gms_listeners_clear_stuck(struct gms_state *s)
 {
 	for (struct gms_listener *l = s->listeners.first; l; l = l->next)
 		if (l->stuck && gms_rtree_fill_range(s->quarantine, l->start, l->end - l->start) ==
@@ -257,21 +122,21 @@ void gms_listeners_repaired(struct gms_state *s)
 
 /* ---- registering ---- */
 
-static bool ops_copy(struct gms_listener_ops *to, const struct gms_listener_ops *from)
+static bool listener_copy_ops(struct gms_listener_ops *to, const struct gms_listener_ops *from)
 {
 	return gms_opts_copy(to, sizeof(*to), from,
 			     GMS_OPTS_END(struct gms_listener_ops, change)) &&
 	       to->change && !(to->flags & ~(GMS_LISTENER_CAN_SPLIT | GMS_LISTENER_CONCURRENT));
 }
 
-static bool aligned(gms_pgoff_t start, uint64_t nr_pages, uint64_t granule)
+static bool listener_is_aligned(gms_pgoff_t start, uint64_t nr_pages, uint64_t granule)
 {
 	return granule && granule <= GMS_LISTENER_MAX_GRANULE && !(granule & (granule - 1)) &&
 	       !(start & (granule - 1)) && !(nr_pages & (granule - 1));
 }
 
-static struct gms_listener *make(struct gms_state *s, const struct gms_listener_ops *ops, void *ctx,
-				 struct gms_span range, uint64_t granule)
+static struct gms_listener *listener_create(struct gms_state *s, const struct gms_listener_ops *ops,
+					    void *ctx, struct gms_range range, uint64_t granule)
 	GMS_REQUIRES(gms_convert_lock)
 {
 	const struct gms_allocator *a = &s->allocator;
@@ -297,7 +162,7 @@ static struct gms_listener *make(struct gms_state *s, const struct gms_listener_
 	return l;
 }
 
-static void unmake(struct gms_state *s, struct gms_listener *l)
+static void listener_free(struct gms_state *s, struct gms_listener *l)
 {
 	const struct gms_allocator *a = &s->allocator;
 
@@ -305,7 +170,8 @@ static void unmake(struct gms_state *s, struct gms_listener *l)
 	a->free(a->ctx, l, sizeof(*l), sizeof(void *));
 }
 
-static void append(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_convert_lock)
+static void listener_append(struct gms_state *s, struct gms_listener *l)
+	GMS_REQUIRES(gms_convert_lock)
 {
 	struct gms_listeners *all = &s->listeners;
 
@@ -315,7 +181,8 @@ static void append(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms
 	gms_store_relaxed(&all->nr, all->nr + 1);
 }
 
-static void take_out(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_convert_lock)
+static void listener_remove(struct gms_state *s, struct gms_listener *l)
+	GMS_REQUIRES(gms_convert_lock)
 {
 	struct gms_listeners *all = &s->listeners;
 
@@ -325,23 +192,25 @@ static void take_out(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(g
 }
 
 /*
- * Give it what is shared. If it refuses, and refuses to let go again, no page of its range may
- * go private any more: there will be nobody to ask.
+ * Notifies a new listener of what is shared in its range. A listener that refuses, and refuses the
+ * undo, keeps granules, and is not registered: nothing could withdraw these before they go private.
+ * So the range is quarantined.
  */
-static int replay(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_convert_lock)
+static int listener_replay(struct gms_state *s, struct gms_listener *l)
+	GMS_REQUIRES(gms_convert_lock)
 {
 	struct gms_quarantine q;
-	struct gms_spans spans;
-	const struct gms_granules what = {&spans, GMS_GRANULES_TOUCHED};
-	struct gms_told told = {0};
+	struct gms_ranges ranges;
+	const struct gms_granules granules = {&ranges, GMS_GRANULES_TOUCHED};
+	struct gms_notified notified = {0};
 	int err;
 
 	err = gms_quarantine_prepare(s, &q, l->start, l->end);
 	if (err)
 		return err;
-	gms_spans_one(&spans, l->start, l->end);
-	err = tell(s, l, &what, GMS_SHARED, &told);
-	if (told.broken) {
+	gms_ranges_one(&ranges, l->start, l->end);
+	err = gms_listener_notify(s, l, &granules, GMS_SHARED, &notified);
+	if (notified.broken) {
 		gms_listeners_withdraw(s, l->start, l->end);
 		gms_quarantine_commit(s, &q);
 	}
@@ -351,67 +220,57 @@ static int replay(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_
 int gms_listener_register(struct gms_state *s, const struct gms_listener_ops *given, void *ctx,
 			  gms_pgoff_t start, uint64_t nr_pages, uint64_t granule, unsigned int *id)
 {
-	const struct gms_span range = {start, start + nr_pages};
+	const struct gms_range range = {start, start + nr_pages};
 	struct gms_listener_ops ops;
 	struct gms_listener *l;
 	int err;
 
-	if (!ops_copy(&ops, given) || !aligned(start, nr_pages, granule))
+	if (!listener_copy_ops(&ops, given) || !listener_is_aligned(start, nr_pages, granule))
 		return gms_refused(s, -EINVAL);
 	err = gms_enter(s, GMS_ENTER_WHOLE, start, nr_pages);
 	if (err)
 		return gms_refused(s, err);
-	l = make(s, &ops, ctx, range, granule);
-	err = l ? replay(s, l) : -ENOMEM;
+	l = listener_create(s, &ops, ctx, range, granule);
+	err = l ? listener_replay(s, l) : -ENOMEM;
 	if (!err) {
 		*id = l->id;
-		append(s, l);
+		listener_append(s, l);
 	} else if (l) {
-		unmake(s, l);
+		listener_free(s, l);
 	}
 	return gms_leave(s, GMS_ENTER_WHOLE, start, nr_pages, err);
 }
 
-/* Withdraws all. If the listener refuses, it gets back what it let go of, or lets go of the rest. */
-static int drop(struct gms_state *s, struct gms_listener *l) GMS_REQUIRES(gms_convert_lock)
-{
-	struct gms_spans spans;
-	const struct gms_granules what = {&spans, GMS_GRANULES_TOUCHED};
-	bool all_gone;
-	gms_pgoff_t end;
-	int err;
-
-	gms_spans_one(&spans, l->start, l->end);
-	err = tell_part(s, l, &what, GMS_PRIVATE, ALL, false, &end);
-	if (!err || !end || undo_let_go(s, l, &what, end, &all_gone))
-		return err;
-	return all_gone ? 0 : err;
-}
-
 int gms_listener_unregister(struct gms_state *s, unsigned int id)
 {
-	const unsigned int how = GMS_ENTER_WHOLE | GMS_ENTER_FROZEN;
+	const unsigned int flags = GMS_ENTER_WHOLE | GMS_ENTER_FROZEN;
 	struct gms_listener *l;
+	struct gms_ranges ranges;
 	int err;
 
-	err = gms_enter(s, how, 0, s->nr_pages);
+	err = gms_enter(s, flags, 0, s->nr_pages);
 	if (err)
 		return gms_refused(s, err);
 	for (l = s->listeners.first; l && l->id != id; l = l->next)
 		;
-	err = l ? drop(s, l) : -EINVAL;
-	if (!err) {
-		take_out(s, l);
-		unmake(s, l);
+	err = -EINVAL;
+	if (l) {
+		gms_ranges_one(&ranges, l->start, l->end);
+		err = gms_listener_withdraw_or_restore(
+			s, l, &(struct gms_granules) {&ranges, GMS_GRANULES_TOUCHED});
 	}
-	return gms_leave(s, how, 0, s->nr_pages, err);
+	if (!err) {
+		listener_remove(s, l);
+		listener_free(s, l);
+	}
+	return gms_leave(s, flags, 0, s->nr_pages, err);
 }
 
 size_t gms_listeners_bytes(const struct gms_state *s)
 {
 	const size_t room = gms_load_relaxed(&s->listeners.room) ? GMS_NR_SHARDS : 0;
 
-	return room * sizeof(struct gms_listening) +
+	return room * sizeof(struct gms_listener_room) +
 	       gms_load_relaxed(&s->listeners.nr) * sizeof(struct gms_listener);
 }
 
@@ -421,13 +280,13 @@ void gms_listeners_fini(struct gms_state *s) GMS_NO_TSA
 
 	while (s->listeners.last) {
 		struct gms_listener *l = s->listeners.last;
-		struct gms_spans spans;
+		struct gms_ranges ranges;
 
-		gms_spans_one(&spans, l->start, l->end);
-		(void)let_go(s, l, &(struct gms_granules) {&spans, GMS_GRANULES_TOUCHED},
-			     ALL); /* it is asked for all */
-		take_out(s, l);
-		unmake(s, l);
+		gms_ranges_one(&ranges, l->start, l->end);
+		(void)gms_listener_withdraw(s, l,
+					    &(struct gms_granules) {&ranges, GMS_GRANULES_TOUCHED});
+		listener_remove(s, l);
+		listener_free(s, l);
 	}
 	if (s->listeners.room)
 		a->free(a->ctx, s->listeners.room, GMS_NR_SHARDS * sizeof(*s->listeners.room), 64);

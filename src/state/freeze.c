@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * freeze.c - holding an object still
+ * freeze.c - freezing an object
  *
- * What changes it looks at the mark under a lock, and the mark changes under all locks: so when
- * gms_freeze() returns no change is under way, and none begins.
+ * Every change checks the mark under a lock, and the mark changes under all locks. So when
+ * gms_freeze() returns, no change is under way, and none begins.
  */
-#include "core/core.h"
+#include "core/entry.h"
 
-static int set_frozen(struct gms_state *s, bool frozen)
+static int freeze_set(struct gms_state *s, bool frozen)
 {
-	const unsigned int how = GMS_ENTER_WHOLE | GMS_ENTER_FROZEN;
-	int err = gms_enter(s, how, 0, s->nr_pages);
+	const unsigned int flags = GMS_ENTER_WHOLE | GMS_ENTER_FROZEN;
+	int err = gms_enter(s, flags, 0, s->nr_pages);
 
 	if (err)
 		return gms_refused(s, err);
-	gms_shards_lock(s, GMS_ALL_SHARDS);
+	gms_shards_lock_exclusive(s, GMS_ALL_SHARDS);
 	gms_store_relaxed(&s->frozen, frozen);
-	gms_shards_unlock(s, GMS_ALL_SHARDS);
-	return gms_leave(s, how, 0, s->nr_pages, 0);
+	gms_shards_unlock_exclusive(s, GMS_ALL_SHARDS);
+	return gms_leave(s, flags, 0, s->nr_pages, 0);
 }
 
 int gms_freeze(struct gms_state *s)
 {
-	return set_frozen(s, true);
+	return freeze_set(s, true);
 }
 
 int gms_thaw(struct gms_state *s)
 {
-	return set_frozen(s, false);
+	return freeze_set(s, false);
 }

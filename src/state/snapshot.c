@@ -1,57 +1,63 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * snapshot.c - a state object as bytes, and back: see docs/snapshot-format.md
+ * snapshot.c - saving a state object to bytes, and loading it: see docs/snapshot-format.md
  *
  *	| header | private | quarantine | inhibits | attributes | CRC |
  *
- * Each set is its runs, alternately out of it and in it. What must hold:
+ * Each set of pages is a sequence of runs, alternately out of the set and in it. Invariants:
  *
- *  1. One state has one snapshot: whatever could be written in two ways is refused at loading
- *     in all but one. So what was loaded is saved as the same bytes.
- *  2. Saving reads under all convert locks, twice: first to learn the size. It allocates nothing.
- *  3. Loading believes nothing. All of the bytes are checked before anything is allocated, and each
- *     again when it is stored: a buffer that somebody else writes to meanwhile may make another
- *     state, or none, but nothing is read or stored out of bounds.
- *  4. What is loaded has no folios yet, so nobody is told when it has to be destroyed half-way.
+ *  1. One state has one snapshot. Of bytes that could say one thing in two ways, loading accepts one.
+ *     So a state that was loaded is saved as the same bytes.
+ *  2. Saving holds all convert locks, and reads the trees twice: the first time to learn the size. It
+ *     allocates nothing.
+ *  3. Loading trusts nothing. It checks all bytes before it allocates anything, and checks each again
+ *     when it stores it. If another thread writes to the buffer meanwhile, the result may be another
+ *     state or an error, but nothing is read or stored out of bounds.
+ *  4. A loaded object has no folios yet. So no hook is called if it has to be destroyed half-way.
  *
- * Costs: to save, two look-ups a run; to load, two readings of the bytes and a store for each run
- * that is in a set, and what creating the object does.
+ * Cost. Saving takes two lookups a run. Loading reads the bytes twice, and stores each run that is in
+ * a set; and it creates the object.
  */
 #include "base/crc32c.h"
-#include "core/core.h"
+#include "core/entry.h"
+#include "core/history.h"
+#include "state_opts.h"
 
-#define MAGIC 0x70616e736d656d67ULL /* "gmemsnap" */
-#define VERSION 1
+#define SNAPSHOT_MAGIC 0x70616e736d656d67ULL /* "gmemsnap" */
+#define SNAPSHOT_VERSION 1
 
-/* What all versions have: magic, version, header size, total size; and in the end the CRC. */
-#define PREFIX_SIZE 24
-#define HEADER_SIZE 40
-#define CRC_SIZE 4
+/* Every version begins with magic, version, header size and total size, and ends with the CRC. */
+#define SNAPSHOT_PREFIX_SIZE 24
+#define SNAPSHOT_HEADER_SIZE 40
+#define SNAPSHOT_CRC_SIZE 4
 
-/* The sets: private, quarantine, the inhibits, the attributes. */
-#define SET_INHIBIT 2
-#define NR_FIXED_SETS (SET_INHIBIT + GMS_NR_INHIBITS)
+/* The numbers of the sets: private, quarantine, the inhibits, the attributes. */
+#define SNAPSHOT_INHIBIT 2
+#define SNAPSHOT_FIXED_SETS (SNAPSHOT_INHIBIT + GMS_NR_INHIBITS)
 
-static struct gms_rtree *set_of(const struct gms_state *s, unsigned int i)
+static struct gms_rtree *snapshot_set(const struct gms_state *s, unsigned int i)
 {
-	if (i >= NR_FIXED_SETS)
-		return s->attr[i - NR_FIXED_SETS];
-	if (i >= SET_INHIBIT)
-		return s->inhibit[i - SET_INHIBIT];
+	if (i >= SNAPSHOT_FIXED_SETS)
+		return s->attr[i - SNAPSHOT_FIXED_SETS];
+	if (i >= SNAPSHOT_INHIBIT)
+		return s->inhibit[i - SNAPSHOT_INHIBIT];
 	return i ? s->quarantine : s->private;
 }
 
 /* ---- saving ---- */
 
-static uint8_t *put(uint8_t *to, uint64_t value, unsigned int size)
+static uint8_t *snapshot_put(uint8_t *to, uint64_t value, unsigned int size)
 {
 	for (; size; size--, value >>= 8)
 		*to++ = (uint8_t)value;
 	return to;
 }
 
-/* LEB128: 7 bits a byte, the low ones first; the high bit says that more follow. Its size. */
-static size_t put_number(uint8_t *to, uint64_t value)
+/*
+ * Writes a number as LEB128, unless @to is NULL: 7 bits a byte, the low bits first. The high bit of a
+ * byte says that another byte follows. Returns the size.
+ */
+static size_t snapshot_put_number(uint8_t *to, uint64_t value)
 {
 	size_t size = 0;
 
@@ -63,92 +69,93 @@ static size_t put_number(uint8_t *to, uint64_t value)
 	return size + 1;
 }
 
-/* The runs of one set, written unless @to is NULL. Their size. */
-static size_t put_set(uint8_t *to, const struct gms_rtree *set, uint64_t nr_pages)
+/* Writes the runs of a set, unless @to is NULL. Returns their size. */
+static size_t snapshot_put_set(uint8_t *to, const struct gms_rtree *set, uint64_t nr_pages)
 {
 	struct gms_rtree_cursor cursor;
 	struct gms_rtree_run run;
 	size_t size = 0;
 
-#define PUT(value) (size += put_number(to ? to + size : NULL, value))
+#define PUT(value) (size += snapshot_put_number(to ? to + size : NULL, value))
 	gms_rtree_cursor_init(&cursor, set, 0, nr_pages);
 	while (gms_rtree_cursor_next(&cursor, &run)) {
 		if (!run.start && run.set)
-			PUT(0); /* it begins with page 0 */
+			PUT(0); /* the first run is out of the set */
 		PUT(run.nr_pages);
 	}
 #undef PUT
 	return size;
 }
 
-static size_t measure(const struct gms_state *s) GMS_REQUIRES(gms_convert_lock)
+static size_t snapshot_measure(const struct gms_state *s) GMS_REQUIRES(gms_convert_lock)
 {
-	size_t size = HEADER_SIZE + CRC_SIZE;
+	size_t size = SNAPSHOT_HEADER_SIZE + SNAPSHOT_CRC_SIZE;
 
-	for (unsigned int i = 0; i < NR_FIXED_SETS + s->nr_attrs; i++)
-		size += put_set(NULL, set_of(s, i), s->nr_pages);
+	for (unsigned int i = 0; i < SNAPSHOT_FIXED_SETS + s->nr_attrs; i++)
+		size += snapshot_put_set(NULL, snapshot_set(s, i), s->nr_pages);
 	return size;
 }
 
-static void put_all(const struct gms_state *s, uint8_t *buf, size_t size)
+static void snapshot_put_all(const struct gms_state *s, uint8_t *buf, size_t size)
 	GMS_REQUIRES(gms_convert_lock)
 {
 	uint8_t *to = buf;
 
-	to = put(to, MAGIC, 8);
-	to = put(to, VERSION, 4);
-	to = put(to, HEADER_SIZE, 4);
-	to = put(to, size, 8);
-	to = put(to, s->nr_pages, 8);
-	to = put(to, s->folios.order, 1);
-	to = put(to, s->nr_attrs, 1);
-	to = put(to, 0, 6);
-	for (unsigned int i = 0; i < NR_FIXED_SETS + s->nr_attrs; i++)
-		to += put_set(to, set_of(s, i), s->nr_pages);
-	gms_assert(to == buf + size - CRC_SIZE);
-	put(to, gms_crc32c(buf, size - CRC_SIZE), CRC_SIZE);
+	to = snapshot_put(to, SNAPSHOT_MAGIC, 8);
+	to = snapshot_put(to, SNAPSHOT_VERSION, 4);
+	to = snapshot_put(to, SNAPSHOT_HEADER_SIZE, 4);
+	to = snapshot_put(to, size, 8);
+	to = snapshot_put(to, s->nr_pages, 8);
+	to = snapshot_put(to, s->folios.order, 1);
+	to = snapshot_put(to, s->nr_attrs, 1);
+	to = snapshot_put(to, 0, 6);
+	for (unsigned int i = 0; i < SNAPSHOT_FIXED_SETS + s->nr_attrs; i++)
+		to += snapshot_put_set(to, snapshot_set(s, i), s->nr_pages);
+	gms_assert(to == buf + size - SNAPSHOT_CRC_SIZE);
+	snapshot_put(to, gms_crc32c(buf, size - SNAPSHOT_CRC_SIZE), SNAPSHOT_CRC_SIZE);
 }
 
-/* Returns the size. What is too large for @size is not written. */
-static size_t save(const struct gms_state *s, void *buf, size_t size) GMS_REQUIRES(gms_convert_lock)
+/* Writes a snapshot if it fits into @size bytes. Returns its size. */
+static size_t snapshot_save(const struct gms_state *s, void *buf, size_t size)
+	GMS_REQUIRES(gms_convert_lock)
 {
-	const size_t total = measure(s);
+	const size_t total = snapshot_measure(s);
 
 	if (buf && total <= size)
-		put_all(s, buf, total);
+		snapshot_put_all(s, buf, total);
 	return total;
 }
 
 int gms_snapshot_save(const struct gms_state *state, void *buf, size_t size, size_t *needed)
 {
-	/* const for the caller: what a snapshot holds does not change; locks and counters do */
+	/* What a snapshot holds does not change, so the caller passes const. Locks and counters do. */
 	struct gms_state *s = (struct gms_state *)state;
-	const unsigned int how = GMS_ENTER_WHOLE | GMS_ENTER_FROZEN;
+	const unsigned int flags = GMS_ENTER_WHOLE | GMS_ENTER_FROZEN;
 	size_t total;
 	int err;
 
 	if (!buf && size)
 		return gms_refused(s, -EINVAL);
-	err = gms_enter(s, how, 0, s->nr_pages);
+	err = gms_enter(s, flags, 0, s->nr_pages);
 	if (err)
 		return gms_refused(s, err);
 	if (gms_frozen(s)) {
-		total = save(s, buf, size);
-	} else { /* a guest's fault may inhibit pages */
-		gms_shards_lock(s, GMS_ALL_SHARDS);
-		total = save(s, buf, size);
-		gms_shards_unlock(s, GMS_ALL_SHARDS);
+		total = snapshot_save(s, buf, size);
+	} else { /* a guest fault may add inhibits */
+		gms_shards_lock_exclusive(s, GMS_ALL_SHARDS);
+		total = snapshot_save(s, buf, size);
+		gms_shards_unlock_exclusive(s, GMS_ALL_SHARDS);
 	}
-	(void)gms_leave(s, how, 0, s->nr_pages, 0);
+	(void)gms_leave(s, flags, 0, s->nr_pages, 0);
 	if (needed)
 		*needed = total;
-	/* too small is an answer, and no refusal that counts */
+	/* A buffer that is too small is no refusal, and is not counted. */
 	return buf && total > size ? -ENOSPC : 0;
 }
 
 /* ---- reading ---- */
 
-static uint64_t get(const uint8_t *from, unsigned int size)
+static uint64_t snapshot_get(const uint8_t *from, unsigned int size)
 {
 	uint64_t value = 0;
 
@@ -157,22 +164,22 @@ static uint64_t get(const uint8_t *from, unsigned int size)
 	return value;
 }
 
-/* What there is to read of the sets, and how far the one at hand was read. */
-struct reader {
+/* The bytes of the sets that are still to be read, and the place in the current set. */
+struct snapshot_reader {
 	const uint8_t *at, *end;
 	uint64_t nr_pages;
 	gms_pgoff_t page;
-	bool set; /* of the next run */
+	bool set; /* the next run is in the set */
 };
 
-static void read_set(struct reader *r)
+static void snapshot_begin_set(struct snapshot_reader *r)
 {
 	r->page = 0;
 	r->set = false;
 }
 
-/* 2^40 takes 6 bytes. False: there is no number here, or not in its shortest form. */
-static bool get_number(struct reader *r, uint64_t *value)
+/* Reads a number, of 6 bytes at most. Returns false if there is none, or not in its shortest form. */
+static bool snapshot_get_number(struct snapshot_reader *r, uint64_t *value)
 {
 	*value = 0;
 	for (unsigned int shift = 0; shift < 42 && r->at < r->end; shift += 7) {
@@ -185,14 +192,14 @@ static bool get_number(struct reader *r, uint64_t *value)
 	return false;
 }
 
-/* The next run of a set that is not at its end. False: there is none, or it is not sound. */
-static bool get_run(struct reader *r, struct gms_rtree_run *run)
+/* Reads the next run of a set that has not ended. Returns false if the bytes are not valid. */
+static bool snapshot_get_run(struct snapshot_reader *r, struct gms_rtree_run *run)
 {
 	uint64_t nr_pages;
 
-	if (!get_number(r, &nr_pages) || nr_pages > r->nr_pages - r->page)
+	if (!snapshot_get_number(r, &nr_pages) || nr_pages > r->nr_pages - r->page)
 		return false;
-	/* a set that begins with page 0 says so with a run of 0 */
+	/* Only the first run may be empty: then page 0 is in the set. */
 	if (!nr_pages && (r->page || r->set))
 		return false;
 	*run = (struct gms_rtree_run) {.start = r->page, .nr_pages = nr_pages, .set = r->set};
@@ -201,31 +208,31 @@ static bool get_run(struct reader *r, struct gms_rtree_run *run)
 	return true;
 }
 
-/* Read past a set. */
-static bool skip_set(struct reader *r)
+/* Reads past a set. Returns false if its bytes are not valid. */
+static bool snapshot_skip_set(struct snapshot_reader *r)
 {
 	struct gms_rtree_run run;
 
-	for (read_set(r); r->page < r->nr_pages;)
-		if (!get_run(r, &run))
+	for (snapshot_begin_set(r); r->page < r->nr_pages;)
+		if (!snapshot_get_run(r, &run))
 			return false;
 	return true;
 }
 
-/* Of two sets that are sound, is each page of one in the other? */
-static bool is_within(struct reader set, struct reader other)
+/* Returns true if each page of a set is in another set. Both are valid. */
+static bool snapshot_is_within(struct snapshot_reader set, struct snapshot_reader other)
 {
 	struct gms_rtree_run a, b = {0};
 
-	read_set(&set);
-	read_set(&other);
+	snapshot_begin_set(&set);
+	snapshot_begin_set(&other);
 	while (set.page < set.nr_pages) {
-		if (!get_run(&set, &a))
+		if (!snapshot_get_run(&set, &a))
 			return false;
 		if (!a.set)
 			continue;
 		while (b.start + b.nr_pages <= a.start)
-			if (!get_run(&other, &b))
+			if (!snapshot_get_run(&other, &b))
 				return false;
 		if (!b.set || b.start + b.nr_pages < a.start + a.nr_pages)
 			return false;
@@ -233,84 +240,86 @@ static bool is_within(struct reader set, struct reader other)
 	return true;
 }
 
-/* The bytes are those that some version wrote. 0; -EBADMSG; -EPROTONOSUPPORT. */
-static int check_whole(const uint8_t *buf, size_t size)
+/* Checks that the bytes are what some version wrote. Returns 0, -EBADMSG or -EPROTONOSUPPORT. */
+static int snapshot_check_whole(const uint8_t *buf, size_t size)
 {
 	uint64_t version;
 
-	/* of what was damaged even the version means nothing: the CRC goes first */
-	if (!buf || size < PREFIX_SIZE + CRC_SIZE || get(buf, 8) != MAGIC ||
-	    get(buf + 16, 8) != size ||
-	    get(buf + size - CRC_SIZE, CRC_SIZE) != gms_crc32c(buf, size - CRC_SIZE))
+	/* The CRC comes first: of damaged bytes the version means nothing. */
+	if (!buf || size < SNAPSHOT_PREFIX_SIZE + SNAPSHOT_CRC_SIZE ||
+	    snapshot_get(buf, 8) != SNAPSHOT_MAGIC || snapshot_get(buf + 16, 8) != size ||
+	    snapshot_get(buf + size - SNAPSHOT_CRC_SIZE, SNAPSHOT_CRC_SIZE) !=
+		    gms_crc32c(buf, size - SNAPSHOT_CRC_SIZE))
 		return -EBADMSG;
-	version = get(buf + 8, 4);
-	return version > VERSION ? -EPROTONOSUPPORT : version == VERSION ? 0 : -EBADMSG;
+	version = snapshot_get(buf + 8, 4);
+	return version > SNAPSHOT_VERSION    ? -EPROTONOSUPPORT
+	       : version == SNAPSHOT_VERSION ? 0
+					     : -EBADMSG;
 }
 
-struct header {
+struct snapshot_header {
 	uint64_t nr_pages;
 	unsigned int folio_order, nr_attrs;
 };
 
-static bool get_header(const uint8_t *buf, size_t size, struct header *h)
+static bool snapshot_get_header(const uint8_t *buf, size_t size, struct snapshot_header *h)
 {
-	if (size < HEADER_SIZE + CRC_SIZE || get(buf + 12, 4) != HEADER_SIZE)
+	if (size < SNAPSHOT_HEADER_SIZE + SNAPSHOT_CRC_SIZE ||
+	    snapshot_get(buf + 12, 4) != SNAPSHOT_HEADER_SIZE)
 		return false;
-	h->nr_pages = get(buf + 24, 8);
+	h->nr_pages = snapshot_get(buf + 24, 8);
 	h->folio_order = buf[32];
 	h->nr_attrs = buf[33];
-	return h->nr_pages && h->nr_pages <= GMS_MAX_PAGES &&
-	       (h->folio_order == GMS_ORDER_4K || h->folio_order == GMS_ORDER_2M ||
-		h->folio_order == GMS_ORDER_1G) &&
-	       h->nr_attrs <= GMS_MAX_ATTRS && !get(buf + 34, 6);
+	return h->nr_pages && h->nr_pages <= GMS_MAX_PAGES && gms_order_is_valid(h->folio_order) &&
+	       h->nr_attrs <= GMS_MAX_ATTRS && !snapshot_get(buf + 34, 6);
 }
 
-/* Are they the sets of a state that can be, and is there nothing else? */
-static bool check_sets(const struct reader *sets, const struct header *h)
+/* Returns true if the sets are those of a possible state, and no byte follows them. */
+static bool snapshot_check_sets(const struct snapshot_reader *sets, const struct snapshot_header *h)
 {
-	struct reader inhibit[GMS_NR_INHIBITS];
-	struct reader r = *sets;
+	struct snapshot_reader inhibit[GMS_NR_INHIBITS];
+	struct snapshot_reader r = *sets;
 
-	for (unsigned int i = 0; i < NR_FIXED_SETS + h->nr_attrs; i++) {
-		if (i >= SET_INHIBIT && i < NR_FIXED_SETS)
-			inhibit[i - SET_INHIBIT] = r;
-		if (!skip_set(&r))
+	for (unsigned int i = 0; i < SNAPSHOT_FIXED_SETS + h->nr_attrs; i++) {
+		if (i >= SNAPSHOT_INHIBIT && i < SNAPSHOT_FIXED_SETS)
+			inhibit[i - SNAPSHOT_INHIBIT] = r;
+		if (!snapshot_skip_set(&r))
 			return false;
 	}
-	/* what is held to 4K is held to 2M as well */
-	return r.at == r.end && is_within(inhibit[0], inhibit[1]);
+	/* A page that is limited to 4K is also limited to 2M. */
+	return r.at == r.end && snapshot_is_within(inhibit[0], inhibit[1]);
 }
 
 /* ---- loading ---- */
 
-static int load_set(struct gms_state *s, struct gms_rtree *set, struct reader *r)
+static int snapshot_load_set(struct gms_state *s, struct gms_rtree *set, struct snapshot_reader *r)
 {
 	struct gms_rtree_run run;
 	int err = 0;
 
-	for (read_set(r); !err && r->page < r->nr_pages;) {
-		if (!get_run(r, &run))
+	for (snapshot_begin_set(r); !err && r->page < r->nr_pages;) {
+		if (!snapshot_get_run(r, &run))
 			return -EBADMSG;
 		if (!run.set)
 			continue;
 		err = gms_rtree_set(set, run.start, run.nr_pages);
-		/* what is mixed has a record, as if it had been converted */
+		/* A mixed block has a record, as after a conversion. */
 		if (!err && set == s->private)
 			err = gms_history_prepare(s, run.start, run.start + run.nr_pages);
 	}
 	return err;
 }
 
-static int load_sets(struct gms_state *s, struct reader *r, unsigned int nr_attrs)
+static int snapshot_load_sets(struct gms_state *s, struct snapshot_reader *r, unsigned int nr_attrs)
 {
 	unsigned int id;
 	int err = 0;
 
-	for (unsigned int i = 0; !err && i < NR_FIXED_SETS + nr_attrs; i++) {
-		if (i >= NR_FIXED_SETS)
+	for (unsigned int i = 0; !err && i < SNAPSHOT_FIXED_SETS + nr_attrs; i++) {
+		if (i >= SNAPSHOT_FIXED_SETS)
 			err = gms_attr_create(s, &id);
 		if (!err)
-			err = load_set(s, set_of(s, i), r);
+			err = snapshot_load_set(s, snapshot_set(s, i), r);
 	}
 	if (err)
 		return err;
@@ -324,34 +333,34 @@ int gms_snapshot_load(const void *buf, size_t size, const struct gms_state_opts 
 {
 	struct gms_state_opts o;
 	struct gms_state *s;
-	struct reader sets;
-	struct header h;
+	struct snapshot_reader sets;
+	struct snapshot_header h;
 	int err;
 
 	if (!gms_state_opts_copy(&o, opts))
 		return -EINVAL;
-	err = check_whole(buf, size);
+	err = snapshot_check_whole(buf, size);
 	if (err)
 		return err;
-	if (!get_header(buf, size, &h))
+	if (!snapshot_get_header(buf, size, &h))
 		return -EBADMSG;
-	sets = (struct reader) {
-		.at = (const uint8_t *)buf + HEADER_SIZE,
-		.end = (const uint8_t *)buf + size - CRC_SIZE,
+	sets = (struct snapshot_reader) {
+		.at = (const uint8_t *)buf + SNAPSHOT_HEADER_SIZE,
+		.end = (const uint8_t *)buf + size - SNAPSHOT_CRC_SIZE,
 		.nr_pages = h.nr_pages,
 	};
-	if (!check_sets(&sets, &h))
+	if (!snapshot_check_sets(&sets, &h))
 		return -EBADMSG;
 	if ((o.nr_pages && o.nr_pages != h.nr_pages) ||
 	    (o.folio_order && o.folio_order != h.folio_order))
 		return -EINVAL;
 	o.nr_pages = h.nr_pages;
 	o.folio_order = h.folio_order;
-	o.flags &= ~GMS_INIT_PRIVATE; /* the private pages are set one run after the other */
+	o.flags &= ~GMS_INIT_PRIVATE; /* the snapshot says which pages are private */
 	err = gms_state_create(&o, &s);
 	if (err)
 		return err;
-	err = load_sets(s, &sets, h.nr_attrs);
+	err = snapshot_load_sets(s, &sets, h.nr_attrs);
 	if (err) {
 		gms_state_destroy(s);
 		return err;

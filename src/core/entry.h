@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * entry.h - how a call enters a state object, and the locks that it takes
+ *
+ * Blocks of 1G whose numbers are equal modulo 16 are a shard, and share its locks. So a range takes
+ * at most 16 locks of a kind, whatever its size. A set of shards is a bit mask. Locks of one kind
+ * are taken in ascending order.
+ *
+ * Every call that takes locks of an object enters by one of two functions. gms_enter() takes
+ * convert locks. gms_enter_shared() takes invalidate locks, shared. Both refuse with
+ *
+ *	-EINVAL		a range that is empty, wraps or passes the end;
+ *	-EDEADLK	a thread that would wait for itself: it is inside a hook of the backend, or,
+ *			at gms_enter(), inside a listener; or it has a fault open or holds
+ *			gms_lock_shared(), for which another thread may be waiting;
+ *	-EPERM		a frozen object.
+ *
+ * A call that is refused holds no lock, and is not counted yet: see gms_refused().
+ *
+ * Cost. Most ranges lie in one 1G block. For these the inline functions take one lock and build no
+ * set.
+ */
+#ifndef GMS_CORE_ENTRY_H
+#define GMS_CORE_ENTRY_H
+
+#include "core.h"
+
+/* ---- shards, and their locks ---- */
+
+typedef uint32_t gms_shards;
+#define GMS_ALL_SHARDS ((1U << GMS_NR_SHARDS) - 1)
+
+gms_shards gms_shards_of_many(gms_pgoff_t start, gms_pgoff_t end);
+
+static inline bool gms_shards_is_one_block(gms_pgoff_t start, gms_pgoff_t end)
+{
+	return gms_likely((start ^ (end - 1)) >> GMS_ORDER_1G == 0);
+}
+
+/* Returns the shards of [start, end), which is not empty. */
+static inline gms_shards gms_shards_of(gms_pgoff_t start, gms_pgoff_t end)
+{
+	if (gms_shards_is_one_block(start, end))
+		return 1U << gms_shard_of(start);
+	return gms_shards_of_many(start, end);
+}
+
+/* Initialises the locks of all shards. Returns 0 or -ENOMEM. */
+int gms_shards_init(struct gms_state *s);
+void gms_shards_fini(struct gms_state *s);
+
+void gms_shards_lock_convert(struct gms_state *s, gms_shards shards) GMS_ACQUIRE(gms_convert_lock);
+void gms_shards_unlock_convert(struct gms_state *s, gms_shards shards)
+	GMS_RELEASE(gms_convert_lock);
+
+/* Takes the invalidate locks exclusively. The sequence numbers of the shards are odd meanwhile. */
+void gms_shards_lock_exclusive(struct gms_state *s, gms_shards shards)
+	GMS_REQUIRES(gms_convert_lock) GMS_ACQUIRE(gms_invalidate_lock);
+void gms_shards_unlock_exclusive(struct gms_state *s, gms_shards shards)
+	GMS_REQUIRES(gms_convert_lock) GMS_RELEASE(gms_invalidate_lock);
+
+void gms_shards_lock_shared_many(struct gms_state *s, gms_shards shards)
+	GMS_ACQUIRE_SHARED(gms_invalidate_lock);
+void gms_shards_unlock_shared_many(struct gms_state *s, gms_shards shards)
+	GMS_RELEASE_SHARED(gms_invalidate_lock);
+
+/* Takes the invalidate locks of [start, end), shared. */
+static inline void gms_shards_lock_shared(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+	GMS_ACQUIRE_SHARED(gms_invalidate_lock) GMS_NO_TSA
+{
+	if (gms_shards_is_one_block(start, end))
+		gms_rwlock_read_lock(&s->shard[gms_shard_of(start)].invalidate);
+	else
+		gms_shards_lock_shared_many(s, gms_shards_of_many(start, end));
+}
+
+static inline void gms_shards_unlock_shared(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
+	GMS_RELEASE_SHARED(gms_invalidate_lock) GMS_NO_TSA
+{
+	if (gms_shards_is_one_block(start, end))
+		gms_rwlock_read_unlock(&s->shard[gms_shard_of(start)].invalidate);
+	else
+		gms_shards_unlock_shared_many(s, gms_shards_of_many(start, end));
+}
+
+/* ---- entering and leaving ---- */
+
+enum gms_enter_flags {
+	GMS_ENTER_RANGE = 0, /* take the locks of the range's shards */
+	GMS_ENTER_WHOLE = 1, /* take the locks of all shards */
+	GMS_ENTER_FROZEN = 2, /* enter a frozen object, too */
+};
+
+/* Counts a refusal by its errno, unless @err is 0. Returns @err. */
+int gms_refused(struct gms_state *s, int err);
+
+static inline bool gms_state_range_ok(const struct gms_state *s, gms_pgoff_t start,
+				      uint64_t nr_pages)
+{
+	return nr_pages && start < s->nr_pages && nr_pages <= s->nr_pages - start;
+}
+
+/* Returns -EPERM if the object is frozen, else 0. The caller holds any lock of the object. */
+static inline int gms_frozen(const struct gms_state *s)
+{
+	return gms_unlikely(gms_load_relaxed(&s->frozen)) ? -EPERM : 0;
+}
+
+int gms_enter(struct gms_state *s, unsigned int flags, gms_pgoff_t start, uint64_t nr_pages)
+	GMS_TRY_ACQUIRE(0, gms_convert_lock);
+/* Unlocks. Counts a refusal. Returns @err. */
+int gms_leave(struct gms_state *s, unsigned int flags, gms_pgoff_t start, uint64_t nr_pages,
+	      int err) GMS_RELEASE(gms_convert_lock);
+
+/* Returns -EDEADLK if the thread is inside a hook of the object, or holds its shared locks. */
+int gms_enter_shared_check(const struct gms_state *s);
+
+static inline int gms_enter_shared(struct gms_state *s, unsigned int flags, gms_pgoff_t start,
+				   uint64_t nr_pages)
+	GMS_TRY_ACQUIRE_SHARED(0, gms_invalidate_lock) GMS_NO_TSA
+{
+	int err = 0;
+
+	if (gms_unlikely(!gms_state_range_ok(s, start, nr_pages)))
+		return -EINVAL;
+	if (gms_unlikely(!gms_thread_is_outside()))
+		err = gms_enter_shared_check(s);
+	if (gms_unlikely(err))
+		return err;
+	gms_shards_lock_shared(s, start, start + nr_pages);
+	if (gms_likely((flags & GMS_ENTER_FROZEN) || !gms_load_relaxed(&s->frozen))) {
+		gms_thread_hold(s);
+		return 0;
+	}
+	gms_shards_unlock_shared(s, start, start + nr_pages);
+	return -EPERM;
+}
+
+/* Unlocks. Counts a refusal. Returns @err. */
+static inline int gms_leave_shared(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
+				   int err) GMS_RELEASE_SHARED(gms_invalidate_lock) GMS_NO_TSA
+{
+	gms_thread_drop(s);
+	gms_shards_unlock_shared(s, start, start + nr_pages);
+	return gms_unlikely(err) ? gms_refused(s, err) : 0;
+}
+
+#endif /* GMS_CORE_ENTRY_H */

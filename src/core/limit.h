@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * limit.h - what limits the order of a mapping (rule 21)
+ *
+ * A mapping's order is limited by the folio, by the largest uniform and complete block, by
+ * quarantine, and, for the guest, by the memslot binding, attributes and inhibits. The caller knows
+ * the first one. The functions here lower an order by the others.
+ */
+#ifndef GMS_CORE_LIMIT_H
+#define GMS_CORE_LIMIT_H
+
+#include "core.h"
+
+static inline unsigned int gms_limit_min(unsigned int a, unsigned int b)
+{
+	return a < b ? a : b;
+}
+
+/* Returns @order, lowered to the largest uniform and complete block at an index. */
+static inline unsigned int gms_limit_uniform(const struct gms_state *s, gms_pgoff_t index,
+					     const struct gms_rtree_look *look, unsigned int order)
+{
+	if (look->fill_1g == GMS_RTREE_MIXED)
+		order = gms_limit_min(order, look->fill_2m == GMS_RTREE_MIXED ? GMS_ORDER_4K
+									      : GMS_ORDER_2M);
+	while (order && gms_order_up(index, order) > s->nr_pages)
+		order = gms_order_below(order);
+	return order;
+}
+
+/* Returns @order, lowered so that the block at an index has no quarantined page. */
+static inline unsigned int gms_limit_host(const struct gms_state *s, gms_pgoff_t index,
+					  unsigned int order)
+{
+	if (gms_likely(!gms_load_relaxed(&s->quarantined)))
+		return order;
+	while (order && gms_rtree_fill(s->quarantine, index, order) != GMS_RTREE_NONE)
+		order = gms_order_below(order);
+	return order;
+}
+
+/* Returns @order, lowered by attributes and inhibits alone. */
+static inline unsigned int gms_limit_attributes(const struct gms_state *s, gms_pgoff_t index,
+						unsigned int order)
+{
+	const unsigned int nr_attrs = gms_load_acquire(&s->nr_attrs);
+
+	for (unsigned int i = 0; order && i < nr_attrs; i++)
+		order = gms_limit_min(order, gms_rtree_uniform_order(s->attr[i], index));
+	if (gms_likely(!order || !gms_load_relaxed(&s->inhibited)))
+		return order;
+	if (order == GMS_ORDER_1G && gms_rtree_fill(s->inhibit[1], index, order) != GMS_RTREE_NONE)
+		order = GMS_ORDER_2M;
+	if (gms_rtree_fill(s->inhibit[0], index, GMS_ORDER_2M) != GMS_RTREE_NONE)
+		order = GMS_ORDER_4K;
+	return order;
+}
+
+/* Returns @order, lowered by all that limits the guest. @b: NULL if the page is in no binding. */
+static inline unsigned int gms_limit_guest(const struct gms_state *s, gms_pgoff_t index,
+					   const struct gms_binding *b, unsigned int order)
+{
+	order = gms_limit_host(s, index, order);
+	if (b)
+		order = gms_binding_order(b, index, order);
+	return gms_limit_attributes(s, index, order);
+}
+
+#endif /* GMS_CORE_LIMIT_H */
