@@ -66,4 +66,19 @@ static inline unsigned int gms_limit_guest(const struct gms_state *s, gms_pgoff_
 	return gms_limit_attributes(s, index, order);
 }
 
+/* Returns the order of the largest mapping for a fault in a folio of @order. @look: of the page. */
+static inline unsigned int gms_limit_fault(const struct gms_state *s, gms_pgoff_t index,
+					   enum gms_accessor accessor,
+					   const struct gms_rtree_look *look, unsigned int order)
+{
+	struct gms_binding b;
+
+	order = gms_limit_uniform(s, index, look, order);
+	if (accessor == GMS_HOST)
+		return gms_limit_host(s, index, order);
+	if (order && gms_bindings_find(&s->bindings, GMS_BY_INDEX, index, &b))
+		return gms_limit_guest(s, index, &b, order);
+	return gms_limit_guest(s, index, NULL, order);
+}
+
 #endif /* GMS_CORE_LIMIT_H */

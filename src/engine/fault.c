@@ -41,7 +41,6 @@ static int fault_begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_a
 {
 	const bool guest = accessor == GMS_GUEST;
 	struct gms_rtree_look look;
-	struct gms_binding b;
 	unsigned int order;
 	int err;
 
@@ -57,20 +56,12 @@ static int fault_begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_a
 					fault->folio_order);
 	if (err)
 		return err;
-	order = gms_limit_uniform(s, index, &look, fault->folio_order);
-	fault->prepared = false;
-	if (guest) {
-		const bool bound =
-			order && gms_bindings_find(&s->bindings, GMS_BY_INDEX, index, &b);
-
-		order = gms_limit_guest(s, index, bound ? &b : NULL, order);
-		fault->prepared = gms_rtree_fill(s->folios.prepared, index, order) == GMS_RTREE_ALL;
-		/* The thread that prepared the page may have added inhibits since. */
-		if (fault->prepared && gms_unlikely(gms_load_relaxed(&s->inhibited)))
-			order = gms_limit_attributes(s, index, order);
-	} else {
-		order = gms_limit_host(s, index, order);
-	}
+	order = gms_limit_fault(s, index, accessor, &look, fault->folio_order);
+	fault->prepared =
+		guest && gms_rtree_fill(s->folios.prepared, index, order) == GMS_RTREE_ALL;
+	/* The thread that prepared the page may have added inhibits since. */
+	if (fault->prepared && gms_unlikely(gms_load_relaxed(&s->inhibited)))
+		order = gms_limit_attributes(s, index, order);
 	fault->max_order = order;
 	fault->seq = gms_load_relaxed(&s->shard[gms_shard_of(index)].seq);
 	fault_priv(fault)->index = index;
@@ -78,7 +69,7 @@ static int fault_begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_a
 	return 0;
 }
 
-/* Begins a fault. If @gfn is not bound to the index any more, returns FAULT_MOVED. */
+/* Begins a fault. @gfn: NULL, or what has to be bound to the index; else returns FAULT_MOVED. */
 #define FAULT_MOVED 1
 static int fault_begin(struct gms_state *s, gms_pgoff_t index, const uint64_t *gfn,
 		       enum gms_accessor accessor, struct gms_fault *fault) GMS_NO_TSA
@@ -90,8 +81,9 @@ static int fault_begin(struct gms_state *s, gms_pgoff_t index, const uint64_t *g
 		err = gms_enter_shared(s, GMS_ENTER_FROZEN, index, 1);
 	if (gms_unlikely(err))
 		return gms_refused(s, err);
+	/* The binding cannot change any more. It may have changed before the lock was taken. */
 	if (gfn && (gms_gfn_to_index(s, *gfn, &now) || now != index)) {
-		gms_leave_shared(s, index, 1, 0);
+		(void)gms_leave_shared(s, index, 1, 0);
 		return FAULT_MOVED;
 	}
 	err = fault_begin_locked(s, index, accessor, fault);
