@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * platform.c - proves what src/ takes from the platform: locks, slots, what threads hold
+ *
+ * What is kept apart by a lock is plain data, so that ThreadSanitizer sees a lock that does
+ * not order. Who must have had his turn is counted; a lock that starves or forgets somebody
+ * makes the test hang until ctest ends it. The tests look at the lock's own words to know
+ * that a thread has gone to sleep.
+ */
+#include "platform.h"
+
+#include "test.h"
+#include "threads.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <time.h>
+
+static struct gms_spinlock spinlock;
+static struct gms_mutex mutex;
+static struct gms_rwlock rwlock;
+
+/* What the locks protect: two numbers that are equal wherever nobody is inside. */
+static uint64_t left, right;
+static atomic_uint readers_in, reads, tickets;
+static atomic_bool stop;
+
+static void setup(void)
+{
+	gms_spin_init(&spinlock, &spinlock, GMS_RANK_TREE, 0);
+	assert_int_equal(gms_mutex_init(&mutex, &mutex, GMS_RANK_CONVERT, 0), 0);
+	assert_int_equal(gms_rwlock_init(&rwlock, &rwlock, GMS_RANK_INVALIDATE, 0), 0);
+	left = right = 0;
+	readers_in = reads = tickets = 0;
+	stop = false;
+}
+
+static void teardown(void)
+{
+	gms_mutex_fini(&mutex);
+	gms_rwlock_fini(&rwlock);
+}
+
+static void wait_for(const uint32_t *word, uint32_t value)
+{
+	while (__atomic_load_n(word, __ATOMIC_SEQ_CST) != value)
+		sched_yield();
+}
+
+static void run_spin(struct worker *worker)
+{
+	for (uint64_t i = 0; i < worker->rounds; i++) {
+		gms_spin_lock(&spinlock);
+		left++;
+		right++;
+		gms_spin_unlock(&spinlock);
+	}
+}
+
+static void run_mutex(struct worker *worker)
+{
+	for (uint64_t i = 0; i < worker->rounds; i++) {
+		gms_mutex_lock(&mutex);
+		left++;
+		if (i % 64 == 0)
+			sched_yield();
+		right++;
+		gms_mutex_unlock(&mutex);
+	}
+}
+
+static void check_exclusion(void (*run)(struct worker *worker))
+{
+	struct worker workers[4] = {0};
+	uint64_t rounds = test_iters(20000);
+
+	setup();
+	for (unsigned int i = 0; i < ARRAY_SIZE(workers); i++)
+		workers[i] = (struct worker) {.run = run, .rounds = rounds};
+	workers_run(workers, ARRAY_SIZE(workers));
+	assert_int_equal(left, ARRAY_SIZE(workers) * rounds);
+	assert_int_equal(right, left);
+	teardown();
+}
+
+static void test_spinlock(void **state)
+{
+	(void)state;
+	check_exclusion(run_spin);
+}
+
+static void test_mutex(void **state)
+{
+	(void)state;
+	check_exclusion(run_mutex);
+}
+
+/* Stays inside for nothing, a time slice, or long enough for the other side to sleep. */
+static void linger(uint64_t i)
+{
+	const struct timespec while_others_sleep = {.tv_nsec = 20000};
+
+	if (i % 16 == 3)
+		sched_yield();
+	if (i % 64 == 7)
+		nanosleep(&while_others_sleep, NULL);
+}
+
+static void run_reader(struct worker *worker)
+{
+	for (uint64_t i = 0; i < worker->rounds; i++) {
+		bool equal;
+
+		gms_rwlock_read_lock(&rwlock);
+		atomic_fetch_add_explicit(&readers_in, 1, memory_order_relaxed);
+		equal = left == right;
+		linger(i + worker->number);
+		equal = equal && left == right;
+		atomic_fetch_sub_explicit(&readers_in, 1, memory_order_relaxed);
+		gms_rwlock_read_unlock(&rwlock);
+		worker_expect(worker, equal, "a reader was inside beside a writer");
+	}
+}
+
+static void run_writer(struct worker *worker)
+{
+	for (uint64_t i = 0; i < worker->rounds; i++) {
+		bool alone;
+
+		gms_mutex_lock(&mutex);
+		gms_rwlock_write_lock(&rwlock);
+		alone = !atomic_load_explicit(&readers_in, memory_order_relaxed);
+		left++;
+		linger(i);
+		right++;
+		alone = alone && !atomic_load_explicit(&readers_in, memory_order_relaxed);
+		gms_rwlock_write_unlock(&rwlock);
+		gms_mutex_unlock(&mutex);
+		worker_expect(worker, alone, "a writer was inside beside a reader");
+	}
+}
+
+static void test_rwlock_exclusion(void **state)
+{
+	struct worker workers[6] = {0};
+	uint64_t rounds = test_iters(5000);
+
+	(void)state;
+	setup();
+	for (unsigned int i = 0; i < ARRAY_SIZE(workers); i++)
+		workers[i] = (struct worker) {
+			.run = i < 2 ? run_writer : run_reader, .number = i, .rounds = rounds};
+	workers_run(workers, ARRAY_SIZE(workers));
+	assert_int_equal(left, 2 * rounds);
+	assert_int_equal(right, 2 * rounds);
+	teardown();
+}
+
+/* Inside together with others for as long as there are others. */
+static void run_overlapping_reader(struct worker *worker)
+{
+	(void)worker;
+	while (!stop) {
+		unsigned int before;
+
+		gms_rwlock_read_lock(&rwlock);
+		before = atomic_fetch_add(&reads, 1);
+		for (unsigned int i = 0; i < 100 && reads == before + 1; i++)
+			sched_yield();
+		gms_rwlock_read_unlock(&rwlock);
+	}
+}
+
+static void run_writer_until_done(struct worker *worker)
+{
+	for (uint64_t i = 0; i < worker->rounds; i++) {
+		gms_rwlock_write_lock(&rwlock);
+		left++;
+		gms_rwlock_write_unlock(&rwlock);
+	}
+	stop = true;
+}
+
+/* Rule 18: a writer gets its turn though there is always a reader inside. */
+static void test_writer_beside_overlapping_readers(void **state)
+{
+	struct worker workers[4] = {0};
+
+	(void)state;
+	setup();
+	for (unsigned int i = 0; i < ARRAY_SIZE(workers); i++)
+		workers[i] = (struct worker) {.run = run_overlapping_reader};
+	workers[0].run = run_writer_until_done;
+	workers[0].rounds = test_iters(1000);
+	workers_run(workers, ARRAY_SIZE(workers));
+	assert_int_equal(left, workers[0].rounds);
+	teardown();
+}
+
+static void run_counting_reader(struct worker *worker)
+{
+	bool equal = true;
+
+	for (uint64_t i = 0; i < worker->rounds; i++) {
+		gms_rwlock_read_lock(&rwlock);
+		equal = equal && left == right;
+		gms_rwlock_read_unlock(&rwlock);
+	}
+	reads++;
+	worker_expect(worker, equal, "a reader was inside beside a writer");
+}
+
+/* Outside for no longer than a call takes, until every reader has had all its turns. */
+static void run_full_speed_writer(struct worker *worker)
+{
+	while (reads < worker->rounds) {
+		gms_rwlock_write_lock(&rwlock);
+		left++;
+		for (unsigned int i = 0; i < 100; i++)
+			gms_cpu_relax();
+		right++;
+		gms_rwlock_write_unlock(&rwlock);
+	}
+}
+
+/* Rule 18: readers get their turns though the writer comes again at once. */
+static void test_readers_beside_full_speed_writer(void **state)
+{
+	struct worker workers[4] = {0};
+
+	(void)state;
+	setup();
+	for (unsigned int i = 0; i < ARRAY_SIZE(workers); i++)
+		workers[i] =
+			(struct worker) {.run = run_counting_reader, .rounds = test_iters(1000)};
+	workers[0].run = run_full_speed_writer;
+	workers[0].rounds = ARRAY_SIZE(workers) - 1;
+	workers_run(workers, ARRAY_SIZE(workers));
+	teardown();
+}
+
+#define SLEEPERS 3
+
+/* Readers sleep; the writer ends and comes back at once: they have had their turn by then. */
+static void run_hand_over(struct worker *worker)
+{
+	unsigned int before, between;
+
+	gms_rwlock_write_lock(&rwlock);
+	tickets = 1;
+	wait_for(&rwlock.asleep, SLEEPERS);
+	before = reads;
+	gms_rwlock_write_unlock(&rwlock);
+	gms_rwlock_write_lock(&rwlock);
+	between = reads;
+	gms_rwlock_write_unlock(&rwlock);
+	worker_expect(worker, !before, "a reader did not wait for the writer");
+	worker_expect(worker, between == SLEEPERS, "the writer came twice before a reader");
+}
+
+static void run_read_after_writer(struct worker *worker)
+{
+	(void)worker;
+	while (!tickets)
+		sched_yield();
+	gms_rwlock_read_lock(&rwlock);
+	atomic_fetch_add(&reads, 1);
+	gms_rwlock_read_unlock(&rwlock);
+}
+
+static void test_sleeping_readers_come_next(void **state)
+{
+	uint64_t rounds = test_iters(300);
+
+	(void)state;
+	for (uint64_t i = 0; i < rounds; i++) {
+		struct worker workers[1 + SLEEPERS] = {{.run = run_hand_over}};
+
+		setup();
+		for (unsigned int k = 1; k < ARRAY_SIZE(workers); k++)
+			workers[k].run = run_read_after_writer;
+		workers_run(workers, ARRAY_SIZE(workers));
+		assert_int_equal(rwlock.asleep, 0);
+		teardown();
+	}
+}
+
+/* Holds the lock until a writer and a second reader are asleep. */
+static void run_first_reader(struct worker *worker)
+{
+	unsigned int early;
+
+	gms_rwlock_read_lock(&rwlock);
+	reads = 1;
+	wait_for(&rwlock.asleep, 1);
+	wait_for(&rwlock.writer, GMS_WRITER_ASLEEP);
+	early = tickets;
+	gms_rwlock_read_unlock(&rwlock);
+	worker_expect(worker, !early, "somebody came in beside a reader or a waiting writer");
+}
+
+static void run_waiting_writer(struct worker *worker)
+{
+	while (!reads)
+		sched_yield();
+	gms_rwlock_write_lock(&rwlock);
+	worker->rounds = ++tickets;
+	gms_rwlock_write_unlock(&rwlock);
+}
+
+static void run_late_reader(struct worker *worker)
+{
+	wait_for(&rwlock.writer, GMS_WRITER_ASLEEP);
+	gms_rwlock_read_lock(&rwlock);
+	worker->rounds = ++tickets;
+	gms_rwlock_read_unlock(&rwlock);
+}
+
+static void test_waiting_writer_comes_before_later_readers(void **state)
+{
+	uint64_t rounds = test_iters(300);
+
+	(void)state;
+	for (uint64_t i = 0; i < rounds; i++) {
+		struct worker workers[3] = {{.run = run_first_reader},
+					    {.run = run_waiting_writer},
+					    {.run = run_late_reader}};
+
+		setup();
+		workers_run(workers, ARRAY_SIZE(workers));
+		assert_int_equal(workers[1].rounds, 1);
+		assert_int_equal(workers[2].rounds, 2);
+		teardown();
+	}
+}
+
+struct identity {
+	const void *self;
+	unsigned int slot;
+};
+
+static struct identity identities[2 * GMS_NR_SLOTS];
+
+static void run_identity(struct worker *worker)
+{
+	struct identity *me = &identities[worker->number];
+
+	me->slot = gms_slot();
+	me->self = gms_thread_hooks();
+	tickets++;
+	while (tickets < ARRAY_SIZE(identities))
+		sched_yield(); /* so that nobody gets the address of one who has ended */
+	worker_expect(worker, gms_slot() == me->slot, "the slot of a thread has changed");
+	worker_expect(worker, gms_thread_hooks() == me->self,
+		      "the identity of a thread has changed");
+}
+
+static void test_slots_and_identities(void **state)
+{
+	struct worker workers[ARRAY_SIZE(identities)] = {0};
+	unsigned int in_slot[GMS_NR_SLOTS] = {0};
+
+	(void)state;
+	tickets = 0;
+	for (unsigned int i = 0; i < ARRAY_SIZE(workers); i++)
+		workers[i] = (struct worker) {.run = run_identity, .number = i};
+	workers_run(workers, ARRAY_SIZE(workers));
+	for (unsigned int i = 0; i < ARRAY_SIZE(workers); i++) {
+		assert_true(identities[i].slot < GMS_NR_SLOTS);
+		in_slot[identities[i].slot]++;
+		assert_ptr_not_equal(identities[i].self, gms_thread_hooks());
+		for (unsigned int k = 0; k < i; k++)
+			assert_ptr_not_equal(identities[i].self, identities[k].self);
+	}
+	for (unsigned int i = 0; i < GMS_NR_SLOTS; i++)
+		assert_int_equal(in_slot[i], ARRAY_SIZE(workers) / GMS_NR_SLOTS);
+}
+
+/* What a thread holds is found; what it holds beyond the places is not, and does no harm. */
+static void test_what_a_thread_holds(void **state)
+{
+	const char objects[GMS_MAX_HELD + 3] = {0};
+
+	(void)state;
+	assert_true(gms_thread_is_outside());
+	for (unsigned int n = 1; n <= ARRAY_SIZE(objects); n++) {
+		for (unsigned int i = 0; i < n; i++) {
+			assert_false(gms_thread_holds(&objects[i]));
+			gms_thread_hold(&objects[i]);
+			assert_int_equal(gms_thread_holds(&objects[i]), i < GMS_MAX_HELD);
+			assert_false(gms_thread_is_outside());
+		}
+		/* the middle first, then those before it, then those behind */
+		for (unsigned int i = n / 2 + 1; i--;) {
+			gms_thread_drop(&objects[i]);
+			assert_false(gms_thread_holds(&objects[i]));
+		}
+		for (unsigned int i = n / 2 + 1; i < n; i++)
+			gms_thread_drop(&objects[i]);
+		for (unsigned int i = 0; i < n; i++)
+			assert_false(gms_thread_holds(&objects[i]));
+		assert_true(gms_thread_is_outside());
+	}
+	gms_thread_drop(objects); /* what is not held */
+	assert_true(gms_thread_is_outside());
+}
+
+/* One that had no place goes, after one that had: the others are found all the same. */
+static void test_a_thread_that_held_more(void **state)
+{
+	const char objects[GMS_MAX_HELD + 1] = {0};
+
+	(void)state;
+	for (unsigned int first = 0; first < GMS_MAX_HELD; first++) {
+		for (unsigned int i = 0; i <= GMS_MAX_HELD; i++)
+			gms_thread_hold(&objects[i]);
+		gms_thread_drop(&objects[first]);
+		gms_thread_drop(&objects[GMS_MAX_HELD]);
+		for (unsigned int i = 0; i <= GMS_MAX_HELD; i++)
+			assert_int_equal(gms_thread_holds(&objects[i]),
+					 i != first && i != GMS_MAX_HELD);
+		/* and there is a place for another one */
+		gms_thread_hold(&objects[GMS_MAX_HELD]);
+		assert_true(gms_thread_holds(&objects[GMS_MAX_HELD]));
+		for (unsigned int i = 0; i <= GMS_MAX_HELD; i++)
+			if (i != first)
+				gms_thread_drop(&objects[i]);
+		assert_true(gms_thread_is_outside());
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_a_thread_holds),
+		cmocka_unit_test(test_a_thread_that_held_more),
+		cmocka_unit_test(test_slots_and_identities),
+		cmocka_unit_test(test_spinlock),
+		cmocka_unit_test(test_mutex),
+		cmocka_unit_test(test_rwlock_exclusion),
+		cmocka_unit_test(test_writer_beside_overlapping_readers),
+		cmocka_unit_test(test_readers_beside_full_speed_writer),
+		cmocka_unit_test(test_sleeping_readers_come_next),
+		cmocka_unit_test(test_waiting_writer_comes_before_later_readers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

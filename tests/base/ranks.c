@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * ranks.c - proves that debug builds check the order of locks at each lock, and say what broke
+ */
+#include "platform.h"
+
+#include "test.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int object, other;
+static struct gms_spinlock locks[64];
+static unsigned int nr_locks;
+static struct gms_rwlock rwlock;
+
+/* A lock of its own, so that a wrong order is all that is wrong. */
+static struct gms_spinlock *take(const void *of, enum gms_rank rank, unsigned int key)
+{
+	struct gms_spinlock *lock = &locks[nr_locks++ % ARRAY_SIZE(locks)];
+
+	gms_spin_init(lock, of, rank, key);
+	gms_spin_lock(lock);
+	return lock;
+}
+
+static void lower_rank(void)
+{
+	take(&object, GMS_RANK_FOLIO, 0);
+	take(&object, GMS_RANK_INVALIDATE, 5);
+}
+
+static void same_key(void)
+{
+	take(&object, GMS_RANK_CONVERT, 3);
+	take(&object, GMS_RANK_CONVERT, 3);
+}
+
+static void lower_key(void)
+{
+	take(&object, GMS_RANK_CONVERT, 3);
+	take(&object, GMS_RANK_CONVERT, 2);
+}
+
+/* Not only the last one counts. */
+static void lower_than_an_older_one(void)
+{
+	take(&object, GMS_RANK_INVALIDATE, 0);
+	gms_spin_unlock(take(&object, GMS_RANK_FOLIO, 0));
+	take(&other, GMS_RANK_CONVERT, 0);
+	take(&object, GMS_RANK_CONVERT, 0);
+}
+
+static void leave_what_is_not_held(void)
+{
+	struct gms_spinlock *lock = take(&object, GMS_RANK_CONVERT, 0);
+
+	gms_spin_unlock(lock);
+	gms_spin_unlock(lock);
+}
+
+/* Each kind of lock looks, whichever way it is taken. */
+static void mutex_in_the_wrong_order(void)
+{
+	struct gms_mutex m;
+
+	(void)gms_mutex_init(&m, &object, GMS_RANK_CONVERT, 1);
+	take(&object, GMS_RANK_INVALIDATE, 0);
+	gms_mutex_lock(&m);
+}
+
+static void reader_in_the_wrong_order(void)
+{
+	(void)gms_rwlock_init(&rwlock, &object, GMS_RANK_INVALIDATE, 1);
+	take(&object, GMS_RANK_FOLIO, 0);
+	gms_rwlock_read_lock(&rwlock);
+}
+
+static void writer_in_the_wrong_order(void)
+{
+	(void)gms_rwlock_init(&rwlock, &object, GMS_RANK_INVALIDATE, 1);
+	take(&object, GMS_RANK_INVALIDATE, 2);
+	gms_rwlock_write_lock(&rwlock);
+}
+
+static void right_order(void)
+{
+	struct gms_spinlock *convert[16], *invalidate[16], *others, *folio, *tree;
+
+	for (unsigned int i = 0; i < 16; i++)
+		convert[i] = take(&object, GMS_RANK_CONVERT, i);
+	for (unsigned int i = 0; i < 16; i++)
+		invalidate[i] = take(&object, GMS_RANK_INVALIDATE, i);
+	others = take(&other, GMS_RANK_CONVERT, 0);
+	gms_spin_unlock(take(&object, GMS_RANK_FOLIO, 7));
+	folio = take(&object, GMS_RANK_FOLIO, 6);
+	tree = take(&object, GMS_RANK_TREE, 1);
+	for (unsigned int i = 0; i < 16; i++)
+		gms_spin_unlock(invalidate[i]);
+	gms_spin_unlock(tree);
+	gms_spin_unlock(folio);
+	gms_spin_unlock(take(&object, GMS_RANK_INVALIDATE, 0));
+	for (unsigned int i = 16; i--;)
+		gms_spin_unlock(convert[i]);
+	gms_spin_unlock(others);
+}
+
+/*
+ * Does a process that does @wrong come to its end by a signal? *said: the first line that it wrote
+ * to its standard error.
+ */
+static bool dies(void (*wrong)(void), char *said, size_t size)
+{
+	const struct rlimit no_core = {0, 0};
+	int status, fds[2];
+	ssize_t length;
+	pid_t pid;
+
+	fflush(NULL);
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		setrlimit(RLIMIT_CORE, &no_core);
+		signal(SIGILL, SIG_DFL);
+		signal(SIGTRAP, SIG_DFL);
+		signal(SIGABRT, SIG_DFL);
+		dup2(fds[1], STDERR_FILENO);
+		wrong();
+		_exit(0);
+	}
+	close(fds[1]);
+	length = read(fds[0], said, size - 1);
+	said[length > 0 ? length : 0] = 0;
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status))
+		return true;
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	return false;
+}
+
+/* A trap says which file, which lock, and which order. */
+static void test_rank_violations(void **state)
+{
+	static const struct {
+		void (*wrong)(void);
+		const char *what;
+	} cases[] = {
+		{lower_rank, "invalidate lock 5 is taken under folio lock 0"},
+		{same_key, "convert lock 3 is taken under convert lock 3"},
+		{lower_key, "convert lock 2 is taken under convert lock 3"},
+		{lower_than_an_older_one, "convert lock 0 is taken under invalidate lock 0"},
+		{leave_what_is_not_held,
+		 "convert lock 0 is unlocked by a thread that does not hold it"},
+		{mutex_in_the_wrong_order, "convert lock 1 is taken under invalidate lock 0"},
+		{reader_in_the_wrong_order, "invalidate lock 1 is taken under folio lock 0"},
+		{writer_in_the_wrong_order, "invalidate lock 1 is taken under invalidate lock 2"},
+	};
+	char said[256];
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+#ifdef GMS_DEBUG
+		assert_true(dies(cases[i].wrong, said, sizeof(said)));
+		assert_non_null(strstr(said, cases[i].what));
+		assert_non_null(strstr(said, "ranks.c:"));
+		assert_non_null(strstr(said, "state_priv.h"));
+#else
+		/* nobody looks, nobody dies, nobody says anything */
+		assert_false(dies(cases[i].wrong, said, sizeof(said)));
+		assert_string_equal(said, "");
+#endif
+	}
+	assert_false(dies(right_order, said, sizeof(said)));
+	assert_string_equal(said, "");
+}
+
+static void test_rank_holds(void **state)
+{
+#ifdef GMS_DEBUG
+	struct gms_spinlock *one, *two;
+
+	(void)state;
+	assert_false(gms_rank_holds(&object, GMS_RANK_CONVERT));
+	one = take(&object, GMS_RANK_CONVERT, 1);
+	two = take(&object, GMS_RANK_CONVERT, 2);
+	assert_true(gms_rank_holds(&object, GMS_RANK_CONVERT));
+	assert_false(gms_rank_holds(&object, GMS_RANK_INVALIDATE));
+	assert_false(gms_rank_holds(&other, GMS_RANK_CONVERT));
+	gms_spin_unlock(one);
+	assert_true(gms_rank_holds(&object, GMS_RANK_CONVERT));
+	gms_spin_unlock(two);
+	assert_false(gms_rank_holds(&object, GMS_RANK_CONVERT));
+#else
+	(void)state;
+	print_message("skipped: ranks are not kept, this is no debug build\n");
+	skip();
+#endif
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rank_violations),
+		cmocka_unit_test(test_rank_holds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * policy.c - proves the policies of rules 26, 27 and 30 as what they are: pure functions
+ *
+ * Tables of views and of the verdicts that the rules ask for. A view that cannot be (a mixed
+ * 2M in a uniform 1G) has no verdict that would be wrong, and is in no table.
+ */
+#include <gmemstate/policy.h>
+
+#include "test.h"
+
+#define S GMS_ALL_SHARED
+#define P GMS_ALL_PRIVATE
+#define M GMS_MIXED
+#define HOST GMS_HOST
+#define GUEST GMS_GUEST
+#define O4K GMS_ORDER_4K
+#define O2M GMS_ORDER_2M
+#define O1G GMS_ORDER_1G
+
+struct row {
+	enum gms_event event;
+	enum gms_accessor accessor;
+	enum gms_shareability to;
+	unsigned int folio_order;
+	enum gms_summary s2m, s1g;
+	unsigned int order;
+	int uniform; /* -1: does not matter */
+};
+
+static struct gms_policy_view view_of(const struct row *row)
+{
+	const gms_pgoff_t index = 5 * T_1G + 7 * T_2M + 9;
+
+	return (struct gms_policy_view) {
+		.event = row->event,
+		.accessor = row->accessor,
+		.to = row->to,
+		.index = index,
+		.folio_index = index >> row->folio_order << row->folio_order,
+		.folio_order = row->folio_order,
+		.s2m = row->s2m,
+		.s1g = row->s1g,
+		.flips = 3,
+		.now = 1000,
+		.since = 900,
+	};
+}
+
+/* What the engine does with an order. */
+static unsigned int rounded(unsigned int order)
+{
+	return order >= O1G ? O1G : order >= O2M ? O2M : O4K;
+}
+
+static struct gms_policy_verdict ask(const struct gms_policy_ops *policy,
+				     const struct gms_policy_view *view)
+{
+	struct gms_policy_verdict verdict = {view->folio_order, true};
+
+	policy->decide(NULL, view, &verdict);
+	verdict.order = rounded(verdict.order);
+	return verdict;
+}
+
+/* Also: the same view, the same verdict; and the view is as it was. */
+static void check_row(const struct gms_policy_ops *policy, const struct row *row, size_t number)
+{
+	struct gms_policy_view view = view_of(row), copy = view;
+	struct gms_policy_verdict verdict = ask(policy, &view), again = ask(policy, &view);
+
+	assert_memory_equal(&view, &copy, sizeof(view));
+	assert_int_equal(verdict.order, again.order);
+	assert_int_equal(verdict.uniform, again.uniform);
+	if (verdict.order != row->order ||
+	    (row->uniform >= 0 && verdict.uniform != (bool)row->uniform))
+		fail_msg("%s, row %zu: order %u, uniform %d", policy->name, number, verdict.order,
+			 verdict.uniform);
+}
+
+#define check_rows(policy, rows)                                  \
+	do {                                                      \
+		size_t row_;                                      \
+                                                                  \
+		for (row_ = 0; row_ < ARRAY_SIZE(rows); row_++)   \
+			check_row((policy), &(rows)[row_], row_); \
+	} while (0)
+
+/* clang-format off */
+
+/* Rule 26 */
+static const struct row eager[] = {
+	/* a folio in a block that is not all private is split at once, to 4K, all of it */
+	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O1G, S, S, O4K, 1},
+	{GMS_EV_ALLOCATE, HOST,  GMS_SHARED,  O1G, S, S, O4K, 1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O1G, P, M, O4K, 1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O1G, S, M, O4K, 1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O1G, M, M, O4K, 1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O1G, P, P, O1G, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O2M, S, M, O4K, 1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O2M, M, M, O4K, 1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O2M, P, M, O2M, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O2M, P, P, O2M, -1},
+	/* to shared: split, unless it is all private, which it cannot be then */
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O1G, M, M, O4K, 1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O1G, S, M, O4K, 1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O1G, S, S, O4K, 1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O2M, M, M, O4K, 1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O2M, S, M, O4K, 1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O4K, S, S, O4K, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O4K, M, M, O4K, -1},
+	/* to private: merged where all is */
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, P, P, O1G, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, P, M, O2M, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, M, M, O4K, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O2M, P, P, O1G, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O2M, P, M, O2M, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O1G, P, P, O1G, -1},
+	/* a split that was put off comes at the next touch */
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O1G, S, M, O4K, 1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, M, M, O4K, 1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, S, S, O4K, 1},
+	{GMS_EV_FAULT,    GUEST, GMS_PRIVATE, O1G, P, P, O1G, -1},
+	{GMS_EV_FAULT,    GUEST, GMS_PRIVATE, O2M, P, M, O2M, -1},
+};
+
+/* Rule 30 */
+static const struct row nonuniform[] = {
+	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O1G, S, S, O1G, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O1G, P, P, O1G, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O1G, P, M, O2M, -1},
+	{GMS_EV_ALLOCATE, HOST,  GMS_SHARED,  O1G, S, M, O2M, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O1G, M, M, O4K, 0},
+	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O2M, M, M, O4K, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O2M, S, M, O2M, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O2M, P, M, O2M, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O1G, M, M, O4K, 0},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O1G, S, M, O2M, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O1G, S, S, O1G, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O1G, M, M, O4K, 0},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O1G, P, M, O2M, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O2M, M, M, O4K, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O2M, S, M, O2M, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O2M, S, S, O1G, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O2M, P, P, O1G, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O4K, S, S, O1G, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, P, M, O2M, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O4K, S, M, O2M, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O4K, M, M, O4K, -1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O1G, M, M, O4K, 0},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O1G, S, M, O2M, -1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O1G, S, S, O1G, -1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, M, M, O4K, -1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, S, M, O2M, -1},
+};
+
+/* Rule 27; of adaptive, too, but for GMS_EV_MAINTAIN */
+static const struct row lazy[] = {
+	/* guest faults never split */
+	{GMS_EV_FAULT,    GUEST, GMS_SHARED,  O1G, M, M, O1G, -1},
+	{GMS_EV_FAULT,    GUEST, GMS_PRIVATE, O1G, P, M, O1G, -1},
+	{GMS_EV_FAULT,    GUEST, GMS_SHARED,  O1G, S, M, O1G, -1},
+	{GMS_EV_FAULT,    GUEST, GMS_PRIVATE, O2M, M, M, O2M, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O1G, P, M, O1G, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O1G, M, M, O1G, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O2M, M, M, O2M, -1},
+	{GMS_EV_ALLOCATE, HOST,  GMS_SHARED,  O1G, S, S, O1G, -1},
+	/* the host's do, as far as needed: that place */
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O1G, S, M, O2M, -1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O1G, M, M, O4K, 0},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O1G, S, S, O1G, -1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, M, M, O4K, -1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, S, M, O2M, -1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, S, S, O2M, -1},
+	/* conversions only record */
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O1G, M, M, O1G, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O1G, P, M, O1G, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O2M, M, M, O2M, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O2M, S, S, O2M, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, P, P, O4K, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O4K, S, S, O4K, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, P, M, O4K, -1},
+};
+
+static const struct row lazy_maintain[] = {
+	{GMS_EV_MAINTAIN, HOST,  GMS_PRIVATE, O4K, P, P, O4K, -1},
+	{GMS_EV_MAINTAIN, HOST,  GMS_SHARED,  O2M, S, S, O2M, -1},
+	{GMS_EV_MAINTAIN, HOST,  GMS_SHARED,  O4K, S, M, O4K, -1},
+	{GMS_EV_MAINTAIN, HOST,  GMS_SHARED,  O4K, M, M, O4K, -1},
+};
+/* clang-format on */
+
+static void rule_26_eager(void **unused)
+{
+	(void)unused;
+	check_rows(gms_policy_eager(), eager);
+}
+
+static void rule_27_lazy(void **unused)
+{
+	(void)unused;
+	check_rows(gms_policy_lazy(), lazy);
+	check_rows(gms_policy_lazy(), lazy_maintain);
+}
+
+static void rule_30_eager_nonuniform(void **unused)
+{
+	(void)unused;
+	check_rows(gms_policy_eager_nonuniform(), nonuniform);
+}
+
+static void rule_30_adaptive_is_lazy(void **unused)
+{
+	(void)unused;
+	check_rows(gms_policy_adaptive(), lazy);
+}
+
+/* Of a split 1G that is uniform: was it so for twice as long as between two flips? */
+static void rule_30_adaptive_merges_what_came_to_rest(void **unused)
+{
+	static const struct {
+		uint32_t flips;
+		uint64_t since, now;
+		bool merge;
+	} rows[] = {
+		/* one flip in 100 */
+		{4, 400, 400, false},
+		{4, 400, 599, false},
+		{4, 400, 600, true},
+		{4, 400, 601, true},
+		{4, 400, 100000, true},
+		/* a late one, a fast one */
+		{2, 1000000, 1000001, false},
+		{2, 1000000, 1999999, false},
+		{2, 1000000, 2000000, true},
+		{1000, 1000000, 1001999, false},
+		{1000, 1000000, 1002000, true},
+		/* never flipped: at rest for ever */
+		{0, 0, 1, true},
+		{0, 0, UINT64_MAX, true},
+		/* numbers that do not fit when multiplied */
+		{UINT32_MAX, 1ULL << 62, (1ULL << 62) + (1ULL << 30), false},
+		{UINT32_MAX, 1ULL << 62, (1ULL << 62) + (1ULL << 32), true},
+		{2, 1ULL << 62, (1ULL << 62) + (1ULL << 61), false},
+		{2, 1ULL << 62, 1ULL << 63, true},
+		{1, 1ULL << 63, UINT64_MAX, false},
+	};
+	static const unsigned int orders[] = {O4K, O2M};
+	size_t i, j;
+
+	(void)unused;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		for (j = 0; j < ARRAY_SIZE(orders); j++) {
+			struct row row = {GMS_EV_MAINTAIN, HOST, GMS_SHARED, orders[j], S, S, 0, 0};
+			struct gms_policy_view view;
+
+			row.s2m = row.s1g = i % 2 ? P : S;
+			view = view_of(&row);
+			view.flips = rows[i].flips;
+			view.since = rows[i].since;
+			view.now = rows[i].now;
+			if (ask(gms_policy_adaptive(), &view).order !=
+			    (rows[i].merge ? O1G : orders[j]))
+				fail_msg("row %zu, folio of %u", i, orders[j]);
+		}
+	}
+}
+
+/* A block that is mixed is not merged, however long it has been so. */
+static void rule_30_adaptive_does_not_merge_what_is_mixed(void **unused)
+{
+	struct row row = {GMS_EV_MAINTAIN, HOST, GMS_SHARED, O4K, M, M, 0, 0};
+	struct gms_policy_view view = view_of(&row);
+
+	(void)unused;
+	view.now = 1ULL << 50;
+	assert_int_equal(ask(gms_policy_adaptive(), &view).order, O4K);
+	row.folio_order = O2M;
+	view = view_of(&row);
+	view.s2m = S;
+	view.now = 1ULL << 50;
+	assert_int_equal(ask(gms_policy_adaptive(), &view).order, O2M);
+}
+
+/* Neither place nor pins nor, but for adaptive, history make a difference to what is wanted. */
+static void rule_30_verdicts_depend_on_the_block_alone(void **unused)
+{
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < ARRAY_SIZE(eager); i++) {
+		struct gms_policy_view view = view_of(&eager[i]);
+
+		view.index = 0;
+		view.folio_index = 0;
+		view.flips = 0;
+		view.now = 0;
+		view.since = 0;
+		assert_int_equal(ask(gms_policy_eager(), &view).order, eager[i].order);
+	}
+	for (i = 0; i < ARRAY_SIZE(lazy); i++) {
+		struct gms_policy_view view = view_of(&lazy[i]);
+
+		view.index = 0;
+		view.folio_index = 0;
+		view.flips = UINT32_MAX;
+		view.now = UINT64_MAX;
+		assert_int_equal(ask(gms_policy_lazy(), &view).order, lazy[i].order);
+		assert_int_equal(ask(gms_policy_adaptive(), &view).order, lazy[i].order);
+	}
+}
+
+static void policies_have_names(void **unused)
+{
+	static const char *const names[] = {"eager", "eager-nonuniform", "lazy", "adaptive"};
+	const struct gms_policy_ops *const policies[] = {
+		gms_policy_eager(),
+		gms_policy_eager_nonuniform(),
+		gms_policy_lazy(),
+		gms_policy_adaptive(),
+	};
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		assert_string_equal(policies[i]->name, names[i]);
+		assert_int_equal(policies[i]->struct_size, sizeof(struct gms_policy_ops));
+		assert_non_null(policies[i]->decide);
+		assert_ptr_equal(gms_policy_by_name(names[i]), policies[i]);
+	}
+	assert_null(gms_policy_by_name(""));
+	assert_null(gms_policy_by_name("eage"));
+	assert_null(gms_policy_by_name("eagerly"));
+	assert_null(gms_policy_by_name("Lazy"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rule_26_eager),
+		cmocka_unit_test(rule_27_lazy),
+		cmocka_unit_test(rule_30_eager_nonuniform),
+		cmocka_unit_test(rule_30_adaptive_is_lazy),
+		cmocka_unit_test(rule_30_adaptive_merges_what_came_to_rest),
+		cmocka_unit_test(rule_30_adaptive_does_not_merge_what_is_mixed),
+		cmocka_unit_test(rule_30_verdicts_depend_on_the_block_alone),
+		cmocka_unit_test(policies_have_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

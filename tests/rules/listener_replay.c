@@ -1,0 +1,539 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * listener_replay.c - proves rule 35: registering and unregistering
+ *
+ * Holds rules 14, 36 and 38, too.
+ */
+#include "mirror.h"
+
+#define NR_PAGES (2 * T_1G + 4 * T_2M)
+
+static const struct rig_opts all_shared = {.nr_pages = NR_PAGES, .folio_order = GMS_ORDER_2M};
+
+static struct mirror a, b;
+
+/* ---- states ---- */
+
+#define NR_SHAPES 5
+
+/* All of one kind, the borders of granules and blocks cut, and one that takes several calls. */
+static void shape(struct rig *rig, unsigned int number)
+{
+	struct rig_opts opts = all_shared;
+	uint64_t i;
+
+	opts.init_private = number == 1;
+	rig_init(rig, &opts);
+	switch (number) {
+	case 2:
+		rig_convert(rig, 0, 1, GMS_PRIVATE);
+		rig_convert(rig, 511, 2, GMS_PRIVATE);
+		rig_convert(rig, T_1G - 1, 1, GMS_PRIVATE);
+		rig_convert(rig, NR_PAGES - 1, 1, GMS_PRIVATE);
+		break;
+	case 3:
+		for (i = 0; i < 90; i++)
+			rig_convert(rig, T_1G - 512 + 11 * i, 3, GMS_PRIVATE);
+		break;
+	case 4:
+		rig_convert(rig, 64, 2 * T_1G, GMS_PRIVATE);
+		rig_convert(rig, T_1G - T_2M, 2 * T_2M, GMS_SHARED);
+		rig_convert(rig, T_1G + 9, 1, GMS_PRIVATE);
+		break;
+	default:
+		break;
+	}
+	rig_forget(rig);
+}
+
+static const struct {
+	uint64_t start, nr_pages, granule;
+} places[] = {
+	{0, NR_PAGES, 8},
+	{0, NR_PAGES, T_2M},
+	{0, 2 * T_1G, T_1G},
+	{T_1G - 512, 1024, 1},
+	{T_1G - 512, 1024, 4},
+	{NR_PAGES - 512, 512, 16},
+	{T_1G, T_1G + 4 * T_2M, 64},
+};
+
+/* Rule 35: what is shared is given before the call returns, and taken back in the end. */
+static void rule_35_replay(void **unused)
+{
+	unsigned int number, flags;
+	struct rig rig;
+	size_t i;
+
+	(void)unused;
+	for (number = 0; number < NR_SHAPES; number++) {
+		shape(&rig, number);
+		for (i = 0; i < 2 * ARRAY_SIZE(places); i++) {
+			flags = i % 2 ? GMS_LISTENER_CAN_SPLIT : 0;
+			mirror_init(&a, &rig, NULL, places[i / 2].start, places[i / 2].nr_pages,
+				    places[i / 2].granule, flags);
+			assert_int_equal(mirror_register(&a), 0);
+			assert_int_equal(rig_stats(&rig).listeners, 1);
+			mirror_tidy(&a);
+			mirror_check(&a);
+			mirror_forget(&a);
+			assert_int_equal(mirror_unregister(&a), 0);
+			assert_int_equal(rig_stats(&rig).listeners, 0);
+			mirror_tidy(&a);
+			mirror_check(&a);
+			mirror_fini(&a);
+		}
+		rig_expect_none(&rig);
+		rig_fini(&rig);
+	}
+}
+
+/* Rule 35: how it is told: one run where all is shared, whatever the size. */
+static void rule_35_replay_is_maximal(void **unused)
+{
+	struct rig rig;
+
+	(void)unused;
+	shape(&rig, 0);
+	mirror_init(&a, &rig, NULL, 0, NR_PAGES, 1, GMS_LISTENER_CAN_SPLIT);
+	assert_int_equal(mirror_register(&a), 0);
+	assert_int_equal(mirror_unregister(&a), 0);
+	mirror_expect_events(&a, GIVE(0, NR_PAGES), TAKE(0, NR_PAGES));
+	mirror_fini(&a);
+	rig_fini(&rig);
+	shape(&rig, 2);
+	mirror_init(&a, &rig, NULL, 0, NR_PAGES, 4, GMS_LISTENER_CAN_SPLIT);
+	assert_int_equal(mirror_register(&a), 0);
+	assert_int_equal(mirror_unregister(&a), 0);
+	mirror_expect_events(&a, GIVE(4, 504), GIVE(516, T_1G - 520),
+			     GIVE(T_1G, T_1G + 4 * T_2M - 4), TAKE(4, 504), TAKE(516, T_1G - 520),
+			     TAKE(T_1G, T_1G + 4 * T_2M - 4));
+	mirror_fini(&a);
+	rig_fini(&rig);
+	/* Nothing is shared: not called at all. */
+	shape(&rig, 1);
+	mirror_init(&a, &rig, NULL, 0, NR_PAGES, 4, 0);
+	assert_int_equal(mirror_register(&a), 0);
+	assert_int_equal(mirror_unregister(&a), 0);
+	assert_int_equal(a.calls, 0);
+	mirror_fini(&a);
+	rig_fini(&rig);
+}
+
+/* ---- refusals ---- */
+
+static void init_two(struct rig *rig, struct mirror_plan *plan, bool pins)
+{
+	memset(plan, 0, sizeof(*plan));
+	shape(rig, 3);
+	mirror_init(&a, rig, plan, T_1G - 512, 512, 8, GMS_LISTENER_CAN_SPLIT);
+	assert_int_equal(mirror_register(&a), 0);
+	mirror_init(&b, rig, plan, T_1G - 1024, 2048, 2, 0);
+	b.pins = pins;
+	mirror_check(&a);
+}
+
+static void fini_two(struct rig *rig)
+{
+	mirror_check(&a);
+	mirror_check(&b);
+	assert_int_equal(mirror_unregister(&a), 0);
+	mirror_fini(&a);
+	mirror_fini(&b);
+	assert_int_equal(rig_stats(rig).surplus_unpins, 0);
+	rig_fini(rig);
+}
+
+/* Rule 35: whichever call it refuses, what it was given is taken back, and it is not there. */
+static void rule_35_registering_is_refused(void **unused)
+{
+	struct mirror_plan plan;
+	unsigned int done;
+	struct rig rig;
+	uint64_t n;
+	int rc = -1;
+
+	(void)unused;
+	init_two(&rig, &plan, true);
+	for (done = 0; done < NR_DONE; done++) {
+		for (n = 0, rc = -1; rc; n++) {
+			const uint64_t calls = a.calls;
+			uint64_t live;
+
+			/* Pins have records, which stay: count from the second time on. */
+			plan_refuse(&plan, n, n + 1, -ENXIO, (enum mirror_done)done);
+			rc = mirror_register(&b);
+			live = rig.talloc.live_blocks;
+			if (!rc)
+				break;
+			assert_int_equal(rc, -ENXIO);
+			mirror_check(&b);
+			assert_int_equal(rig_stats(&rig).listeners, 1);
+			assert_int_equal(rig_stats(&rig).quarantined_pages, 0);
+			assert_false(gms_first_pin(rig.state, 0, NR_PAGES, NULL));
+			plan_refuse(&plan, n, n + 1, -ENXIO, (enum mirror_done)done);
+			assert_int_equal(mirror_register(&b), -ENXIO);
+			assert_int_equal(rig.talloc.live_blocks, live);
+			assert_int_equal(a.calls, calls);
+			rig_check(&rig);
+		}
+		assert_true(n > 8);
+		mirror_check(&b);
+		assert_int_equal(rig_stats(&rig).listeners, 2);
+		plan_refuse_none(&plan);
+		assert_int_equal(mirror_unregister(&b), 0);
+	}
+	fini_two(&rig);
+}
+
+/* Rules 35 and 39: what it will not let go of then is quarantined, and the others let go of it. */
+static void rule_35_taking_back_is_refused(void **unused)
+{
+	unsigned int done, private;
+	struct mirror_plan plan;
+	struct rig rig;
+
+	(void)unused;
+	for (done = 0; done < 2 * (NR_DONE - 1); done++) {
+		uint64_t quarantined, i;
+
+		private = done % 2;
+		init_two(&rig, &plan, false);
+		plan_refuse(&plan, 3, 4, -ENXIO, DONE_HALF);
+		plan_refuse_undo(&plan, 4, UINT64_MAX, -EXDEV, (enum mirror_done)(done / 2));
+		/* Of the other one nothing may be refused. */
+		a.plan = NULL;
+		assert_int_equal(mirror_register(&b), -ENXIO);
+		assert_true(plan.refused[1] > 0);
+		plan_refuse_none(&plan);
+		quarantined = rig_stats(&rig).quarantined_pages;
+		assert_true(quarantined >= oracle_count(&b.held, 0, NR_PAGES));
+		assert_int_equal(rig_stats(&rig).listeners, 1);
+		for (i = 0; i < NR_PAGES; i++) {
+			if (oracle_test(&b.held, i))
+				assert_true(gms_is_quarantined(rig.state, i));
+		}
+		mirror_check(&a);
+		rig_check(&rig);
+		/* It is gone: nobody asks it any more. */
+		mirror_drop(&b);
+		for (i = 0; i < NR_PAGES; i++) {
+			if (gms_is_quarantined(rig.state, i))
+				rig_repair(&rig, i, 1, private ? GMS_PRIVATE : GMS_SHARED);
+		}
+		assert_int_equal(rig_stats(&rig).quarantined_pages, 0);
+		mirror_check(&a);
+		assert_int_equal(mirror_register(&b), 0);
+		mirror_check(&b);
+		assert_int_equal(mirror_unregister(&b), 0);
+		fini_two(&rig);
+	}
+}
+
+/* Rule 35: one that refuses to let go stays, has what it had, and is told of what comes. */
+static void rule_35_unregistering_is_refused(void **unused)
+{
+	struct mirror_plan plan;
+	unsigned int done;
+	struct rig rig;
+	uint64_t n;
+	int rc;
+
+	(void)unused;
+	for (done = 0; done < NR_DONE; done++) {
+		init_two(&rig, &plan, true);
+		assert_int_equal(mirror_register(&b), 0);
+		for (n = 0, rc = -1; rc; n++) {
+			plan_refuse(&plan, n, n + 1, -ENXIO, (enum mirror_done)done);
+			rc = mirror_unregister(&b);
+			plan_refuse_none(&plan);
+			mirror_check(&a);
+			mirror_check(&b);
+			if (!rc)
+				break;
+			assert_int_equal(rc, -ENXIO);
+			assert_int_equal(rig_stats(&rig).listeners, 2);
+			assert_int_equal(rig_stats(&rig).quarantined_pages, 0);
+			rig_convert(&rig, T_1G + n, 9, n % 2 ? GMS_SHARED : GMS_PRIVATE);
+			mirror_check(&b);
+		}
+		assert_true(n > 8);
+		assert_int_equal(rig_stats(&rig).listeners, 1);
+		assert_int_equal(gms_listener_unregister(rig.state, b.id), -EINVAL);
+		assert_false(gms_first_pin(rig.state, 0, NR_PAGES, NULL));
+		fini_two(&rig);
+	}
+}
+
+/*
+ * listener.h: given back what it had let go of it should not refuse: it counts as having it, so
+ * that it is asked for it again. Nothing is wrong with the pages: no quarantine.
+ */
+static void rule_35_giving_back_is_refused(void **unused)
+{
+	struct mirror_plan plan = {0};
+	struct rig rig;
+
+	(void)unused;
+	shape(&rig, 0);
+	mirror_init(&a, &rig, &plan, 0, 64, 1, 0);
+	assert_int_equal(mirror_register(&a), 0);
+	/* Of 64 pages 48 are let go of, and none of these is taken back. */
+	plan_refuse(&plan, 1, 2, -ENXIO, DONE_HALF);
+	plan_refuse_undo(&plan, 2, UINT64_MAX, -EXDEV, DONE_NONE);
+	assert_int_equal(mirror_unregister(&a), -ENXIO);
+	assert_true(plan.refused[1] > 0);
+	plan_refuse_none(&plan);
+	assert_int_equal(oracle_count(&a.held, 0, NR_PAGES), 16);
+	assert_int_equal(rig_stats(&rig).listeners, 1);
+	assert_int_equal(rig_stats(&rig).quarantined_pages, 0);
+	mirror_forget(&a);
+	a.loose = true;
+	rig_convert(&rig, 5, 1, GMS_PRIVATE);
+	rig_convert(&rig, 5, 1, GMS_SHARED);
+	mirror_expect_events(&a, TAKE(5, 1), GIVE(5, 1));
+	mirror_forget(&a);
+	assert_int_equal(mirror_unregister(&a), 0);
+	assert_int_equal(a.nr_events, 64);
+	assert_int_equal(oracle_count(&a.held, 0, NR_PAGES), 0);
+	mirror_fini(&a);
+	rig_fini(&rig);
+}
+
+/* Rule 35: numbers that are nobody's. */
+static void rule_35_unknown_ids(void **unused)
+{
+	struct rig rig;
+
+	(void)unused;
+	shape(&rig, 0);
+	assert_int_equal(gms_listener_unregister(rig.state, 0), -EINVAL);
+	assert_int_equal(gms_listener_unregister(rig.state, UINT32_MAX), -EINVAL);
+	mirror_init(&a, &rig, NULL, 0, 8, 8, 0);
+	assert_int_equal(mirror_register(&a), 0);
+	mirror_init(&b, &rig, NULL, 0, 8, 8, 0);
+	assert_int_equal(mirror_register(&b), 0);
+	assert_int_not_equal(a.id, b.id);
+	assert_int_equal(mirror_unregister(&a), 0);
+	assert_int_equal(gms_listener_unregister(rig.state, a.id), -EINVAL);
+	assert_int_equal(gms_listener_unregister(rig.state, b.id + 1000), -EINVAL);
+	mirror_check(&b);
+	assert_int_equal(rig_stats(&rig).listeners, 1);
+	assert_int_equal(rig_stats(&rig).refused_inval, 4);
+	/* A number that is free may be used again, and then is the new one's. */
+	assert_int_equal(mirror_register(&a), 0);
+	assert_int_not_equal(a.id, b.id);
+	assert_int_equal(mirror_unregister(&a), 0);
+	assert_int_equal(mirror_unregister(&b), 0);
+	mirror_fini(&a);
+	mirror_fini(&b);
+	rig_fini(&rig);
+}
+
+/* Many of them, and the same one twice; unregistered in no particular order. */
+static void rule_35_many_listeners(void **unused)
+{
+	static struct mirror many[40];
+	struct rig rig;
+	size_t i, k;
+
+	(void)unused;
+	shape(&rig, 2);
+	for (i = 0; i < ARRAY_SIZE(many); i++) {
+		mirror_init(&many[i], &rig, NULL, 8 * (i % 5), 64, 1ULL << i % 4,
+			    i % 3 ? GMS_LISTENER_CAN_SPLIT : 0);
+		assert_int_equal(mirror_register(&many[i]), 0);
+	}
+	assert_int_equal(rig_stats(&rig).listeners, ARRAY_SIZE(many));
+	rig_convert(&rig, 13, 50, GMS_PRIVATE);
+	rig_convert(&rig, 20, 70, GMS_SHARED);
+	for (i = 0; i < ARRAY_SIZE(many); i++)
+		mirror_check(&many[i]);
+	for (i = 0; i < ARRAY_SIZE(many); i++) {
+		assert_int_equal(mirror_unregister(&many[i * 17 % ARRAY_SIZE(many)]), 0);
+		rig_convert(&rig, 17, 9, i % 2 ? GMS_SHARED : GMS_PRIVATE);
+		for (k = 0; k < ARRAY_SIZE(many); k++)
+			mirror_check(&many[k]);
+	}
+	for (i = 0; i < ARRAY_SIZE(many); i++)
+		mirror_fini(&many[i]);
+	rig_fini(&rig);
+}
+
+/* ---- frozen ---- */
+
+/* Rule 38: frozen: nobody can be registered, and who is there can go. */
+static void rule_38_frozen(void **unused)
+{
+	struct rig rig;
+
+	(void)unused;
+	shape(&rig, 2);
+	mirror_init(&a, &rig, NULL, 0, T_1G, 8, 0);
+	mirror_init(&b, &rig, NULL, 0, T_1G, 8, GMS_LISTENER_CAN_SPLIT);
+	assert_int_equal(mirror_register(&a), 0);
+	assert_int_equal(gms_freeze(rig.state), 0);
+	assert_int_equal(mirror_register(&b), -EPERM);
+	assert_int_equal(b.calls, 0);
+	assert_int_equal(rig_stats(&rig).listeners, 1);
+	assert_int_equal(rig_stats(&rig).refused_frozen, 1);
+	mirror_forget(&a);
+	rig_convert_fails(&rig, 5, 1, GMS_PRIVATE, 0, -EPERM, 5);
+	mirror_expect_none(&a);
+	mirror_check(&a);
+	assert_int_equal(mirror_unregister(&a), 0);
+	mirror_check(&a);
+	assert_int_equal(gms_thaw(rig.state), 0);
+	assert_int_equal(mirror_register(&b), 0);
+	mirror_check(&b);
+	assert_int_equal(mirror_unregister(&b), 0);
+	mirror_fini(&a);
+	mirror_fini(&b);
+	rig_fini(&rig);
+}
+
+/* ---- destroying ---- */
+
+static uint64_t last_number(const struct mirror *m)
+{
+	assert_true(m->nr_events > 0);
+	return m->events[m->nr_events - 1].number;
+}
+
+/* Who is registered when the object goes is told to let go, the last one first. */
+static void rule_36_destroying_takes_all_back(void **unused)
+{
+	struct mirror_plan plan = {0};
+	unsigned int refused;
+	struct rig rig;
+
+	(void)unused;
+	for (refused = 0; refused < 3; refused++) {
+		shape(&rig, 3);
+		mirror_init(&a, &rig, &plan, T_1G - 512, 1024, 8, 0);
+		mirror_init(&b, &rig, &plan, T_1G - 1024, 2048, 2, GMS_LISTENER_CAN_SPLIT);
+		b.pins = true;
+		assert_int_equal(mirror_register(&a), 0);
+		assert_int_equal(mirror_register(&b), 0);
+		mirror_check(&a);
+		mirror_check(&b);
+		mirror_forget(&a);
+		mirror_forget(&b);
+		/* What is refused is not asked for again: nobody could be told. */
+		if (refused)
+			plan_refuse_undo(&plan, refused - 1, refused, -ENXIO, DONE_BUT_ONE);
+		rig_fini(&rig);
+		plan_refuse_none(&plan);
+		assert_true(last_number(&b) < a.events[0].number);
+		if (!refused) {
+			assert_int_equal(oracle_count(&a.held, 0, NR_PAGES), 0);
+			assert_int_equal(oracle_count(&b.held, 0, NR_PAGES), 0);
+			mirror_tidy(&a);
+			mirror_tidy(&b);
+		} else {
+			assert_int_equal(plan.refused[1], 1);
+			assert_int_equal(oracle_count(&a.held, 0, NR_PAGES), 0);
+		}
+		assert_string_equal(a.broken, "");
+		assert_string_equal(b.broken, "");
+		oracle_fini(&a.held);
+		oracle_fini(&b.held);
+	}
+}
+
+/* ---- no memory ---- */
+
+/* Rule 14: registering without memory: nobody is registered, and nothing is left. */
+static void rule_14_registering_without_memory(void **unused)
+{
+	struct mirror_plan plan;
+	struct rig rig;
+	uint64_t skip;
+	int rc = -1;
+
+	(void)unused;
+	init_two(&rig, &plan, false);
+	for (skip = 0; rc; skip++) {
+		const uint64_t live = rig.talloc.live_blocks;
+
+		talloc_fail(&rig.talloc, skip, skip % 2 ? 1 : UINT64_MAX);
+		rc = mirror_register(&b);
+		talloc_fail_never(&rig.talloc);
+		if (!rc)
+			break;
+		assert_int_equal(rc, -ENOMEM);
+		assert_int_equal(rig_stats(&rig).listeners, 1);
+		mirror_check(&b);
+		/* Pools may keep what they got; the listener's own is gone. */
+		assert_true(rig.talloc.live_blocks <= live + skip);
+		rig_check(&rig);
+	}
+	assert_true(skip > 0);
+	mirror_check(&b);
+	assert_int_equal(mirror_unregister(&b), 0);
+	fini_two(&rig);
+}
+
+static void trap_when_refused(struct mirror *m, const struct mirror_call *call)
+{
+	if (call->number >= m->plan->refusal[0].from)
+		talloc_trap(&m->rig->talloc, TALLOC_TRAP_ALLOC);
+}
+
+/* Rule 14: neither unregistering nor taking back allocates, nor the quarantine after that. */
+static void rule_14_no_allocation_in_an_undo(void **unused)
+{
+	struct mirror_plan plan;
+	struct rig rig;
+	uint64_t i;
+
+	(void)unused;
+	init_two(&rig, &plan, false);
+	assert_int_equal(mirror_register(&b), 0);
+	talloc_trap(&rig.talloc, TALLOC_TRAP_ALLOC);
+	plan_refuse(&plan, 5, 6, -ENXIO, DONE_HALF);
+	assert_int_equal(mirror_unregister(&b), -ENXIO);
+	assert_int_equal(mirror_unregister(&b), 0);
+	talloc_trap(&rig.talloc, 0);
+	a.plan = NULL;
+	b.hook = trap_when_refused;
+	plan_refuse(&plan, 5, 6, -ENXIO, DONE_HALF);
+	assert_int_equal(mirror_register(&b), -ENXIO);
+	talloc_trap(&rig.talloc, 0);
+	rig_check(&rig);
+	mirror_check(&b);
+	plan_refuse(&plan, 5, 6, -ENXIO, DONE_HALF);
+	plan_refuse_undo(&plan, 7, 8, -EXDEV, DONE_HALF);
+	assert_int_equal(mirror_register(&b), -ENXIO);
+	talloc_trap(&rig.talloc, 0);
+	assert_int_equal(plan.refused[1], 1);
+	assert_true(rig_stats(&rig).quarantined_pages > 0);
+	mirror_check(&a);
+	rig_check(&rig);
+	for (i = 0; i < NR_PAGES; i++) {
+		if (gms_is_quarantined(rig.state, i))
+			rig_repair(&rig, i, 1, GMS_SHARED);
+	}
+	mirror_drop(&b);
+	fini_two(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rule_35_replay),
+		cmocka_unit_test(rule_35_replay_is_maximal),
+		cmocka_unit_test(rule_35_registering_is_refused),
+		cmocka_unit_test(rule_35_taking_back_is_refused),
+		cmocka_unit_test(rule_35_unregistering_is_refused),
+		cmocka_unit_test(rule_35_giving_back_is_refused),
+		cmocka_unit_test(rule_35_unknown_ids),
+		cmocka_unit_test(rule_35_many_listeners),
+		cmocka_unit_test(rule_38_frozen),
+		cmocka_unit_test(rule_36_destroying_takes_all_back),
+		cmocka_unit_test(rule_14_registering_without_memory),
+		cmocka_unit_test(rule_14_no_allocation_in_an_undo),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

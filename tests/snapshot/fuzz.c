@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * fuzz.c - libFuzzer: proves rule 37 for whatever bytes it thinks of
+ *
+ *	cmake -DCMAKE_C_COMPILER=clang -DGMS_BUILD_FUZZ=ON -DGMS_SANITIZE=address,undefined ...
+ *	fuzz_snapshot CORPUS
+ *
+ * Built with clang only. The first byte of an input says what is done with the others: 0: nothing;
+ * else the size and the CRC are made right, so that what lies behind that check is reached.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gmemstate/state.h>
+
+#include "snap.h"
+
+/* More pages are tried by snapshot.c; here they would only take time. */
+#define MAX_PAGES (1ULL << 24)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool cond)
+{
+	if (!cond)
+		abort();
+}
+
+/* What was loaded is sound, and saves as the same bytes. */
+static void check(struct gms_state *state, const struct snap *snap)
+{
+	uint8_t *buf = malloc(snap->size);
+	size_t needed;
+
+	require(buf && gms_state_verify(state, NULL));
+	require(!gms_snapshot_save(state, buf, snap->size, &needed));
+	require(needed == snap->size && !memcmp(buf, snap->data, needed));
+	free(buf);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+	struct gms_state *state = NULL;
+	struct snap snap;
+	uint64_t nr_pages = 0;
+	int rc;
+
+	if (!size)
+		return 0;
+	snap.size = size - 1;
+	snap.data = malloc(snap.size ? snap.size : 1);
+	require(snap.data);
+	memcpy(snap.data, data + 1, snap.size);
+	if (snap.size >= SNAP_HEADER_SIZE)
+		memcpy(&nr_pages, snap.data + SNAP_AT_NR_PAGES, 8);
+	if (nr_pages <= MAX_PAGES || nr_pages > GMS_MAX_PAGES) {
+		if (data[0])
+			snap_reseal(&snap);
+		rc = gms_snapshot_load(snap.data, snap.size, &opts, &state);
+		require(!rc ? state != NULL : !state && (rc == -EBADMSG || rc == -EPROTONOSUPPORT));
+		if (!rc)
+			check(state, &snap);
+		gms_state_destroy(state);
+	}
+	snap_fini(&snap);
+	return 0;
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * rtree_beside.c - proves R1 and R4 for every page: readers beside writers, with a ledger
+ *
+ * Nothing here stays still, so no answer is right by itself: ledger.h tells which are. There is
+ *
+ *	one writer                              that stores
+ *	one writer                              that commits and reverts, so that pages outside of
+ *	                                        the range never change, and pages that had the
+ *	                                        value before never waver
+ *	two writers                             that hand one 1G block over by a lock, and change
+ *	                                        different 2M blocks of one word of states
+ *	two readers                             that hand pages over: once one has seen a store, the
+ *	                                        other does not see what was before it
+ *
+ *	GMS_TEST_ITERS=100000000  answers to judge in each test: the long mode
+ */
+#include <pthread.h>
+#include <sched.h>
+
+#include "asking.h"
+#include "test.h"
+#include "threads.h"
+
+#define NR_READERS 2
+#define ROOM 20000 /* stores, before threads start anew on another tree */
+#define AHEAD 200 /* stores that may be made before readers have asked as often */
+
+struct world {
+	struct ledger ledger;
+	pthread_mutex_t turn; /* of the writers */
+	unsigned int nr_writers;
+	unsigned int percent_reverted;
+	_Atomic unsigned int writers_left;
+	_Atomic uint64_t asked; /* on this tree */
+	_Atomic bool failed;
+	_Atomic uint64_t answers;
+};
+
+/* ---- writers ---- */
+
+/* Gives way to the readers, of which most would sleep where there are few processors. */
+static void keep_pace(struct world *world)
+{
+	const struct ledger *ledger = &world->ledger;
+
+	while (ledger_begun(ledger) > atomic_load(&world->asked) + AHEAD &&
+	       !atomic_load(&world->failed))
+		sched_yield();
+}
+
+/* Of several writers each has 2M blocks of its own, which take turns in a word of states. */
+static void choose_own(struct prng *prng, unsigned int number, uint64_t *start, uint64_t *nr)
+{
+	const uint64_t block = T_1G + (2 * prng_below(prng, T_FANOUT / 4) + number) * T_2M;
+	const uint64_t first = prng_chance(prng, 50) ? 0 : prng_below(prng, T_2M);
+
+	*start = block + first;
+	*nr = prng_chance(prng, 50) ? T_2M - first : 1 + prng_below(prng, T_2M - first);
+}
+
+static void write_entries(struct worker *worker)
+{
+	struct world *world = worker->shared;
+	struct entry entry = {0};
+	struct prng prng;
+	bool room = true;
+
+	prng_init(&prng, test_seed() + 31 * worker->rounds + worker->number);
+	while (room) {
+		if (world->nr_writers > 1 && !prng_chance(&prng, 5))
+			choose_own(&prng, worker->number, &entry.start, &entry.nr_pages);
+		else
+			ask_hot_range(&prng, &entry.start, &entry.nr_pages);
+		entry.set = prng_chance(&prng, 50);
+		entry.reverted = prng_chance(&prng, world->percent_reverted);
+		keep_pace(world);
+		pthread_mutex_lock(&world->turn);
+		room = ledger_has_room(&world->ledger);
+		if (room)
+			ledger_store(&world->ledger, &entry);
+		pthread_mutex_unlock(&world->turn);
+	}
+	atomic_fetch_sub(&world->writers_left, 1);
+}
+
+/* ---- readers ---- */
+
+/* A reader's tale; true: go on. */
+static bool report(struct world *world, struct view *view, const char *why)
+{
+	if (why)
+		atomic_store(&world->failed, true);
+	if (view->answers >= view->told + 16) {
+		atomic_fetch_add(&world->asked, view->answers - view->told);
+		view->told = view->answers;
+	}
+	return !why && atomic_load(&world->writers_left);
+}
+
+static void read_anything(struct worker *worker)
+{
+	struct world *world = worker->shared;
+	const char *why = NULL;
+	struct prng prng;
+	struct view view;
+
+	prng_init(&prng, test_seed() + 77 * worker->rounds + worker->number);
+	view_init(&view, &world->ledger);
+	while (report(world, &view, why))
+		why = ask_something(&view, &prng);
+	atomic_fetch_add(&world->answers, view.answers);
+	view_fini(&view);
+	worker->why = why;
+}
+
+/* ---- readers that hand over ---- */
+
+#define NR_TOKENS 24
+
+/* What is known of a page: the earliest time, in half stores, at which it was as last seen. */
+struct token {
+	uint64_t page;
+	uint64_t since;
+};
+
+static struct {
+	struct token token[NR_TOKENS];
+	_Atomic unsigned int turn; /* of the reader that has the tokens */
+} table;
+
+/*
+ * The first time from @since on at which a page is @set: after i stores it is 2 * i, and during
+ * store i, where that is reverted, 2 * i + 1. UINT64_MAX: there is none.
+ */
+static uint64_t first_time(const struct view *view, uint64_t begun, uint64_t page, bool set,
+			   uint64_t since)
+{
+	bool now = oracle_test(&view->oracle, page);
+
+	if (now == set && 2 * view->at >= since)
+		return 2 * view->at;
+	for (uint64_t i = view->at; i < begun; i++) {
+		const struct entry *entry = &view->ledger->entries[i];
+		const bool in = page - entry->start < entry->nr_pages;
+
+		if (in && entry->reverted && entry->set == set && 2 * i + 1 >= since)
+			return 2 * i + 1;
+		if (in && !entry->reverted)
+			now = entry->set;
+		if (now == set && 2 * i + 2 >= since)
+			return 2 * i + 2;
+	}
+	return UINT64_MAX;
+}
+
+static const char *follow(struct view *view, struct token *token, uint64_t how)
+{
+	const struct gms_rtree *tree = view->ledger->twin.tree;
+	uint64_t since = token->since;
+	bool got;
+
+	view_catch_up(view);
+	since = since > 2 * view->at ? since : 2 * view->at;
+	got = how == 0   ? gms_rtree_look(tree, token->page).set
+	      : how == 1 ? gms_rtree_count(tree, token->page, 1) == 1
+			 : gms_rtree_test(tree, token->page);
+	token->since = first_time(view, ledger_begun(view->ledger), token->page, got, since);
+	view->answers++;
+	return token->since == UINT64_MAX ? "a page went back behind what had been seen" : NULL;
+}
+
+/* Asks about each page several times, then leaves the tokens to the other one. */
+static void read_by_turns(struct worker *worker)
+{
+	const unsigned int me = worker->number % 2;
+	struct world *world = worker->shared;
+	const char *why = NULL;
+	struct prng prng;
+	struct view view;
+	int i;
+
+	prng_init(&prng, test_seed() + 77 * worker->rounds + worker->number);
+	view_init(&view, &world->ledger);
+	while (report(world, &view, why)) {
+		if (atomic_load_explicit(&table.turn, memory_order_acquire) != me) {
+			sched_yield();
+			continue;
+		}
+		for (i = 0; i < NR_TOKENS && !why; i++)
+			why = follow(&view, &table.token[prng_below(&prng, NR_TOKENS)],
+				     prng_below(&prng, 8));
+		atomic_store_explicit(&table.turn, 1 - me, memory_order_release);
+	}
+	atomic_fetch_add(&world->answers, view.answers);
+	view_fini(&view);
+	worker->why = why;
+}
+
+/* ---- tests ---- */
+
+static void run_once(struct world *world, void (*reader)(struct worker *worker), uint64_t round)
+{
+	struct worker workers[2 + NR_READERS] = {0};
+	const unsigned int nr = world->nr_writers + NR_READERS;
+	struct prng prng;
+	unsigned int i;
+
+	prng_init(&prng, test_seed() + round);
+	ledger_init(&world->ledger, ASK_PAGES, round % 2, ROOM);
+	ask_set_the_scene(&world->ledger.twin, &prng);
+	for (i = 0; i < NR_TOKENS; i++)
+		table.token[i] = (struct token) {.page = ask_hot_page(&prng)};
+	atomic_store(&world->writers_left, world->nr_writers);
+	atomic_store(&world->asked, 0);
+	for (i = 0; i < nr; i++)
+		workers[i] = (struct worker) {
+			.run = i < world->nr_writers ? write_entries : reader,
+			.shared = world,
+			.number = i,
+			.rounds = round,
+		};
+	workers_run(workers, nr);
+	ledger_fini(&world->ledger);
+}
+
+/* On one tree after another, until there were enough answers. */
+static void run(const char *name, unsigned int nr_writers, unsigned int percent_reverted,
+		void (*reader)(struct worker *worker))
+{
+	const uint64_t wanted = test_iters(T_SHIFT == 9 ? 400000 : 1500000);
+	static struct world world;
+	uint64_t round = 0;
+
+	world.nr_writers = nr_writers;
+	world.percent_reverted = percent_reverted;
+	atomic_store(&world.answers, 0);
+	atomic_store(&world.failed, false);
+	assert_int_equal(pthread_mutex_init(&world.turn, NULL), 0);
+	while (atomic_load(&world.answers) < wanted)
+		run_once(&world, reader, round++);
+	pthread_mutex_destroy(&world.turn);
+	printf("%s: %llu answers beside %llu stores, all right\n", name,
+	       (unsigned long long)atomic_load(&world.answers), (unsigned long long)round * ROOM);
+}
+
+static void test_r1_r4_beside_a_writer(void **state)
+{
+	(void)state;
+	run("one writer", 1, 10, read_anything);
+}
+
+static void test_r1_beside_reverts(void **state)
+{
+	(void)state;
+	run("one writer that reverts", 1, 100, read_anything);
+}
+
+static void test_r1_beside_writers_that_hand_over(void **state)
+{
+	(void)state;
+	run("two writers that hand over", 2, 10, read_anything);
+}
+
+static void test_readers_that_hand_over(void **state)
+{
+	(void)state;
+	run("two readers that hand over", 1, 20, read_by_turns);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_r1_r4_beside_a_writer),
+		cmocka_unit_test(test_r1_beside_reverts),
+		cmocka_unit_test(test_r1_beside_writers_that_hand_over),
+		cmocka_unit_test(test_readers_that_hand_over),
+	};
+
+	return cmocka_run_group_tests_name("rtree-beside", tests, NULL, NULL);
+}
