@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * listener_threads.c - a bug between threads that the review of the listeners found
+ * verify_beside_unpin.c - gms_state_verify() found a sound object unsound
  *
- * No hook lies in the window: one verifies beside one that unpins. What is asserted holds at any
- * timing.
+ * Wrong: gms_state_verify() read the pins while gms_unpin(), which takes the tree lock alone,
+ * changed them.
+ * Right: gms_state_verify() takes all locks, the tree lock of the pins as well (state.h). No
+ * hook lies in that window, so one thread verifies beside one that unpins; what is asserted
+ * holds at any timing.
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -15,11 +18,11 @@
 
 struct beside {
 	struct gms_state *state;
-	_Atomic bool pinned; /* all is, and is being unpinned from now on */
-	_Atomic bool stopped; /* one of the two */
+	_Atomic bool pinned; /* all pages are, and are unpinned from now on */
+	_Atomic bool stopped; /* one of the two threads */
 };
 
-/* One page after the other: that takes longer than to verify. */
+/* Unpins page by page, which takes longer than gms_state_verify(). */
 static void pin_and_unpin(struct worker *worker)
 {
 	struct beside *beside = worker->shared;
@@ -49,8 +52,7 @@ static void verify(struct worker *worker)
 	atomic_store(&beside->stopped, true);
 }
 
-/* Pins were looked at while gms_unpin(), which takes no lock but the tree's, was at them. */
-static void verify_miscounts_what_is_being_unpinned(void **unused)
+static void verify_beside_unpin(void **unused)
 {
 	const uint64_t rounds = test_iters(100);
 	struct worker workers[] = {{.run = verify, .rounds = rounds}, {.run = pin_and_unpin}};
@@ -70,7 +72,7 @@ static void verify_miscounts_what_is_being_unpinned(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verify_miscounts_what_is_being_unpinned),
+		cmocka_unit_test(verify_beside_unpin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * unregister_leaves_part.c - a listener stayed registered without a part of its pages
+ *
+ * Wrong: a listener refused to unregister half-way, and refused the restoring of what it had
+ * withdrawn. It stayed registered, and counted as holding pages that it did not hold.
+ * Right: a listener that refuses both is notified once more to withdraw all of its pages. It is
+ * unregistered if it does; else it counts as holding all of them (rule 35 and listener.h).
+ */
+#include "regress.h"
+
+#define BATCH ((uint64_t)GMS_LISTENER_BATCH)
+
+static const struct rig_opts opts = {.nr_pages = 8 * T_2M};
+static struct mirrors all;
+static struct mirror *const first = &all.mirror[0];
+
+static void unregister(void **unused)
+{
+	(void)unused;
+	for (uint64_t back = 0; back < 2; back++) {
+		mirrors_init(&all, &opts);
+		mirrors_add(&all, 1, 4 * BATCH, 1, 0);
+		mirrors_forget(&all);
+		/* It withdraws two batches, and refuses the third and the restoring of one. */
+		plan_refuse(&all.plan, 2, 3, -EBUSY, DONE_NONE);
+		plan_refuse_undo(&all.plan, 3 + back, 4 + back, -EXDEV, DONE_NONE);
+		assert_int_equal(mirror_unregister(first), 0);
+		assert_int_equal(all.plan.refused[1], 1);
+		assert_int_equal(mirror_held(first, 0, 4 * BATCH), 0);
+		assert_int_equal(mirror_runs(first, GMS_SHARED), (1 + back) * BATCH);
+		assert_int_equal(mirror_runs(first, GMS_PRIVATE), (5 + back) * BATCH);
+		mirrors_fini(&all);
+	}
+}
+
+/* As VFIO does, which cannot pin again what it has unpinned while the object is frozen. */
+static void unregister_while_frozen(void **unused)
+{
+	(void)unused;
+	mirrors_init(&all, &opts);
+	mirror_init(first, &all.rig, &all.plan, 0, 4 * BATCH, 1, 0);
+	first->pins = true;
+	all.nr = 1;
+	assert_int_equal(mirror_register(first), 0);
+	assert_int_equal(gms_freeze(all.rig.state), 0);
+	plan_refuse(&all.plan, 1, 2, -EBUSY, DONE_HALF);
+	assert_int_equal(mirror_unregister(first), 0);
+	assert_int_equal(all.plan.refused[0], 1);
+	assert_int_equal(mirror_held(first, 0, 4 * BATCH), 0);
+	assert_false(gms_first_pin(all.rig.state, 0, 4 * BATCH, NULL));
+	gms_thaw(all.rig.state);
+	rig_convert(&all.rig, 0, 4, GMS_PRIVATE);
+	mirrors_fini(&all);
+}
+
+/* The listener refuses that, too: it stays registered, and counts as holding all. */
+static void unregister_again(void **unused)
+{
+	(void)unused;
+	mirrors_init(&all, &opts);
+	mirrors_add(&all, 1, 4 * BATCH, 1, 0);
+	plan_refuse(&all.plan, 1, 4, -EBUSY, DONE_NONE);
+	mirrors_forget(&all);
+	assert_int_equal(mirror_unregister(first), -EBUSY);
+	assert_int_equal(all.plan.refused[0], 3);
+	assert_int_equal(mirror_runs(first, GMS_PRIVATE), 5 * BATCH);
+	assert_int_equal(mirror_held(first, 0, 4 * BATCH), BATCH);
+	assert_int_equal(mirror_held(first, BATCH, BATCH), BATCH);
+	assert_int_equal(rig_stats(&all.rig).listeners, 1);
+	plan_refuse_none(&all.plan);
+	mirrors_forget(&all);
+	assert_int_equal(mirror_unregister(first), 0);
+	assert_int_equal(mirror_runs(first, GMS_PRIVATE), 4 * BATCH);
+	mirrors_fini(&all);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(unregister),
+		cmocka_unit_test(unregister_while_frozen),
+		cmocka_unit_test(unregister_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
