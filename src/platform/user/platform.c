@@ -79,7 +79,7 @@ unsigned int gms_slot_deal(void)
 }
 
 /* Of a thread that holds anything: the place of an object, or of NULL. GMS_MAX_HELD: it has none. */
-static unsigned int place_of(const void *object)
+static unsigned int platform_held_slot(const void *object)
 {
 	unsigned int i = 0;
 
@@ -90,7 +90,7 @@ static unsigned int place_of(const void *object)
 
 void gms_thread_hold_slow(const void *object)
 {
-	const unsigned int i = place_of(NULL);
+	const unsigned int i = platform_held_slot(NULL);
 
 	if (i < GMS_MAX_HELD)
 		gms_thread.held[i] = object;
@@ -99,7 +99,7 @@ void gms_thread_hold_slow(const void *object)
 
 void gms_thread_drop_slow(const void *object)
 {
-	const unsigned int i = place_of(object);
+	const unsigned int i = platform_held_slot(object);
 
 	if (i < GMS_MAX_HELD)
 		gms_thread.held[i] = NULL;
@@ -109,7 +109,7 @@ void gms_thread_drop_slow(const void *object)
 
 bool gms_thread_holds_slow(const void *object)
 {
-	return place_of(object) < GMS_MAX_HELD;
+	return platform_held_slot(object) < GMS_MAX_HELD;
 }
 
 /*

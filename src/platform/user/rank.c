@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define MAX_HELD 64
+#define RANK_MAX_HELD 64
 
-static __thread const struct gms_place *held[MAX_HELD];
-static __thread unsigned int nr_held;
+static __thread const struct gms_place *rank_held[RANK_MAX_HELD];
+static __thread unsigned int rank_nr_held;
 
-static const char *const names[GMS_NR_RANKS] = {
+static const char *const rank_names[GMS_NR_RANKS] = {
 	[GMS_RANK_CONVERT] = "convert lock",
 	[GMS_RANK_LISTENER] = "listener lock",
 	[GMS_RANK_INVALIDATE] = "invalidate lock",
@@ -35,55 +35,55 @@ void gms_trap(const char *where, const char *what)
 	__builtin_trap();
 }
 
-static void wrong(const char *where, const struct gms_place *taken, const char *how,
-		  const struct gms_place *other)
+static void rank_trap(const char *where, const struct gms_place *taken, const char *how,
+		      const struct gms_place *other)
 {
 	char what[192];
 
 	snprintf(what, sizeof(what), "%s %u %s %s %u (lock order: state_priv.h)",
-		 names[taken->rank], taken->key, how, other ? names[other->rank] : "nothing",
-		 other ? other->key : 0);
+		 rank_names[taken->rank], taken->key, how,
+		 other ? rank_names[other->rank] : "nothing", other ? other->key : 0);
 	gms_trap(where, what);
 }
 
 void gms_rank_enter(const struct gms_place *place, const char *where)
 {
-	for (unsigned int i = 0; i < nr_held; i++) {
-		const struct gms_place *h = held[i];
+	for (unsigned int i = 0; i < rank_nr_held; i++) {
+		const struct gms_place *h = rank_held[i];
 
 		if (h->object == place->object &&
 		    (h->rank > place->rank || (h->rank == place->rank && h->key >= place->key)))
-			wrong(where, place, "is taken under", h);
+			rank_trap(where, place, "is taken under", h);
 	}
-	if (nr_held == MAX_HELD)
+	if (rank_nr_held == RANK_MAX_HELD)
 		gms_trap(where, "the thread holds too many locks to check their order");
-	held[nr_held++] = place;
+	rank_held[rank_nr_held++] = place;
 }
 
 void gms_rank_leave(const struct gms_place *place, const char *where)
 {
-	for (unsigned int i = nr_held; i--;) {
-		if (held[i] == place) {
-			held[i] = held[--nr_held];
+	for (unsigned int i = rank_nr_held; i--;) {
+		if (rank_held[i] == place) {
+			rank_held[i] = rank_held[--rank_nr_held];
 			return;
 		}
 	}
-	wrong(where, place, "is unlocked by a thread that does not hold it, but",
-	      nr_held ? held[nr_held - 1] : NULL);
+	rank_trap(where, place, "is unlocked by a thread that does not hold it, but",
+		  rank_nr_held ? rank_held[rank_nr_held - 1] : NULL);
 }
 
 bool gms_rank_holds(const void *object, enum gms_rank rank)
 {
-	for (unsigned int i = 0; i < nr_held; i++)
-		if (held[i]->object == object && held[i]->rank == rank)
+	for (unsigned int i = 0; i < rank_nr_held; i++)
+		if (rank_held[i]->object == object && rank_held[i]->rank == rank)
 			return true;
 	return false;
 }
 
 bool gms_rank_holds_any(enum gms_rank rank)
 {
-	for (unsigned int i = 0; i < nr_held; i++)
-		if (held[i]->rank == rank)
+	for (unsigned int i = 0; i < rank_nr_held; i++)
+		if (rank_held[i]->rank == rank)
 			return true;
 	return false;
 }

@@ -30,7 +30,7 @@
  * Some microseconds: less than it costs to sleep and be woken. A pause takes 20 to 140 cycles,
  * depending on the processor: the count is for those with a short one.
  */
-#define SPINS 256
+#define RWLOCK_SPINS 256
 
 int gms_rwlock_init(struct gms_rwlock *lock, const void *object, enum gms_rank rank,
 		    unsigned int key)
@@ -67,7 +67,7 @@ void gms_rwlock_wake_writer(struct gms_rwlock *lock)
 	pthread_mutex_unlock(&lock->mutex);
 }
 
-static bool writer_is(const struct gms_rwlock *lock, uint32_t state)
+static bool rwlock_writer_is(const struct gms_rwlock *lock, uint32_t state)
 {
 	return __atomic_load_n(&lock->writer, __ATOMIC_SEQ_CST) == state;
 }
@@ -76,12 +76,12 @@ static bool writer_is(const struct gms_rwlock *lock, uint32_t state)
  * The mutex is held. Say that a reader is waiting; it is counted into its slot by the writer, which
  * is when the phase changes. False where the writer is gone, and the reader has the lock.
  */
-static bool read_wait_locked(struct gms_rwlock *lock, struct gms_rwlock_slot *slot)
+static bool rwlock_read_wait_locked(struct gms_rwlock *lock, struct gms_rwlock_slot *slot)
 {
 	slot->asleep++;
 	__atomic_fetch_add(&lock->asleep, 1, __ATOMIC_SEQ_CST);
 	__atomic_fetch_add(&slot->readers, 1, __ATOMIC_SEQ_CST);
-	if (writer_is(lock, GMS_WRITER_NONE)) {
+	if (rwlock_writer_is(lock, GMS_WRITER_NONE)) {
 		slot->asleep--;
 		__atomic_fetch_sub(&lock->asleep, 1, __ATOMIC_SEQ_CST);
 		return false;
@@ -91,10 +91,10 @@ static bool read_wait_locked(struct gms_rwlock *lock, struct gms_rwlock_slot *sl
 	return true;
 }
 
-static void step_back(struct gms_rwlock *lock, struct gms_rwlock_slot *slot)
+static void rwlock_step_back(struct gms_rwlock *lock, struct gms_rwlock_slot *slot)
 {
 	__atomic_fetch_sub(&slot->readers, 1, __ATOMIC_SEQ_CST);
-	if (writer_is(lock, GMS_WRITER_ASLEEP))
+	if (rwlock_writer_is(lock, GMS_WRITER_ASLEEP))
 		gms_rwlock_wake_writer(lock);
 }
 
@@ -105,13 +105,13 @@ void gms_rwlock_read_lock_slow(struct gms_rwlock *lock)
 	uint32_t phase;
 	bool wait;
 
-	step_back(lock, slot);
+	rwlock_step_back(lock, slot);
 	pthread_mutex_lock(&lock->mutex);
 	phase = lock->phase;
-	wait = read_wait_locked(lock, slot);
+	wait = rwlock_read_wait_locked(lock, slot);
 	pthread_mutex_unlock(&lock->mutex);
 	/* The next unlock lets it in, so it is not overtaken by a writer while it spins. */
-	for (unsigned int i = 0; wait && i < SPINS; i++) {
+	for (unsigned int i = 0; wait && i < RWLOCK_SPINS; i++) {
 		if (gms_load_acquire(&lock->phase) != phase)
 			return;
 		gms_cpu_relax();
@@ -124,7 +124,7 @@ void gms_rwlock_read_lock_slow(struct gms_rwlock *lock)
 	pthread_mutex_unlock(&lock->mutex);
 }
 
-static bool has_readers(const struct gms_rwlock *lock)
+static bool rwlock_has_readers(const struct gms_rwlock *lock)
 {
 	for (unsigned int i = 0; i < GMS_NR_SLOTS; i++)
 		if (__atomic_load_n(&lock->slot[i].readers, __ATOMIC_SEQ_CST))
@@ -134,14 +134,14 @@ static bool has_readers(const struct gms_rwlock *lock)
 
 void gms_rwlock_write_lock_slow(struct gms_rwlock *lock)
 {
-	for (unsigned int i = 0; i < SPINS; i++) {
+	for (unsigned int i = 0; i < RWLOCK_SPINS; i++) {
 		gms_cpu_relax();
-		if (!has_readers(lock))
+		if (!rwlock_has_readers(lock))
 			return;
 	}
 	pthread_mutex_lock(&lock->mutex);
 	__atomic_store_n(&lock->writer, GMS_WRITER_ASLEEP, __ATOMIC_SEQ_CST);
-	while (has_readers(lock))
+	while (rwlock_has_readers(lock))
 		pthread_cond_wait(&lock->wake_writer, &lock->mutex);
 	__atomic_store_n(&lock->writer, GMS_WRITER_AWAKE, __ATOMIC_SEQ_CST);
 	pthread_mutex_unlock(&lock->mutex);
