@@ -25,7 +25,7 @@ bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, 
  * Calls a hook of a backend and stores what it returns, as 0 or -errno; or leaves *err alone where
  * there is none.
  */
-#define CALL(b, err, hook, ...)                                                           \
+#define BACKEND_CALL(b, err, hook, ...)                                                   \
 	do {                                                                              \
 		struct gms_hook_frame frame;                                              \
                                                                                           \
@@ -36,7 +36,7 @@ bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, 
 	} while (0)
 
 /* The same for a hook that returns nothing. */
-#define CALL_VOID(b, hook, ...)                       \
+#define BACKEND_CALL_VOID(b, hook, ...)               \
 	do {                                          \
 		struct gms_hook_frame frame;          \
                                                       \
@@ -51,7 +51,7 @@ int gms_backend_unmap_host(struct gms_backend *b, gms_pgoff_t start, uint64_t nr
 {
 	int err = 0;
 
-	CALL(b, &err, unmap_host, start, nr_pages);
+	BACKEND_CALL(b, &err, unmap_host, start, nr_pages);
 	return err;
 }
 
@@ -59,7 +59,7 @@ int gms_backend_map_host(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_p
 {
 	int err = 0;
 
-	CALL(b, &err, map_host, start, nr_pages);
+	BACKEND_CALL(b, &err, map_host, start, nr_pages);
 	return err;
 }
 
@@ -69,20 +69,20 @@ int gms_backend_check_pins(struct gms_backend *b, gms_pgoff_t start, uint64_t nr
 	gms_pgoff_t at = start;
 	int err = 0;
 
-	CALL(b, &err, check_pins, start, nr_pages, &at);
+	BACKEND_CALL(b, &err, check_pins, start, nr_pages, &at);
 	*pinned = at >= start && at - start < nr_pages ? at : start;
 	return err;
 }
 
 void gms_backend_invalidate_begin(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages)
 {
-	CALL_VOID(b, invalidate_begin, start, nr_pages);
+	BACKEND_CALL_VOID(b, invalidate_begin, start, nr_pages);
 }
 
 void gms_backend_zap_guest(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
 			   enum gms_shareability only)
 {
-	CALL_VOID(b, zap_guest, start, nr_pages, only);
+	BACKEND_CALL_VOID(b, zap_guest, start, nr_pages, only);
 }
 
 int gms_backend_apply(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
@@ -91,7 +91,7 @@ int gms_backend_apply(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_page
 	gms_pgoff_t failed = start;
 	int err = 0;
 
-	CALL(b, &err, apply, start, nr_pages, to, &failed);
+	BACKEND_CALL(b, &err, apply, start, nr_pages, to, &failed);
 	*done = 0;
 	if (failed > start)
 		*done = failed - start < nr_pages ? failed - start : nr_pages;
@@ -103,7 +103,7 @@ int gms_backend_undo(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages
 {
 	int err = 0;
 
-	CALL(b, &err, undo, start, nr_pages, back_to);
+	BACKEND_CALL(b, &err, undo, start, nr_pages, back_to);
 	return err;
 }
 
@@ -112,13 +112,13 @@ int gms_backend_repair(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pag
 {
 	int err = 0;
 
-	CALL(b, &err, repair, start, nr_pages, to);
+	BACKEND_CALL(b, &err, repair, start, nr_pages, to);
 	return err;
 }
 
 void gms_backend_invalidate_end(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages)
 {
-	CALL_VOID(b, invalidate_end, start, nr_pages);
+	BACKEND_CALL_VOID(b, invalidate_end, start, nr_pages);
 }
 
 int gms_backend_prepare(struct gms_backend *b, gms_pgoff_t start, unsigned int order,
@@ -143,13 +143,13 @@ int gms_backend_folio_alloc(struct gms_backend *b, gms_pgoff_t index, unsigned i
 {
 	int err = 0;
 
-	CALL(b, &err, folio_alloc, index, order);
+	BACKEND_CALL(b, &err, folio_alloc, index, order);
 	return err;
 }
 
 void gms_backend_folio_free(struct gms_backend *b, gms_pgoff_t index, unsigned int order)
 {
-	CALL_VOID(b, folio_free, index, order);
+	BACKEND_CALL_VOID(b, folio_free, index, order);
 }
 
 int gms_backend_folio_split(struct gms_backend *b, gms_pgoff_t index, unsigned int from,
@@ -157,7 +157,7 @@ int gms_backend_folio_split(struct gms_backend *b, gms_pgoff_t index, unsigned i
 {
 	int err = 0;
 
-	CALL(b, &err, folio_split, index, from, to);
+	BACKEND_CALL(b, &err, folio_split, index, from, to);
 	return err;
 }
 
@@ -166,11 +166,11 @@ int gms_backend_folio_merge(struct gms_backend *b, gms_pgoff_t index, unsigned i
 {
 	int err = 0;
 
-	CALL(b, &err, folio_merge, index, from, to);
+	BACKEND_CALL(b, &err, folio_merge, index, from, to);
 	return err;
 }
 
 void gms_backend_block_freed(struct gms_backend *b, gms_pgoff_t index)
 {
-	CALL_VOID(b, block_freed, index);
+	BACKEND_CALL_VOID(b, block_freed, index);
 }

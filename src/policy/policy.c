@@ -16,7 +16,7 @@
 #include "platform.h"
 
 /* The largest order, not above @max, of a block at the index that is all private. */
-static unsigned int private_order(const struct gms_policy_view *v, unsigned int max)
+static unsigned int policy_private_order(const struct gms_policy_view *v, unsigned int max)
 {
 	if (max >= GMS_ORDER_1G && v->s1g == GMS_ALL_PRIVATE)
 		return GMS_ORDER_1G;
@@ -24,7 +24,7 @@ static unsigned int private_order(const struct gms_policy_view *v, unsigned int 
 }
 
 /* The same of a block that is uniform. */
-static unsigned int uniform_order(const struct gms_policy_view *v, unsigned int max)
+static unsigned int policy_uniform_order(const struct gms_policy_view *v, unsigned int max)
 {
 	if (max >= GMS_ORDER_1G && v->s1g != GMS_MIXED)
 		return GMS_ORDER_1G;
@@ -32,80 +32,84 @@ static unsigned int uniform_order(const struct gms_policy_view *v, unsigned int 
 }
 
 /* Only a conversion merges; elsewhere there is nothing above the folio's own order. */
-static unsigned int eager_max(const struct gms_policy_view *v)
+static unsigned int policy_eager_max(const struct gms_policy_view *v)
 {
 	return v->event == GMS_EV_CONVERT ? GMS_ORDER_1G : v->folio_order;
 }
 
-static void eager(void *ctx, const struct gms_policy_view *v, struct gms_policy_verdict *verdict)
+static void policy_eager(void *ctx, const struct gms_policy_view *v,
+			 struct gms_policy_verdict *verdict)
 {
 	(void)ctx;
 	verdict->uniform = true;
 	if (v->event == GMS_EV_MAINTAIN)
 		return;
-	verdict->order = private_order(v, eager_max(v));
+	verdict->order = policy_private_order(v, policy_eager_max(v));
 	/* a folio is left whole, or goes to 4K altogether */
 	if (verdict->order < v->folio_order)
 		verdict->order = GMS_ORDER_4K;
 }
 
-static void eager_nonuniform(void *ctx, const struct gms_policy_view *v,
-			     struct gms_policy_verdict *verdict)
+static void policy_eager_nonuniform(void *ctx, const struct gms_policy_view *v,
+				    struct gms_policy_verdict *verdict)
 {
 	(void)ctx;
 	verdict->uniform = false;
 	if (v->event != GMS_EV_MAINTAIN)
-		verdict->order = uniform_order(v, eager_max(v));
+		verdict->order = policy_uniform_order(v, policy_eager_max(v));
 }
 
-static void lazy(void *ctx, const struct gms_policy_view *v, struct gms_policy_verdict *verdict)
+static void policy_lazy(void *ctx, const struct gms_policy_view *v,
+			struct gms_policy_verdict *verdict)
 {
 	(void)ctx;
 	verdict->uniform = false;
 	if (v->event == GMS_EV_FAULT && v->accessor == GMS_HOST)
-		verdict->order = uniform_order(v, v->folio_order);
+		verdict->order = policy_uniform_order(v, v->folio_order);
 }
 
 /*
  * A block that flipped n times until `since` did so every since / n on the average. It is at rest
  * when it has been uniform for twice that.
  */
-static bool at_rest(const struct gms_policy_view *v)
+static bool policy_at_rest(const struct gms_policy_view *v)
 {
 	const uint64_t quiet = v->now - v->since;
 
 	return !v->flips || quiet / 2 >= v->since / v->flips;
 }
 
-static void adaptive(void *ctx, const struct gms_policy_view *v, struct gms_policy_verdict *verdict)
+static void policy_adaptive(void *ctx, const struct gms_policy_view *v,
+			    struct gms_policy_verdict *verdict)
 {
-	lazy(ctx, v, verdict);
-	if (v->event == GMS_EV_MAINTAIN && at_rest(v))
-		verdict->order = uniform_order(v, GMS_ORDER_1G);
+	policy_lazy(ctx, v, verdict);
+	if (v->event == GMS_EV_MAINTAIN && policy_at_rest(v))
+		verdict->order = policy_uniform_order(v, GMS_ORDER_1G);
 	if (verdict->order < v->folio_order && v->event == GMS_EV_MAINTAIN)
 		verdict->order = v->folio_order;
 }
 
-#define POLICY(symbol, text, mask)                             \
+#define POLICY_DEFINE(symbol, text, mask)                      \
 	const struct gms_policy_ops *gms_policy_##symbol(void) \
 	{                                                      \
 		static const struct gms_policy_ops ops = {     \
 			.struct_size = sizeof(ops),            \
 			.name = text,                          \
-			.decide = symbol,                      \
+			.decide = policy_##symbol,             \
 			.events = mask,                        \
 		};                                             \
                                                                \
 		return &ops;                                   \
 	}
 
-#define ALL_BUT_MAINTENANCE \
+#define POLICY_ALL_BUT_MAINTENANCE \
 	(1U << GMS_EV_ALLOCATE | 1U << GMS_EV_FAULT | 1U << GMS_EV_CONVERT | 1U << GMS_EV_PUNCH)
 
-POLICY(eager, "eager", ALL_BUT_MAINTENANCE)
-POLICY(eager_nonuniform, "eager-nonuniform", ALL_BUT_MAINTENANCE)
-POLICY(lazy, "lazy", GMS_POLICY_HOST_FAULTS | 1U << GMS_EV_FAULT)
-POLICY(adaptive, "adaptive", GMS_POLICY_HOST_FAULTS | 1U << GMS_EV_FAULT | 1U << GMS_EV_MAINTAIN)
+POLICY_DEFINE(eager, "eager", POLICY_ALL_BUT_MAINTENANCE)
+POLICY_DEFINE(eager_nonuniform, "eager-nonuniform", POLICY_ALL_BUT_MAINTENANCE)
+POLICY_DEFINE(lazy, "lazy", GMS_POLICY_HOST_FAULTS | 1U << GMS_EV_FAULT)
+POLICY_DEFINE(adaptive, "adaptive",
+	      GMS_POLICY_HOST_FAULTS | 1U << GMS_EV_FAULT | 1U << GMS_EV_MAINTAIN)
 
 const struct gms_policy_ops *gms_policy_by_name(const char *name)
 {
