@@ -11,7 +11,7 @@
 /* ---- making them ---- */
 
 /* The last 1G and 2M are split as far as they are not complete. */
-static int split_tail(struct gms_folios *f)
+static int folio_split_tail(struct gms_folios *f)
 {
 	struct gms_block *b;
 
@@ -26,7 +26,7 @@ static int split_tail(struct gms_folios *f)
 	return 0;
 }
 
-static int make_locks(struct gms_folios *f)
+static int folio_init_locks(struct gms_folios *f)
 {
 	unsigned int i;
 
@@ -56,7 +56,7 @@ int gms_folios_init(struct gms_folios *f, uint64_t nr_pages, unsigned int order,
 	err = gms_blocks_init(&f->blocks, nr_pages, order, a, f);
 	if (err)
 		return err;
-	err = make_locks(f);
+	err = folio_init_locks(f);
 	if (err)
 		goto no_locks;
 	err = gms_rtree_create(nr_pages, GMS_RTREE_NONE, a, &f->allocated);
@@ -65,7 +65,7 @@ int gms_folios_init(struct gms_folios *f, uint64_t nr_pages, unsigned int order,
 	if (!err)
 		err = gms_rtree_create(nr_pages, GMS_RTREE_NONE, a, &f->mapped);
 	if (!err)
-		err = split_tail(f);
+		err = folio_split_tail(f);
 	if (err)
 		gms_folios_fini(f);
 	return err;
@@ -86,13 +86,13 @@ void gms_folios_fini(struct gms_folios *f)
 
 /* ---- locks ---- */
 
-static void tree_lock(struct gms_folios *f, gms_pgoff_t index)
+static void folio_tree_lock(struct gms_folios *f, gms_pgoff_t index)
 	GMS_ACQUIRE(gms_tree_locks) GMS_NO_TSA
 {
 	gms_spin_lock(&f->tree[gms_shard_of(index)].lock);
 }
 
-static void tree_unlock(struct gms_folios *f, gms_pgoff_t index)
+static void folio_tree_unlock(struct gms_folios *f, gms_pgoff_t index)
 	GMS_RELEASE(gms_tree_locks) GMS_NO_TSA
 {
 	gms_spin_unlock(&f->tree[gms_shard_of(index)].lock);
@@ -101,13 +101,13 @@ static void tree_unlock(struct gms_folios *f, gms_pgoff_t index)
 void gms_folios_commit(struct gms_folios *f, struct gms_rtree *set, gms_pgoff_t start,
 		       uint64_t nr_pages, bool value)
 {
-	tree_lock(f, start);
+	folio_tree_lock(f, start);
 	gms_rtree_commit(set, start, nr_pages, value, NULL);
-	tree_unlock(f, start);
+	folio_tree_unlock(f, start);
 }
 
 /* Neighbours of any order have different locks. */
-static unsigned int lock_number(gms_pgoff_t index)
+static unsigned int folio_lock_number(gms_pgoff_t index)
 {
 	return (unsigned int)(index + 7 * (index >> GMS_ORDER_2M) + 31 * (index >> GMS_ORDER_1G)) %
 	       GMS_NR_FOLIO_LOCKS;
@@ -118,7 +118,7 @@ struct gms_folio gms_folio_lock(struct gms_folios *f, gms_pgoff_t index) GMS_NO_
 	struct gms_folio folio = gms_folio_at(f, index), now;
 
 	for (;;) {
-		gms_mutex_lock(&f->lock[lock_number(folio.index)]);
+		gms_mutex_lock(&f->lock[folio_lock_number(folio.index)]);
 		now = gms_folio_at(f, index);
 		if (now.index == folio.index)
 			return now;
@@ -130,7 +130,7 @@ struct gms_folio gms_folio_lock(struct gms_folios *f, gms_pgoff_t index) GMS_NO_
 
 void gms_folio_unlock(struct gms_folios *f, struct gms_folio folio) GMS_NO_TSA
 {
-	gms_mutex_unlock(&f->lock[lock_number(folio.index)]);
+	gms_mutex_unlock(&f->lock[folio_lock_number(folio.index)]);
 }
 
 /* ---- allocating ---- */
@@ -140,8 +140,8 @@ void gms_folio_unlock(struct gms_folios *f, struct gms_folio folio) GMS_NO_TSA
  * Allocates before it locks; if the place was split meanwhile, it does so again for the smaller
  * one.
  */
-static int lock_to_populate(struct gms_folios *f, gms_pgoff_t index,
-			    struct gms_folio *locked) GMS_NO_TSA
+static int folio_lock_to_populate(struct gms_folios *f, gms_pgoff_t index,
+				  struct gms_folio *locked) GMS_NO_TSA
 {
 	int err;
 
@@ -161,7 +161,7 @@ static int lock_to_populate(struct gms_folios *f, gms_pgoff_t index,
 	}
 }
 
-static int populate_locked(struct gms_folios *f, struct gms_folio folio)
+static int folio_populate_locked(struct gms_folios *f, struct gms_folio folio)
 	GMS_REQUIRES(gms_folio_locks)
 {
 	int err = gms_backend_folio_alloc(f->backend, folio.index, folio.order);
@@ -180,10 +180,10 @@ int gms_folios_populate_pages(struct gms_folios *f, gms_pgoff_t start, uint64_t 
 
 	if (err)
 		return err;
-	tree_lock(f, start);
+	folio_tree_lock(f, start);
 	*fresh = nr_pages - gms_rtree_count(f->allocated, start, nr_pages);
 	gms_rtree_commit(f->allocated, start, nr_pages, true, NULL);
-	tree_unlock(f, start);
+	folio_tree_unlock(f, start);
 	gms_count_add(f->counters, GMS_FOLIOS_ALLOCATED, *fresh);
 	return 0;
 }
@@ -200,11 +200,11 @@ int gms_folio_populate(struct gms_folios *f, gms_pgoff_t index, bool *fresh) GMS
 		return err;
 	}
 	*fresh = false;
-	err = lock_to_populate(f, index, &folio);
+	err = folio_lock_to_populate(f, index, &folio);
 	if (err)
 		return err;
 	if (!gms_rtree_test(f->allocated, index)) {
-		err = populate_locked(f, folio);
+		err = folio_populate_locked(f, folio);
 		*fresh = !err;
 	}
 	gms_folio_unlock(f, folio);
@@ -213,7 +213,7 @@ int gms_folio_populate(struct gms_folios *f, gms_pgoff_t index, bool *fresh) GMS
 
 /* ---- splitting and merging ---- */
 
-static unsigned int page_in_block(gms_pgoff_t index)
+static unsigned int folio_page_in_1g(gms_pgoff_t index)
 {
 	return (unsigned int)gms_order_offset(index, GMS_ORDER_1G);
 }
@@ -226,8 +226,8 @@ bool gms_folios_first_pin(const struct gms_folios *f, gms_pgoff_t start, gms_pgo
 		const struct gms_pins *pins = b ? gms_load_acquire(&b->pins) : NULL;
 		unsigned int page;
 
-		if (!pins ||
-		    !gms_pins_first(pins, page_in_block(at), page_in_block(next - 1) + 1, &page))
+		if (!pins || !gms_pins_first(pins, folio_page_in_1g(at),
+					     folio_page_in_1g(next - 1) + 1, &page))
 			continue;
 		if (index)
 			*index = b->start + page;
@@ -239,7 +239,7 @@ bool gms_folios_first_pin(const struct gms_folios *f, gms_pgoff_t start, gms_pgo
 bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio)
 {
 	const struct gms_block *b = gms_block_at(&f->blocks, folio.index);
-	const unsigned int lo = page_in_block(folio.index);
+	const unsigned int lo = folio_page_in_1g(folio.index);
 
 	return b && gms_pins_any(gms_load_acquire(&b->pins), lo,
 				 lo + (unsigned int)gms_order_pages(folio.order));
@@ -253,11 +253,11 @@ int gms_folio_split_begin(struct gms_folios *f, struct gms_folio folio)
 	bool busy;
 	int err;
 
-	tree_lock(f, folio.index);
+	folio_tree_lock(f, folio.index);
 	busy = gms_folio_pinned(f, folio) || (b->pins && b->pins->reserved);
 	if (!busy)
 		gms_store_relaxed(splits, *splits + 1);
-	tree_unlock(f, folio.index);
+	folio_tree_unlock(f, folio.index);
 	if (busy)
 		return GMS_BUSY;
 	err = gms_backend_check_pins(f->backend, folio.index, gms_order_pages(folio.order),
@@ -271,9 +271,9 @@ void gms_folio_split_end(struct gms_folios *f, struct gms_folio folio)
 {
 	uint32_t *const splits = &f->tree[gms_shard_of(folio.index)].splits;
 
-	tree_lock(f, folio.index);
+	folio_tree_lock(f, folio.index);
 	gms_store_relaxed(splits, *splits - 1);
-	tree_unlock(f, folio.index);
+	folio_tree_unlock(f, folio.index);
 }
 
 void gms_folio_wait_slow(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
@@ -306,7 +306,7 @@ bool gms_folios_next(const struct gms_folios *f, gms_pgoff_t *at, gms_pgoff_t en
 	return false;
 }
 
-static void note(struct gms_block *b, struct gms_block **journal)
+static void folio_journal_add(struct gms_block *b, struct gms_block **journal)
 {
 	if (!journal || b->noted)
 		return;
@@ -326,8 +326,8 @@ int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigne
 	err = gms_backend_folio_split(f->backend, folio.index, folio.order, to);
 	if (err)
 		return err;
-	note(b, journal);
-	tree_lock(f, folio.index);
+	folio_journal_add(b, journal);
+	folio_tree_lock(f, folio.index);
 	if (folio.order == GMS_ORDER_2M) {
 		gms_line_put(&b->split_2m, gms_block_2m(folio.index), true);
 	} else {
@@ -335,12 +335,12 @@ int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigne
 		b->uniform = to == GMS_ORDER_4K;
 		gms_store_release(&b->split_1g, 1);
 	}
-	tree_unlock(f, folio.index);
+	folio_tree_unlock(f, folio.index);
 	gms_count_add(f->counters, folio.order == GMS_ORDER_2M ? GMS_SPLITS_2M : GMS_SPLITS_1G, 1);
 	return 0;
 }
 
-static int merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
+static int folio_try_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
 {
 	const struct gms_folio folio = {gms_order_down(index, to), to};
 	struct gms_block *b = gms_block_at(&f->blocks, index);
@@ -366,7 +366,7 @@ static int merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
 
 int gms_folio_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
 {
-	int err = merge(f, index, to);
+	int err = folio_try_merge(f, index, to);
 
 	if (!err)
 		gms_count_add(f->counters, to == GMS_ORDER_2M ? GMS_MERGES_2M : GMS_MERGES_1G, 1);
@@ -374,9 +374,9 @@ int gms_folio_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
 }
 
 /* As if it had never been split. */
-static void unsplit(struct gms_folios *f, gms_pgoff_t index, unsigned int order)
+static void folio_undo_split(struct gms_folios *f, gms_pgoff_t index, unsigned int order)
 {
-	if (!merge(f, index, order))
+	if (!folio_try_merge(f, index, order))
 		gms_count_add(f->counters, order == GMS_ORDER_2M ? GMS_SPLITS_2M : GMS_SPLITS_1G,
 			      (uint64_t)-1);
 }
@@ -390,10 +390,10 @@ void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
 		for (unsigned int i = GMS_LINE_BITS; i-- && !(was_1g && b->uniform);)
 			if (gms_line_test(&b->split_2m, i) &&
 			    (was_1g || !gms_line_test(&b->noted_2m, i)))
-				unsplit(f, b->start + ((gms_pgoff_t)i << GMS_ORDER_2M),
-					GMS_ORDER_2M);
+				folio_undo_split(f, b->start + ((gms_pgoff_t)i << GMS_ORDER_2M),
+						 GMS_ORDER_2M);
 		if (was_1g)
-			unsplit(f, b->start, GMS_ORDER_1G);
+			folio_undo_split(f, b->start, GMS_ORDER_1G);
 	}
 }
 
@@ -418,18 +418,18 @@ int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, 
 	err = gms_rtree_prepare(f->mapped, start, end - start, NULL);
 	if (err)
 		return err;
-	tree_lock(f, start);
+	folio_tree_lock(f, start);
 	gms_rtree_commit(f->mapped, start, end - start, true, NULL);
 	if (order == GMS_ORDER_1G)
 		gms_store_relaxed(&b->exposed_1g, 1);
 	else if (order)
 		gms_line_put(&b->exposed_2m, gms_block_2m(start), true);
-	tree_unlock(f, start);
+	folio_tree_unlock(f, start);
 	return 0;
 }
 
 /* What the host may have mapped with the page at an index; else the page itself. */
-static struct gms_folio exposed_at(const struct gms_folios *f, gms_pgoff_t index)
+static struct gms_folio folio_exposed_at(const struct gms_folios *f, gms_pgoff_t index)
 {
 	const struct gms_block *b = gms_block_at(&f->blocks, index);
 	const struct gms_folio folio = gms_folio_at(f, index);
@@ -448,8 +448,8 @@ static struct gms_folio exposed_at(const struct gms_folios *f, gms_pgoff_t index
 
 void gms_folios_widen(const struct gms_folios *f, gms_pgoff_t *start, gms_pgoff_t *end)
 {
-	*start = exposed_at(f, *start).index;
-	*end = gms_folio_end(exposed_at(f, *end - 1));
+	*start = folio_exposed_at(f, *start).index;
+	*end = gms_folio_end(folio_exposed_at(f, *end - 1));
 }
 
 /*
@@ -457,7 +457,7 @@ void gms_folios_widen(const struct gms_folios *f, gms_pgoff_t *start, gms_pgoff_
  * block. Then an undo, which takes no memory, leaves the run as it is: to count as mapped is
  * always safe.
  */
-static void clear_mapped(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, bool undo)
+static void folio_clear_mapped(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, bool undo)
 {
 	struct gms_rtree_cursor cursor;
 	struct gms_rtree_run run;
@@ -473,7 +473,7 @@ static void clear_mapped(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t en
 void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, bool undo)
 {
 	if (gms_rtree_fill_range(f->mapped, start, end - start) != GMS_RTREE_NONE)
-		clear_mapped(f, start, end, undo);
+		folio_clear_mapped(f, start, end, undo);
 	if (!f->order)
 		return;
 	gms_for_each_1g(at, next, start, end) {
@@ -495,7 +495,7 @@ void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t en
 /* ---- freeing ---- */
 
 /* The largest folio that can be made at an index, of pages below @end that are all allocated. */
-static struct gms_folio merge_up(struct gms_folios *f, gms_pgoff_t index, gms_pgoff_t end)
+static struct gms_folio folio_merge_up(struct gms_folios *f, gms_pgoff_t index, gms_pgoff_t end)
 {
 	const struct gms_folio folio = gms_folio_at(f, index);
 	unsigned int to = f->order;
@@ -521,7 +521,8 @@ void gms_folios_free(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 			continue;
 		}
 		while (at < run.start + run.nr_pages) {
-			const struct gms_folio folio = merge_up(f, at, run.start + run.nr_pages);
+			const struct gms_folio folio =
+				folio_merge_up(f, at, run.start + run.nr_pages);
 
 			gms_backend_folio_free(f->backend, folio.index, folio.order);
 			gms_count_add(f->counters, GMS_FOLIOS_FREED, 1);
@@ -531,7 +532,8 @@ void gms_folios_free(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 }
 
 /* Those 2M blocks of one 1G that are complete and have nothing in them. */
-static void reset_2m(struct gms_folios *f, struct gms_block *b, gms_pgoff_t start, gms_pgoff_t end)
+static void folio_reset_2m(struct gms_folios *f, struct gms_block *b, gms_pgoff_t start,
+			   gms_pgoff_t end)
 {
 	gms_for_each_block(at, next, start, end, GMS_ORDER_2M)
 		if (gms_line_test(&b->split_2m, gms_block_2m(at)) &&
@@ -553,7 +555,7 @@ void gms_folios_reset(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 		    gms_rtree_fill(f->allocated, at, GMS_ORDER_1G) == GMS_RTREE_NONE)
 			gms_store_release(&b->split_1g, 0);
 		else
-			reset_2m(f, b, at, next);
+			folio_reset_2m(f, b, at, next);
 	}
 }
 

@@ -8,22 +8,22 @@
  */
 #include "pins.h"
 
-#define NR_LEAVES GMS_LINE_BITS
-#define LEAF_PAGES GMS_LINE_BITS
-#define PLANE_BYTES (NR_LEAVES * sizeof(struct gms_line))
+#define PINS_NR_LEAVES GMS_LINE_BITS
+#define PINS_LEAF_PAGES GMS_LINE_BITS
+#define PINS_PLANE_BYTES (PINS_NR_LEAVES * sizeof(struct gms_line))
 
 /* The state of a leaf, two bits of a word. */
-#define ANY 1u
-#define DIRTY 2u
-#define PER_WORD (NR_LEAVES < 32 ? NR_LEAVES : 32)
-#define ANY_ALL (0x5555555555555555ULL >> (64 - 2 * PER_WORD))
+#define PINS_ANY 1u
+#define PINS_DIRTY 2u
+#define PINS_LEAVES_PER_WORD (PINS_NR_LEAVES < 32 ? PINS_NR_LEAVES : 32)
+#define PINS_ANY_ALL (0x5555555555555555ULL >> (64 - 2 * PINS_LEAVES_PER_WORD))
 
-static unsigned int leaf_state(const struct gms_pins *pins, unsigned int leaf)
+static unsigned int pins_leaf_state(const struct gms_pins *pins, unsigned int leaf)
 {
 	return gms_load_acquire(&pins->state[leaf / 32]) >> leaf % 32 * 2 & 3;
 }
 
-static void leaf_set_state(struct gms_pins *pins, unsigned int leaf, unsigned int state)
+static void pins_leaf_set_state(struct gms_pins *pins, unsigned int leaf, unsigned int state)
 {
 	uint64_t *const p = &pins->state[leaf / 32], old = *p;
 	const unsigned int shift = leaf % 32 * 2, was = old >> shift & 3;
@@ -31,11 +31,11 @@ static void leaf_set_state(struct gms_pins *pins, unsigned int leaf, unsigned in
 	if (state == was)
 		return;
 	gms_store_release(p, (old & ~(3ULL << shift)) | (uint64_t)state << shift);
-	gms_store_relaxed(&pins->nr_any, pins->nr_any + (state & ANY) - (was & ANY));
-	pins->nr_dirty += (state & DIRTY) / DIRTY - (was & DIRTY) / DIRTY;
+	gms_store_relaxed(&pins->nr_any, pins->nr_any + (state & PINS_ANY) - (was & PINS_ANY));
+	pins->nr_dirty += (state & PINS_DIRTY) / PINS_DIRTY - (was & PINS_DIRTY) / PINS_DIRTY;
 }
 
-static void plane_set(struct gms_pins *pins, unsigned int p, uint64_t *word, uint64_t value)
+static void pins_plane_set(struct gms_pins *pins, unsigned int p, uint64_t *word, uint64_t value)
 {
 	pins->nonzero[p] += !!value - !!*word;
 	*word = value;
@@ -45,7 +45,7 @@ static void plane_set(struct gms_pins *pins, unsigned int p, uint64_t *word, uin
  * Give a clean leaf counts of its own, which the caller changes, and then calls the leaf dirty.
  * Readers may be looking at pinned.
  */
-static void leaf_make_dirty(struct gms_pins *pins, unsigned int leaf)
+static void pins_leaf_make_dirty(struct gms_pins *pins, unsigned int leaf)
 {
 	for (unsigned int p = 0; p < pins->nr_planes; p++) {
 		const bool bit = pins->uniform >> p & 1;
@@ -56,7 +56,7 @@ static void leaf_make_dirty(struct gms_pins *pins, unsigned int leaf)
 	gms_line_fill(&pins->pinned[leaf], pins->uniform);
 }
 
-static void leaf_add(struct gms_pins *pins, unsigned int leaf, unsigned int a, unsigned int b)
+static void pins_leaf_add(struct gms_pins *pins, unsigned int leaf, unsigned int a, unsigned int b)
 {
 	for (unsigned int w = a / 64; w <= (b - 1) / 64; w++) {
 		const uint64_t mask = gms_word_mask(w, a, b);
@@ -66,15 +66,16 @@ static void leaf_add(struct gms_pins *pins, unsigned int leaf, unsigned int a, u
 			uint64_t *const word = &pins->plane[p][leaf].w[w], old = *word;
 
 			gms_assert(p < pins->nr_planes);
-			plane_set(pins, p, word, old ^ carry);
+			pins_plane_set(pins, p, word, old ^ carry);
 			carry &= old;
 		}
 		gms_word_put(&pins->pinned[leaf].w[w], mask, true);
 	}
-	leaf_set_state(pins, leaf, DIRTY | ANY);
+	pins_leaf_set_state(pins, leaf, PINS_DIRTY | PINS_ANY);
 }
 
-static uint64_t leaf_sub(struct gms_pins *pins, unsigned int leaf, unsigned int a, unsigned int b)
+static uint64_t pins_leaf_sub(struct gms_pins *pins, unsigned int leaf, unsigned int a,
+			      unsigned int b)
 {
 	uint64_t surplus = 0, any = 0;
 
@@ -87,7 +88,7 @@ static uint64_t leaf_sub(struct gms_pins *pins, unsigned int leaf, unsigned int 
 		for (unsigned int p = 0; hit && p < pins->nr_planes; p++) {
 			uint64_t *const word = &pins->plane[p][leaf].w[w], old = *word;
 
-			plane_set(pins, p, word, old ^ borrow);
+			pins_plane_set(pins, p, word, old ^ borrow);
 			left |= *word;
 			borrow &= ~old;
 		}
@@ -96,9 +97,9 @@ static uint64_t leaf_sub(struct gms_pins *pins, unsigned int leaf, unsigned int 
 		any |= *pinned;
 	}
 	if (any || !gms_line_is(&pins->pinned[leaf], false))
-		leaf_set_state(pins, leaf, DIRTY | ANY);
+		pins_leaf_set_state(pins, leaf, PINS_DIRTY | PINS_ANY);
 	else
-		leaf_set_state(pins, leaf, pins->uniform ? DIRTY : 0);
+		pins_leaf_set_state(pins, leaf, pins->uniform ? PINS_DIRTY : 0);
 	return surplus;
 }
 
@@ -106,13 +107,13 @@ static uint64_t leaf_sub(struct gms_pins *pins, unsigned int leaf, unsigned int 
  * Uniform is 0 no more, or has become 0: the clean leaves have pins now, or none any more. Then a
  * dirty leaf without pins becomes clean (I1); the words of its planes are 0 already.
  */
-static void clean_set_any(struct gms_pins *pins, bool any)
+static void pins_clean_set_any(struct gms_pins *pins, bool any)
 {
-	const uint32_t nr_clean = NR_LEAVES - pins->nr_dirty;
+	const uint32_t nr_clean = PINS_NR_LEAVES - pins->nr_dirty;
 
 	for (unsigned int i = 0; i < GMS_PINS_STATE_WORDS; i++) {
-		const uint64_t old = pins->state[i], dirty = old >> 1 & ANY_ALL;
-		const uint64_t clean = ~dirty & ANY_ALL, idle = dirty & ~old;
+		const uint64_t old = pins->state[i], dirty = old >> 1 & PINS_ANY_ALL;
+		const uint64_t clean = ~dirty & PINS_ANY_ALL, idle = dirty & ~old;
 		const uint64_t new = any ? old | clean : old & ~clean & ~(idle << 1);
 
 		gms_store_release(&pins->state[i], new);
@@ -122,27 +123,27 @@ static void clean_set_any(struct gms_pins *pins, bool any)
 }
 
 /* I2: where no leaf is clean, uniform counts no page. */
-static void settle(struct gms_pins *pins)
+static void pins_drop_uniform(struct gms_pins *pins)
 {
-	if (pins->nr_dirty < NR_LEAVES || !pins->uniform)
+	if (pins->nr_dirty < PINS_NR_LEAVES || !pins->uniform)
 		return;
 	pins->uniform = 0;
-	clean_set_any(pins, false);
+	pins_clean_set_any(pins, false);
 }
 
 /* ---- commit and unpin, in steps ---- */
 
 /* Go on to the next leaf in @dirty, or to the end. */
-static void walk_skip(struct gms_pins_walk *walk)
+static void pins_walk_skip(struct gms_pins_walk *walk)
 {
-	unsigned int leaf = walk->lo / LEAF_PAGES;
+	unsigned int leaf = walk->lo / PINS_LEAF_PAGES;
 	uint64_t left = 0;
 
-	while (leaf < NR_LEAVES && !left) {
+	while (leaf < PINS_NR_LEAVES && !left) {
 		left = walk->dirty[leaf / 32] >> leaf % 32 * 2;
-		leaf = left ? leaf + gms_ctz(left) / 2 : (leaf | (PER_WORD - 1)) + 1;
+		leaf = left ? leaf + gms_ctz(left) / 2 : (leaf | (PINS_LEAVES_PER_WORD - 1)) + 1;
 	}
-	walk->lo = leaf * LEAF_PAGES;
+	walk->lo = leaf * PINS_LEAF_PAGES;
 }
 
 /*
@@ -152,51 +153,51 @@ static void walk_skip(struct gms_pins_walk *walk)
  * is clean now or in @dirty, and a leaf that becomes clean or dirty keeps the counts of its pages.
  * For the same reason a page is surplus if it is not pinned when its own turn comes.
  */
-static void walk_whole(const struct gms_pins *pins, struct gms_pins_walk *walk)
+static void pins_walk_whole(const struct gms_pins *pins, struct gms_pins_walk *walk)
 {
 	if (!pins->nr_dirty) {
 		walk->lo = walk->hi;
 		return;
 	}
 	for (unsigned int i = 0; i < GMS_PINS_STATE_WORDS; i++)
-		walk->dirty[i] = pins->state[i] & ANY_ALL << 1;
-	walk_skip(walk);
+		walk->dirty[i] = pins->state[i] & PINS_ANY_ALL << 1;
+	pins_walk_skip(walk);
 }
 
 /* Pages [a, b) of a leaf. */
-struct part {
+struct pins_part {
 	unsigned int leaf, a, b;
 };
 
 /* Take the next leaf of a walk that has not ended. */
-static inline struct part walk_take(struct gms_pins_walk *walk)
+static inline struct pins_part pins_walk_take(struct gms_pins_walk *walk)
 {
-	const unsigned int leaf = walk->lo / LEAF_PAGES, a = walk->lo % LEAF_PAGES;
+	const unsigned int leaf = walk->lo / PINS_LEAF_PAGES, a = walk->lo % PINS_LEAF_PAGES;
 	const unsigned int rest = walk->hi - walk->lo;
-	const unsigned int b = rest < LEAF_PAGES - a ? a + rest : LEAF_PAGES;
+	const unsigned int b = rest < PINS_LEAF_PAGES - a ? a + rest : PINS_LEAF_PAGES;
 
 	walk->lo += b - a;
 	if (gms_unlikely(walk->whole))
-		walk_skip(walk);
-	return (struct part) {leaf, a, b};
+		pins_walk_skip(walk);
+	return (struct pins_part) {leaf, a, b};
 }
 
 bool gms_pins_commit(struct gms_pins *pins, struct gms_pins_walk *walk)
 {
 	gms_assert(walk->lo < walk->hi && walk->hi <= GMS_PINS_PAGES && pins->reserved);
 	if (gms_unlikely(walk->whole && !walk->lo)) {
-		walk_whole(pins, walk);
+		pins_walk_whole(pins, walk);
 		if (!pins->uniform++)
-			clean_set_any(pins, true);
+			pins_clean_set_any(pins, true);
 	}
 	for (unsigned int i = 0; i < GMS_PINS_STEP && walk->lo < walk->hi; i++) {
-		const struct part part = walk_take(walk);
+		const struct pins_part part = pins_walk_take(walk);
 
-		if (!(leaf_state(pins, part.leaf) & DIRTY))
-			leaf_make_dirty(pins, part.leaf);
-		leaf_add(pins, part.leaf, part.a, part.b);
+		if (!(pins_leaf_state(pins, part.leaf) & PINS_DIRTY))
+			pins_leaf_make_dirty(pins, part.leaf);
+		pins_leaf_add(pins, part.leaf, part.a, part.b);
 	}
-	settle(pins);
+	pins_drop_uniform(pins);
 	if (walk->lo < walk->hi)
 		return true;
 	pins->reserved--;
@@ -210,12 +211,12 @@ void gms_pins_cancel(struct gms_pins *pins)
 }
 
 /* A pin less of each page of the clean leaves. Returns how many were not pinned. */
-static uint64_t sub_uniform(struct gms_pins *pins)
+static uint64_t pins_sub_uniform(struct gms_pins *pins)
 {
 	if (!pins->uniform)
-		return (uint64_t)(NR_LEAVES - pins->nr_dirty) * LEAF_PAGES;
+		return (uint64_t)(PINS_NR_LEAVES - pins->nr_dirty) * PINS_LEAF_PAGES;
 	if (!--pins->uniform)
-		clean_set_any(pins, false);
+		pins_clean_set_any(pins, false);
 	return 0;
 }
 
@@ -223,27 +224,27 @@ bool gms_pins_unpin(struct gms_pins *pins, struct gms_pins_walk *walk)
 {
 	gms_assert(walk->lo < walk->hi && walk->hi <= GMS_PINS_PAGES);
 	if (gms_unlikely(walk->whole && !walk->lo)) {
-		walk_whole(pins, walk); /* before a leaf without pins becomes clean */
-		walk->surplus += sub_uniform(pins);
+		pins_walk_whole(pins, walk); /* before a leaf without pins becomes clean */
+		walk->surplus += pins_sub_uniform(pins);
 	}
 	for (unsigned int i = 0; i < GMS_PINS_STEP && walk->lo < walk->hi; i++) {
-		const struct part part = walk_take(walk);
-		const unsigned int state = leaf_state(pins, part.leaf);
+		const struct pins_part part = pins_walk_take(walk);
+		const unsigned int state = pins_leaf_state(pins, part.leaf);
 
 		if (!state) {
 			walk->surplus += part.b - part.a;
 			continue;
 		}
-		if (!(state & DIRTY))
-			leaf_make_dirty(pins, part.leaf);
-		walk->surplus += leaf_sub(pins, part.leaf, part.a, part.b);
+		if (!(state & PINS_DIRTY))
+			pins_leaf_make_dirty(pins, part.leaf);
+		walk->surplus += pins_leaf_sub(pins, part.leaf, part.a, part.b);
 	}
-	settle(pins);
+	pins_drop_uniform(pins);
 	return walk->lo < walk->hi;
 }
 
 /* An upper bound of all counts that takes no search: all ones, up to the highest bit in use. */
-static uint32_t count_bound(const struct gms_pins *pins)
+static uint32_t pins_count_bound(const struct gms_pins *pins)
 {
 	unsigned int p = pins->nr_planes;
 
@@ -253,16 +254,16 @@ static uint32_t count_bound(const struct gms_pins *pins)
 }
 
 /* The largest count: of the pages that are left, keep those with the next lower bit set. */
-static uint32_t count_max(const struct gms_pins *pins)
+static uint32_t pins_count_max(const struct gms_pins *pins)
 {
 	uint32_t max = pins->uniform;
 
-	for (unsigned int i = 0; i < NR_LEAVES * GMS_LINE_WORDS; i++) {
+	for (unsigned int i = 0; i < PINS_NR_LEAVES * GMS_LINE_WORDS; i++) {
 		const unsigned int leaf = i / GMS_LINE_WORDS, w = i % GMS_LINE_WORDS;
 		uint64_t left = GMS_WORD_FULL;
 		uint32_t count = 0;
 
-		if (!(leaf_state(pins, leaf) & DIRTY))
+		if (!(pins_leaf_state(pins, leaf) & PINS_DIRTY))
 			continue;
 		for (unsigned int p = pins->nr_planes; p--;) {
 			const uint64_t with = left & pins->plane[p][leaf].w[w];
@@ -276,13 +277,13 @@ static uint32_t count_max(const struct gms_pins *pins)
 }
 
 /* I3, if there were one reservation more? */
-static bool has_room(const struct gms_pins *pins)
+static bool pins_has_room(const struct gms_pins *pins)
 {
 	const uint64_t most = (1ULL << pins->nr_planes) - 1, more = (uint64_t)pins->reserved + 1;
 
-	if (count_bound(pins) + more <= most)
+	if (pins_count_bound(pins) + more <= most)
 		return true;
-	return pins->nr_planes == GMS_PINS_PLANES && count_max(pins) + more <= most;
+	return pins->nr_planes == GMS_PINS_PLANES && pins_count_max(pins) + more <= most;
 }
 
 static void pins_init(struct gms_pins *pins)
@@ -291,16 +292,17 @@ static void pins_init(struct gms_pins *pins)
 }
 
 /* What a reservation lacks, one of which is NULL: made outside the lock, used inside. */
-struct stock {
+struct pins_stock {
 	struct gms_pins *pins;
 	struct gms_line *plane;
 	bool zero; /* all of the plane is */
 };
 
-static void add_plane(struct gms_pins *pins, struct stock *stock)
+static void pins_add_plane(struct gms_pins *pins, struct pins_stock *stock)
 {
-	for (unsigned int leaf = 0; !stock->zero && pins->nr_dirty && leaf < NR_LEAVES; leaf++) {
-		if (leaf_state(pins, leaf) & DIRTY)
+	for (unsigned int leaf = 0; !stock->zero && pins->nr_dirty && leaf < PINS_NR_LEAVES;
+	     leaf++) {
+		if (pins_leaf_state(pins, leaf) & PINS_DIRTY)
 			gms_line_fill(&stock->plane[leaf], false);
 	}
 	pins->plane[pins->nr_planes] = stock->plane;
@@ -312,7 +314,7 @@ static void add_plane(struct gms_pins *pins, struct stock *stock)
  * 0; -ENOMEM: for good; -EAGAIN: what is NULL in @stock is missing; if nothing is, the plane is
  * to be zeroed outside the lock, as too many leaves are dirty.
  */
-static int reserve_locked(struct gms_pins **slot, struct stock *stock)
+static int pins_reserve_locked(struct gms_pins **slot, struct pins_stock *stock)
 {
 	struct gms_pins *pins = *slot;
 
@@ -324,14 +326,14 @@ static int reserve_locked(struct gms_pins **slot, struct stock *stock)
 		pins_init(pins);
 		gms_store_release(slot, pins);
 	}
-	if (!has_room(pins)) {
+	if (!pins_has_room(pins)) {
 		if (pins->nr_planes == GMS_PINS_PLANES)
 			return -ENOMEM;
 		if (!stock->plane || (!stock->zero && pins->nr_dirty > GMS_PINS_STEP))
 			return -EAGAIN;
-		add_plane(pins, stock);
-		gms_assert(
-			has_room(pins)); /* neither counts nor reservations fill more than half */
+		pins_add_plane(pins, stock);
+		/* Neither the counts nor the reservations fill more than half of the new planes. */
+		gms_assert(pins_has_room(pins));
 	}
 	pins->reserved++;
 	return 0;
@@ -340,14 +342,14 @@ static int reserve_locked(struct gms_pins **slot, struct stock *stock)
 int gms_pins_reserve(struct gms_pins **slot, struct gms_spinlock *lock,
 		     const struct gms_allocator *a)
 {
-	struct stock stock = {NULL, NULL, false};
+	struct pins_stock stock = {NULL, NULL, false};
 	int err;
 
 	for (;;) {
 		bool has_pins;
 
 		gms_spin_lock(lock);
-		err = reserve_locked(slot, &stock);
+		err = pins_reserve_locked(slot, &stock);
 		has_pins = *slot;
 		gms_spin_unlock(lock);
 		if (err != -EAGAIN)
@@ -355,9 +357,9 @@ int gms_pins_reserve(struct gms_pins **slot, struct gms_spinlock *lock,
 		if (!has_pins)
 			stock.pins = a->alloc(a->ctx, sizeof(*stock.pins), 64);
 		if (!stock.plane) {
-			stock.plane = a->alloc(a->ctx, PLANE_BYTES, 64);
+			stock.plane = a->alloc(a->ctx, PINS_PLANE_BYTES, 64);
 		} else {
-			gms_memset(stock.plane, 0, PLANE_BYTES);
+			gms_memset(stock.plane, 0, PINS_PLANE_BYTES);
 			stock.zero = true;
 		}
 		if (!stock.plane || (!has_pins && !stock.pins)) {
@@ -366,7 +368,7 @@ int gms_pins_reserve(struct gms_pins **slot, struct gms_spinlock *lock,
 		}
 	}
 	if (stock.plane)
-		a->free(a->ctx, stock.plane, PLANE_BYTES, 64);
+		a->free(a->ctx, stock.plane, PINS_PLANE_BYTES, 64);
 	if (stock.pins)
 		a->free(a->ctx, stock.pins, sizeof(*stock.pins), 64);
 	return err;
@@ -374,13 +376,14 @@ int gms_pins_reserve(struct gms_pins **slot, struct gms_spinlock *lock,
 
 uint32_t gms_pins_count(const struct gms_pins *pins, unsigned int page)
 {
-	const unsigned int leaf = page / LEAF_PAGES;
+	const unsigned int leaf = page / PINS_LEAF_PAGES;
 	uint32_t count = 0;
 
-	if (!(leaf_state(pins, leaf) & DIRTY))
+	if (!(pins_leaf_state(pins, leaf) & PINS_DIRTY))
 		return pins->uniform;
 	for (unsigned int p = 0; p < pins->nr_planes; p++)
-		count |= (uint32_t)gms_line_test(&pins->plane[p][leaf], page % LEAF_PAGES) << p;
+		count |= (uint32_t)gms_line_test(&pins->plane[p][leaf], page % PINS_LEAF_PAGES)
+			 << p;
 	return count;
 }
 
@@ -388,22 +391,22 @@ bool gms_pins_first(const struct gms_pins *pins, unsigned int lo, unsigned int h
 		    unsigned int *page)
 {
 	while (pins && lo < hi) {
-		const unsigned int leaf = lo / LEAF_PAGES, i = leaf % 32;
+		const unsigned int leaf = lo / PINS_LEAF_PAGES, i = leaf % 32;
 		const uint64_t w = gms_load_acquire(&pins->state[leaf / 32]) >> 2 * i;
-		const uint64_t any = w & ANY_ALL;
-		const unsigned int skip = any ? gms_ctz(any) / 2 : PER_WORD - i;
+		const uint64_t any = w & PINS_ANY_ALL;
+		const unsigned int skip = any ? gms_ctz(any) / 2 : PINS_LEAVES_PER_WORD - i;
 
 		if (skip) {
-			lo = (leaf + skip) * LEAF_PAGES;
+			lo = (leaf + skip) * PINS_LEAF_PAGES;
 			continue;
 		}
-		if (w & DIRTY)
-			lo = leaf * LEAF_PAGES +
-			     gms_line_find(&pins->pinned[leaf], lo % LEAF_PAGES, false);
-		if (lo / LEAF_PAGES != leaf || lo >= hi)
+		if (w & PINS_DIRTY)
+			lo = leaf * PINS_LEAF_PAGES +
+			     gms_line_find(&pins->pinned[leaf], lo % PINS_LEAF_PAGES, false);
+		if (lo / PINS_LEAF_PAGES != leaf || lo >= hi)
 			continue;
 		/* of a word whose last pin goes meanwhile the line says the last bit: look again */
-		if ((w & DIRTY) && !gms_line_test(&pins->pinned[leaf], lo % LEAF_PAGES))
+		if ((w & PINS_DIRTY) && !gms_line_test(&pins->pinned[leaf], lo % PINS_LEAF_PAGES))
 			continue;
 		*page = lo;
 		return true;
@@ -413,15 +416,15 @@ bool gms_pins_first(const struct gms_pins *pins, unsigned int lo, unsigned int h
 
 size_t gms_pins_bytes(const struct gms_pins *pins)
 {
-	return pins ? sizeof(*pins) + gms_load_relaxed(&pins->nr_planes) * PLANE_BYTES : 0;
+	return pins ? sizeof(*pins) + gms_load_relaxed(&pins->nr_planes) * PINS_PLANE_BYTES : 0;
 }
 
-static bool leaf_ok(const struct gms_pins *pins, unsigned int leaf, uint32_t *nonzero)
+static bool pins_leaf_ok(const struct gms_pins *pins, unsigned int leaf, uint32_t *nonzero)
 {
-	const unsigned int state = leaf_state(pins, leaf);
+	const unsigned int state = pins_leaf_state(pins, leaf);
 
-	if (!(state & DIRTY))
-		return !(state & ANY) == !pins->uniform;
+	if (!(state & PINS_DIRTY))
+		return !(state & PINS_ANY) == !pins->uniform;
 	for (unsigned int w = 0; w < GMS_LINE_WORDS; w++) {
 		uint64_t pinned = 0;
 
@@ -432,7 +435,7 @@ static bool leaf_ok(const struct gms_pins *pins, unsigned int leaf, uint32_t *no
 		if (pinned != pins->pinned[leaf].w[w])
 			return false;
 	}
-	if (!(state & ANY))
+	if (!(state & PINS_ANY))
 		return pins->uniform && gms_line_is(&pins->pinned[leaf], false);
 	return !gms_line_is(&pins->pinned[leaf], false);
 }
@@ -442,10 +445,10 @@ bool gms_pins_ok(const struct gms_pins *pins)
 	const uint64_t most = (1ULL << pins->nr_planes) - 1;
 	uint32_t nr_any = 0, nr_dirty = 0, nonzero[GMS_PINS_PLANES] = {0};
 
-	for (unsigned int leaf = 0; leaf < NR_LEAVES; leaf++) {
-		nr_any += leaf_state(pins, leaf) & ANY;
-		nr_dirty += leaf_state(pins, leaf) / DIRTY;
-		if (!leaf_ok(pins, leaf, nonzero))
+	for (unsigned int leaf = 0; leaf < PINS_NR_LEAVES; leaf++) {
+		nr_any += pins_leaf_state(pins, leaf) & PINS_ANY;
+		nr_dirty += pins_leaf_state(pins, leaf) / PINS_DIRTY;
+		if (!pins_leaf_ok(pins, leaf, nonzero))
 			return false;
 	}
 	for (unsigned int p = 0; p < pins->nr_planes; p++) {
@@ -454,9 +457,9 @@ bool gms_pins_ok(const struct gms_pins *pins)
 	}
 	if (nr_any != pins->nr_any || nr_dirty != pins->nr_dirty)
 		return false;
-	if (nr_dirty == NR_LEAVES && pins->uniform)
+	if (nr_dirty == PINS_NR_LEAVES && pins->uniform)
 		return false;
-	return (uint64_t)count_max(pins) + pins->reserved <= most;
+	return (uint64_t)pins_count_max(pins) + pins->reserved <= most;
 }
 
 void gms_pins_fini(struct gms_pins *pins, const struct gms_allocator *a)
@@ -465,6 +468,6 @@ void gms_pins_fini(struct gms_pins *pins, const struct gms_allocator *a)
 		return;
 	gms_assert(!pins->reserved);
 	for (unsigned int p = 0; p < pins->nr_planes; p++)
-		a->free(a->ctx, pins->plane[p], PLANE_BYTES, 64);
+		a->free(a->ctx, pins->plane[p], PINS_PLANE_BYTES, 64);
 	a->free(a->ctx, pins, sizeof(*pins), 64);
 }
