@@ -18,7 +18,7 @@
 
 /* ---- making and freeing ---- */
 
-static size_t tree_bytes(uint64_t nr_blocks)
+static size_t rtree_bytes(uint64_t nr_blocks)
 {
 	return sizeof(struct gms_rtree) + gms_nr_tops(nr_blocks) * sizeof(struct gms_top);
 }
@@ -34,13 +34,13 @@ int gms_rtree_create(uint64_t nr_pages, enum gms_rtree_fill init,
 	if (!nr_pages || nr_pages > GMS_MAX_PAGES ||
 	    (init != GMS_RTREE_NONE && init != GMS_RTREE_ALL) || !gms_allocator_copy(&a, allocator))
 		return -EINVAL;
-	t = a.alloc(a.ctx, tree_bytes(nr_blocks), GMS_ALIGN);
+	t = a.alloc(a.ctx, rtree_bytes(nr_blocks), GMS_ALIGN);
 	if (!t)
 		return -ENOMEM;
-	gms_memset(t, 0, tree_bytes(nr_blocks));
+	gms_memset(t, 0, rtree_bytes(nr_blocks));
 	t->nr_pages = nr_pages;
 	t->nr_blocks = nr_blocks;
-	t->bytes = tree_bytes(nr_blocks);
+	t->bytes = rtree_bytes(nr_blocks);
 	t->allocator = a;
 	for (uint64_t i = 0; init == GMS_RTREE_ALL && i < nr_tops; i++)
 		gms_memset(t->top[i].kind, GMS_RTREE_ALL, sizeof(t->top[i].kind));
@@ -48,7 +48,7 @@ int gms_rtree_create(uint64_t nr_pages, enum gms_rtree_fill init,
 	return 0;
 }
 
-static void give_back(struct gms_rtree *t, void *place, size_t bytes)
+static void rtree_free_place(struct gms_rtree *t, void *place, size_t bytes)
 {
 	if (place)
 		t->allocator.free(t->allocator.ctx, place, bytes, GMS_ALIGN);
@@ -62,15 +62,15 @@ void gms_rtree_destroy(struct gms_rtree *t)
 		struct gms_chunk *chunk = t->top[i].chunk;
 
 		for (unsigned int g = 0; chunk && g < GMS_TOP_BLOCKS * GMS_NODE_GROUPS; g++)
-			give_back(t, chunk->group[g].page, sizeof(struct gms_leaf_page));
-		give_back(t, chunk, sizeof(struct gms_chunk));
+			rtree_free_place(t, chunk->group[g].page, sizeof(struct gms_leaf_page));
+		rtree_free_place(t, chunk, sizeof(struct gms_chunk));
 	}
-	give_back(t, t, tree_bytes(t->nr_blocks));
+	rtree_free_place(t, t, rtree_bytes(t->nr_blocks));
 }
 
 /* ---- places ---- */
 
-static void *make_chunk(struct gms_rtree *t)
+static void *rtree_alloc_chunk(struct gms_rtree *t)
 {
 	void *chunk = t->allocator.alloc(t->allocator.ctx, sizeof(struct gms_chunk), GMS_ALIGN);
 
@@ -79,13 +79,13 @@ static void *make_chunk(struct gms_rtree *t)
 	return chunk;
 }
 
-static void *make_page(struct gms_rtree *t)
+static void *rtree_alloc_page(struct gms_rtree *t)
 {
 	return t->allocator.alloc(t->allocator.ctx, sizeof(struct gms_leaf_page), GMS_ALIGN);
 }
 
 /* Puts what was made in its place, unless another thread was faster. Returns what is there. */
-static void *install(struct gms_rtree *t, void **place, void *made, size_t bytes)
+static void *rtree_install(struct gms_rtree *t, void **place, void *made, size_t bytes)
 {
 	void *found;
 
@@ -93,7 +93,7 @@ static void *install(struct gms_rtree *t, void **place, void *made, size_t bytes
 		return NULL;
 	found = gms_cmpxchg_pointer(place, NULL, made);
 	if (found) {
-		give_back(t, made, bytes);
+		rtree_free_place(t, made, bytes);
 		return found;
 	}
 	gms_add_relaxed(&t->bytes, bytes);
@@ -101,36 +101,38 @@ static void *install(struct gms_rtree *t, void **place, void *made, size_t bytes
 }
 
 /* Makes the chunk of a page, unless it is there. Returns the page's group, or NULL. */
-static struct gms_group *make_group(struct gms_rtree *t, gms_pgoff_t at)
+static struct gms_group *rtree_make_group(struct gms_rtree *t, gms_pgoff_t at)
 {
 	void **place = &gms_top(t, gms_block_of(at))->chunk;
 	struct gms_chunk *chunk = gms_load_acquire(place);
 
 	if (!chunk)
-		chunk = install(t, place, make_chunk(t), sizeof(struct gms_chunk));
+		chunk = rtree_install(t, place, rtree_alloc_chunk(t), sizeof(struct gms_chunk));
 	return chunk ? gms_group(chunk, at) : NULL;
 }
 
 /* Makes the places that a range needs which begins or ends at page @at. Returns 0 or -ENOMEM. */
-static int make_places(struct gms_rtree *t, gms_pgoff_t at)
+static int rtree_make_end_places(struct gms_rtree *t, gms_pgoff_t at)
 {
 	struct gms_group *group;
 
 	if (!(at & GMS_BLOCK_MASK))
 		return 0;
-	group = make_group(t, at);
+	group = rtree_make_group(t, at);
 	if (!group)
 		return -ENOMEM;
 	if (!(at & GMS_LEAF_MASK) || gms_load_acquire(&group->page))
 		return 0;
-	return install(t, &group->page, make_page(t), sizeof(struct gms_leaf_page)) ? 0 : -ENOMEM;
+	if (!rtree_install(t, &group->page, rtree_alloc_page(t), sizeof(struct gms_leaf_page)))
+		return -ENOMEM;
+	return 0;
 }
 
 int gms_rtree_make_places(struct gms_rtree *t, gms_pgoff_t start, gms_pgoff_t end)
 {
-	const int err = make_places(t, start);
+	const int err = rtree_make_end_places(t, start);
 
-	return err ? err : make_places(t, end);
+	return err ? err : rtree_make_end_places(t, end);
 }
 
 bool gms_rtree_is_prepared(const struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
@@ -149,11 +151,11 @@ int gms_rtree_spare_fill(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pag
 	for (unsigned int i = 0; i < 2; i++) {
 		struct gms_group *group = NULL;
 
-		if ((at[i] & GMS_BLOCK_MASK) && !(group = make_group(t, at[i])))
+		if ((at[i] & GMS_BLOCK_MASK) && !(group = rtree_make_group(t, at[i])))
 			return -ENOMEM;
 		if (!(at[i] & GMS_LEAF_MASK) || gms_load_acquire(&group->page) || spare->page[i])
 			continue;
-		spare->page[i] = make_page(t);
+		spare->page[i] = rtree_alloc_page(t);
 		if (!spare->page[i])
 			return -ENOMEM;
 		gms_add_relaxed(&t->bytes, sizeof(struct gms_leaf_page));
@@ -180,7 +182,7 @@ void gms_rtree_spare_spend(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_p
 void gms_rtree_spare_free(struct gms_rtree *t, struct gms_rtree_spare *spare)
 {
 	for (unsigned int i = 0; i < 2; i++)
-		give_back(t, spare->page[i], sizeof(struct gms_leaf_page));
+		rtree_free_place(t, spare->page[i], sizeof(struct gms_leaf_page));
 }
 
 /* ---- how much it takes ---- */
@@ -200,7 +202,7 @@ void gms_rtree_usage(const struct gms_rtree *t, size_t *in_use, size_t *pooled, 
 		for (unsigned int i = 0; i < GMS_NODE_BLOCKS; i += GMS_STATE_BLOCKS)
 			leaves += gms_popcount(gms_mixed_of(gms_states(node, i)));
 	}
-	*in_use = tree_bytes(t->nr_blocks) + nodes * GMS_NODE_GROUPS * sizeof(struct gms_group) +
+	*in_use = rtree_bytes(t->nr_blocks) + nodes * GMS_NODE_GROUPS * sizeof(struct gms_group) +
 		  leaves * sizeof(struct gms_line);
 	*pooled = all > *in_use ? all - *in_use : 0;
 	*mixed = nodes + leaves;

@@ -85,8 +85,8 @@ unsigned int gms_rtree_uniform_order(const struct gms_rtree *t, gms_pgoff_t inde
 /* ---- many blocks ---- */
 
 /* Which blocks of the group of a page have a fill? */
-static gms_always_inline uint64_t group_mask(const struct gms_rtree *t, gms_pgoff_t page,
-					     enum gms_rtree_fill fill)
+static gms_always_inline uint64_t read_group_mask(const struct gms_rtree *t, gms_pgoff_t page,
+						  enum gms_rtree_fill fill)
 {
 	const enum gms_rtree_fill kind = gms_kind(t, gms_block_of(page));
 	struct gms_group *group;
@@ -117,7 +117,7 @@ uint64_t gms_rtree_fill_mask(const struct gms_rtree *t, gms_pgoff_t index, enum 
 		const gms_pgoff_t page = first + ((gms_pgoff_t)i << GMS_RTREE_SHIFT);
 
 		if (page < t->nr_pages)
-			mask |= group_mask(t, page, fill) << i;
+			mask |= read_group_mask(t, page, fill) << i;
 	}
 	/* past the end there are no blocks */
 	nr = (t->nr_pages - first + GMS_LEAF_MASK) >> GMS_RTREE_SHIFT;
@@ -125,7 +125,7 @@ uint64_t gms_rtree_fill_mask(const struct gms_rtree *t, gms_pgoff_t index, enum 
 }
 
 /* Counts the pages from @lo up to @hi of a mixed 1G block that are in the set. */
-static uint64_t count_in_node(struct gms_group *node, unsigned int lo, unsigned int hi)
+static uint64_t read_count_node(struct gms_group *node, unsigned int lo, unsigned int hi)
 {
 	const unsigned int first = gms_leaf_of(lo), last = gms_leaf_of(hi);
 	uint64_t sum = 0;
@@ -152,7 +152,8 @@ static uint64_t count_in_node(struct gms_group *node, unsigned int lo, unsigned 
 	return sum;
 }
 
-static gms_noinline uint64_t count(const struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
+static gms_noinline uint64_t read_count(const struct gms_rtree *t, gms_pgoff_t start,
+					uint64_t nr_pages)
 {
 	uint64_t sum = 0;
 	gms_pgoff_t end;
@@ -168,13 +169,13 @@ static gms_noinline uint64_t count(const struct gms_rtree *t, gms_pgoff_t start,
 		if (kind == GMS_RTREE_ALL)
 			sum += next - start;
 		else if (kind == GMS_RTREE_MIXED)
-			sum += count_in_node(gms_node(t, gms_block_of(start)),
-					     start & GMS_BLOCK_MASK, (next - 1) & GMS_BLOCK_MASK);
+			sum += read_count_node(gms_node(t, gms_block_of(start)),
+					       start & GMS_BLOCK_MASK, (next - 1) & GMS_BLOCK_MASK);
 	}
 	return sum;
 }
 
 uint64_t gms_rtree_count(const struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
 {
-	return nr_pages == 1 ? gms_rtree_test(t, start) : count(t, start, nr_pages);
+	return nr_pages == 1 ? gms_rtree_test(t, start) : read_count(t, start, nr_pages);
 }

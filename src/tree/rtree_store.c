@@ -18,30 +18,30 @@
  */
 #include "rtree_node.h"
 
-enum stage { IDLE, PREPARED, COMMITTED_WORD, COMMITTED };
+enum store_stage { STORE_IDLE, STORE_PREPARED, STORE_COMMITTED_WORD, STORE_COMMITTED };
 
 /* The byte of a 1G block: its kind; the kind to revert to; debug builds: can it be reverted? */
-#define SAVED_SHIFT 2
-#define CLAIMED 0x80U
+#define STORE_SAVED_SHIFT 2
+#define STORE_CLAIMED 0x80U
 
 /*
  * A part of one 1G block, not all of it: from page @a of its 2M block @first up to and without page
  * @b of its 2M block @last.
  */
-struct part {
+struct store_part {
 	uint64_t block;
 	struct gms_group *node;
 	unsigned int first, last, a, b;
 };
 
 /* How a range is cut: parts first, then the whole blocks in [first, end). */
-struct cut {
-	struct part part[2];
+struct store_cut {
+	struct store_part part[2];
 	unsigned int nr_parts;
 	uint64_t first, end;
 };
 
-struct gms_may_alias reserve {
+struct gms_may_alias store_reserve {
 	gms_pgoff_t start;
 	uint64_t nr_pages;
 	uint32_t stage;
@@ -50,39 +50,40 @@ struct gms_may_alias reserve {
 		struct {
 			uint64_t *word;
 			uint64_t before;
-		}; /* COMMITTED_WORD */
+		}; /* STORE_COMMITTED_WORD */
 		struct {
 			uint64_t state[2][GMS_NODE_WORDS];
 			struct gms_line leaf[2]; /* at the range's start, and at its end */
-		}; /* COMMITTED */
+		}; /* STORE_COMMITTED */
 	};
 };
 
-_Static_assert(sizeof(struct reserve) <= sizeof(struct gms_rtree_reserve), "the reserve's size");
+_Static_assert(sizeof(struct store_reserve) <= sizeof(struct gms_rtree_reserve),
+	       "the reserve's size");
 
-static gms_always_inline struct reserve *reserve_of(struct gms_rtree_reserve *r)
+static gms_always_inline struct store_reserve *store_reserve_of(struct gms_rtree_reserve *r)
 {
-	return (struct reserve *)(void *)r;
+	return (struct store_reserve *)(void *)r;
 }
 
 /* ---- the byte of a 1G block, for its writer ---- */
 
-static gms_always_inline uint8_t load_kind(const uint8_t *byte)
+static gms_always_inline uint8_t store_load_kind(const uint8_t *byte)
 {
 	return gms_load_relaxed(byte) & GMS_KIND_MASK;
 }
 
-static gms_always_inline void store_kind(uint8_t *byte, unsigned int kind)
+static gms_always_inline void store_put_kind(uint8_t *byte, unsigned int kind)
 {
 	gms_store_release(byte, (uint8_t)kind);
 }
 
 /* ---- cutting a range ---- */
 
-static gms_always_inline void add_part(struct gms_rtree *t, struct cut *c, uint64_t block,
-				       unsigned int lo, unsigned int hi)
+static gms_always_inline void store_add_part(struct gms_rtree *t, struct store_cut *c,
+					     uint64_t block, unsigned int lo, unsigned int hi)
 {
-	c->part[c->nr_parts++] = (struct part) {
+	c->part[c->nr_parts++] = (struct store_part) {
 		.block = block,
 		.node = gms_node(t, block),
 		.first = lo >> GMS_RTREE_SHIFT,
@@ -92,8 +93,8 @@ static gms_always_inline void add_part(struct gms_rtree *t, struct cut *c, uint6
 	};
 }
 
-static gms_always_inline void cut_range(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
-					struct cut *c)
+static gms_always_inline void store_cut_range(struct gms_rtree *t, gms_pgoff_t start,
+					      uint64_t nr_pages, struct store_cut *c)
 {
 	const gms_pgoff_t last = gms_range_end(t, start, nr_pages) - 1;
 	const unsigned int lo = start & GMS_BLOCK_MASK, hi = (last & GMS_BLOCK_MASK) + 1;
@@ -103,9 +104,9 @@ static gms_always_inline void cut_range(struct gms_rtree *t, gms_pgoff_t start, 
 	c->first = gms_block_of(start);
 	c->end = gms_block_of(last) + 1;
 	if (lo)
-		add_part(t, c, c->first++, lo, one ? hi : GMS_BLOCK_PAGES);
+		store_add_part(t, c, c->first++, lo, one ? hi : GMS_BLOCK_PAGES);
 	if (hi != GMS_BLOCK_PAGES && c->first < c->end)
-		add_part(t, c, --c->end, 0, hi);
+		store_add_part(t, c, --c->end, 0, hi);
 }
 
 /* ---- filling a place, before it is made to count ---- */
@@ -115,13 +116,13 @@ static gms_always_inline void cut_range(struct gms_rtree *t, gms_pgoff_t start, 
  * that sees the fill must also see the store that made the block uniform. Hence a fence before
  * each fill.
  */
-static gms_always_inline void fill_leaf(struct gms_line *leaf, bool set)
+static gms_always_inline void store_fill_leaf(struct gms_line *leaf, bool set)
 {
 	gms_fence_release();
 	gms_line_fill(leaf, set);
 }
 
-static void fill_node(struct gms_group *node, bool set)
+static void store_fill_node(struct gms_group *node, bool set)
 {
 	gms_fence_release();
 	GMS_UNROLL_ALL
@@ -132,7 +133,7 @@ static void fill_node(struct gms_group *node, bool set)
 /* ---- a part of a 2M block ---- */
 
 /* The states of a word once the blocks of a mask are uniformly @set. */
-static gms_always_inline uint64_t with_uniform(uint64_t states, uint64_t mask, bool set)
+static gms_always_inline uint64_t store_with_uniform(uint64_t states, uint64_t mask, bool set)
 {
 	return (states & ~gms_both(mask)) | (set ? mask : 0);
 }
@@ -149,10 +150,10 @@ static gms_always_inline void store_leaf(struct gms_group *node, unsigned int i,
 		return;
 	leaf = gms_leaf(node, i);
 	if (fill != GMS_RTREE_MIXED) {
-		fill_leaf(leaf, !set);
+		store_fill_leaf(leaf, !set);
 		gms_store_release(word, states | bit << 32);
 	} else if (gms_line_rest_is(leaf, a, b, set)) {
-		gms_store_release(word, with_uniform(states, bit, set));
+		gms_store_release(word, store_with_uniform(states, bit, set));
 		return;
 	}
 	gms_line_store(leaf, a, b, set);
@@ -167,7 +168,7 @@ static void store_states(struct gms_group *node, unsigned int first, unsigned in
 		const uint64_t mask = gms_state_mask(w, first, last);
 		uint64_t *word = gms_state_at(node, w << GMS_STATE_SHIFT);
 		const uint64_t before = gms_load_relaxed(word);
-		const uint64_t after = with_uniform(before, mask, set);
+		const uint64_t after = store_with_uniform(before, mask, set);
 
 		if (after != before)
 			gms_store_release(word, after);
@@ -175,8 +176,8 @@ static void store_states(struct gms_group *node, unsigned int first, unsigned in
 }
 
 /* Is a 2M block all @set, but perhaps for its pages [a, b)? */
-static bool leaf_rest_is(struct gms_group *node, unsigned int i, unsigned int a, unsigned int b,
-			 bool set)
+static bool store_leaf_rest_is(struct gms_group *node, unsigned int i, unsigned int a,
+			       unsigned int b, bool set)
 {
 	const enum gms_rtree_fill fill = gms_state_fill(gms_load_relaxed(gms_state_at(node, i)), i);
 
@@ -186,8 +187,9 @@ static bool leaf_rest_is(struct gms_group *node, unsigned int i, unsigned int a,
 }
 
 /* Do states differ from uniform @set, outside of the blocks from @first up to @last? */
-static gms_always_inline uint64_t states_differ(struct gms_group *node, unsigned int w,
-						unsigned int first, unsigned int last, bool set)
+static gms_always_inline uint64_t store_states_differ(struct gms_group *node, unsigned int w,
+						      unsigned int first, unsigned int last,
+						      bool set)
 {
 	const uint64_t differ =
 		gms_load_relaxed(gms_state_at(node, w << GMS_STATE_SHIFT)) ^ gms_states_of(set);
@@ -196,8 +198,8 @@ static gms_always_inline uint64_t states_differ(struct gms_group *node, unsigned
 }
 
 /* Counts the words of states, from number @v up to but not @z, that are not uniformly @set. */
-static gms_always_inline unsigned int count_unlike(struct gms_group *node, bool set, unsigned int v,
-						   unsigned int z)
+static gms_always_inline unsigned int store_count_unlike(struct gms_group *node, bool set,
+							 unsigned int v, unsigned int z)
 {
 	unsigned int differ = 0;
 
@@ -209,27 +211,28 @@ static gms_always_inline unsigned int count_unlike(struct gms_group *node, bool 
 }
 
 /* Is a mixed 1G block all @set, but perhaps for a part? The nearest words tell most. */
-static gms_always_inline bool node_rest_is(const struct part *p, bool set)
+static gms_always_inline bool store_node_rest_is(const struct store_part *p, bool set)
 {
 	const unsigned int v = p->first >> GMS_STATE_SHIFT, z = p->last >> GMS_STATE_SHIFT;
 
-	if (gms_likely(states_differ(p->node, v, p->first, p->last, set) |
-		       states_differ(p->node, z, p->first, p->last, set)))
+	if (gms_likely(store_states_differ(p->node, v, p->first, p->last, set) |
+		       store_states_differ(p->node, z, p->first, p->last, set)))
 		return false;
-	if (count_unlike(p->node, set, 0, GMS_NODE_WORDS) != count_unlike(p->node, set, v, z + 1))
+	if (store_count_unlike(p->node, set, 0, GMS_NODE_WORDS) !=
+	    store_count_unlike(p->node, set, v, z + 1))
 		return false;
 	if (p->first == p->last)
 		return (!p->a && p->b == GMS_LEAF_PAGES) ||
-		       leaf_rest_is(p->node, p->first, p->a, p->b, set);
-	return (!p->a || leaf_rest_is(p->node, p->first, p->a, GMS_LEAF_PAGES, set)) &&
-	       (p->b == GMS_LEAF_PAGES || leaf_rest_is(p->node, p->last, 0, p->b, set));
+		       store_leaf_rest_is(p->node, p->first, p->a, p->b, set);
+	return (!p->a || store_leaf_rest_is(p->node, p->first, p->a, GMS_LEAF_PAGES, set)) &&
+	       (p->b == GMS_LEAF_PAGES || store_leaf_rest_is(p->node, p->last, 0, p->b, set));
 }
 
-static void store_part(struct gms_rtree *t, const struct part *p, bool set)
+static void store_set_part(struct gms_rtree *t, const struct store_part *p, bool set)
 {
 	uint8_t *byte = gms_kind_at(t, p->block);
 	unsigned int first = p->first, last = p->last;
-	const uint8_t before = load_kind(byte);
+	const uint8_t before = store_load_kind(byte);
 
 	if (before == (uint8_t)set)
 		return;
@@ -238,10 +241,10 @@ static void store_part(struct gms_rtree *t, const struct part *p, bool set)
 	if (p->b != GMS_LEAF_PAGES)
 		gms_prefetch(gms_leaf(p->node, last));
 	if (before != GMS_RTREE_MIXED) {
-		fill_node(p->node, !set);
-		store_kind(byte, GMS_RTREE_MIXED);
-	} else if (node_rest_is(p, set)) {
-		store_kind(byte, set);
+		store_fill_node(p->node, !set);
+		store_put_kind(byte, GMS_RTREE_MIXED);
+	} else if (store_node_rest_is(p, set)) {
+		store_put_kind(byte, set);
 		return;
 	}
 	if (first == last && (p->a || p->b != GMS_LEAF_PAGES)) {
@@ -258,28 +261,29 @@ static void store_part(struct gms_rtree *t, const struct part *p, bool set)
 
 /* ---- saving, and putting back ---- */
 
-static void save_leaf(struct gms_group *node, unsigned int i, struct gms_line *leaf)
+static void store_save_leaf(struct gms_group *node, unsigned int i, struct gms_line *leaf)
 {
 	if (gms_state_fill(gms_load_relaxed(gms_state_at(node, i)), i) == GMS_RTREE_MIXED)
 		gms_line_copy(leaf, gms_leaf(node, i));
 }
 
-static void save_part(struct gms_rtree *t, const struct part *p, struct reserve *r, unsigned int n)
+static void store_save_part(struct gms_rtree *t, const struct store_part *p,
+			    struct store_reserve *r, unsigned int n)
 {
-	r->kind[n] = load_kind(gms_kind_at(t, p->block));
+	r->kind[n] = store_load_kind(gms_kind_at(t, p->block));
 	if (r->kind[n] != GMS_RTREE_MIXED)
 		return;
 	for (unsigned int w = p->first >> GMS_STATE_SHIFT; w <= p->last >> GMS_STATE_SHIFT; w++)
 		r->state[n][w] = gms_load_relaxed(gms_state_at(p->node, w << GMS_STATE_SHIFT));
 	if (p->a)
-		save_leaf(p->node, p->first, &r->leaf[0]);
+		store_save_leaf(p->node, p->first, &r->leaf[0]);
 	if (p->b != GMS_LEAF_PAGES)
-		save_leaf(p->node, p->last, &r->leaf[1]);
+		store_save_leaf(p->node, p->last, &r->leaf[1]);
 }
 
 /* A leaf has to be restored only if its block was mixed before the commit and is mixed now. */
-static void restore_leaf(struct gms_group *node, unsigned int i, uint64_t before,
-			 const struct gms_line *saved)
+static void store_restore_leaf(struct gms_group *node, unsigned int i, uint64_t before,
+			       const struct gms_line *saved)
 {
 	const uint64_t now = gms_load_relaxed(gms_state_at(node, i));
 	struct gms_line *leaf;
@@ -292,22 +296,24 @@ static void restore_leaf(struct gms_group *node, unsigned int i, uint64_t before
 			gms_store_release(&leaf->w[w], saved->w[w]);
 }
 
-static void restore_part(struct gms_rtree *t, const struct part *p, const struct reserve *r,
-			 unsigned int n)
+static void store_restore_part(struct gms_rtree *t, const struct store_part *p,
+			       const struct store_reserve *r, unsigned int n)
 {
 	uint8_t *byte = gms_kind_at(t, p->block);
 	const uint64_t *state = r->state[n];
 
-	if (load_kind(byte) != r->kind[n]) {
-		store_kind(byte, r->kind[n]);
+	if (store_load_kind(byte) != r->kind[n]) {
+		store_put_kind(byte, r->kind[n]);
 		return;
 	}
 	if (r->kind[n] != GMS_RTREE_MIXED)
 		return;
 	if (p->a)
-		restore_leaf(p->node, p->first, state[p->first >> GMS_STATE_SHIFT], &r->leaf[0]);
+		store_restore_leaf(p->node, p->first, state[p->first >> GMS_STATE_SHIFT],
+				   &r->leaf[0]);
 	if (p->b != GMS_LEAF_PAGES)
-		restore_leaf(p->node, p->last, state[p->last >> GMS_STATE_SHIFT], &r->leaf[1]);
+		store_restore_leaf(p->node, p->last, state[p->last >> GMS_STATE_SHIFT],
+				   &r->leaf[1]);
 	for (unsigned int w = p->first >> GMS_STATE_SHIFT; w <= p->last >> GMS_STATE_SHIFT; w++) {
 		uint64_t *word = gms_state_at(p->node, w << GMS_STATE_SHIFT);
 
@@ -324,32 +330,33 @@ static gms_always_inline void store_kinds(struct gms_rtree *t, uint64_t first, u
 {
 	for (uint64_t b = first; b < end; b++) {
 		uint8_t *byte = gms_kind_at(t, b);
+		const unsigned int before = store_load_kind(byte);
 
-		store_kind(byte, set | (unsigned int)load_kind(byte) << SAVED_SHIFT);
+		store_put_kind(byte, set | before << STORE_SAVED_SHIFT);
 	}
 }
 
-static void restore_kinds(struct gms_rtree *t, uint64_t first, uint64_t end)
+static void store_restore_kinds(struct gms_rtree *t, uint64_t first, uint64_t end)
 {
 	for (uint64_t b = first; b < end; b++) {
 		uint8_t *byte = gms_kind_at(t, b);
 
-		store_kind(byte, gms_load_relaxed(byte) >> SAVED_SHIFT & GMS_KIND_MASK);
+		store_put_kind(byte, gms_load_relaxed(byte) >> STORE_SAVED_SHIFT & GMS_KIND_MASK);
 	}
 }
 
 static void store_range(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages, bool set,
-			struct reserve *r)
+			struct store_reserve *r)
 {
-	struct cut c;
+	struct store_cut c;
 
 	if (r)
-		r->stage = COMMITTED;
-	cut_range(t, start, nr_pages, &c);
+		r->stage = STORE_COMMITTED;
+	store_cut_range(t, start, nr_pages, &c);
 	for (unsigned int n = 0; n < c.nr_parts; n++) {
 		if (r)
-			save_part(t, &c.part[n], r, n);
-		store_part(t, &c.part[n], set);
+			store_save_part(t, &c.part[n], r, n);
+		store_set_part(t, &c.part[n], set);
 	}
 	store_kinds(t, c.first, c.end, set);
 	for (unsigned int n = 0; GMS_CHECKED && n < c.nr_parts; n++)
@@ -360,10 +367,10 @@ static void store_range(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_page
 
 /* Stores a word of states or of a leaf, and notes what it replaces. */
 static gms_always_inline void store_word(uint64_t *word, uint64_t before, uint64_t after,
-					 struct reserve *r)
+					 struct store_reserve *r)
 {
 	if (r) {
-		r->stage = COMMITTED_WORD;
+		r->stage = STORE_COMMITTED_WORD;
 		r->word = word;
 		r->before = before;
 	}
@@ -376,12 +383,13 @@ static gms_always_inline void store_word(uint64_t *word, uint64_t before, uint64
  * where the 1G block may turn uniform, or where there is no leaf page.
  */
 static gms_always_inline bool store_pages(struct gms_group *group, uint64_t i, unsigned int a,
-					  unsigned int b, bool set, struct reserve *r)
+					  unsigned int b, bool set, struct store_reserve *r)
 {
 	const uint64_t bit = 1ULL << i % GMS_STATE_BLOCKS;
 	const uint64_t mask = gms_mask_from(a) & gms_mask_to(b);
 	uint64_t *states = gms_word_in_group(group, i), *word;
-	const uint64_t before = gms_load_relaxed(states), uniform = with_uniform(before, bit, set);
+	const uint64_t before = gms_load_relaxed(states),
+		       uniform = store_with_uniform(before, bit, set);
 	struct gms_leaf_page *page = gms_load_acquire(&group->page);
 	struct gms_line *leaf;
 
@@ -403,7 +411,7 @@ static gms_always_inline bool store_pages(struct gms_group *group, uint64_t i, u
 	} else if (before == uniform) {
 		store_word(states, before, before, r); /* no change */
 	} else {
-		fill_leaf(leaf, !set);
+		store_fill_leaf(leaf, !set);
 		store_word(states, before, before | bit << 32, r);
 		gms_word_put(word, mask, set);
 	}
@@ -412,7 +420,7 @@ static gms_always_inline bool store_pages(struct gms_group *group, uint64_t i, u
 
 /* Makes any change. Where the range was prepared, it cannot fail. */
 static gms_noinline int store_rest(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
-				   bool set, struct reserve *r)
+				   bool set, struct store_reserve *r)
 {
 	const gms_pgoff_t end = gms_range_end(t, start, nr_pages);
 
@@ -429,7 +437,7 @@ static gms_noinline int store_rest(struct gms_rtree *t, gms_pgoff_t start, uint6
 /* A function of its own, so that the shorter ways need not save registers for this one. */
 static gms_noinline int store_in_leaf(struct gms_rtree *t, struct gms_group *group,
 				      gms_pgoff_t start, uint64_t nr_pages, bool set,
-				      struct reserve *r)
+				      struct store_reserve *r)
 {
 	const unsigned int a = gms_page_of(start), b = a + (unsigned int)nr_pages;
 
@@ -442,8 +450,8 @@ static gms_noinline int store_in_leaf(struct gms_rtree *t, struct gms_group *gro
  * The short ways come first: one whole 1G block; in a mixed 1G block, whole 2M blocks in one word
  * of states, and pages in one word of a leaf. Not where pages past the end follow.
  */
-static gms_always_inline int store(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
-				   bool set, struct reserve *r)
+static gms_always_inline int store_any(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
+				       bool set, struct store_reserve *r)
 {
 	const gms_pgoff_t last = start + nr_pages - 1;
 	const uint64_t i = start >> GMS_RTREE_SHIFT;
@@ -452,18 +460,19 @@ static gms_always_inline int store(struct gms_rtree *t, gms_pgoff_t start, uint6
 	if (nr_pages == GMS_BLOCK_PAGES && !(start & GMS_BLOCK_MASK)) {
 		store_kinds(t, gms_block_of(start), gms_block_of(start) + 1, set);
 		if (r)
-			r->stage = COMMITTED;
+			r->stage = STORE_COMMITTED;
 		return 0;
 	}
 	if ((start ^ last) >> (GMS_STATE_SHIFT + GMS_RTREE_SHIFT) || last + 1 == t->nr_pages ||
-	    load_kind(gms_kind_at(t, gms_block_of(start))) != GMS_RTREE_MIXED)
+	    store_load_kind(gms_kind_at(t, gms_block_of(start))) != GMS_RTREE_MIXED)
 		return store_rest(t, start, nr_pages, set, r);
 	group = gms_group(gms_chunk(t, gms_block_of(start)), start);
 	if (!((start | nr_pages) & GMS_LEAF_MASK)) {
 		const uint64_t mask = (2ULL << ((nr_pages - 1) / GMS_LEAF_PAGES)) - 1;
 		uint64_t *word = gms_word_in_group(group, i);
 		const uint64_t before = gms_load_relaxed(word);
-		const uint64_t after = with_uniform(before, mask << i % GMS_STATE_BLOCKS, set);
+		const uint64_t after =
+			store_with_uniform(before, mask << i % GMS_STATE_BLOCKS, set);
 
 		if (gms_likely(after != gms_states_of(set))) {
 			store_word(word, before, after, r);
@@ -478,58 +487,62 @@ static gms_always_inline int store(struct gms_rtree *t, gms_pgoff_t start, uint6
 /* ---- debug builds: one commit of a 1G block at a time can still be reverted ---- */
 
 /* Is no block of the range claimed by a commit that may be reverted? */
-static inline bool is_unclaimed(const struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
+static inline bool store_is_unclaimed(const struct gms_rtree *t, gms_pgoff_t start,
+				      uint64_t nr_pages)
 {
 	uint8_t claims = 0;
 
 	for (uint64_t b = gms_block_of(start); b <= gms_block_of(start + nr_pages - 1); b++)
 		claims |= gms_load_relaxed(gms_kind_at(t, b));
-	return !(claims & CLAIMED);
+	return !(claims & STORE_CLAIMED);
 }
 
-static void claim(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages, bool on)
+static void store_claim(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages, bool on)
 {
-	for (uint64_t b = gms_block_of(start); b <= gms_block_of(start + nr_pages - 1); b++)
-		store_kind(gms_kind_at(t, b),
-			   (gms_load_relaxed(gms_kind_at(t, b)) & ~CLAIMED) | (on ? CLAIMED : 0));
+	for (uint64_t b = gms_block_of(start); b <= gms_block_of(start + nr_pages - 1); b++) {
+		uint8_t *byte = gms_kind_at(t, b);
+		const unsigned int kind = gms_load_relaxed(byte) & ~STORE_CLAIMED;
+
+		store_put_kind(byte, kind | (on ? STORE_CLAIMED : 0));
+	}
 }
 
 /* ---- the interface ---- */
 
-static gms_always_inline int set_or_clear(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
-					  bool set)
+static gms_always_inline int store_set_or_clear(struct gms_rtree *t, gms_pgoff_t start,
+						uint64_t nr_pages, bool set)
 {
 	if (gms_unlikely(!gms_range_ok(t, start, nr_pages)))
 		return -EINVAL;
-	gms_assert(is_unclaimed(t, start, nr_pages));
-	return store(t, start, nr_pages, set, NULL);
+	gms_assert(store_is_unclaimed(t, start, nr_pages));
+	return store_any(t, start, nr_pages, set, NULL);
 }
 
 int gms_rtree_set(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
 {
-	return set_or_clear(t, start, nr_pages, true);
+	return store_set_or_clear(t, start, nr_pages, true);
 }
 
 int gms_rtree_clear(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
 {
-	return set_or_clear(t, start, nr_pages, false);
+	return store_set_or_clear(t, start, nr_pages, false);
 }
 
 int gms_rtree_prepare(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 		      struct gms_rtree_reserve *reserve)
 {
-	struct reserve *r = reserve_of(reserve);
+	struct store_reserve *r = store_reserve_of(reserve);
 	int err;
 
 	if (r)
-		r->stage = IDLE;
+		r->stage = STORE_IDLE;
 	if (!gms_range_ok(t, start, nr_pages))
 		return -EINVAL;
 	err = gms_make_places(t, start, gms_range_end(t, start, nr_pages));
 	if (!err && r) {
 		r->start = start;
 		r->nr_pages = nr_pages;
-		r->stage = PREPARED;
+		r->stage = STORE_PREPARED;
 	}
 	return err;
 }
@@ -537,39 +550,40 @@ int gms_rtree_prepare(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 void gms_rtree_commit(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages, bool set,
 		      struct gms_rtree_reserve *reserve)
 {
-	struct reserve *r = reserve_of(reserve);
+	struct store_reserve *r = store_reserve_of(reserve);
 
 	gms_assert(gms_rtree_is_prepared(t, start, nr_pages));
-	gms_assert(!r || (r->stage == PREPARED && r->start == start && r->nr_pages == nr_pages));
-	gms_assert(is_unclaimed(t, start, nr_pages));
-	(void)store(t, start, nr_pages, set, r); /* cannot fail: it was prepared */
+	gms_assert(!r ||
+		   (r->stage == STORE_PREPARED && r->start == start && r->nr_pages == nr_pages));
+	gms_assert(store_is_unclaimed(t, start, nr_pages));
+	(void)store_any(t, start, nr_pages, set, r); /* cannot fail: it was prepared */
 	if (GMS_CHECKED && r)
-		claim(t, start, nr_pages, true);
+		store_claim(t, start, nr_pages, true);
 }
 
 void gms_rtree_revert(struct gms_rtree *t, struct gms_rtree_reserve *reserve)
 {
-	struct reserve *r = reserve_of(reserve);
-	struct cut c;
+	struct store_reserve *r = store_reserve_of(reserve);
+	struct store_cut c;
 
-	if (r->stage == COMMITTED_WORD) {
+	if (r->stage == STORE_COMMITTED_WORD) {
 		gms_store_release(r->word, r->before);
-	} else if (r->stage == COMMITTED) {
-		cut_range(t, r->start, r->nr_pages, &c);
+	} else if (r->stage == STORE_COMMITTED) {
+		store_cut_range(t, r->start, r->nr_pages, &c);
 		for (unsigned int n = 0; n < c.nr_parts; n++)
-			restore_part(t, &c.part[n], r, n);
-		restore_kinds(t, c.first, c.end);
+			store_restore_part(t, &c.part[n], r, n);
+		store_restore_kinds(t, c.first, c.end);
 	}
 	gms_rtree_release(t, reserve);
 }
 
 void gms_rtree_release(struct gms_rtree *t, struct gms_rtree_reserve *reserve)
 {
-	struct reserve *r = reserve_of(reserve);
+	struct store_reserve *r = store_reserve_of(reserve);
 
 	if (!r)
 		return;
-	if (GMS_CHECKED && r->stage >= COMMITTED_WORD)
-		claim(t, r->start, r->nr_pages, false);
-	r->stage = IDLE;
+	if (GMS_CHECKED && r->stage >= STORE_COMMITTED_WORD)
+		store_claim(t, r->start, r->nr_pages, false);
+	r->stage = STORE_IDLE;
 }

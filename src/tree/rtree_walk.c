@@ -9,7 +9,7 @@
  */
 #include "rtree_node.h"
 
-struct gms_may_alias cursor {
+struct gms_may_alias walk_cursor {
 	const struct gms_rtree *tree;
 	gms_pgoff_t at, end;
 	gms_pgoff_t ahead; /* the leaves of the groups before this page have been asked for */
@@ -18,14 +18,14 @@ struct gms_may_alias cursor {
 	struct gms_leaf_page *page; /* of the group; NULL: not looked up */
 };
 
-_Static_assert(sizeof(struct cursor) <= sizeof(struct gms_rtree_cursor), "the cursor's size");
+_Static_assert(sizeof(struct walk_cursor) <= sizeof(struct gms_rtree_cursor), "the cursor's size");
 
-#define GROUP_PAGES ((gms_pgoff_t)GMS_GROUP_BLOCKS << GMS_RTREE_SHIFT)
+#define WALK_GROUP_PAGES ((gms_pgoff_t)GMS_GROUP_BLOCKS << GMS_RTREE_SHIFT)
 
-static gms_always_inline void init(struct cursor *c, const struct gms_rtree *t, gms_pgoff_t at,
-				   gms_pgoff_t end)
+static gms_always_inline void walk_init(struct walk_cursor *c, const struct gms_rtree *t,
+					gms_pgoff_t at, gms_pgoff_t end)
 {
-	*c = (struct cursor) {
+	*c = (struct walk_cursor) {
 		.tree = t,
 		.at = at,
 		.end = end < t->nr_pages ? end : t->nr_pages,
@@ -34,10 +34,10 @@ static gms_always_inline void init(struct cursor *c, const struct gms_rtree *t, 
 }
 
 /* The group of a page, whose 1G block is mixed. */
-static gms_always_inline struct gms_group *enter(struct cursor *c, gms_pgoff_t at)
+static gms_always_inline struct gms_group *walk_enter_group(struct walk_cursor *c, gms_pgoff_t at)
 {
-	if (c->number != at / GROUP_PAGES) {
-		c->number = at / GROUP_PAGES;
+	if (c->number != at / WALK_GROUP_PAGES) {
+		c->number = at / WALK_GROUP_PAGES;
 		c->group = gms_group(gms_chunk(c->tree, gms_block_of(at)), at);
 		c->page = NULL;
 	}
@@ -45,7 +45,7 @@ static gms_always_inline struct gms_group *enter(struct cursor *c, gms_pgoff_t a
 }
 
 /* The leaf of 2M block @i, which is mixed, of the group that was entered. */
-static gms_always_inline struct gms_line *leaf(struct cursor *c, uint64_t i)
+static gms_always_inline struct gms_line *walk_leaf(struct walk_cursor *c, uint64_t i)
 {
 	if (!c->page)
 		c->page = gms_load_acquire(&c->group->page);
@@ -55,7 +55,7 @@ static gms_always_inline struct gms_line *leaf(struct cursor *c, uint64_t i)
 /* ---- looking ahead ---- */
 
 /* Asks for the mixed leaves of the group of a page. */
-static void prefetch_group(const struct gms_rtree *t, gms_pgoff_t at)
+static void walk_prefetch_group(const struct gms_rtree *t, gms_pgoff_t at)
 {
 	struct gms_group *group;
 
@@ -71,14 +71,14 @@ static void prefetch_group(const struct gms_rtree *t, gms_pgoff_t at)
 }
 
 /* Asks for the leaves of the group behind the one that the cursor is in, unless that was done. */
-static gms_always_inline void look_ahead(struct cursor *c)
+static gms_always_inline void walk_look_ahead(struct walk_cursor *c)
 {
-	const gms_pgoff_t behind = (c->at | (GROUP_PAGES - 1)) + 1;
+	const gms_pgoff_t behind = (c->at | (WALK_GROUP_PAGES - 1)) + 1;
 
 	if (gms_likely(behind < c->ahead) || behind >= c->end)
 		return;
-	c->ahead = behind + GROUP_PAGES;
-	prefetch_group(c->tree, behind);
+	c->ahead = behind + WALK_GROUP_PAGES;
+	walk_prefetch_group(c->tree, behind);
 }
 
 /* ---- finding the end of a run ---- */
@@ -87,10 +87,10 @@ static gms_always_inline void look_ahead(struct cursor *c)
  * Finds the first page that is not @set, from *at on, which begins a 2M block, to the end of its
  * group. Returns false, and *at is the first page behind the group, where there is none.
  */
-static gms_always_inline bool find_in_group(struct cursor *c, gms_pgoff_t *at, bool set)
+static gms_always_inline bool walk_find_in_group(struct walk_cursor *c, gms_pgoff_t *at, bool set)
 {
-	const gms_pgoff_t behind = (*at | (GROUP_PAGES - 1)) + 1;
-	struct gms_group *group = enter(c, *at);
+	const gms_pgoff_t behind = (*at | (WALK_GROUP_PAGES - 1)) + 1;
+	struct gms_group *group = walk_enter_group(c, *at);
 	uint64_t i = *at >> GMS_RTREE_SHIFT;
 
 	for (; i < behind >> GMS_RTREE_SHIFT; i = (i | (GMS_STATE_BLOCKS - 1)) + 1) {
@@ -103,7 +103,7 @@ static gms_always_inline bool find_in_group(struct cursor *c, gms_pgoff_t *at, b
 			unsigned int page = 0;
 
 			if (states >> 32 >> bit & 1)
-				page = gms_line_find(leaf(c, k), 0, set);
+				page = gms_line_find(walk_leaf(c, k), 0, set);
 			*at = (k << GMS_RTREE_SHIFT) + page;
 			if (gms_likely(page < GMS_LEAF_PAGES))
 				return true;
@@ -117,8 +117,8 @@ static gms_always_inline bool find_in_group(struct cursor *c, gms_pgoff_t *at, b
  * The first page from @at on that is not @set; @at begins a 2M block. @end where there is none.
  * @entered: @at is in the group that was entered last, of a 1G block that is mixed.
  */
-static gms_always_inline gms_pgoff_t find(struct cursor *c, gms_pgoff_t at, gms_pgoff_t end,
-					  bool set, bool entered)
+static gms_always_inline gms_pgoff_t walk_find(struct walk_cursor *c, gms_pgoff_t at,
+					       gms_pgoff_t end, bool set, bool entered)
 {
 	while (at < end) {
 		const enum gms_rtree_fill kind =
@@ -126,7 +126,7 @@ static gms_always_inline gms_pgoff_t find(struct cursor *c, gms_pgoff_t at, gms_
 
 		entered = false;
 		if (kind == GMS_RTREE_MIXED) {
-			if (find_in_group(c, &at, set))
+			if (walk_find_in_group(c, &at, set))
 				break;
 		} else if (kind == (enum gms_rtree_fill)set) {
 			at = (at | GMS_BLOCK_MASK) + 1;
@@ -138,7 +138,7 @@ static gms_always_inline gms_pgoff_t find(struct cursor *c, gms_pgoff_t at, gms_
 }
 
 /* The run at the cursor, which is not at its end. */
-static gms_always_inline void next_run(struct cursor *c, struct gms_rtree_run *run)
+static gms_always_inline void walk_next_run(struct walk_cursor *c, struct gms_rtree_run *run)
 {
 	const gms_pgoff_t from = c->at;
 	const uint64_t i = from >> GMS_RTREE_SHIFT;
@@ -147,19 +147,20 @@ static gms_always_inline void next_run(struct cursor *c, struct gms_rtree_run *r
 	bool set, entered = false;
 
 	if (fill == GMS_RTREE_MIXED) {
-		fill = gms_state_fill(gms_load_acquire(gms_word_in_group(enter(c, from), i)), i);
+		fill = gms_state_fill(
+			gms_load_acquire(gms_word_in_group(walk_enter_group(c, from), i)), i);
 		next = (from | GMS_LEAF_MASK) + 1;
-		entered = next & (GROUP_PAGES - 1);
+		entered = next & (WALK_GROUP_PAGES - 1);
 	}
 	set = fill & 1;
 	if (fill == GMS_RTREE_MIXED) {
-		const unsigned int found = gms_line_run(leaf(c, i), gms_page_of(from), &set);
+		const unsigned int found = gms_line_run(walk_leaf(c, i), gms_page_of(from), &set);
 
 		next = (from & ~(gms_pgoff_t)GMS_LEAF_MASK) + found;
 		if (found < GMS_LEAF_PAGES && next < end)
 			end = next; /* it ends here: look no further */
 	}
-	c->at = find(c, next, end, set, entered);
+	c->at = walk_find(c, next, end, set, entered);
 	*run = (struct gms_rtree_run) {.start = from, .nr_pages = c->at - from, .set = set};
 }
 
@@ -168,29 +169,29 @@ static gms_always_inline void next_run(struct cursor *c, struct gms_rtree_run *r
 bool gms_rtree_next(const struct gms_rtree *t, gms_pgoff_t from, gms_pgoff_t end,
 		    struct gms_rtree_run *run)
 {
-	struct cursor c;
+	struct walk_cursor c;
 
-	init(&c, t, from, end);
+	walk_init(&c, t, from, end);
 	if (from >= c.end)
 		return false;
-	next_run(&c, run);
+	walk_next_run(&c, run);
 	return true;
 }
 
 void gms_rtree_cursor_init(struct gms_rtree_cursor *cursor, const struct gms_rtree *t,
 			   gms_pgoff_t start, gms_pgoff_t end)
 {
-	init((struct cursor *)(void *)cursor, t, start, end);
+	walk_init((struct walk_cursor *)(void *)cursor, t, start, end);
 }
 
 bool gms_rtree_cursor_next(struct gms_rtree_cursor *cursor, struct gms_rtree_run *run)
 {
-	struct cursor *c = (struct cursor *)(void *)cursor;
+	struct walk_cursor *c = (struct walk_cursor *)(void *)cursor;
 
 	if (c->at >= c->end)
 		return false;
-	look_ahead(c);
-	next_run(c, run);
+	walk_look_ahead(c);
+	walk_next_run(c, run);
 	return true;
 }
 

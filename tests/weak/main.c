@@ -273,15 +273,15 @@ static const struct {
 	const char *function, *why;
 } redundant[] = {
 	{"gms_line_find_behind", "leaves of several words; in the programs a leaf has one"},
-	{"prefetch_group", "only asks for a line"},
+	{"walk_prefetch_group", "only asks for a line"},
 	/* each of these sees the page or chunk behind another acquire that would do */
 	{"gms_leaf_in_group", "readers: the states come before; writers: see gms_end_has_places()"},
-	{"make_places", "gms_leaf_in_group() loads the page again"},
+	{"rtree_make_end_places", "gms_leaf_in_group() loads the page again"},
 	{"gms_end_has_places", "gms_leaf_in_group() loads the page again"},
 	{"store_pages", "gms_end_has_places() came before"},
 	{"gms_rtree_spare_spend", "store_pages() loads the page again"},
 	{"gms_rtree_spare_fill", "only asks whether there is a page"},
-	{"leaf", "the states come before"},
+	{"walk_leaf", "the states come before"},
 };
 
 static const char *why_redundant(unsigned int n)
