@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * gmemstate/alloc.h - where the library gets its memory from
+ *
+ * Usage: an object that takes its memory from a pool of the caller's.
+ *
+ *	const struct gms_allocator allocator = {
+ *		.struct_size = sizeof(allocator),
+ *		.alloc = pool_alloc,
+ *		.free = pool_free,
+ *		.ctx = pool,
+ *	};
+ *	int err = gms_rtree_create(nr_pages, GMS_RTREE_NONE, &allocator, &tree);
  */
 #ifndef GMEMSTATE_ALLOC_H
 #define GMEMSTATE_ALLOC_H
@@ -13,17 +23,15 @@ extern "C" {
 
 /**
  * struct gms_allocator - a source of memory
- * @struct_size: sizeof(struct gms_allocator). In a smaller one what is missing is 0; a larger
- *               one is accepted where all that this library does not know is 0
- * @alloc: returns @size bytes aligned to @align (a power of two, at least
- *         sizeof(void *)), or NULL; the contents may be anything
- * @free: takes back what @alloc returned, with the same size and align; never
- *        called with NULL
+ * @struct_size: sizeof(struct gms_allocator). The fields that a smaller struct lacks count as 0. A
+ *               larger struct is accepted if all bytes that this library does not know are 0
+ * @alloc: returns @size bytes, aligned to @align, or NULL. @align is a power of two and at least
+ *         sizeof(void *). The contents may be anything
+ * @free: frees what @alloc returned, with the same @size and @align; @ptr is not NULL
  * @ctx: passed to both
  *
- * The struct is copied when an object is created. Calls come from whichever
- * thread changes the object, and from several at once where several change it:
- * both functions must be thread-safe. They must not call back into the object.
+ * The struct is copied when an object is created. Several threads may call both functions at the
+ * same time. They may sleep, and must not call the object that they allocate for.
  */
 struct gms_allocator {
 	size_t struct_size;

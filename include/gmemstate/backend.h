@@ -1,61 +1,88 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * gmemstate/backend.h - what the engine has done for it: memory, mappings, the architecture
+ * gmemstate/backend.h - the hooks that change memory, mappings and the architecture
  *
- * All hooks are optional: one that is not there has succeeded. A folio is named by the index
- * of its first page and its order; the library keeps no pointers to memory.
+ * All hooks are optional: a hook that is NULL counts as one that succeeded. A folio is named by
+ * the index of its first page and by its order; the library keeps no pointers to memory.
  *
- * Hooks are called with locks held. From inside one only queries may be made, also while
- * gms_state_destroy() runs; a call that changes something, or a fault, returns -EDEADLK.
- * gms_unpin() works. What a hook returns as an error is returned by the call that it was made for,
- * after all that this call did was undone. (A positive value counts as -EIO.)
+ * Usage: a backend that has mappings of the host and of the guest, and nothing to prepare.
  *
- * The calls of one conversion, in order; runs are the parts of the range that change:
+ *	const struct gms_backend_ops ops = {
+ *		.struct_size = sizeof(ops),
+ *		.unmap_host = unmap_host,
+ *		.invalidate_begin = invalidate_begin,
+ *		.zap_guest = zap_guest,
+ *		.invalidate_end = invalidate_end,
+ *	};
+ *	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+ *
+ *	opts.nr_pages = nr_pages;
+ *	opts.backend = &ops;
+ *	opts.backend_ctx = &machine;
+ *	err = gms_state_create(&opts, &state);
+ *
+ * Rules for hooks
+ *  1. A hook runs with locks held. It may make queries and call gms_unpin(), also while
+ *     gms_state_destroy() runs. A call that changes anything else, or a fault, returns -EDEADLK.
+ *  2. A hook must not wait for a thread that faults, pins or converts in the same shard.
+ *  3. A hook may sleep. Hooks for different folios run at the same time.
+ *  4. A hook returns 0 or -errno; a positive value counts as -EIO. The call that needed the hook
+ *     undoes what it did, and returns the same error.
+ *
+ * The hooks of one conversion, in order. A run is a part of the range that changes.
  *
  *	to private                      to shared
  *	unmap_host, each run
  *	check_pins, each run
- *	folio_split                     folio_split             as the policy says
- *	invalidate_begin, each run      invalidate_begin
- *	zap_guest SHARED, each run      zap_guest PRIVATE
- *	apply, each run                 apply
- *	                 (the new state is published)
- *	invalidate_end, each run        invalidate_end
- *	folio_merge                     folio_merge             as the policy says
+ *	folio_split                     folio_split             as the policy decides
+ *	invalidate_begin, each run      invalidate_begin, each run
+ *	zap_guest SHARED, each run      zap_guest PRIVATE, each run
+ *	apply, each run                 apply, each run
+ *	                 (here the new state is published)
+ *	invalidate_end, each run        invalidate_end, each run
+ *	folio_merge                     folio_merge             as the policy decides
  *
- * A conversion to private ends before the first page that gms_pin() has pinned: no hook is called
- * for runs behind that page, nor for the rest of its run.
+ * If gms_pin() has pinned a page, a conversion to private ends before that page: no hook is called
+ * for the rest of its run, nor for the runs behind.
  *
- * On failure what was done is undone in reverse:
+ * On failure the engine undoes in reverse:
  *
- *	apply fails          undo for the runs that were applied, the last first; invalidate_end;
- *	                     folio_merge for the folios that were split; map_host for each run
+ *	apply fails          undo for the runs that were applied, the last one first;
+ *	                     invalidate_end; folio_merge for the folios that were split; map_host
+ *	                     for each run
  *	folio_split fails    folio_merge for the folios that were split; map_host for each run
  *	check_pins fails     map_host for each run
  *	unmap_host fails     map_host for each run, up to the one that failed
- *	a listener refuses   unmap_host, check_pins, invalidate_begin, zap_guest SHARED, undo for all
- *	what became shared   runs, the last first; invalidate_end; folio_merge as the policy says
+ *	a listener refuses   for all runs: unmap_host, check_pins, invalidate_begin, zap_guest
+ *	what became shared   SHARED; undo, the last run first; invalidate_end; folio_merge as the
+ *	                     policy decides
  *
- * If undo or map_host fails the state of the pages is unknown, and they are quarantined: one call
- * each of unmap_host, invalidate_begin, zap_guest for both kinds and invalidate_end, for the range
- * from the first run to the last (of a hole: all of it). What unmap_host returns there is ignored.
+ * If undo or map_host fails, the state of the pages is unknown and they are quarantined. The
+ * engine then calls unmap_host, invalidate_begin, zap_guest for both kinds and invalidate_end,
+ * once each, for the range from the first run to the last; for a hole, for all of the hole. It
+ * ignores what unmap_host returns there.
  *
- * How apply says that it did a part of its run before it failed. If it took that part back itself,
- * it leaves *failed alone. Else it sets *failed to the first page that was not done, and undo is
- * called for the pages before that one. A backend that does not know how far its kernel came sets
- * *failed to the end of the run: then undo is called for all of it, and makes each page what it was
- * before, whatever it is now. With -EAGAIN *failed is also the page that is in use: a backend that
- * took everything back may set it all the same, as an undo of pages that are right does nothing.
+ * If apply fails in the middle of a run, the engine must know which pages of the run are applied:
  *
- * The host's mappings are kept by the kernel or by the backend.
+ *	apply took all pages back    it leaves *failed alone
+ *	the first pages are applied  it sets *failed to the first page that is not; undo is called
+ *	                             for the pages before that one
+ *	it cannot tell               it sets *failed to the end of the run; undo is called for all
+ *	                             pages of the run, and makes each what it was before, whatever
+ *	                             it is now
  *
- *	without map_host   the host faults pages back in, and asks by gms_fault_begin(). unmap_host
- *	                   covers whole folios where those are exposed, as the host may have a huge
+ * With -EAGAIN, *failed is also the page that is in use. A backend that took all pages back may
+ * set it all the same, because an undo of pages that are right does nothing.
+ *
+ * The mappings of the host are kept by the kernel, or by the backend:
+ *
+ *	without map_host   The host faults pages back in, by gms_fault_begin(). unmap_host covers
+ *	                   whole folios if these are exposed, because the host may have a huge
  *	                   mapping of them. A kernel is such a backend
- *	with map_host      the backend keeps the host's view itself, page by page. unmap_host takes
- *	                   exactly the pages that are about to go private or to be punched out.
- *	                   map_host gives back the pages of its range that are still shared. A VMM
- *	                   that maps something over private pages is such a backend
+ *	with map_host      The backend maps and unmaps for the host, page by page. unmap_host
+ *	                   covers exactly the pages that go private or are punched out. map_host
+ *	                   maps the pages of its range that are still shared. A VMM that maps
+ *	                   something else over private pages is such a backend
  */
 #ifndef GMEMSTATE_BACKEND_H
 #define GMEMSTATE_BACKEND_H
@@ -67,69 +94,67 @@ extern "C" {
 #endif
 
 /**
- * GMS_BACKEND_PINS_BY_FOLIO - references are to whole folios
+ * GMS_BACKEND_PINS_BY_FOLIO - a reference is to a whole folio
  *
- * As in a kernel, whose folios have one reference count: a pinned page anywhere in a folio
- * keeps every page of it from becoming private, and from being punched out.
+ * In a kernel a folio has one reference count. So a pinned page anywhere in a folio keeps all of
+ * its pages from becoming private, and from being punched out.
  */
 #define GMS_BACKEND_PINS_BY_FOLIO (1U << 0)
 
 /**
- * GMS_PREPARED_AT() - what @prepare returns for a block that it prepared in smaller parts
- * @order: the largest mapping that the guest may have in the block: 0 or 9
+ * GMS_PREPARED_AT() - what @prepare returns if it prepared a block in smaller parts
+ * @order: the largest order of a mapping that the guest may have in the block: 0 or 9
  */
 #define GMS_PREPARED_AT(order) (0x4000 + (order))
 
 /**
  * struct gms_backend_ops - the hooks
- * @struct_size: sizeof(struct gms_backend_ops). A smaller one is accepted, and the hooks that it
- *               lacks are not there; a larger one where all that this library does not know is 0
+ * @struct_size: sizeof(struct gms_backend_ops). The hooks that a smaller struct lacks are NULL. A
+ *               larger struct is accepted if all bytes that this library does not know are 0
  * @flags: 0 or GMS_BACKEND_PINS_BY_FOLIO
- * @unmap_host: take the range from the host: see above
- * @check_pins: references beyond those that the library counts. 0: there are none in the range;
- *              -EAGAIN: there are, and *@pinned is the first such page; another error is one.
- *              Also asked before a folio is split
- * @invalidate_begin: the guest's mappings of the range are about to go (mmu_invalidate_begin)
- * @zap_guest: take the range out of the guest's page tables where its pages are @only, which is
- *             what they are before the change. A larger mapping that covers a part of the range
- *             goes as a whole
- * @apply: make the range @to for the architecture. On failure *@failed, which holds
- *         @start before, may be set to the first page that was not done. -EAGAIN: that page is in
- *         use, and gms_convert() says so by its err_index; what comes before it is undone
- * @undo: take back an apply, so that the range is @back_to again, with or without what it held.
- *        Where it fails the range is quarantined
- * @invalidate_end: new mappings of the range may be made (mmu_invalidate_end); made as often
- *                  as @invalidate_begin, for the same ranges
- * @prepare: make a private block of 2^@order pages ready for the guest (SNP: assign the
- *           RMP entries; TDX: add the pages). Returns 0, -errno, or GMS_PREPARED_AT(): done, and
- *           the guest may have no larger mapping there from now on, as by gms_inhibit(). May be
- *           called again for a block that it has prepared already, and returns the same then:
- *           where there was no memory to note its answer down, or another fault came before
- * @folio_alloc: allocate a folio
- * @folio_free: free a folio
- * @folio_split: turn the folio at @index of order @from into folios of order @to
- * @folio_merge: turn the folios of order @from in the block of order @to at @index into one;
- *               they are mixed in orders where @from is 0 and @to is 18. A refusal is no error:
- *               they stay as they are. Also called to undo a @folio_split
- * @block_freed: the 1G block at @index had folios and now has none (on SNP: time for RMPOPT); also
- *               called by gms_state_destroy()
- * @map_host: give the host what is shared of the range: see above. Where it fails the range is
- *            quarantined
- * @repair: make a quarantined range @to, whatever it is now: called by gms_repair(), before the
- *          state says so. Where it fails the range stays quarantined. Without it the caller of
- *          gms_repair() does this by its own means, and before the call
+ * @unmap_host: unmaps the range from the host: see above
+ * @check_pins: looks for references beyond those that the library counts. 0: there are none in the
+ *              range; -EAGAIN: there are, and *@pinned is the first page with one; another error:
+ *              the call fails. Also called before a folio is split
+ * @invalidate_begin: begins a change of the guest's mappings of the range (mmu_invalidate_begin)
+ * @zap_guest: unmaps from the guest those pages of the range that are @only, by their state before
+ *             the change. Unmaps the whole of a larger mapping that covers a part of the range
+ * @apply: makes the range @to for the architecture. On failure it may set *@failed, which holds
+ *         @start before, to the first page that is not applied; the pages before are undone.
+ *         -EAGAIN: that page is in use, and gms_convert() reports it as its err_index
+ * @undo: takes back an apply: the range is @back_to again, with or without its contents. If it
+ *        fails, the range is quarantined
+ * @invalidate_end: ends what @invalidate_begin began: the guest may have new mappings of the range
+ *                  (mmu_invalidate_end). Called as often as @invalidate_begin, for the same ranges
+ * @prepare: makes a private block of 2^@order pages ready for the guest (SNP: assigns the RMP
+ *           entries; TDX: adds the pages). Returns 0, -errno, or GMS_PREPARED_AT(): the block is
+ *           ready, and from now on the guest may have no larger mapping there, as after
+ *           gms_inhibit(). May be called again for a block that it has prepared, if there was no
+ *           memory to note the answer or if another fault came first; it returns the same then
+ * @folio_alloc: allocates a folio
+ * @folio_free: frees a folio
+ * @folio_split: splits the folio at @index, of order @from, into folios of order @to
+ * @folio_merge: merges the folios of order @from in the block of order @to at @index into one. If
+ *               @from is 0 and @to is 18, some of the folios may be of order 9. A refusal is no
+ *               error: the folios stay as they are. Also called to undo a @folio_split
+ * @block_freed: notes that the 1G block at @index had folios and has none now (SNP: the time for
+ *               RMPOPT). Also called by gms_state_destroy()
+ * @map_host: maps for the host the pages of the range that are shared: see above. If it fails, the
+ *            range is quarantined
+ * @repair: makes a quarantined range @to, whatever it is now. gms_repair() calls it before the
+ *          state changes. If it fails, the range stays quarantined. Without this hook the caller
+ *          of gms_repair() makes the range @to by other means, before the call
  *
  * The struct is copied when an object is created.
  *
- * A hook must not wait for a thread that faults, pins or converts in the same shard.
+ * Locks held during a hook
  *
- * Locks held: the invalidate lock, exclusively in conversions, holes, gms_attr_set() (which calls
- * invalidate_begin, zap_guest for both kinds and invalidate_end), gms_inhibit() (alike), repairs,
- * gms_maintain(), and
- * where a range is quarantined (unmap_host, too); gms_state_destroy() holds none;
- * shared, and the folio lock, at a fault: in @prepare, @folio_alloc, @folio_split, @check_pins, and
- * in @folio_free and @block_freed where there was no memory to note down what had been allocated.
- * All may sleep. Hooks for different folios run at the same time.
+ *  - the invalidate lock, exclusively: in conversions, holes, repairs and gms_maintain(), when a
+ *    range is quarantined, and in gms_attr_set() and gms_inhibit(), which call @invalidate_begin,
+ *    @zap_guest for both kinds and @invalidate_end;
+ *  - the invalidate lock, shared, and the folio lock: in faults, pins and gms_allocate(), which
+ *    call @prepare, @folio_alloc, @folio_split and @check_pins;
+ *  - none: in gms_state_destroy().
  */
 struct gms_backend_ops {
 	size_t struct_size;

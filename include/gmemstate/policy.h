@@ -1,28 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * gmemstate/policy.h - when a folio is split, and when it is merged again
+ * gmemstate/policy.h - when a folio is split, and when folios are merged
  *
- * A policy is a pure function: it is shown one place and what is happening there, and says
- * of which order the folio at that place should be. The engine does the rest. It asks
+ * A policy is a pure function. A query shows it one place and the event there (the view). It
+ * answers with the order that the folio at that place should have (the verdict): an order below
+ * the folio's asks for a split, an order above it for a merge, and the engine does the rest.
  *
- *  - when it allocated a folio of order 9 or 18 (GMS_EV_ALLOCATE);
- *  - at each fault in a folio of order 9 or 18, and for each such folio that is pinned,
- *    as if the host had touched it (GMS_EV_FAULT);
- *  - for each folio of order 9 or 18 that a conversion changes, at the first changed page in
- *    it, and once for each 2M block in which it changes folios of order 0 (GMS_EV_CONVERT). If
- *    it would have one of them larger it is asked again, after the change, about all of them;
- *  - for each folio of order 9 or 18 of which a hole takes a part (GMS_EV_PUNCH);
- *  - for blocks that are split, when gms_maintain() is called (GMS_EV_MAINTAIN).
+ * The engine queries the policy
  *
- * An order below the folio's asks for a split, one above it for a merge; the engine asks
- * again about the place after a split. Merging is done on CONVERT and MAINTAIN, up to the
- * order of the backing. A folio that is pinned is not split: the policy is asked again at the
- * next fault.
+ *  - GMS_EV_ALLOCATE: when it has allocated a folio of order 9 or 18;
+ *  - GMS_EV_FAULT: at each fault in a folio of order 9 or 18. A pin counts as a host fault in each
+ *    folio that it covers;
+ *  - GMS_EV_CONVERT: for each folio of order 9 or 18 that a conversion changes, at the first
+ *    changed page in it, and once for each 2M block in which it changes folios of order 0. If a
+ *    verdict is above the order of its folio, the engine queries again for all these folios, once
+ *    the change is made;
+ *  - GMS_EV_PUNCH: for each folio of order 9 or 18 that a hole takes a part of;
+ *  - GMS_EV_MAINTAIN: for blocks that are split, in gms_maintain().
  *
- * A policy with a mask of events is asked about these events and no others.
+ * After a split the engine queries again for the same place, until the verdict is not below the
+ * order of the folio there. It merges at GMS_EV_CONVERT and GMS_EV_MAINTAIN only, and up to the
+ * order of the backing. It does not split a pinned folio: the next fault queries the policy again.
  *
- * Where a policy comes from: eager is what the HugeTLB patches for guest_memfd do; lazy was
- * proposed by Michael Roth in the discussion of those patches on LKML, in July 2025.
+ * Usage: split a mixed 2M block when the host touches it, and leave everything else alone.
+ *
+ *	static void decide(void *ctx, const struct gms_policy_view *view,
+ *			   struct gms_policy_verdict *verdict)
+ *	{
+ *		if (view->accessor == GMS_HOST && view->s2m == GMS_MIXED)
+ *			verdict->order = GMS_ORDER_4K;
+ *	}
+ *
+ *	const struct gms_policy_ops policy = {
+ *		.struct_size = sizeof(policy),
+ *		.name = "touch",
+ *		.decide = decide,
+ *		.events = 1U << GMS_EV_FAULT | GMS_POLICY_HOST_FAULTS,
+ *	};
+ *
+ * The HugeTLB patches for guest_memfd do what the policy eager does. Michael Roth proposed lazy in
+ * the discussion of these patches on LKML, in July 2025.
  */
 #ifndef GMEMSTATE_POLICY_H
 #define GMEMSTATE_POLICY_H
@@ -34,31 +51,31 @@ extern "C" {
 #endif
 
 /**
- * enum gms_event - what makes the engine ask
+ * enum gms_event - why the engine queries the policy
  * @GMS_EV_ALLOCATE: the folio has just been allocated
- * @GMS_EV_FAULT: the accessor is touching the page
+ * @GMS_EV_FAULT: the accessor faults the page, or pins it
  * @GMS_EV_CONVERT: the page is being converted
- * @GMS_EV_PUNCH: part of the folio is being punched out
- * @GMS_EV_MAINTAIN: gms_maintain() was called
+ * @GMS_EV_PUNCH: a part of the folio is being punched out
+ * @GMS_EV_MAINTAIN: gms_maintain() runs
  */
 enum gms_event { GMS_EV_ALLOCATE, GMS_EV_FAULT, GMS_EV_CONVERT, GMS_EV_PUNCH, GMS_EV_MAINTAIN };
 
 /**
- * struct gms_policy_view - all that a policy is told
- * @event: what happens
- * @accessor: who touches the page (GMS_EV_FAULT, and GMS_EV_ALLOCATE by a fault); else GMS_HOST
- * @to: what the page is converted to (GMS_EV_CONVERT); else what it is
- * @index: of the page
- * @folio_index: first page of the folio
- * @folio_order: of the folio: 0, 9 or 18
- * @s2m: of the 2M block at @index, as it is after the event
- * @s1g: of the 1G block at @index, as it is after the event
+ * struct gms_policy_view - all that a query shows the policy
+ * @event: the event
+ * @accessor: who faults the page, at GMS_EV_FAULT and at GMS_EV_ALLOCATE by a fault; else GMS_HOST
+ * @to: at GMS_EV_CONVERT what the page is converted to; else what it is
+ * @index: the index of the page
+ * @folio_index: the index of the first page of the folio
+ * @folio_order: the order of the folio: 0, 9 or 18
+ * @s2m: the summary of the 2M block at @index, as it is after the event
+ * @s1g: the summary of the 1G block at @index, as it is after the event
  * @pinned: whether a page of the folio is pinned
- * @flips: how often conversions and repairs changed this 1G block, or a 2M block in it, between
- *         uniform and mixed
- * @now: nanoseconds since the object was created, by its clock; without a clock, a count of
- *       what has changed since (allocations, conversions, holes, splits and merges)
- * @since: @now at the last of @flips; 0 where there was none
+ * @flips: how often conversions and repairs have turned this 1G block, or a 2M block in it, from
+ *         uniform to mixed or back
+ * @now: nanoseconds since the object was created, by the clock of its options. Without a clock:
+ *       how many allocations, conversions, holes, splits and merges there have been
+ * @since: @now at the last of @flips; 0 if there was none. Not above @now
  */
 struct gms_policy_view {
 	enum gms_event event;
@@ -73,30 +90,32 @@ struct gms_policy_view {
 };
 
 /**
- * struct gms_policy_verdict - what a policy says
- * @order: that the folio at the index should have: 0, 9 or 18; another is rounded down to one
- *         of these. The folio's own order: leave it
- * @uniform: what becomes of the rest of a folio that is split. true: all of it is split to
- *           @order; false: it stays as large as it can
+ * struct gms_policy_verdict - what the policy answers
+ * @order: the order that the folio at the index should have: 0, 9 or 18. Another value is rounded
+ *         down to one of these. The order of the folio: it stays as it is
+ * @uniform: what a split makes of the rest of the folio. true: folios of @order; false: the
+ *           largest folios that are possible
  */
 struct gms_policy_verdict {
 	unsigned int order;
 	bool uniform;
 };
 
-/** GMS_POLICY_HOST_FAULTS - in @events: of faults the policy decides only those of the host */
+/** GMS_POLICY_HOST_FAULTS - a bit of @events: leave out the faults of the guest */
 #define GMS_POLICY_HOST_FAULTS (1U << 31)
 
 /**
  * struct gms_policy_ops - a policy
- * @struct_size: sizeof(struct gms_policy_ops). In a smaller one what is missing is 0; a larger
- *               one is accepted where all that this library does not know is 0
- * @name: for reports; must outlive the objects that use it
- * @decide: fills in the verdict, which holds the folio's own order and true before. Called
- *          with locks held, and from several threads at once: it must neither block nor call
- *          the library, and should depend on nothing but @ctx and the view
- * @events: a mask of (1U << event) that the policy wants to decide, and GMS_POLICY_HOST_FAULTS; 0:
- *          all events. At other events a folio is left as it is
+ * @struct_size: sizeof(struct gms_policy_ops). The fields that a smaller struct lacks count as 0.
+ *               A larger struct is accepted if all bytes that this library does not know are 0
+ * @name: a name for reports. The string must outlive the objects that use the policy
+ * @decide: stores a verdict. Before the call the verdict holds the order of the folio, and true.
+ *          The engine calls with locks held, and from several threads at the same time: the
+ *          function must neither block nor call the library. It should depend on nothing but @ctx
+ *          and @view. @ctx is the policy_ctx of struct gms_state_opts
+ * @events: a mask of (1U << event) that the policy wants to decide; 0: all events. With
+ *          GMS_POLICY_HOST_FAULTS, faults of the guest are left out. At an event that the policy
+ *          does not decide, folios stay as they are
  *
  * The struct is copied when an object is created.
  */
@@ -109,10 +128,10 @@ struct gms_policy_ops {
 };
 
 /**
- * gms_policy_eager() - split as soon as a huge folio is not all private
+ * gms_policy_eager() - split a huge folio at once if it is not all private
  *
- * A huge folio that is allocated in a block that is not all private, or in which a page
- * becomes shared, is split to 4K at once, all of it. A conversion to private merges the
+ * If a huge folio is allocated in a block that is not all private, or if one of its pages
+ * becomes shared, all of the folio is split to 4K at once. A conversion to private merges the
  * largest block that is all private after it. Takes no context.
  *
  * Context: Any. Pure function.
@@ -121,9 +140,9 @@ struct gms_policy_ops {
 GMS_API const struct gms_policy_ops *gms_policy_eager(void);
 
 /**
- * gms_policy_eager_nonuniform() - split at once, but only what is mixed
+ * gms_policy_eager_nonuniform() - split a huge folio at once, where it is mixed
  *
- * A 1G folio in a mixed block is split to 2M, and to 4K where the 2M block is mixed; a
+ * A 1G folio in a mixed block is split to 2M, and to 4K in those 2M blocks that are mixed. A
  * conversion merges the largest block that is uniform after it. Takes no context.
  *
  * Context: Any. Pure function.
@@ -134,9 +153,9 @@ GMS_API const struct gms_policy_ops *gms_policy_eager_nonuniform(void);
 /**
  * gms_policy_lazy() - split when the host first touches a mixed block
  *
- * Conversions and guest faults split nothing. A host fault in a folio of a mixed block splits
- * that folio as far as needed: 1G to 2M where the 2M block is all shared, else that place
- * to 4K. Nothing is merged but by punching a hole. Takes no context. This is the default.
+ * Conversions and guest faults split nothing. A host fault in a mixed block splits the folio at
+ * that place as far as needed: to 2M if the 2M block is uniform, else to 4K. Only punching a hole
+ * merges folios. Takes no context. This is the default policy.
  *
  * Context: Any. Pure function.
  * Return: the policy.
@@ -144,11 +163,11 @@ GMS_API const struct gms_policy_ops *gms_policy_eager_nonuniform(void);
 GMS_API const struct gms_policy_ops *gms_policy_lazy(void);
 
 /**
- * gms_policy_adaptive() - as lazy, and merge what has come to rest
+ * gms_policy_adaptive() - split as lazy does, and merge what is at rest
  *
- * On gms_maintain() a block that is uniform is merged when it has been so for at least twice
- * as long as this 1G block went between two flips on the average: a block that ping-pongs
- * stays split, one that came to rest is merged, whatever the unit of time. Takes no context.
+ * gms_maintain() merges a uniform block if its 1G block has not flipped for at least twice the
+ * average time between its flips. So a block that ping-pongs stays split and a block at rest is
+ * merged, whatever the unit of time. Takes no context.
  *
  * Context: Any. Pure function.
  * Return: the policy.
@@ -156,11 +175,11 @@ GMS_API const struct gms_policy_ops *gms_policy_lazy(void);
 GMS_API const struct gms_policy_ops *gms_policy_adaptive(void);
 
 /**
- * gms_policy_by_name() - a policy of this library
+ * gms_policy_by_name() - find a policy of this library
  * @name: "eager", "eager-nonuniform", "lazy" or "adaptive"
  *
  * Context: Any. Pure function.
- * Return: the policy, or NULL where there is none of that name.
+ * Return: the policy; NULL: the library has none of that name.
  */
 GMS_API const struct gms_policy_ops *gms_policy_by_name(const char *name);
 

@@ -2,35 +2,55 @@
 /*
  * gmemstate/rtree.h - the range tree: a set of page indices that is its own summary
  *
- * A set of indices in [0, nr_pages), kept so that the answer to "is this 2M or
- * 1G block uniform" is part of the structure. It has no policy and takes no lock;
- * use it on its own where you have locks already.
+ * A range tree is a set of indices in [0, nr_pages). Whether a 2M or 1G block is uniform is a part
+ * of the structure, and need not be counted. The tree has no policy and takes no lock: it can be
+ * used on its own where writers are serialised already.
  *
- * Writers. One thread at a time changes a 1G block, and a commit that may be reverted
- * keeps others out until it no longer can be:
+ * Usage: put a range into the set, unless the hardware refuses it.
  *
- *  W1  From the commit of a range until its revert is no longer possible, no other commit
- *      touches the 1G blocks of the range. The caller's locks see to it. A commit without
- *      a reserve cannot be reverted, so it excludes others only while it runs.
+ *	struct gms_rtree_reserve reserve;
+ *	struct gms_rtree *tree;
+ *	int err = gms_rtree_create(nr_pages, GMS_RTREE_NONE, NULL, &tree);
+ *
+ *	if (!err)
+ *		err = gms_rtree_prepare(tree, 512, 100, &reserve); // allocates, and may fail
+ *	if (err)
+ *		return err;
+ *	gms_rtree_commit(tree, 512, 100, true, &reserve); // cannot fail
+ *	err = set_hardware(512, 100);
+ *	if (err)
+ *		gms_rtree_revert(tree, &reserve); // cannot fail
+ *	else
+ *		gms_rtree_release(tree, &reserve);
+ *
+ * Writers. One thread at a time changes a 1G block:
+ *
+ *  W1  From the commit of a range until that commit can no longer be reverted, no other commit
+ *      touches the 1G blocks of the range. The locks of the caller guarantee this. A commit
+ *      without a reserve cannot be reverted, so it excludes others only while it runs.
  *  W2  gms_rtree_prepare() needs no lock. It may run at any time, beside every other call.
  *  W3  Writers of different 1G blocks need no lock between them.
  *
- * Readers take no lock, never wait, and may run beside any writer:
+ * Readers take no lock, and may run beside any writer:
  *
- *  R1  Each answer for a page is a value that the page had at some time during
- *      the call. A summary may be ahead of or behind its pages by the one store
- *      that is being made.
- *  R2  Writers change what readers may look at with atomic stores only.
- *  R3  A reader never waits and never tries again: its work is bounded by the size of
- *      what it was asked about, whatever writers do.
- *  R4  A query of many pages is no snapshot: each page is answered as in R1. Runs
- *      ascend and do not overlap.
+ *  R1  The answer for a page is a value that the page had at some time during the call. A summary
+ *      may lead or trail its pages by the one store that is being made.
+ *  R2  A writer changes what readers may look at with atomic stores only.
+ *  R3  A reader never waits and never retries. Its work is bounded by the size of what it was
+ *      asked about, whatever writers do.
+ *  R4  A query of many pages is no snapshot: each page is answered as in R1. Runs ascend and do
+ *      not overlap.
  *
- * For one page, or one block, these answers are linearizable: once a reader has seen a change,
- * no reader that is ordered behind it (by a lock, say) sees the state before. Answers about
- * different pages, or about a page and its block, are not ordered with each other.
+ * For one page, or one block, the answers are linearizable: once a reader has seen a change, no
+ * reader that is ordered behind it (by a lock, for example) sees the state before the change. The
+ * answers about different pages, or about a page and its block, are not ordered with each other.
  *
- * Creating and destroying a tree are the owner's: no other thread may use it then.
+ * Cost. A query of one page or block reads four cache lines at most, besides the first line of the
+ * tree. A change of one page stores one to three words, and fills a leaf of 64 bytes or a node of
+ * 192 bytes if a uniform block becomes mixed by it. A change of a longer range costs that for each
+ * end, one bit for each whole 2M block and one byte for each whole 1G block.
+ *
+ * The owner creates and destroys a tree while no other thread uses it.
  */
 #ifndef GMEMSTATE_RTREE_H
 #define GMEMSTATE_RTREE_H
@@ -45,17 +65,17 @@ extern "C" {
 struct gms_rtree;
 
 /**
- * enum gms_rtree_fill - how full a block or range is
- * @GMS_RTREE_NONE: no page is in the set
- * @GMS_RTREE_ALL: every page is in the set
- * @GMS_RTREE_MIXED: some are, some are not
+ * enum gms_rtree_fill - how many pages of a block or range are in the set
+ * @GMS_RTREE_NONE: none
+ * @GMS_RTREE_ALL: all
+ * @GMS_RTREE_MIXED: some, but not all
  */
 enum gms_rtree_fill { GMS_RTREE_NONE = 0, GMS_RTREE_ALL = 1, GMS_RTREE_MIXED = 2 };
 
 /**
- * struct gms_rtree_run - neighbouring indices that are all in the set, or all not
- * @start: first index
- * @nr_pages: length in pages, at least 1
+ * struct gms_rtree_run - neighbouring indices that are all in the set, or all not in it
+ * @start: the first index
+ * @nr_pages: the length in pages, at least 1
  * @set: whether the indices are in the set
  */
 struct gms_rtree_run {
@@ -65,10 +85,10 @@ struct gms_rtree_run {
 };
 
 /**
- * struct gms_rtree_look - an index and its blocks
+ * struct gms_rtree_look - an index and the summaries of its blocks
  * @set: whether the index is in the set
- * @fill_2m: the summary of the 2M block around it
- * @fill_1g: the summary of the 1G block around it
+ * @fill_2m: the summary of the 2M block at the index
+ * @fill_1g: the summary of the 1G block at the index
  */
 struct gms_rtree_look {
 	bool set;
@@ -77,42 +97,42 @@ struct gms_rtree_look {
 };
 
 /**
- * struct gms_rtree_reserve - what a commit replaces, kept so that it can be reverted
- * @priv: the library's
+ * struct gms_rtree_reserve - what a commit replaces, kept so that the commit can be reverted
+ * @priv: private to the library
  *
- * Needs no initialisation. Not to be copied while in use. Only a commit that may be reverted needs
- * one. At 512 bytes it is large for a kernel's stack.
+ * Only a commit that may be reverted needs a reserve. A reserve needs no initialisation, and must
+ * not be copied while it is in use. With its 512 bytes it is large for the stack of a kernel.
  */
 struct gms_rtree_reserve {
 	uint64_t priv[64];
 };
 
 /**
- * struct gms_rtree_cursor - where a walk over runs has come to
- * @priv: the library's
+ * struct gms_rtree_cursor - the position of a walk over runs
+ * @priv: private to the library
  */
 struct gms_rtree_cursor {
 	uint64_t priv[8];
 };
 
 /**
- * gms_rtree_create() - make a set
- * @nr_pages: size of the index space in pages, 1 to GMS_MAX_PAGES
+ * gms_rtree_create() - create a set
+ * @nr_pages: the size of the index space in pages, 1 to GMS_MAX_PAGES
  * @init: GMS_RTREE_NONE for an empty set, GMS_RTREE_ALL for a full one
- * @allocator: source of memory, copied; NULL: the platform's
+ * @allocator: the source of memory, copied; NULL: that of the platform
  * @tree: where to store the tree; written on success only
  *
- * Takes 2 bytes a 1G block, rounded up to 64 bytes for each 32 GiB, and 64 bytes; and time in
- * proportion. A tree that is never mixed takes no more.
+ * Allocates 64 bytes, and 64 bytes for each 32 GiB or part of them, and takes time in proportion.
+ * A tree whose 1G blocks are always uniform needs no more.
  *
  * Context: Allocates, may sleep.
- * Return: 0; -EINVAL: a bad size, @init or allocator; -ENOMEM.
+ * Return: 0; -EINVAL: @nr_pages, @init or @allocator is bad; -ENOMEM.
  */
 GMS_API int gms_rtree_create(uint64_t nr_pages, enum gms_rtree_fill init,
 			     const struct gms_allocator *allocator, struct gms_rtree **tree);
 
 /**
- * gms_rtree_destroy() - free a set and all its memory
+ * gms_rtree_destroy() - free a set and all of its memory
  * @tree: the tree; NULL is allowed
  *
  * Context: No other thread may be using the tree. May sleep.
@@ -122,10 +142,10 @@ GMS_API void gms_rtree_destroy(struct gms_rtree *tree);
 /**
  * gms_rtree_set() - put a range into the set
  * @tree: the tree
- * @start: first index
- * @nr_pages: length in pages, at least 1; the range must lie in the tree
+ * @start: the first index
+ * @nr_pages: the length in pages, at least 1; the range must lie in the tree
  *
- * Prepare and commit in one. On failure the set has not changed.
+ * Prepares and commits in one call. On failure the set has not changed.
  *
  * Context: The writer of the range's blocks (W1). Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -ENOMEM.
@@ -135,10 +155,10 @@ GMS_API int gms_rtree_set(struct gms_rtree *tree, gms_pgoff_t start, uint64_t nr
 /**
  * gms_rtree_clear() - take a range out of the set
  * @tree: the tree
- * @start: first index
- * @nr_pages: length in pages, at least 1; the range must lie in the tree
+ * @start: the first index
+ * @nr_pages: the length in pages, at least 1; the range must lie in the tree
  *
- * Prepare and commit in one. On failure the set has not changed.
+ * Prepares and commits in one call. On failure the set has not changed.
  *
  * Context: The writer of the range's blocks (W1). Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -ENOMEM.
@@ -146,21 +166,23 @@ GMS_API int gms_rtree_set(struct gms_rtree *tree, gms_pgoff_t start, uint64_t nr
 GMS_API int gms_rtree_clear(struct gms_rtree *tree, gms_pgoff_t start, uint64_t nr_pages);
 
 /**
- * gms_rtree_prepare() - make sure that setting or clearing a range needs no memory
+ * gms_rtree_prepare() - allocate what it takes to set or clear a range
  * @tree: the tree
- * @start: first index
- * @nr_pages: length in pages, at least 1; the range must lie in the tree
- * @reserve: filled in, for gms_rtree_commit(); NULL where the commit will not be reverted
+ * @start: the first index
+ * @nr_pages: the length in pages, at least 1; the range must lie in the tree
+ * @reserve: filled in, for gms_rtree_commit(); NULL: the commit will not be reverted
  *
- * After this neither commit nor revert can fail, and neither allocates. What it allocates
- * depends on the range alone and not on the set: where the range begins or ends inside a 1G block,
- * 6 KiB for each 32 GiB of the tree, and where inside a 2M block, 4 KiB for each 128 MiB; twice of
- * each at most, and nothing where an earlier range has brought it. It stays until the tree is
- * destroyed. So a range that was prepared once is prepared for good. So is each part of it that
- * begins and ends where the range does, or inside a block that is mixed.
+ * Once a range is prepared, its commit and its revert cannot fail, and do not allocate.
  *
- * On failure the set has not changed, and there is nothing to release (releasing all the same is
- * harmless).
+ * What a range needs depends on its ends alone, and not on the set. For an end inside a 1G block
+ * it is a chunk of 6 KiB, which serves 32 GiB of the tree. For an end inside a 2M block it is also
+ * a leaf page of 4 KiB, which serves 128 MiB. Nothing is allocated if an earlier range has brought
+ * it. The memory stays until the tree is destroyed, so a range that was prepared once is prepared
+ * for good. So is a part of it, if each end of the part is an end of the range, or lies inside a
+ * block that is mixed.
+ *
+ * On failure the set has not changed, and there is nothing to release. To release the reserve all
+ * the same is harmless.
  *
  * Context: Any thread, without a lock (W2). Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -ENOMEM.
@@ -169,14 +191,14 @@ GMS_API int gms_rtree_prepare(struct gms_rtree *tree, gms_pgoff_t start, uint64_
 			      struct gms_rtree_reserve *reserve);
 
 /**
- * gms_rtree_is_prepared() - can a range be set or cleared without memory?
+ * gms_rtree_is_prepared() - find out whether a range can be set or cleared without memory
  * @tree: the tree
- * @start: first index
- * @nr_pages: length in pages
+ * @start: the first index
+ * @nr_pages: the length in pages
  *
  * Context: Any; lock-free.
- * Return: true where a gms_rtree_prepare() of the range has succeeded, or would without allocating;
- * false for a range that is empty, wraps or passes the end.
+ * Return: true if gms_rtree_prepare() of the range has succeeded, or would succeed without
+ * allocating; false if not, or if the range is empty, wraps or passes the end.
  */
 GMS_API bool gms_rtree_is_prepared(const struct gms_rtree *tree, gms_pgoff_t start,
 				   uint64_t nr_pages);
@@ -184,18 +206,18 @@ GMS_API bool gms_rtree_is_prepared(const struct gms_rtree *tree, gms_pgoff_t sta
 /**
  * gms_rtree_commit() - set or clear a range that was prepared
  * @tree: the tree
- * @start: first index; with a reserve, as given to gms_rtree_prepare()
- * @nr_pages: length in pages; with a reserve, as given to gms_rtree_prepare()
+ * @start: the first index; with a reserve, as given to gms_rtree_prepare()
+ * @nr_pages: the length in pages; with a reserve, as given to gms_rtree_prepare()
  * @set: true: put the range into the set; false: take it out
- * @reserve: from gms_rtree_prepare(), used once; NULL where the commit will not be reverted
+ * @reserve: from gms_rtree_prepare(), used once; NULL: the commit will not be reverted
  *
- * Cannot fail. These are the caller's mistakes, and what then happens is undefined: a range that
- * was not prepared; another range than @reserve was prepared for; a reserve that was committed
- * before; a commit in a 1G block in which another commit can still be reverted (W1). Debug builds
- * (GMS_DEBUG) trap on each of them.
+ * Cannot fail. The caller must not commit a range that was not prepared, or that is not the one
+ * that @reserve was prepared for; nor use a reserve twice; nor commit in a 1G block in which
+ * another commit can still be reverted (W1). What happens then is undefined; debug builds
+ * (GMS_DEBUG) trap.
  *
- * Context: The writer of the range's blocks (W1); may hold a spinlock. Neither allocates, frees nor
- * sleeps.
+ * Context: The writer of the range's blocks (W1); may hold a spinlock. Neither allocates, frees
+ * nor sleeps.
  */
 GMS_API void gms_rtree_commit(struct gms_rtree *tree, gms_pgoff_t start, uint64_t nr_pages,
 			      bool set, struct gms_rtree_reserve *reserve);
@@ -203,10 +225,10 @@ GMS_API void gms_rtree_commit(struct gms_rtree *tree, gms_pgoff_t start, uint64_
 /**
  * gms_rtree_revert() - undo a commit, and release its reserve
  * @tree: the tree
- * @reserve: of the commit; not NULL
+ * @reserve: the reserve of the commit; not NULL
  *
- * The set is what it was before the commit, to the bit, however fragmented it
- * was. Does nothing where @reserve was not committed.
+ * Afterwards the set is what it was before the commit, to the bit, however fragmented it was. Does
+ * nothing but release if @reserve was not committed.
  *
  * Context: The writer that committed (W1); may hold a spinlock. Neither allocates, frees nor
  * sleeps.
@@ -214,61 +236,61 @@ GMS_API void gms_rtree_commit(struct gms_rtree *tree, gms_pgoff_t start, uint64_
 GMS_API void gms_rtree_revert(struct gms_rtree *tree, struct gms_rtree_reserve *reserve);
 
 /**
- * gms_rtree_release() - let a commit stand, or give up a reserve
+ * gms_rtree_release() - make a commit final, or drop a reserve
  * @tree: the tree
- * @reserve: after prepare, commit or revert; NULL is allowed
+ * @reserve: a reserve after prepare, commit or revert; NULL is allowed
  *
- * From here on the commit can no longer be reverted, and other commits may follow. There is nothing
- * to give back: what was prepared stays.
+ * From here on the commit can no longer be reverted, and others may commit in its blocks. No
+ * memory is freed: what was prepared stays.
  *
- * Context: After a commit, the writer that committed (W1); else the thread that holds the reserve.
+ * Context: After a commit, the writer that committed (W1); else the thread that owns the reserve.
  * May hold a spinlock. Neither allocates, frees nor sleeps.
  */
 GMS_API void gms_rtree_release(struct gms_rtree *tree, struct gms_rtree_reserve *reserve);
 
 /**
- * gms_rtree_test() - is an index in the set?
+ * gms_rtree_test() - find out whether an index is in the set
  * @tree: the tree
  * @index: the index
  *
  * Context: Any; lock-free (R1 to R3).
- * Return: true where it is; false past the end.
+ * Return: true if it is in the set; false if not, or past the end.
  */
 GMS_API bool gms_rtree_test(const struct gms_rtree *tree, gms_pgoff_t index);
 
 /**
- * gms_rtree_look() - an index and the summaries of its blocks, in one walk
+ * gms_rtree_look() - read an index and the summaries of its blocks in one walk
  * @tree: the tree
  * @index: the index
  *
- * The three answers are those of one walk: a uniform block and its page agree.
+ * Because the three answers come from one walk, a uniform block and its page agree.
  *
  * Context: Any; lock-free (R1 to R3).
- * Return: the answers; past the end false and GMS_RTREE_NONE.
+ * Return: the answers; past the end, false and GMS_RTREE_NONE.
  */
 GMS_API struct gms_rtree_look gms_rtree_look(const struct gms_rtree *tree, gms_pgoff_t index);
 
 /**
- * gms_rtree_fill() - the summary of one block
+ * gms_rtree_fill() - read the summary of one block
  * @tree: the tree
  * @index: any index in the block
- * @order: log2 of the block's size in pages: 0, 9 or 18
+ * @order: the order of the block: 0, 9 or 18
  *
- * A last block that is incomplete is judged by the pages that exist.
+ * The summary of an incomplete last block is that of the pages that exist.
  *
  * Context: Any; lock-free (R1 to R3).
- * Return: the summary; past the end GMS_RTREE_NONE; another @order GMS_RTREE_MIXED.
+ * Return: the summary; GMS_RTREE_NONE past the end; GMS_RTREE_MIXED for another @order.
  */
 GMS_API enum gms_rtree_fill gms_rtree_fill(const struct gms_rtree *tree, gms_pgoff_t index,
 					   unsigned int order);
 
 /**
- * gms_rtree_fill_range() - the summary of any range
+ * gms_rtree_fill_range() - find the summary of any range
  * @tree: the tree
- * @start: first index
- * @nr_pages: length in pages; what lies past the end is ignored
+ * @start: the first index
+ * @nr_pages: the length in pages; pages past the end of the tree are ignored
  *
- * Stops at the first index that differs from the first.
+ * Walks no further than the first index that differs from the one at @start.
  *
  * Context: Any; lock-free (R1 to R4).
  * Return: the summary; GMS_RTREE_NONE for an empty range.
@@ -277,67 +299,71 @@ GMS_API enum gms_rtree_fill gms_rtree_fill_range(const struct gms_rtree *tree, g
 						 uint64_t nr_pages);
 
 /**
- * gms_rtree_fill_mask() - which 2M blocks are none, all or mixed
+ * gms_rtree_fill_mask() - find out which of 64 neighbouring 2M blocks have a summary
  * @tree: the tree
- * @index: any index in the 64 neighbouring 2M blocks of interest: 128 MiB, naturally aligned
- * @fill: what to look for
+ * @index: any index in the 64 blocks: 128 MiB, naturally aligned
+ * @fill: the summary to look for
  *
- * A last block that is incomplete is judged by the pages that exist.
+ * The summary of an incomplete last block is that of the pages that exist.
  *
  * Context: Any; lock-free (R1 to R4).
- * Return: a mask; bit i is set where the i-th of these blocks has that fill. 0 for blocks past the
+ * Return: a mask: bit i is set if the summary of the i-th block is @fill, and not set past the
  * end.
  */
 GMS_API uint64_t gms_rtree_fill_mask(const struct gms_rtree *tree, gms_pgoff_t index,
 				     enum gms_rtree_fill fill);
 
 /**
- * gms_rtree_uniform_order() - the largest uniform block at an index
+ * gms_rtree_uniform_order() - find the largest uniform block at an index
  * @tree: the tree
  * @index: the index
  *
  * Context: Any; lock-free (R1 to R3).
- * Return: the order of the largest block at @index that lies wholly in the tree and
- * is uniform: 18, 9 or 0; 0 past the end.
+ * Return: the order of the largest block at @index that is uniform and lies wholly in the tree:
+ * 18, 9 or 0; 0 past the end.
  */
 GMS_API unsigned int gms_rtree_uniform_order(const struct gms_rtree *tree, gms_pgoff_t index);
 
 /**
- * gms_rtree_count() - how many indices of a range are in the set
+ * gms_rtree_count() - count the indices of a range that are in the set
  * @tree: the tree
- * @start: first index
- * @nr_pages: length in pages; what lies past the end is ignored
+ * @start: the first index
+ * @nr_pages: the length in pages; pages past the end of the tree are ignored
+ *
+ * Reads one byte for each uniform 1G block, 128 bytes of states for each mixed 1G block, and one
+ * leaf for each mixed 2M block.
  *
  * Context: Any; lock-free (R1 to R4).
- * Return: the number of pages.
+ * Return: the number of indices.
  */
 GMS_API uint64_t gms_rtree_count(const struct gms_rtree *tree, gms_pgoff_t start,
 				 uint64_t nr_pages);
 
 /**
- * gms_rtree_next() - the next run of equal indices
+ * gms_rtree_next() - find the run of equal indices that begins at an index
  * @tree: the tree
- * @from: where the run starts
- * @end: index after the last one of interest; what lies past the end is ignored
- * @run: the longest run from @from, cut at @end; written where true is returned
+ * @from: the first index of the run
+ * @end: the index behind the last one of interest; pages past the end of the tree are ignored
+ * @run: where to store the longest run from @from on, cut at @end; written if true is returned
  *
- * Runs of indices in the set and not in the set alternate:
- * for (at = 0; gms_rtree_next(tree, at, end, &run); at += run.nr_pages) visits all.
+ * Runs in the set and runs not in the set alternate. This visits all of them:
+ *
+ *	for (at = 0; gms_rtree_next(tree, at, end, &run); at += run.nr_pages)
  *
  * Context: Any; lock-free (R1 to R4).
- * Return: whether there is an index in [@from, @end).
+ * Return: true if there is an index in [@from, @end); else false.
  */
 GMS_API bool gms_rtree_next(const struct gms_rtree *tree, gms_pgoff_t from, gms_pgoff_t end,
 			    struct gms_rtree_run *run);
 
 /**
- * gms_rtree_cursor_init() - begin to walk over a range
+ * gms_rtree_cursor_init() - begin a walk over the runs of a range
  * @cursor: the cursor, filled in; the tree must outlive it
  * @tree: the tree
- * @start: first index
- * @end: index after the last one of interest; what lies past the end of the tree is ignored
+ * @start: the first index
+ * @end: the index behind the last one of interest; pages past the end of the tree are ignored
  *
- * An empty range gives no runs.
+ * An empty range has no runs.
  *
  * Context: Any; lock-free.
  */
@@ -345,64 +371,65 @@ GMS_API void gms_rtree_cursor_init(struct gms_rtree_cursor *cursor, const struct
 				   gms_pgoff_t start, gms_pgoff_t end);
 
 /**
- * gms_rtree_cursor_next() - the next run of equal indices
+ * gms_rtree_cursor_next() - find the next run of equal indices
  * @cursor: the cursor; used by one thread at a time
- * @run: the longest run from where the last one ended, cut at the end of the range; written
- *       where true is returned
+ * @run: where to store the longest run from the end of the last one, cut at the end of the range;
+ *       written if true is returned
  *
- * Gives what gms_rtree_next() in a loop would, and is faster at it: it asks for what it will come
- * to.
+ * Finds the runs that gms_rtree_next() in a loop finds, in less time: it prefetches the leaves to
+ * come.
  *
  * Context: Any; lock-free (R1 to R4).
- * Return: whether there was another run.
+ * Return: true if there was another run; else false.
  */
 GMS_API bool gms_rtree_cursor_next(struct gms_rtree_cursor *cursor, struct gms_rtree_run *run);
 
 /**
- * gms_rtree_memory() - memory that holds the set
+ * gms_rtree_memory() - measure the memory that holds the set
  * @tree: the tree
  *
- * A function of the set alone: two trees of one size with the same indices use the
- * same, whatever their past. It is what counts: what gms_rtree_create() takes, 192 bytes for each
- * mixed 1G block, and 64 for each mixed 2M block. Walks the tree's top.
+ * The answer is a function of the set alone: two trees of one size with the same indices give the
+ * same answer, whatever their past. It is what gms_rtree_create() allocates, 192 bytes for each
+ * mixed 1G block, and 64 bytes for each mixed 2M block. Walks over all 1G blocks.
  *
  * Context: Any; lock-free (R4).
- * Return: bytes in use.
+ * Return: the number of bytes in use.
  */
 GMS_API size_t gms_rtree_memory(const struct gms_rtree *tree);
 
 /**
- * gms_rtree_pooled() - memory that the tree keeps beyond that
+ * gms_rtree_pooled() - measure the memory that the tree keeps beyond gms_rtree_memory()
  * @tree: the tree
  *
- * What ranges were prepared with stays until the tree is destroyed, also where all is uniform
- * again: see gms_rtree_prepare(). gms_rtree_memory() and this together are what the tree has taken
- * from its allocator. However the set looks, that is at most a flat bitmap of the tree's size,
- * rounded up to 32 GiB, and 1%.
+ * What gms_rtree_prepare() allocates stays until the tree is destroyed, also if the set is
+ * uniform again. gms_rtree_memory() and gms_rtree_pooled() together are what the tree has
+ * allocated. For any set that is at most the size of a flat bitmap of the tree, rounded up to 32
+ * GiB, and 1%.
  *
  * Context: Any; lock-free (R4).
- * Return: bytes taken from the allocator and not counted by gms_rtree_memory().
+ * Return: the number of bytes that are allocated and not counted by gms_rtree_memory().
  */
 GMS_API size_t gms_rtree_pooled(const struct gms_rtree *tree);
 
 /**
- * gms_rtree_nodes() - mixed blocks in the tree
+ * gms_rtree_nodes() - count the mixed blocks of the tree
  * @tree: the tree
  *
+ * Walks over all 1G blocks.
+ *
  * Context: Any; lock-free (R4).
- * Return: the number of mixed 1G blocks plus that of mixed 2M blocks. 0 where every
- * 1G block is uniform.
+ * Return: the number of mixed 1G blocks plus the number of mixed 2M blocks.
  */
 GMS_API uint64_t gms_rtree_nodes(const struct gms_rtree *tree);
 
 /**
  * gms_rtree_verify() - check every invariant by brute force
  * @tree: the tree
- * @reason: where to store what is wrong, a static string; NULL is allowed; written
- *          where false is returned
+ * @reason: where to store what is wrong, a static string; NULL is allowed. Written if false is
+ *          returned
  *
  * Context: No writer may run.
- * Return: true where the tree is sound.
+ * Return: true if the tree is sound; else false.
  */
 GMS_API bool gms_rtree_verify(const struct gms_rtree *tree, const char **reason);
 

@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * gmemstate/types.h - the words that every other header uses
+ * gmemstate/types.h - the types that all other headers use
  *
- * A page is 4 KiB. An index is the offset of a page in the memory object, in
- * pages. A block is a naturally aligned 2M or 1G of pages. Ranges are
- * (start, nr_pages); bytes enter through gms_range_from_bytes() only.
+ *	page     4 KiB
+ *	index    the offset of a page in the memory object, in pages
+ *	order    log2 of a size in pages: 0 is 4K, 9 is 2M, 18 is 1G
+ *	block    2M or 1G of pages, naturally aligned
+ *	range    (start, nr_pages); gms_range_from_bytes() makes one of bytes
+ *
+ * Usage: make a range of bytes private.
+ *
+ *	gms_pgoff_t start;
+ *	uint64_t nr_pages;
+ *	int err = gms_range_from_bytes(offset, size, &start, &nr_pages);
+ *
+ *	if (!err)
+ *		err = gms_convert(state, start, nr_pages, GMS_PRIVATE, 0, NULL);
  */
 #ifndef GMEMSTATE_TYPES_H
 #define GMEMSTATE_TYPES_H
@@ -28,9 +39,9 @@ extern "C" {
 #endif
 
 /*
- * What a function does with the locks, for clang -Wthread-safety; nothing for others. The
- * locks are roles: gms_convert_lock, gms_invalidate_lock and so on stand for all the locks
- * of their rank, and no object of that name exists.
+ * Annotations for clang -Wthread-safety: which locks a function takes, releases, needs or
+ * excludes. Other compilers ignore them. A lock is named by its role: gms_convert_lock, for
+ * example, stands for all locks of that rank, and no object of that name exists.
  */
 #if defined(__clang__)
 #define GMS_TSA(x) __attribute__((x))
@@ -49,10 +60,10 @@ extern "C" {
 #define GMS_NO_TSA GMS_TSA(no_thread_safety_analysis)
 
 struct GMS_TSA(capability("lock")) gms_lock_role;
-extern struct gms_lock_role gms_convert_lock; /* outermost: one for each shard */
+extern struct gms_lock_role gms_convert_lock; /* one for each shard; the outermost */
 extern struct gms_lock_role gms_invalidate_lock; /* one for each shard */
 
-/** typedef gms_pgoff_t - index of a page in the memory object, in units of 4 KiB */
+/** typedef gms_pgoff_t - the index of a page in the memory object, in units of 4 KiB */
 typedef uint64_t gms_pgoff_t;
 
 #define GMS_PAGE_SHIFT 12
@@ -60,25 +71,25 @@ typedef uint64_t gms_pgoff_t;
 #define GMS_ORDER_2M 9
 #define GMS_ORDER_1G 18
 
-/** GMS_MAX_PAGES - the largest object: 2^40 pages, 4 PiB */
+/** GMS_MAX_PAGES - the largest size of an object: 2^40 pages, 4 PiB */
 #define GMS_MAX_PAGES (1ULL << 40)
 
 /**
  * enum gms_shareability - who may fault a page
- * @GMS_SHARED: the guest and the host
- * @GMS_PRIVATE: the guest only
+ * @GMS_SHARED: the guest and the host may
+ * @GMS_PRIVATE: the guest may, the host may not
  */
 enum gms_shareability { GMS_SHARED = 0, GMS_PRIVATE = 1 };
 
 /**
- * enum gms_accessor - who touches a page
- * @GMS_HOST: the VMM or another process or device of the host; shared pages only
+ * enum gms_accessor - who faults a page
+ * @GMS_HOST: the VMM, or another process or a device of the host
  * @GMS_GUEST: the guest
  */
 enum gms_accessor { GMS_HOST = 0, GMS_GUEST = 1 };
 
 /**
- * enum gms_summary - the pages of one block, taken together
+ * enum gms_summary - what the pages of one block are
  * @GMS_ALL_SHARED: every page of the block is shared
  * @GMS_ALL_PRIVATE: every page of the block is private
  * @GMS_MIXED: the block has pages of both kinds
@@ -87,9 +98,9 @@ enum gms_summary { GMS_ALL_SHARED = 0, GMS_ALL_PRIVATE = 1, GMS_MIXED = 2 };
 
 /**
  * struct gms_run - neighbouring pages of one shareability
- * @start: index of the first page
- * @nr_pages: length in pages, at least 1
- * @shareability: of every page in the run
+ * @start: the index of the first page
+ * @nr_pages: the length in pages, at least 1
+ * @shareability: the shareability of each page of the run
  */
 struct gms_run {
 	gms_pgoff_t start;
@@ -99,17 +110,17 @@ struct gms_run {
 
 /**
  * gms_range_from_bytes() - turn a range of bytes into a range of pages
- * @offset: start in bytes, a multiple of 4096
- * @size: length in bytes, a multiple of 4096 and not 0; @offset + @size must
- *        neither wrap nor pass 2^52 (GMS_MAX_PAGES pages)
+ * @offset: the start in bytes, a multiple of 4096
+ * @size: the length in bytes, a multiple of 4096 and not 0. @offset + @size must neither wrap nor
+ *        pass 2^52, which is GMS_MAX_PAGES pages
  * @start: where to store the index of the first page; written on success only
  * @nr_pages: where to store the length in pages; written on success only
  *
- * Nothing is rounded: a range that does not consist of whole pages is refused,
- * because which way to round is a security decision that is the caller's.
+ * Refuses a range that does not consist of whole pages and never rounds one: in which direction
+ * to round is a decision about security, which the caller has to make.
  *
  * Context: Any. Pure function.
- * Return: 0, or -EINVAL where the range is empty, unaligned, wraps or is too large.
+ * Return: 0; -EINVAL: the range is empty, not aligned, wraps or is too large.
  */
 GMS_API int gms_range_from_bytes(uint64_t offset, uint64_t size, gms_pgoff_t *start,
 				 uint64_t *nr_pages);
