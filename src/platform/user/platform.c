@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * platform.c - user-space side of platform.h: memory, mutexes, slow paths, threads
+ * platform.c - what is not inline in platform.h: memory, mutexes, slow paths, threads
  */
 #define _GNU_SOURCE
 #include "platform.h"
@@ -52,7 +52,7 @@ const struct gms_allocator *gms_platform_allocator(void)
 	return &allocator;
 }
 
-/* The holder is at most a few instructions from its unlock, unless it was preempted. */
+/* The holder is a few instructions from its unlock, unless it was preempted: hence the yield. */
 void gms_spin_lock_slow(struct gms_spinlock *lock)
 {
 	unsigned int spins = 0;
@@ -78,7 +78,10 @@ unsigned int gms_slot_deal(void)
 	return slot;
 }
 
-/* Of a thread that holds anything: the place of an object, or of NULL. GMS_MAX_HELD: it has none. */
+/*
+ * Returns the number of an object among those that the calling thread holds, or the first free
+ * number for NULL; GMS_MAX_HELD if there is none. The thread holds at least one lock.
+ */
 static unsigned int platform_held_slot(const void *object)
 {
 	unsigned int i = 0;
@@ -113,8 +116,8 @@ bool gms_thread_holds_slow(const void *object)
 }
 
 /*
- * Adaptive: a thread that finds the mutex taken spins before it sleeps, as most are held for less
- * than it takes to sleep and be woken.
+ * The mutex is adaptive: a thread that finds it taken spins before it sleeps, because most are
+ * held for less time than it takes to sleep and to be woken.
  */
 int gms_mutex_init(struct gms_mutex *mutex, const void *object, enum gms_rank rank,
 		   unsigned int key)
@@ -125,7 +128,7 @@ int gms_mutex_init(struct gms_mutex *mutex, const void *object, enum gms_rank ra
 	gms_place_set(mutex, object, rank, key);
 	if (pthread_mutexattr_init(&attr))
 		return -ENOMEM;
-#ifdef __GLIBC__ /* an enum, which the preprocessor cannot ask for */
+#ifdef __GLIBC__ /* the type is an enum there, which the preprocessor cannot see */
 	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
 #endif
 	err = pthread_mutex_init(&mutex->lock, &attr);

@@ -1,41 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * platform.h - the only door to libc and pthreads; this is the user-space one
+ * platform.h - the only door to libc and pthreads; this is the one for user space
  *
- * Whatever src/ needs from its surroundings is named here: memory, locks, atomics,
- * error numbers. Another platform (a kernel, a deterministic scheduler) brings a
- * header of the same name in which each primitive means the same:
+ * It names all that src/ needs from its surroundings: memory, locks, atomics, error numbers.
+ * Another platform (a kernel, a deterministic scheduler) has a header of the same name, in which
+ * each primitive means the same. Each macro evaluates its arguments once.
  *
- * Each evaluates its arguments once.
+ *  gms_load_acquire      No later access is made before it
+ *  gms_store_release     No earlier access is made after it
+ *  gms_fence_acquire     No later access is made before an earlier load
+ *  gms_fence_release     No earlier access is made after a later store
+ *  gms_cmpxchg_pointer   Stores a pointer if it finds the expected one, and returns what it found;
+ *                        acquire and release
+ *  gms_prefetch          Fetches a line that will be read soon
+ *  gms_spin_*            Mutual exclusion for a few instructions. The holder does not sleep, and
+ *                        so does not allocate
+ *  gms_cpu_relax         What a loop that waits for a spinlock does meanwhile
+ *  gms_slot              A number below GMS_NR_SLOTS that stays with the thread. Threads are
+ *                        spread evenly over the numbers
+ *  gms_mutex_*           Mutual exclusion. The holder may sleep. Not recursive
+ *  gms_rwlock_*          Many readers or one writer. The holder may sleep. Not recursive, for
+ *                        readers either. The caller guarantees that at most one thread is between
+ *                        its call of write_lock and its return from write_unlock, by a mutex that
+ *                        orders the writers. Neither side starves: a waiting writer keeps new
+ *                        readers out, and when it ends, the readers that sleep come first. A lock
+ *                        is unlocked by the thread that locked it
+ *  gms_thread_*          What the platform keeps for the calling thread: the objects whose shared
+ *                        locks it holds, and a list of the hooks that it is inside of. A platform
+ *                        that keeps nothing answers that there is nothing
  *
- *  gms_load_acquire      no later access is made before it
- *  gms_store_release     no earlier access is made after it
- *  gms_fence_acquire     no later access is made before an earlier load
- *  gms_fence_release     no earlier access is made after a later store
- *  gms_cmpxchg_pointer   stores a pointer where it finds the expected one, and returns what it
- *                        found; acquire and release
- *  gms_prefetch          the line will be read soon
- *  gms_spin_*            mutual exclusion for a few instructions; the holder does
- *                        not sleep, and so does not allocate
- *  gms_slot              a number below GMS_NR_SLOTS that stays with the thread; the
- *                        threads are dealt over the numbers evenly
- *  gms_mutex_*           mutual exclusion; the holder may sleep; not recursive
- *  gms_rwlock_*          many readers or one writer; the holder may sleep; not recursive,
- *                        for readers either. The caller sees to it that one thread at
- *                        most is between its call of write_lock and its return from
- *                        write_unlock: a mutex outside orders the writers. Neither side
- *                        starves: a writer keeps new readers out, and gives way to those
- *                        that sleep when it ends. The thread that locked unlocks
- *  gms_cpu_relax         what a loop that waits for a spinlock does meanwhile
- *
- * Each lock is given its place in the order of locks when it is made: the object that it belongs
- * to, its rank (enum gms_rank) and its key. Of one object's locks that a thread holds, each has a
- * higher rank than the one taken before, or the same rank and a higher key. Debug builds
- * (GMS_DEBUG) check that at each lock.
- *
- *  gms_thread_*          what the platform keeps for the calling thread: the objects whose shared
- *                        locks it holds, and a list of the hooks that it is inside of. Another
- *                        platform may keep nothing, and then answers that there is nothing
+ * Each lock is given its place in the order of locks when it is initialised: the object that it
+ * belongs to, its rank (enum gms_rank) and its key. A thread takes the locks of one object with
+ * ascending ranks, and with ascending keys within a rank. Debug builds (GMS_DEBUG) check that.
  */
 #ifndef GMS_PLATFORM_H
 #define GMS_PLATFORM_H
@@ -72,14 +68,15 @@
 #define gms_memcpy(to, from, n) memcpy(to, from, n)
 #define gms_strcmp(a, b) strcmp(a, b)
 
-/* Where in the source: "file:line". */
+/* The place in the source, as "file:line". */
 #define GMS_STRING_OF(x) #x
 #define GMS_STRING(x) GMS_STRING_OF(x)
 #define GMS_HERE __FILE__ ":" GMS_STRING(__LINE__)
 
 /*
- * Debug builds (GMS_DEBUG) stop where an invariant is broken: gms_trap() writes one line to the
- * standard error, which says where and what, and then traps. Other builds carry no trace of it.
+ * Debug builds (GMS_DEBUG) stop where an invariant is broken: gms_trap() writes the place in the
+ * source and the reason to the standard error, as one line, and then traps. Other builds have no
+ * code for it.
  */
 #ifdef GMS_DEBUG
 #define GMS_CHECKED 1
@@ -100,10 +97,10 @@ static inline void *gms_cmpxchg_pointer(void **place, void *old, void *new)
 	return old;
 }
 
-/* The allocator that NULL stands for. */
+/* Returns the allocator that NULL stands for. */
 const struct gms_allocator *gms_platform_allocator(void);
 
-/* Ranks, the outermost first. */
+/* The ranks of locks, the outermost first. */
 enum gms_rank {
 	GMS_RANK_CONVERT = 1,
 	GMS_RANK_LISTENER,
@@ -126,8 +123,9 @@ struct gms_place {
 #define gms_place_set(lock, o, r, k) ((void)((lock)->place = (struct gms_place) {o, r, k}))
 #define gms_place_enter(lock, where) gms_rank_enter(&(lock)->place, where)
 #define gms_place_leave(lock, where) gms_rank_leave(&(lock)->place, where)
-/* Trap where the calling thread may not take the lock now, or does not hold it. */
+/* Traps if the calling thread may not take the lock now. */
 void gms_rank_enter(const struct gms_place *place, const char *where);
+/* Traps if the calling thread does not hold the lock. */
 void gms_rank_leave(const struct gms_place *place, const char *where);
 /* Returns true if the calling thread holds a lock of this rank, of @object or of any object. */
 bool gms_rank_holds(const void *object, enum gms_rank rank);
@@ -182,10 +180,10 @@ static inline void gms_spin_unlock_at(struct gms_spinlock *lock, const char *whe
 
 /* What the platform keeps for the calling thread. */
 struct gms_thread {
-	unsigned int slot; /* counted from 1; 0: not dealt yet */
-	unsigned int nr_held;
-	const void *held[GMS_MAX_HELD]; /* or NULL; those beyond are counted only */
-	void *hooks; /* the caller's list */
+	unsigned int slot; /* the slot + 1; 0: the thread has none yet */
+	unsigned int nr_held; /* shared locks */
+	const void *held[GMS_MAX_HELD]; /* their objects, or NULL; further ones are counted only */
+	void *hooks; /* a list that the caller of gms_thread_hooks() keeps */
 };
 
 extern __thread struct gms_thread gms_thread
@@ -193,6 +191,7 @@ extern __thread struct gms_thread gms_thread
 
 #define GMS_NR_SLOTS 8u
 
+/* Gives the calling thread its slot. Returns it. */
 unsigned int gms_slot_deal(void);
 
 static inline unsigned int gms_slot(void)
@@ -204,7 +203,7 @@ static inline unsigned int gms_slot(void)
 
 void gms_thread_hold_slow(const void *object);
 
-/* The object's shared lock was taken, is given back, is held. */
+/* Notes that the calling thread has taken a shared lock of @object. */
 static inline void gms_thread_hold(const void *object)
 {
 	if (gms_likely(!gms_thread.nr_held)) {
@@ -217,6 +216,7 @@ static inline void gms_thread_hold(const void *object)
 
 void gms_thread_drop_slow(const void *object);
 
+/* Notes that the calling thread is about to release a shared lock of @object. */
 static inline void gms_thread_drop(const void *object)
 {
 	if (gms_likely(gms_thread.nr_held == 1 && gms_thread.held[0] == object))
@@ -227,17 +227,19 @@ static inline void gms_thread_drop(const void *object)
 
 bool gms_thread_holds_slow(const void *object);
 
+/* Returns true if the calling thread is known to hold a shared lock of @object. */
 static inline bool gms_thread_holds(const void *object)
 {
 	return gms_unlikely(gms_thread.nr_held) && gms_thread_holds_slow(object);
 }
 
+/* Returns the place of the calling thread's list of hooks. */
 static inline void **gms_thread_hooks(void)
 {
 	return &gms_thread.hooks;
 }
 
-/* Returns true if the thread holds no object's shared lock and is inside no hook. */
+/* Returns true if the calling thread holds no shared lock of any object and is inside no hook. */
 static inline bool gms_thread_is_outside(void)
 {
 	return !gms_thread.hooks && !gms_thread.nr_held;
@@ -248,7 +250,7 @@ struct gms_mutex {
 	GMS_PLACE
 };
 
-/* 0 or -ENOMEM. */
+/* Returns 0 or -ENOMEM. */
 int gms_mutex_init(struct gms_mutex *mutex, const void *object, enum gms_rank rank,
 		   unsigned int key);
 
@@ -273,28 +275,28 @@ static inline void gms_mutex_unlock_at(struct gms_mutex *mutex, const char *wher
 }
 
 /*
- * Readers count themselves, each in the slot of its thread: two that come at once write
- * different cache lines. How the two sides find each other is told in rwlock.c.
+ * Each reader counts itself in the slot of its thread, so that readers in different slots write
+ * different cache lines. rwlock.c explains how the two sides find each other.
  */
 struct gms_rwlock_slot {
-	uint32_t readers; /* who hold it, and who are finding out that they may not */
-	uint32_t asleep; /* who wait for the end of the writer; under the mutex */
+	uint32_t readers; /* that hold the lock, or are about to find a writer and step back */
+	uint32_t asleep; /* readers that wait for the end of the writer; under the mutex */
 } __attribute__((aligned(64)));
 
 enum gms_rwlock_writer { GMS_WRITER_NONE, GMS_WRITER_AWAKE, GMS_WRITER_ASLEEP };
 
 struct gms_rwlock {
 	struct gms_rwlock_slot slot[GMS_NR_SLOTS];
-	uint32_t writer; /* enum gms_rwlock_writer; holds it, or waits for it */
-	uint32_t asleep; /* of all slots; written under the mutex */
-	uint32_t phase; /* counts the ends of writers at which sleepers were let in; under it */
+	uint32_t writer; /* enum gms_rwlock_writer: a writer holds the lock or waits for it */
+	uint32_t asleep; /* the sum over all slots; written under the mutex */
+	uint32_t phase; /* how often a writer let sleeping readers in; written under the mutex */
 	pthread_mutex_t mutex;
 	pthread_cond_t wake_readers;
 	pthread_cond_t wake_writer;
 	GMS_PLACE
 };
 
-/* 0 or -ENOMEM. */
+/* Returns 0 or -ENOMEM. */
 int gms_rwlock_init(struct gms_rwlock *lock, const void *object, enum gms_rank rank,
 		    unsigned int key);
 void gms_rwlock_fini(struct gms_rwlock *lock);

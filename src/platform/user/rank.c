@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rank.c - debug builds: which locks a thread holds, whether their order is right, and the trap
+ * rank.c - debug builds only: the locks that a thread holds, the check of their order, the trap
  */
 #include "platform.h"
 
@@ -40,9 +40,9 @@ static void rank_trap(const char *where, const struct gms_place *taken, const ch
 {
 	char what[192];
 
-	snprintf(what, sizeof(what), "%s %u %s %s %u (lock order: state_priv.h)",
-		 rank_names[taken->rank], taken->key, how,
-		 other ? rank_names[other->rank] : "nothing", other ? other->key : 0);
+	snprintf(what, sizeof(what), "%s %u %s %s %u (lock order: core.h)", rank_names[taken->rank],
+		 taken->key, how, other ? rank_names[other->rank] : "nothing",
+		 other ? other->key : 0);
 	gms_trap(where, what);
 }
 

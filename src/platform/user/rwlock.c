@@ -2,33 +2,33 @@
 /*
  * rwlock.c - where the two sides of a gms_rwlock meet
  *
- * One side writes its word and then reads the other's, both sequentially consistent, so of
- * two sides that come at once at least one sees the other:
+ * Each side writes its own word and then reads the word of the other side, both sequentially
+ * consistent. So if the two sides come at the same time, at least one of them sees the other:
  *
- *	reader				writer
- *	slot += 1			writer = 1
- *	writer 0? it holds the lock	all slots 0? it holds the lock
+ *	reader                           writer
+ *	slot += 1                        writer = 1
+ *	writer 0? it holds the lock      all slots 0? it holds the lock
  *
- *	slot -= 1			writer = 2, under the mutex
- *	writer 2? wake it		a slot not 0? sleep
+ *	slot -= 1                        writer = 2, under the mutex
+ *	writer 2? it wakes the writer    a slot not 0? it sleeps
  *
- *	asleep += 1, under the mutex	writer = 0
- *	slot += 1; writer 0? it holds	asleep not 0? let them in, under the mutex
- *	    the lock, else sleep
+ *	asleep += 1, under the mutex     writer = 0
+ *	slot += 1; writer 0? it holds    asleep not 0? it lets the sleeping readers in,
+ *	    the lock, else it sleeps         under the mutex
  *
- * A slot that was 0 while the writer's word was set belongs to readers that will all step
- * back: the writer may look at one slot after the other.
+ * The writer may look at one slot after another: if it found a slot to be 0 after it had set its
+ * word, readers that come to this slot later step back.
  *
- * Nobody starves. A reader that met a writer says that it waits, spins a little, then goes to
- * sleep; the writer counts those who wait into their slots before it returns from its unlock,
- * so they hold the lock before the next writer begins, which waits for them. Readers that come
- * while a writer holds the lock or waits for it step back.
+ * No side starves. A reader that meets a writer counts itself as waiting, spins a little, and then
+ * sleeps. Before the writer returns from its unlock, it counts the waiting readers into their
+ * slots: they hold the lock, and the next writer waits for them. Readers that come while a writer
+ * holds the lock or waits for it step back.
  */
 #include "platform.h"
 
 /*
- * Some microseconds: less than it costs to sleep and be woken. A pause takes 20 to 140 cycles,
- * depending on the processor: the count is for those with a short one.
+ * Some microseconds, which is less than it costs to sleep and to be woken. A pause takes 20 to 140
+ * cycles, depending on the processor; the count suits those with a short one.
  */
 #define RWLOCK_SPINS 256
 
@@ -61,7 +61,7 @@ void gms_rwlock_fini(struct gms_rwlock *lock)
 
 void gms_rwlock_wake_writer(struct gms_rwlock *lock)
 {
-	/* Inside the mutex the writer is either not asleep yet, and will look again, or asleep. */
+	/* With the mutex held, the writer either sleeps or has yet to look at the slots. */
 	pthread_mutex_lock(&lock->mutex);
 	pthread_cond_signal(&lock->wake_writer);
 	pthread_mutex_unlock(&lock->mutex);
@@ -73,8 +73,8 @@ static bool rwlock_writer_is(const struct gms_rwlock *lock, uint32_t state)
 }
 
 /*
- * The mutex is held. Say that a reader is waiting; it is counted into its slot by the writer, which
- * is when the phase changes. False where the writer is gone, and the reader has the lock.
+ * Counts a reader as waiting. The writer will count it into its slot and change the phase. Returns
+ * false if the writer is gone: the reader holds the lock. The caller has the mutex.
  */
 static bool rwlock_read_wait_locked(struct gms_rwlock *lock, struct gms_rwlock_slot *slot)
 {
@@ -86,11 +86,12 @@ static bool rwlock_read_wait_locked(struct gms_rwlock *lock, struct gms_rwlock_s
 		__atomic_fetch_sub(&lock->asleep, 1, __ATOMIC_SEQ_CST);
 		return false;
 	}
-	/* A writer that goes to sleep looks inside the mutex: it has not seen this reader. */
+	/* The writer looks at the slots under the mutex, so it has not seen this reader. */
 	__atomic_fetch_sub(&slot->readers, 1, __ATOMIC_SEQ_CST);
 	return true;
 }
 
+/* Uncounts a reader that met a writer. The writer may be waiting for just that. */
 static void rwlock_step_back(struct gms_rwlock *lock, struct gms_rwlock_slot *slot)
 {
 	__atomic_fetch_sub(&slot->readers, 1, __ATOMIC_SEQ_CST);
@@ -98,7 +99,7 @@ static void rwlock_step_back(struct gms_rwlock *lock, struct gms_rwlock_slot *sl
 		gms_rwlock_wake_writer(lock);
 }
 
-/* The caller has counted itself and seen a writer. */
+/* The caller has counted itself in its slot and has seen a writer. */
 void gms_rwlock_read_lock_slow(struct gms_rwlock *lock)
 {
 	struct gms_rwlock_slot *slot = &lock->slot[gms_slot()];
@@ -110,7 +111,7 @@ void gms_rwlock_read_lock_slow(struct gms_rwlock *lock)
 	phase = lock->phase;
 	wait = rwlock_read_wait_locked(lock, slot);
 	pthread_mutex_unlock(&lock->mutex);
-	/* The next unlock lets it in, so it is not overtaken by a writer while it spins. */
+	/* The next unlock lets this reader in, so no writer overtakes it while it spins. */
 	for (unsigned int i = 0; wait && i < RWLOCK_SPINS; i++) {
 		if (gms_load_acquire(&lock->phase) != phase)
 			return;
@@ -148,8 +149,8 @@ void gms_rwlock_write_lock_slow(struct gms_rwlock *lock)
 }
 
 /*
- * The writer's word is 0 again, and stays so until this returns: no other writer may begin.
- * Whoever is asleep has seen it set, so nobody else will let him in.
+ * Lets the sleeping readers in: they have seen the word of the writer set, and wait for this. The
+ * word is 0 by now, and stays 0 until this returns, because no other writer may begin before.
  */
 void gms_rwlock_write_unlock_slow(struct gms_rwlock *lock)
 {
