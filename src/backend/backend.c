@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * backend.c - calling the caller's hooks: see backend.h
+ * backend.c - calls of hooks: see backend.h
  */
 #include "backend.h"
 
@@ -21,10 +21,7 @@ bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, 
 	return true;
 }
 
-/*
- * Calls a hook of a backend and stores what it returns, as 0 or -errno; or leaves *err alone where
- * there is none.
- */
+/* Calls a hook and stores what it returns, as 0 or -errno. Leaves *err alone if there is none. */
 #define BACKEND_CALL(b, err, hook, ...)                                                   \
 	do {                                                                              \
 		struct gms_hook_frame frame;                                              \
@@ -35,7 +32,7 @@ bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, 
 		*(err) = gms_backend_leave(&frame, (b)->ops.hook((b)->ctx, __VA_ARGS__)); \
 	} while (0)
 
-/* The same for a hook that returns nothing. */
+/* Calls a hook that returns nothing, if there is one. */
 #define BACKEND_CALL_VOID(b, hook, ...)               \
 	do {                                          \
 		struct gms_hook_frame frame;          \

@@ -2,14 +2,15 @@
 /*
  * bits.h - words, and lines of 512 bits
  *
- * A line has one bit for each child of a node: 512, the fan-out of a page table
- * (GMS_RTREE_SHIFT is 9). Tests build everything a second time with a shift of 2,
- * where a line has 4 bits and uses part of one word; the other bits stay 0.
+ * A line has a bit for each of 512 children, which is the fan-out of a page table (GMS_RTREE_SHIFT
+ * is 9). Tests build everything a second time with a shift of 2: then a line has 4 bits, in one
+ * word, and the other bits of the word stay 0.
  *
- * Bit ranges are [a, b) with a < b. Bits are counted from 0 through all words.
- *
- * Readers load words with acquire, and writers store them with release. A writer reads its own
- * lines, and fills or copies lines, relaxed.
+ *  1. Bits are counted from 0 through all words of a line. A range of bits is [a, b), with a < b.
+ *  2. Readers load words with acquire, and writers store them with release. A writer loads words
+ *     of its own lines relaxed, and fills and copies lines relaxed.
+ *  3. Functions that look at a whole line take no branch for each word, because which words differ
+ *     is what no processor foresees.
  */
 #ifndef GMS_BITS_H
 #define GMS_BITS_H
@@ -22,7 +23,7 @@
 
 #define GMS_LINE_BITS (1u << GMS_RTREE_SHIFT)
 #define GMS_LINE_WORDS ((GMS_LINE_BITS + 63) / 64)
-/* The bits of a word that are in use. */
+/* The bits of a word that a line uses. */
 #define GMS_WORD_FULL (GMS_LINE_BITS >= 64 ? ~0ULL : (1ULL << (GMS_LINE_BITS % 64)) - 1)
 
 struct gms_line {
@@ -30,8 +31,8 @@ struct gms_line {
 };
 
 /*
- * Written out, because a compiler that may not assume the instruction would call a library
- * function. Where it may, it knows these lines for what they are.
+ * Counts the bits of a word. It is written out because a compiler that may not assume the
+ * instruction for it would call a library function. A compiler that may recognises these lines.
  */
 static gms_always_inline unsigned int gms_popcount(uint64_t x)
 {
@@ -41,30 +42,31 @@ static gms_always_inline unsigned int gms_popcount(uint64_t x)
 	return (unsigned int)((x * 0x0101010101010101ULL) >> 56);
 }
 
-/* Index of the lowest set bit of @x, which is not 0. */
+/* Returns the number of the lowest set bit of @x, which is not 0. */
 static gms_always_inline unsigned int gms_ctz(uint64_t x)
 {
 	return (unsigned int)__builtin_ctzll(x);
 }
 
-/* A word of all ones or all zeroes, in the bits that are in use. */
+/* Returns a word in which all bits that a line uses are @v. */
 static gms_always_inline uint64_t gms_word_of(bool v)
 {
 	return v ? GMS_WORD_FULL : 0;
 }
 
-/* The bits of one word from @a on; those up to and with @b - 1; counted through all words. */
+/* Returns a mask of the bits from @a on in the word that has bit @a. */
 static gms_always_inline uint64_t gms_mask_from(unsigned int a)
 {
 	return ~0ULL << (a % 64);
 }
 
+/* Returns a mask of the bits below @b in the word that has bit @b - 1. */
 static gms_always_inline uint64_t gms_mask_to(unsigned int b)
 {
 	return ~0ULL >> (63 - (b - 1) % 64);
 }
 
-/* The bits of [a, b) in word @w, which is one that holds some. */
+/* Returns a mask of the bits of [a, b) in word @w, which has at least one of them. */
 static gms_always_inline uint64_t gms_word_mask(unsigned int w, unsigned int a, unsigned int b)
 {
 	const uint64_t from = w == a / 64 ? gms_mask_from(a) : ~0ULL;
@@ -77,7 +79,7 @@ static gms_always_inline bool gms_line_test(const struct gms_line *l, unsigned i
 	return gms_load_acquire(&l->w[i / 64]) >> (i % 64) & 1;
 }
 
-/* Set the bits of a mask in a word to @v. */
+/* Sets the bits of a mask in a word to @v. */
 static gms_always_inline void gms_word_put(uint64_t *p, uint64_t mask, bool v)
 {
 	const uint64_t w = gms_load_relaxed(p);
@@ -104,7 +106,7 @@ static gms_always_inline void gms_line_copy(struct gms_line *to, const struct gm
 		gms_store_relaxed(&to->w[i], gms_load_relaxed(&from->w[i]));
 }
 
-/* How many words of a line have bits that are not @v? Takes no branch that could go wrong. */
+/* Counts the words of a line in which a bit is not @v. */
 static gms_always_inline unsigned int gms_line_unlike(const struct gms_line *l, bool v)
 {
 	unsigned int words = 0;
@@ -115,13 +117,16 @@ static gms_always_inline unsigned int gms_line_unlike(const struct gms_line *l, 
 	return words;
 }
 
-/* Are all bits @v? */
+/* Returns true if all bits of a line are @v. */
 static gms_always_inline bool gms_line_is(const struct gms_line *l, bool v)
 {
 	return !gms_line_unlike(l, v);
 }
 
-/* Are all bits outside [a, b) @v? Looks first where the answer is most often found. */
+/*
+ * Returns true if all bits outside [a, b) are @v. Looks at the words of the range first, where a
+ * bit that differs is found most often.
+ */
 static gms_always_inline bool gms_line_rest_is(const struct gms_line *l, unsigned int a,
 					       unsigned int b, bool v)
 {
@@ -138,7 +143,7 @@ static gms_always_inline bool gms_line_rest_is(const struct gms_line *l, unsigne
 	return gms_line_unlike(l, v) == in_range;
 }
 
-/* Set [a, b) to @v, a word at a time. */
+/* Sets [a, b) to @v, a word at a time. */
 static gms_always_inline void gms_line_store(struct gms_line *l, unsigned int a, unsigned int b,
 					     bool v)
 {
@@ -146,6 +151,7 @@ static gms_always_inline void gms_line_store(struct gms_line *l, unsigned int a,
 		gms_word_put(&l->w[w], gms_word_mask(w, a, b), v);
 }
 
+/* Counts the set bits of [a, b). */
 static gms_always_inline unsigned int gms_line_count(const struct gms_line *l, unsigned int a,
 						     unsigned int b)
 {
@@ -156,10 +162,7 @@ static gms_always_inline unsigned int gms_line_count(const struct gms_line *l, u
 	return n;
 }
 
-/*
- * The first bit in the words behind word @w that is not @v; GMS_LINE_BITS where there is none.
- * Looks at all words: a branch on each would be one that no processor foresees.
- */
+/* Returns the first bit behind word @w that is not @v; GMS_LINE_BITS: there is none. */
 static gms_always_inline unsigned int gms_line_find_behind(const struct gms_line *l, unsigned int w,
 							   bool v)
 {
@@ -173,11 +176,11 @@ static gms_always_inline unsigned int gms_line_find_behind(const struct gms_line
 	if (!words)
 		return GMS_LINE_BITS;
 	w = gms_ctz(words);
-	/* if the word turned all @v since: say its last bit; all bits before that one were @v now */
+	/* If the word has turned all @v since, return its last bit: all bits before it were @v. */
 	return w * 64 + gms_ctz((gms_load_acquire(&l->w[w]) ^ gms_word_of(v)) | last);
 }
 
-/* The first bit from @from on that is not @v; GMS_LINE_BITS where there is none. */
+/* Returns the first bit from @from on that is not @v; GMS_LINE_BITS: there is none. */
 static gms_always_inline unsigned int gms_line_find(const struct gms_line *l, unsigned int from,
 						    bool v)
 {
@@ -187,7 +190,10 @@ static gms_always_inline unsigned int gms_line_find(const struct gms_line *l, un
 	return found ? w * 64 + gms_ctz(found) : gms_line_find_behind(l, w, v);
 }
 
-/* The bit at @from, in *v, and the first one behind it that differs. Looks once at the first. */
+/*
+ * Stores the bit at @from in *v, and returns the first bit behind it that differs; GMS_LINE_BITS:
+ * there is none. Loads the word of @from once, so that the two answers agree.
+ */
 static gms_always_inline unsigned int gms_line_run(const struct gms_line *l, unsigned int from,
 						   bool *v)
 {

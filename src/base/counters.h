@@ -2,8 +2,8 @@
 /*
  * counters.h - counts of what happened
  *
- * Each thread adds to the counters of its slot, a few cache lines that it mostly has to itself;
- * whoever asks adds the slots up. Adding ~0 takes one back.
+ * A thread adds to the counters of its slot, so that threads in different slots write different
+ * cache lines. A reader adds the slots up. To add ~0 takes one off.
  */
 #ifndef GMS_COUNTERS_H
 #define GMS_COUNTERS_H
@@ -43,11 +43,13 @@ struct gms_counters {
 	} __attribute__((aligned(64))) slot[GMS_NR_SLOTS];
 };
 
+/* Adds @n to a counter. */
 static inline void gms_count_add(struct gms_counters *c, enum gms_counter which, uint64_t n)
 {
 	gms_add_relaxed(&c->slot[gms_slot()].v[which], n);
 }
 
+/* Returns the value of a counter. */
 static inline uint64_t gms_counted(const struct gms_counters *c, enum gms_counter which)
 {
 	uint64_t sum = 0;

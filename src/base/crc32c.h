@@ -2,10 +2,10 @@
 /*
  * crc32c.h - CRC-32C (Castagnoli), four bytes at a time
  *
- * Of the 32-bit register, each bit's share in what the register is 32 steps later is a constant:
- * that of bit 31 is the polynomial, that of bit i is that of bit i + 1 after one step more. A row
- * has the sums for the 16 values of four bits. All 8 rows are 512 bytes: half of the usual table,
- * and nothing waits for what was looked up just before.
+ * After 32 steps the register is a sum, to which each bit that was set before adds a constant. The
+ * constant of bit 31 is the polynomial; the constant of bit i is that of bit i + 1 after one more
+ * step. A row has the sums for the 16 values of four bits. The 8 rows take 512 bytes, half of the
+ * usual table, and the 8 look-ups do not depend on each other.
  */
 #ifndef GMS_CRC32C_H
 #define GMS_CRC32C_H
@@ -20,6 +20,7 @@
 		GMS_CRC32C_HALF(a, b, c, 0U), GMS_CRC32C_HALF(a, b, c, d) \
 	}
 
+/* Returns the CRC-32C of @size bytes. */
 static inline uint32_t gms_crc32c(const uint8_t *p, size_t size)
 {
 	static const uint32_t row[8][16] = {
@@ -42,7 +43,7 @@ static inline uint32_t gms_crc32c(const uint8_t *p, size_t size)
 		      row[3][x >> 12 & 15] ^ row[4][x >> 16 & 15] ^ row[5][x >> 20 & 15] ^
 		      row[6][x >> 24 & 15] ^ row[7][x >> 28];
 	}
-	/* 8 steps of the low 8 bits are the last 8 of 32 steps of the high ones */
+	/* 8 steps do to the low 8 bits what 32 steps do to the high 8 */
 	for (; size; size--, p++) {
 		const uint32_t x = crc ^ *p;
 

@@ -2,25 +2,25 @@
 /*
  * opts.h - structs of options and hooks that a caller fills in
  *
- * Each begins with its struct_size, and grows at its end only. So a caller that was built against
- * another version of the library has a shorter one, or a longer one:
+ * Each struct begins with its struct_size, and grows at its end only. A caller that was built with
+ * another version of the library has a smaller struct or a larger one:
  *
- *	the caller's    | struct_size | known | known |               older: what is missing is 0
- *	the library's   | struct_size | known | known | known |
- *	the caller's    | struct_size | known | known | known | 0 |   newer: what is more must be 0
+ *	an older caller   | struct_size | known | known |              missing fields count as 0
+ *	the library       | struct_size | known | known | known |
+ *	a newer caller    | struct_size | known | known | known | 0 |  unknown fields must be 0
  */
 #ifndef GMS_OPTS_H
 #define GMS_OPTS_H
 
 #include "platform.h"
 
-/* Where a member ends: the least size of a struct in which every caller sets that member. */
+/* The offset at which a member ends: the size of the smallest struct that has the member. */
 #define GMS_OPTS_END(type, member) (offsetof(type, member) + sizeof(((type *)0)->member))
 
 /*
- * Copies a struct of the caller's to one of @size bytes, and sets its struct_size to that. Returns
- * false where the caller's is smaller than @least, ends inside a member, or has something behind
- * @size that is not 0. *to may then be anything.
+ * Copies the caller's struct @from to *to, a struct of @size bytes, and sets its struct_size to
+ * @size. Returns false if @from is smaller than @least, ends inside a member, or has bytes behind
+ * @size that are not 0; the contents of *to are then undefined.
  */
 static inline bool gms_opts_copy(void *to, size_t size, const void *from, size_t least)
 {
@@ -39,7 +39,10 @@ static inline bool gms_opts_copy(void *to, size_t size, const void *from, size_t
 	return true;
 }
 
-/* The same for an allocator, where NULL stands for the platform's. */
+/*
+ * Copies an allocator as gms_opts_copy() does. NULL stands for the allocator of the platform.
+ * Returns false also if a function is missing.
+ */
 static inline bool gms_allocator_copy(struct gms_allocator *to, const struct gms_allocator *from)
 {
 	return gms_opts_copy(to, sizeof(*to), from ? from : gms_platform_allocator(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * types.c - the one door through which bytes enter
+ * range.c - from ranges of bytes to ranges of pages
  */
 #include <gmemstate/types.h>
 

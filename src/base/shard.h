@@ -2,9 +2,9 @@
 /*
  * shard.h - which shard a page belongs to
  *
- * A shard is a set of 1G blocks that share locks: every GMS_NR_SHARDS-th block of the object. Calls
- * in different shards do not wait for each other, and the number of locks does not depend on the
- * size of the object.
+ * A shard is a set of 1G blocks that share locks: every GMS_NR_SHARDS-th block of the object.
+ * Calls in different shards do not wait for each other, and the number of locks does not depend on
+ * the size of the object.
  *
  *	1G block	0   1   2  ...  15  16  17  18  ...
  *	shard		0   1   2  ...  15   0   1   2  ...

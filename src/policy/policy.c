@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * policy.c - the split policies that come with the library
+ * policy.c - the policies that come with the library
  *
- * Each is a function of the view alone. They differ in what they hold against a huge folio
- * (pages that are shared, or pages of both kinds) and in when they look:
+ * Each policy is a function of the view alone. The policies differ in the blocks that they do not
+ * back with a huge folio, and in the events at which they split and merge:
  *
- *	                    against           splits at             merges at
- *	eager               shared pages      all but maintenance   conversion
- *	eager-nonuniform    mixed blocks      all but maintenance   conversion
- *	lazy                mixed blocks      host fault            -
- *	adaptive            mixed blocks      host fault            maintenance, when at rest
+ *	                   no huge folio in   splits at                   merges at
+ *	eager              not all private    all events but maintenance  conversion
+ *	eager-nonuniform   mixed              all events but maintenance  conversion
+ *	lazy               mixed              host fault                  never
+ *	adaptive           mixed              host fault                  maintenance, at rest
+ *
+ * Cost of a query: a few comparisons; nothing is read but the view.
  */
 #include <gmemstate/policy.h>
 
 #include "platform.h"
 
-/* The largest order, not above @max, of a block at the index that is all private. */
+/* Returns the order of the largest all private block at the index, and not above @max. */
 static unsigned int policy_private_order(const struct gms_policy_view *v, unsigned int max)
 {
 	if (max >= GMS_ORDER_1G && v->s1g == GMS_ALL_PRIVATE)
@@ -23,7 +25,7 @@ static unsigned int policy_private_order(const struct gms_policy_view *v, unsign
 	return max >= GMS_ORDER_2M && v->s2m == GMS_ALL_PRIVATE ? GMS_ORDER_2M : GMS_ORDER_4K;
 }
 
-/* The same of a block that is uniform. */
+/* Returns the order of the largest uniform block at the index, and not above @max. */
 static unsigned int policy_uniform_order(const struct gms_policy_view *v, unsigned int max)
 {
 	if (max >= GMS_ORDER_1G && v->s1g != GMS_MIXED)
@@ -31,7 +33,7 @@ static unsigned int policy_uniform_order(const struct gms_policy_view *v, unsign
 	return max >= GMS_ORDER_2M && v->s2m != GMS_MIXED ? GMS_ORDER_2M : GMS_ORDER_4K;
 }
 
-/* Only a conversion merges; elsewhere there is nothing above the folio's own order. */
+/* Returns the largest order that a verdict of eager may have: only a conversion merges. */
 static unsigned int policy_eager_max(const struct gms_policy_view *v)
 {
 	return v->event == GMS_EV_CONVERT ? GMS_ORDER_1G : v->folio_order;
@@ -45,7 +47,7 @@ static void policy_eager(void *ctx, const struct gms_policy_view *v,
 	if (v->event == GMS_EV_MAINTAIN)
 		return;
 	verdict->order = policy_private_order(v, policy_eager_max(v));
-	/* a folio is left whole, or goes to 4K altogether */
+	/* a folio stays whole or is split to 4K, all of it */
 	if (verdict->order < v->folio_order)
 		verdict->order = GMS_ORDER_4K;
 }
@@ -69,8 +71,8 @@ static void policy_lazy(void *ctx, const struct gms_policy_view *v,
 }
 
 /*
- * A block that flipped n times until `since` did so every since / n on the average. It is at rest
- * when it has been uniform for twice that.
+ * Returns true if a block is at rest. A block that flipped n times until `since` flipped every
+ * since / n on average. It is at rest if it has not flipped for twice that time.
  */
 static bool policy_at_rest(const struct gms_policy_view *v)
 {
@@ -89,6 +91,7 @@ static void policy_adaptive(void *ctx, const struct gms_policy_view *v,
 		verdict->order = v->folio_order;
 }
 
+/* Defines gms_policy_<symbol>(), for the function policy_<symbol>(). */
 #define POLICY_DEFINE(symbol, text, mask)                      \
 	const struct gms_policy_ops *gms_policy_##symbol(void) \
 	{                                                      \

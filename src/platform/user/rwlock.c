@@ -91,7 +91,7 @@ static bool rwlock_read_wait_locked(struct gms_rwlock *lock, struct gms_rwlock_s
 	return true;
 }
 
-/* Uncounts a reader that met a writer. The writer may be waiting for just that. */
+/* Uncounts a reader that met a writer. The writer may sleep until the count is 0. */
 static void rwlock_step_back(struct gms_rwlock *lock, struct gms_rwlock_slot *slot)
 {
 	__atomic_fetch_sub(&slot->readers, 1, __ATOMIC_SEQ_CST);
