@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * blocks.c - records of 1G blocks: see blocks.h
+ * blocks.c - the records of 1G blocks: see blocks.h
  */
 #include "blocks.h"
 
@@ -51,7 +51,7 @@ gms_noinline int gms_block_make_slow(struct gms_blocks *blocks, gms_pgoff_t inde
 		b = NULL;
 	}
 	gms_spin_unlock(&blocks->lock);
-	if (b) /* somebody else was faster */
+	if (b) /* another thread was faster */
 		a->free(a->ctx, b, sizeof(*b), 64);
 	return 0;
 }
@@ -62,7 +62,6 @@ bool gms_block_is_split(const struct gms_blocks *blocks, const struct gms_block 
 					     : !gms_line_is(&b->split_2m, false);
 }
 
-/* A record is in use for as long as the block is split: history, and it as such, stay. */
 void gms_blocks_bytes(const struct gms_blocks *blocks, uint64_t *in_use, uint64_t *pooled)
 {
 	*in_use = blocks->nr * sizeof(*blocks->block);

@@ -2,15 +2,15 @@
 /*
  * folio.c - folios: see folio.h
  *
- * Every step asks the backend first, which may refuse, and then notes down what it did. To note it
- * takes no memory: a set is prepared before the folio lock is taken, so nothing allocates under a
- * folio lock or a tree lock.
+ * Each step calls the backend first, which may refuse, and records afterwards what was done. To
+ * record it needs no memory: sets are prepared before the folio lock is taken, so nothing
+ * allocates under a folio lock or a tree lock.
  */
 #include "folio.h"
 
-/* ---- making them ---- */
+/* ---- creating and destroying ---- */
 
-/* The last 1G and 2M are split as far as they are not complete. */
+/* Splits the last 1G and the last 2M block if they are incomplete. */
 static int folio_split_tail(struct gms_folios *f)
 {
 	struct gms_block *b;
@@ -106,7 +106,7 @@ void gms_folios_commit(struct gms_folios *f, struct gms_rtree *set, gms_pgoff_t 
 	folio_tree_unlock(f, start);
 }
 
-/* Neighbours of any order have different locks. */
+/* Returns the number of the lock of a place. Neighbours of any order have different locks. */
 static unsigned int folio_lock_number(gms_pgoff_t index)
 {
 	return (unsigned int)(index + 7 * (index >> GMS_ORDER_2M) + 31 * (index >> GMS_ORDER_1G)) %
@@ -122,7 +122,7 @@ struct gms_folio gms_folio_lock(struct gms_folios *f, gms_pgoff_t index) GMS_NO_
 		now = gms_folio_at(f, index);
 		if (now.index == folio.index)
 			return now;
-		/* it was split meanwhile, and the page is now in a folio with another lock */
+		/* the place was split meanwhile, and the page is under another lock now */
 		gms_folio_unlock(f, folio);
 		folio = now;
 	}
@@ -136,9 +136,8 @@ void gms_folio_unlock(struct gms_folios *f, struct gms_folio folio) GMS_NO_TSA
 /* ---- allocating ---- */
 
 /*
- * Locks the place at an index, ready to be allocated: with a record, and with places in the set.
- * Allocates before it locks; if the place was split meanwhile, it does so again for the smaller
- * one.
+ * Locks the place at an index after preparing its allocation: the block has a record, and the set
+ * is prepared. If the place is split in between, does both again for the smaller place.
  */
 static int folio_lock_to_populate(struct gms_folios *f, gms_pgoff_t index,
 				  struct gms_folio *locked) GMS_NO_TSA
@@ -161,6 +160,7 @@ static int folio_lock_to_populate(struct gms_folios *f, gms_pgoff_t index,
 	}
 }
 
+/* Allocates a place that is not allocated. */
 static int folio_populate_locked(struct gms_folios *f, struct gms_folio folio)
 	GMS_REQUIRES(gms_folio_locks)
 {
@@ -213,6 +213,7 @@ int gms_folio_populate(struct gms_folios *f, gms_pgoff_t index, bool *fresh) GMS
 
 /* ---- splitting and merging ---- */
 
+/* Returns the number of a page in its 1G block. */
 static unsigned int folio_page_in_1g(gms_pgoff_t index)
 {
 	return (unsigned int)gms_order_offset(index, GMS_ORDER_1G);
@@ -281,7 +282,7 @@ void gms_folio_wait_slow(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t en
 	for (gms_pgoff_t next; start < end; start = next) {
 		struct gms_folio folio = gms_folio_at(f, start);
 
-		if (!folio.order) { /* and so are all folios of its 2M block */
+		if (!folio.order) { /* no folio of its 2M block can be split */
 			next = gms_order_up(start, GMS_ORDER_2M);
 			continue;
 		}
@@ -296,7 +297,7 @@ bool gms_folios_next(const struct gms_folios *f, gms_pgoff_t *at, gms_pgoff_t en
 	struct gms_rtree_run run;
 
 	while (*at < end) {
-		/* a block at a time: the end of the run is not what is asked for */
+		/* one block at a time, because the end of a long run is of no interest */
 		const gms_pgoff_t next = gms_order_cut(*at, GMS_ORDER_1G, end);
 
 		if (gms_rtree_next(f->allocated, *at, next, &run) && run.set)
@@ -306,6 +307,7 @@ bool gms_folios_next(const struct gms_folios *f, gms_pgoff_t *at, gms_pgoff_t en
 	return false;
 }
 
+/* Puts a block on a journal, with how it is split now, unless it is on one already. */
 static void folio_journal_add(struct gms_block *b, struct gms_block **journal)
 {
 	if (!journal || b->noted)
@@ -340,6 +342,7 @@ int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigne
 	return 0;
 }
 
+/* Merges as gms_folio_merge() does, but does not count the merge. */
 static int folio_try_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
 {
 	const struct gms_folio folio = {gms_order_down(index, to), to};
@@ -373,7 +376,7 @@ int gms_folio_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
 	return err;
 }
 
-/* As if it had never been split. */
+/* Merges what was split, if the backend can, and counts the split no more. */
 static void folio_undo_split(struct gms_folios *f, gms_pgoff_t index, unsigned int order)
 {
 	if (!folio_try_merge(f, index, order))
@@ -386,7 +389,7 @@ void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
 	for (struct gms_block *b = journal; b; b = b->next) {
 		const bool was_1g = f->order == GMS_ORDER_1G && b->split_1g && !b->noted_1g;
 
-		/* a 1G that went to 4K in one step goes back in one */
+		/* a 1G that was split to 4K in one step is merged in one step */
 		for (unsigned int i = GMS_LINE_BITS; i-- && !(was_1g && b->uniform);)
 			if (gms_line_test(&b->split_2m, i) &&
 			    (was_1g || !gms_line_test(&b->noted_2m, i)))
@@ -400,8 +403,8 @@ void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
 /* ---- what the host may have mapped ---- */
 
 /*
- * The set of mapped pages says which folios are exposed. It does not say how large a mapping may
- * be: a folio is split, and its mapping lives on. That is what the record is for.
+ * The set of mapped pages says which folios are exposed. The record of the block says how large
+ * the mappings may be, because the mapping of a folio may outlive a split of the folio.
  */
 int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, unsigned int order)
 {
@@ -428,7 +431,7 @@ int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, 
 	return 0;
 }
 
-/* What the host may have mapped with the page at an index; else the page itself. */
+/* Returns the largest block that the host may have mapped with the page at an index. */
 static struct gms_folio folio_exposed_at(const struct gms_folios *f, gms_pgoff_t index)
 {
 	const struct gms_block *b = gms_block_at(&f->blocks, index);
@@ -453,9 +456,9 @@ void gms_folios_widen(const struct gms_folios *f, gms_pgoff_t *start, gms_pgoff_
 }
 
 /*
- * Clears runs of mapped pages. A run has its places, unless the range cuts it inside a uniform
- * block. Then an undo, which takes no memory, leaves the run as it is: to count as mapped is
- * always safe.
+ * Takes the runs of mapped pages in [start, end) out of the set. A run is prepared, unless the
+ * range cuts it inside a uniform block. An undo must not allocate: it leaves such a run in the
+ * set, which is always safe.
  */
 static void folio_clear_mapped(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, bool undo)
 {
@@ -494,7 +497,10 @@ void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t en
 
 /* ---- freeing ---- */
 
-/* The largest folio that can be made at an index, of pages below @end that are all allocated. */
+/*
+ * Merges the place at an index to the largest folio that begins there and ends at @end at most.
+ * Returns the folio that is there then. The pages are allocated.
+ */
 static struct gms_folio folio_merge_up(struct gms_folios *f, gms_pgoff_t index, gms_pgoff_t end)
 {
 	const struct gms_folio folio = gms_folio_at(f, index);
@@ -531,7 +537,7 @@ void gms_folios_free(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 	}
 }
 
-/* Those 2M blocks of one 1G that are complete and have nothing in them. */
+/* Resets those 2M blocks of one 1G block that are complete and have no page allocated. */
 static void folio_reset_2m(struct gms_folios *f, struct gms_block *b, gms_pgoff_t start,
 			   gms_pgoff_t end)
 {

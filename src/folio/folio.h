@@ -2,9 +2,9 @@
 /*
  * folio.h - which folio backs an index, its order, its lock, its pins
  *
- * Two things make up the folios of an object: how its blocks are split (blocks.h), and which
- * pages are allocated. The first says where folios begin and end, also where there is no memory
- * yet: a place. The second says which places are in use.
+ * A place is where a folio is or would be. How the blocks are split (blocks.h) says where places
+ * begin and end, also if there is no memory yet. The set of allocated pages says which places have
+ * a folio.
  *
  *	|                        1G                        |
  *	|  2M  |  2M  |4|4|4|4|4|4|4|4|  2M  |  2M  |  2M  |      split_1g, one bit of split_2m
@@ -12,16 +12,20 @@
  *
  * Invariants
  *  1. A place is allocated wholly or not at all.
- *  2. A place is complete: what the last block lacks is split off when the object is made, and
- *     never merged.
- *  3. What is prepared, mapped or pinned is allocated.
- *  4. The record of a 1G block exists where anything of it is allocated, unless the backing is
- *     of order 0.
+ *  2. A place lies in the object. An incomplete last block is split when the object is created, as
+ *     far as needed, and never merged.
+ *  3. A page that is prepared, mapped or pinned is allocated.
+ *  4. A 1G block in which a place is allocated has a record, unless the backing is of order 0.
  *
- * Locks. The caller has the invalidate lock of the shard. If shared, a place is allocated, split
- * or prepared under its folio lock, and sets and records change under the tree lock of the
- * shard; all that is in gms_folio_populate() and the functions that end in _locked. If exclusive,
- * neither is needed, and places may be merged and freed.
+ * Locks. The caller holds the invalidate lock of the shard.
+ *
+ *	shared       Places are allocated, split and prepared under their folio lock. Sets and
+ *	             records change under the tree lock of the shard. A function says by its
+ *	             annotation if it needs the folio lock; the other locks it takes itself
+ *	exclusive    Neither lock is needed. Places may also be merged and freed
+ *
+ * Cost. To find a place is three loads at most. To allocate, split or merge one is one hook, and a
+ * commit in one or two sets or one bit of a record.
  */
 #ifndef GMS_FOLIO_H
 #define GMS_FOLIO_H
@@ -40,7 +44,7 @@ extern struct gms_lock_role gms_folio_locks;
 extern struct gms_lock_role gms_tree_locks;
 
 struct gms_folio {
-	gms_pgoff_t index; /* of the first page */
+	gms_pgoff_t index; /* the first page */
 	unsigned int order;
 };
 
@@ -49,23 +53,27 @@ struct gms_folios {
 	unsigned int order; /* of the backing */
 	struct gms_rtree *allocated;
 	struct gms_rtree *prepared;
-	struct gms_rtree *mapped; /* by the host, perhaps: its folio is exposed */
+	struct gms_rtree *mapped; /* by the host, perhaps: the folio is exposed */
 	struct gms_blocks blocks;
 	struct gms_backend *backend;
 	struct gms_counters *counters;
 	struct {
 		struct gms_spinlock lock;
-		uint32_t splits; /* under way beside pins: see gms_folio_split_begin() */
+		uint32_t splits; /* that run now: see gms_folio_split_begin() */
 	} __attribute__((aligned(64))) tree[GMS_NR_SHARDS];
 	struct gms_mutex lock[GMS_NR_FOLIO_LOCKS];
 };
 
+/* Returns the first page behind a folio. */
 static inline gms_pgoff_t gms_folio_end(struct gms_folio folio)
 {
 	return folio.index + gms_order_pages(folio.order);
 }
 
-/* The place at an index. Needs no lock; what it is for needs one. */
+/*
+ * Returns the place at an index. Needs no lock; but unless the caller holds one, the place may be
+ * split or merged at any time.
+ */
 static inline struct gms_folio gms_folio_at(const struct gms_folios *f, gms_pgoff_t index)
 {
 	unsigned int order = f->order;
@@ -80,33 +88,97 @@ static inline struct gms_folio gms_folio_at(const struct gms_folios *f, gms_pgof
 	return (struct gms_folio) {gms_order_down(index, order), order};
 }
 
+/* Returns 0 or -ENOMEM. @order: of the backing. */
 int gms_folios_init(struct gms_folios *f, uint64_t nr_pages, unsigned int order,
 		    const struct gms_allocator *a, struct gms_backend *backend,
 		    struct gms_counters *counters);
 void gms_folios_fini(struct gms_folios *f);
 
-/* Set or clear pages of one 1G block in one of the sets, which was prepared for them. */
+/*
+ * Puts pages of one 1G block into one of the sets, or takes them out, under the tree lock. The
+ * range is prepared in that set.
+ */
 void gms_folios_commit(struct gms_folios *f, struct gms_rtree *set, gms_pgoff_t start,
 		       uint64_t nr_pages, bool value);
 
-/* Lock the place at an index, whatever that is by then. */
+/* Locks the place at an index. Returns the place, which does not change while it is locked. */
 struct gms_folio gms_folio_lock(struct gms_folios *f, gms_pgoff_t index)
 	GMS_ACQUIRE(gms_folio_locks);
 void gms_folio_unlock(struct gms_folios *f, struct gms_folio folio) GMS_RELEASE(gms_folio_locks);
 
-/* Allocate the place at an index, unless it is. 0, -ENOMEM or the backend's error. */
+/* ---- under the invalidate lock, shared ---- */
+
+/*
+ * Allocates the place at an index, unless it is allocated. *fresh: this call allocated it. Returns
+ * 0, -ENOMEM or the error of the backend.
+ */
 int gms_folio_populate(struct gms_folios *f, gms_pgoff_t index, bool *fresh)
 	GMS_EXCLUDES(gms_folio_locks);
 
-/* Are folios pages, which no hook wants to hear of one by one? Then a range is one step. */
+/* Returns true if each folio is a page and no hook allocates it: a range takes one step then. */
 static inline bool gms_folios_are_pages(const struct gms_folios *f)
 {
 	return !f->order && !f->backend->ops.folio_alloc;
 }
 
-/* Allocate such pages of one 1G block; *fresh: how many were not. 0 or -ENOMEM. */
+/*
+ * Allocates pages of one 1G block, if gms_folios_are_pages(). *fresh: how many of them this call
+ * allocated. Returns 0 or -ENOMEM.
+ */
 int gms_folios_populate_pages(struct gms_folios *f, gms_pgoff_t start, uint64_t nr_pages,
 			      uint64_t *fresh);
+
+/*
+ * Notes that the host may have mappings of [start, end) from here on: of one folio of @order, or
+ * of folios of order 0 in one 1G block. Returns 0 or -ENOMEM.
+ */
+int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, unsigned int order);
+
+/*
+ * A split and a pin of one folio exclude each other. Each leaves its mark under the tree lock of
+ * the shard, and looks at the mark of the other there:
+ *
+ *	split	a pin, or reserved? busy; else splits++		...	splits--
+ *	pin	reserved++			splits? wait	...	pinned, reserved--
+ *
+ * Begins a split. Returns 0, and gms_folio_split_end() must follow; GMS_BUSY: the library or the
+ * backend knows of a pin on the folio, or a pin is reserved in its 1G block; or the error of the
+ * backend.
+ */
+#define GMS_BUSY 1
+int gms_folio_split_begin(struct gms_folios *f, struct gms_folio folio)
+	GMS_REQUIRES(gms_folio_locks);
+void gms_folio_split_end(struct gms_folios *f, struct gms_folio folio)
+	GMS_REQUIRES(gms_folio_locks);
+
+/*
+ * Splits all of a folio to @to. Puts its block on a journal, unless @journal is NULL. Returns 0 or
+ * the error of the backend.
+ */
+int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigned int to,
+			   struct gms_block **journal) GMS_REQUIRES(gms_folio_locks);
+
+void gms_folio_wait_slow(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
+	GMS_EXCLUDES(gms_folio_locks);
+
+/*
+ * Waits for the splits that run in [start, end), which lies in one 1G block. The caller has
+ * reserved its pins.
+ */
+static inline void gms_folio_wait(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
+	GMS_EXCLUDES(gms_folio_locks)
+{
+	if (gms_unlikely(gms_load_relaxed(&f->tree[gms_shard_of(start)].splits)))
+		gms_folio_wait_slow(f, start, end);
+}
+
+/* ---- queries ---- */
+
+/* Stores the first allocated page of [*at, end) in *at. Returns false if there is none. */
+bool gms_folios_next(const struct gms_folios *f, gms_pgoff_t *at, gms_pgoff_t end);
+
+/* Returns true if the library counts a pin on a page of the folio. Needs no lock. */
+bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio);
 
 /*
  * Returns true if a page of [start, end) is pinned; *index is then the first such page, unless
@@ -115,56 +187,13 @@ int gms_folios_populate_pages(struct gms_folios *f, gms_pgoff_t start, uint64_t 
 bool gms_folios_first_pin(const struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end,
 			  gms_pgoff_t *index);
 
-/* Returns true if the library counts a pin on a page of the folio. */
-bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio);
+/* ---- under the invalidate lock, exclusively ---- */
 
-/*
- * A split and a pin of one folio exclude each other. Both look at the other's mark under the tree
- * lock of the shard, where they have left their own:
- *
- *	split	a pin, or reserved? busy; else splits++		...	splits--
- *	pin	reserved++			splits? wait	...	pinned, reserved--
- *
- * Returns 0, and then gms_folio_split_end() is to follow; or GMS_BUSY if the library or the
- * backend knows of a pin on the folio, or if a pin is reserved in its block; or the backend's
- * error.
- */
-#define GMS_BUSY 1
-int gms_folio_split_begin(struct gms_folios *f, struct gms_folio folio)
-	GMS_REQUIRES(gms_folio_locks);
-void gms_folio_split_end(struct gms_folios *f, struct gms_folio folio)
-	GMS_REQUIRES(gms_folio_locks);
-
-void gms_folio_wait_slow(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
-	GMS_EXCLUDES(gms_folio_locks);
-
-/* Waits for the splits under way in a part of one 1G block. The caller has reserved its pin. */
-static inline void gms_folio_wait(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
-	GMS_EXCLUDES(gms_folio_locks)
-{
-	if (gms_unlikely(gms_load_relaxed(&f->tree[gms_shard_of(start)].splits)))
-		gms_folio_wait_slow(f, start, end);
-}
-
-/* The first allocated page in [*at, end). */
-bool gms_folios_next(const struct gms_folios *f, gms_pgoff_t *at, gms_pgoff_t end);
-
-/*
- * The host may have mappings of [start, end) from here on: of one folio of @order, or of folios of
- * order 0 in one 1G block. 0 or -ENOMEM.
- */
-int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, unsigned int order);
-
-/* Split a folio to @to, all of it. Notes the block on a journal if there is one. */
-int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigned int to,
-			   struct gms_block **journal) GMS_REQUIRES(gms_folio_locks);
-
-/* ---- for those who hold the invalidate lock exclusively ---- */
-
-/* Take back the splits on a journal, as far as the backend can. */
+/* Undoes the splits on a journal, as far as the backend merges. */
 void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
 	GMS_REQUIRES(gms_invalidate_lock);
 
+/* Ends a journal. Its splits stay. */
 static inline void gms_folios_forget_splits(struct gms_block *journal)
 {
 	for (struct gms_block *b = journal; b; b = b->next)
@@ -172,32 +201,35 @@ static inline void gms_folios_forget_splits(struct gms_block *journal)
 }
 
 /*
- * Make one folio of the block of order @to at an index. 0; -ENOENT where not all of it is there;
- * else it is refused.
+ * Merges the block of order @to at an index into one folio. Returns 0; -ENOENT: not all of the
+ * block is allocated; -EBUSY: a pin or the backend prevents it.
  */
 int gms_folio_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to);
 
 /*
- * [start, end), and all of the exposed folios that it touches at its ends: those that are, or that
- * were when the host was given a mapping.
+ * Widens [*start, *end) to what the host may have mapped together with its first or its last page:
+ * to the exposed folio, or to the one that it was when the host was given a mapping.
  */
 void gms_folios_widen(const struct gms_folios *f, gms_pgoff_t *start, gms_pgoff_t *end);
 
-/* The host has no mapping in [start, end) any more. */
+/*
+ * Notes that the host has no mapping in [start, end) any more. @undo: without allocating; pages
+ * may then stay noted as mapped, which is always safe.
+ */
 void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, bool undo);
 
-/* Merge and free the folios in [start, end), none of which crosses an end. */
+/* Merges and frees the folios in [start, end), none of which crosses an end. */
 void gms_folios_free(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end);
 
-/* [start, end) is no longer allocated: what is wholly free is one place again. */
+/* Makes each block that is wholly free one place again. [start, end) was freed just now. */
 void gms_folios_reset(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end);
 
-/* Tell the backend that the 1G block at an index had folios, and now has none. */
+/* Notifies the backend that the 1G block at an index had folios and has none now. */
 void gms_folios_notify_freed(struct gms_folios *f, gms_pgoff_t index);
 
-/*
- * Returns what is wrong with the folios, or NULL. No other thread may be changing them.
- */
+/* ---- invariants ---- */
+
+/* Returns what is wrong with the folios, or NULL. No other thread may be changing them. */
 const char *gms_folios_verify(const struct gms_folios *f);
 
 /*

@@ -52,7 +52,7 @@ const char *gms_folios_verify(const struct gms_folios *f)
 
 /* ---- pins ---- */
 
-/* Pinned pages are shared, and have memory. */
+/* Checks the pins of a block. Pinned pages are shared, and allocated. */
 static const char *folio_verify_pins_locked(const struct gms_folios *f, const struct gms_block *b,
 					    const struct gms_rtree *private)
 {
@@ -71,7 +71,7 @@ static const char *folio_verify_pins_locked(const struct gms_folios *f, const st
 	return NULL;
 }
 
-/* Takes the tree lock of each shard, because an unpin may run at any time. */
+/* Takes the tree lock of each block, because an unpin takes no other lock. */
 const char *gms_folios_verify_pins(struct gms_folios *f, const struct gms_rtree *private)
 {
 	const char *wrong = NULL;

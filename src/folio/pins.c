@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * pins.c - how often each page of one 1G block is pinned
- *
- * Cost: an operation on n pages touches n / 64 words in each plane that it carries or
- * borrows through; a whole block 16 words, and what its dirty leaves take. One step touches
- * GMS_PINS_STEP leaves at most.
+ * pins.c - how often each page of one 1G block is pinned: see pins.h
  */
 #include "pins.h"
 
@@ -12,7 +8,7 @@
 #define PINS_LEAF_PAGES GMS_LINE_BITS
 #define PINS_PLANE_BYTES (PINS_NR_LEAVES * sizeof(struct gms_line))
 
-/* The state of a leaf, two bits of a word. */
+/* The state of a leaf: two bits of a word. */
 #define PINS_ANY 1u
 #define PINS_DIRTY 2u
 #define PINS_LEAVES_PER_WORD (PINS_NR_LEAVES < 32 ? PINS_NR_LEAVES : 32)
@@ -42,7 +38,7 @@ static void pins_plane_set(struct gms_pins *pins, unsigned int p, uint64_t *word
 }
 
 /*
- * Give a clean leaf counts of its own, which the caller changes, and then calls the leaf dirty.
+ * Gives a clean leaf counts of its own. The caller then changes them and sets the state to dirty.
  * Readers may be looking at pinned.
  */
 static void pins_leaf_make_dirty(struct gms_pins *pins, unsigned int leaf)
@@ -56,6 +52,7 @@ static void pins_leaf_make_dirty(struct gms_pins *pins, unsigned int leaf)
 	gms_line_fill(&pins->pinned[leaf], pins->uniform);
 }
 
+/* Adds a pin to pages [a, b) of a dirty leaf. */
 static void pins_leaf_add(struct gms_pins *pins, unsigned int leaf, unsigned int a, unsigned int b)
 {
 	for (unsigned int w = a / 64; w <= (b - 1) / 64; w++) {
@@ -74,6 +71,7 @@ static void pins_leaf_add(struct gms_pins *pins, unsigned int leaf, unsigned int
 	pins_leaf_set_state(pins, leaf, PINS_DIRTY | PINS_ANY);
 }
 
+/* Takes a pin off pages [a, b) of a dirty leaf. Returns how many of them were not pinned. */
 static uint64_t pins_leaf_sub(struct gms_pins *pins, unsigned int leaf, unsigned int a,
 			      unsigned int b)
 {
@@ -104,7 +102,7 @@ static uint64_t pins_leaf_sub(struct gms_pins *pins, unsigned int leaf, unsigned
 }
 
 /*
- * Uniform is 0 no more, or has become 0: the clean leaves have pins now, or none any more. Then a
+ * Sets whether the clean leaves have pins, after uniform became 1 (@any) or 0. With uniform 0, a
  * dirty leaf without pins becomes clean (I1); the words of its planes are 0 already.
  */
 static void pins_clean_set_any(struct gms_pins *pins, bool any)
@@ -122,7 +120,7 @@ static void pins_clean_set_any(struct gms_pins *pins, bool any)
 	gms_store_relaxed(&pins->nr_any, any ? pins->nr_any + nr_clean : pins->nr_any - nr_clean);
 }
 
-/* I2: where no leaf is clean, uniform counts no page. */
+/* Clears uniform if no leaf is clean: it is the count of no page then (I2). */
 static void pins_drop_uniform(struct gms_pins *pins)
 {
 	if (pins->nr_dirty < PINS_NR_LEAVES || !pins->uniform)
@@ -133,7 +131,7 @@ static void pins_drop_uniform(struct gms_pins *pins)
 
 /* ---- commit and unpin, in steps ---- */
 
-/* Go on to the next leaf in @dirty, or to the end. */
+/* Goes on to the next leaf in @dirty, or to the end. */
 static void pins_walk_skip(struct gms_pins_walk *walk)
 {
 	unsigned int leaf = walk->lo / PINS_LEAF_PAGES;
@@ -147,11 +145,11 @@ static void pins_walk_skip(struct gms_pins_walk *walk)
 }
 
 /*
- * Begin a walk over the whole block. The caller counts the pages of the clean leaves at once, by
- * uniform. The later steps count those of the leaves that are dirty now, as if each were a range
- * of its own, whether the leaf is still dirty then or not. So each page is counted once: its leaf
- * is clean now or in @dirty, and a leaf that becomes clean or dirty keeps the counts of its pages.
- * For the same reason a page is surplus if it is not pinned when its own turn comes.
+ * Begins a walk over the whole block. The caller counts the pages of all clean leaves at once,
+ * by uniform. The later steps count the pages of the leaves that are dirty now, as if each leaf
+ * were a range of its own, also if the leaf is clean by then. So each page is counted once: its
+ * leaf is either clean now or in @dirty, and the counts of its pages do not change when a leaf
+ * becomes clean or dirty. A page is surplus if it is not pinned when it is counted.
  */
 static void pins_walk_whole(const struct gms_pins *pins, struct gms_pins_walk *walk)
 {
@@ -169,7 +167,7 @@ struct pins_part {
 	unsigned int leaf, a, b;
 };
 
-/* Take the next leaf of a walk that has not ended. */
+/* Takes the next leaf of a walk that has not ended. */
 static inline struct pins_part pins_walk_take(struct gms_pins_walk *walk)
 {
 	const unsigned int leaf = walk->lo / PINS_LEAF_PAGES, a = walk->lo % PINS_LEAF_PAGES;
@@ -210,7 +208,7 @@ void gms_pins_cancel(struct gms_pins *pins)
 	pins->reserved--;
 }
 
-/* A pin less of each page of the clean leaves. Returns how many were not pinned. */
+/* Takes a pin off each page of the clean leaves. Returns how many were not pinned. */
 static uint64_t pins_sub_uniform(struct gms_pins *pins)
 {
 	if (!pins->uniform)
@@ -243,7 +241,7 @@ bool gms_pins_unpin(struct gms_pins *pins, struct gms_pins_walk *walk)
 	return walk->lo < walk->hi;
 }
 
-/* An upper bound of all counts that takes no search: all ones, up to the highest bit in use. */
+/* Returns an upper bound of all counts: the highest bit in use, and all bits below it. */
 static uint32_t pins_count_bound(const struct gms_pins *pins)
 {
 	unsigned int p = pins->nr_planes;
@@ -253,7 +251,10 @@ static uint32_t pins_count_bound(const struct gms_pins *pins)
 	return (1u << p) - 1;
 }
 
-/* The largest count: of the pages that are left, keep those with the next lower bit set. */
+/*
+ * Returns the largest count. For each word, goes through the planes from the highest bit down, and
+ * keeps of the pages those that have the bit set, if there are any.
+ */
 static uint32_t pins_count_max(const struct gms_pins *pins)
 {
 	uint32_t max = pins->uniform;
@@ -276,7 +277,7 @@ static uint32_t pins_count_max(const struct gms_pins *pins)
 	return max;
 }
 
-/* I3, if there were one reservation more? */
+/* Returns true if I3 holds with one more reservation. */
 static bool pins_has_room(const struct gms_pins *pins)
 {
 	const uint64_t most = (1ULL << pins->nr_planes) - 1, more = (uint64_t)pins->reserved + 1;
@@ -291,13 +292,14 @@ static void pins_init(struct gms_pins *pins)
 	gms_memset(pins, 0, offsetof(struct gms_pins, pinned));
 }
 
-/* What a reservation lacks, one of which is NULL: made outside the lock, used inside. */
+/* What a reservation may need: allocated without the lock, used under it. */
 struct pins_stock {
 	struct gms_pins *pins;
 	struct gms_line *plane;
-	bool zero; /* all of the plane is */
+	bool zero; /* all of the plane is 0 */
 };
 
+/* Adds a plane. Unless all of it is 0, clears it where leaves are dirty. */
 static void pins_add_plane(struct gms_pins *pins, struct pins_stock *stock)
 {
 	for (unsigned int leaf = 0; !stock->zero && pins->nr_dirty && leaf < PINS_NR_LEAVES;
@@ -311,8 +313,9 @@ static void pins_add_plane(struct gms_pins *pins, struct pins_stock *stock)
 }
 
 /*
- * 0; -ENOMEM: for good; -EAGAIN: what is NULL in @stock is missing; if nothing is, the plane is
- * to be zeroed outside the lock, as too many leaves are dirty.
+ * Reserves a pin. Returns 0; -ENOMEM: a page might exceed GMS_PINS_MAX; -EAGAIN: something in
+ * @stock is missing, or, if nothing is NULL there, the plane has to be cleared without the lock,
+ * because too many leaves are dirty.
  */
 static int pins_reserve_locked(struct gms_pins **slot, struct pins_stock *stock)
 {
@@ -332,7 +335,7 @@ static int pins_reserve_locked(struct gms_pins **slot, struct pins_stock *stock)
 		if (!stock->plane || (!stock->zero && pins->nr_dirty > GMS_PINS_STEP))
 			return -EAGAIN;
 		pins_add_plane(pins, stock);
-		/* Neither the counts nor the reservations fill more than half of the new planes. */
+		/* neither counts nor reservations fill more than half of the planes */
 		gms_assert(pins_has_room(pins));
 	}
 	pins->reserved++;
@@ -405,7 +408,7 @@ bool gms_pins_first(const struct gms_pins *pins, unsigned int lo, unsigned int h
 			     gms_line_find(&pins->pinned[leaf], lo % PINS_LEAF_PAGES, false);
 		if (lo / PINS_LEAF_PAGES != leaf || lo >= hi)
 			continue;
-		/* of a word whose last pin goes meanwhile the line says the last bit: look again */
+		/* if a word loses its last pin meanwhile, gms_line_find() returns its last bit */
 		if ((w & PINS_DIRTY) && !gms_line_test(&pins->pinned[leaf], lo % PINS_LEAF_PAGES))
 			continue;
 		*page = lo;
@@ -419,6 +422,7 @@ size_t gms_pins_bytes(const struct gms_pins *pins)
 	return pins ? sizeof(*pins) + gms_load_relaxed(&pins->nr_planes) * PINS_PLANE_BYTES : 0;
 }
 
+/* Checks a leaf, and adds up in @nonzero the words of its planes that are not 0. */
 static bool pins_leaf_ok(const struct gms_pins *pins, unsigned int leaf, uint32_t *nonzero)
 {
 	const unsigned int state = pins_leaf_state(pins, leaf);

@@ -2,29 +2,39 @@
 /*
  * pins.h - how often each page of one 1G block is pinned
  *
- *	uniform		the count of every page of all clean leaves (2M blocks)
- *	state		two bits a leaf: is a page of it pinned, and is it dirty?
- *	pinned[leaf]	dirty leaves: a bit a page, is it pinned?
- *	plane[p][leaf]	dirty leaves: bit p of each page's count
+ *	uniform         the count of each page in all clean leaves (a leaf is a 2M block)
+ *	state           two bits a leaf: whether it is dirty, and whether a page of it is pinned
+ *	pinned[leaf]    of a dirty leaf: a bit a page, whether the page is pinned
+ *	plane[p][leaf]  of a dirty leaf: bit p of the count of each page
  *
- * A pin of the whole block that nobody has split up is one addition. Pins of parts make
- * the leaves that they touch dirty, and then count by carrying from plane to plane, 64
- * pages at a time. Memory of planes is touched where a leaf is dirty, and nowhere else.
+ *	            page 0  1  2  3 ...
+ *	plane[0]         1  0  1  0         the counts of four pages of a dirty leaf: 1, 2, 3 and 0
+ *	plane[1]         0  1  1  0
+ *	pinned           1  1  1  0
  *
- *  I1  A dirty leaf without pins is there only while uniform > 0. So what nobody pins is
- *      clean again.
- *  I2  uniform > 0 only while a leaf is clean: it is the count of a page that exists.
- *  I3  The count of a page + the reservations that have not reached the page fit the
- *      planes. So a pin that was reserved, and any unpin, need no memory.
+ * If the whole block is pinned and never a part of it, a pin is one addition to uniform. Pins of
+ * parts make the leaves that they touch dirty. Their counts are added to by carrying from plane to
+ * plane, 64 pages at a time. The memory of planes is touched where leaves are dirty, and nowhere
+ * else.
  *
- * Writers are serialised by a spinlock of the caller's. A commit or an unpin of many leaves
- * releases that lock after every GMS_PINS_STEP leaves, and the invariants hold there. Each
- * page is then counted on its own: at one time during the call.
+ *  I1  There is a dirty leaf without pins only while uniform > 0. So a block whose pages are all
+ *      unpinned has clean leaves only.
+ *  I2  uniform > 0 only while at least one leaf is clean: it is the count of a page that exists.
+ *  I3  For each page, its count and the reservations that have not reached it yet fit the planes
+ *      together. So a pin that was reserved, and any unpin, need no memory.
  *
- * Readers take no lock, and never miss a page that is pinned all the while; each page that they
- * report was pinned at some time during the call: the state of a leaf is one load, a leaf is
- * filled before it is called dirty, and a page's bit changes only where its count leaves or
- * reaches 0.
+ * Locks. A spinlock of the caller's serialises writers. A commit or an unpin of many leaves
+ * releases it after each GMS_PINS_STEP leaves, and the invariants hold there. So each page is
+ * counted at one time during the call, but not all pages at the same time.
+ *
+ * Readers take no lock. They never miss a page that is pinned during the whole call, and each page
+ * that they report was pinned at some time during the call. The reasons are that the state of a
+ * leaf is one load, that a leaf is filled before it is called dirty, and that the bit of a page in
+ * pinned changes only when its count leaves or reaches 0.
+ *
+ * Cost. An operation on n pages touches n / 64 words in each plane that it carries or borrows
+ * through. An operation on the whole block touches the 16 words of state, and its dirty leaves.
+ * One step touches GMS_PINS_STEP leaves at most.
  */
 #ifndef GMS_PINS_H
 #define GMS_PINS_H
@@ -33,7 +43,7 @@
 
 #define GMS_PINS_PAGES (1u << 2 * GMS_RTREE_SHIFT) /* pages of a 1G block */
 #ifndef GMS_PINS_PLANES
-#define GMS_PINS_PLANES 31 /* 31 at most; tests build everything again with 4 */
+#define GMS_PINS_PLANES 31 /* 31 at most; tests build everything once more with 4 */
 #endif
 #define GMS_PINS_MAX ((1u << GMS_PINS_PLANES) - 1) /* pins of one page */
 #define GMS_PINS_STATE_WORDS ((2 * GMS_LINE_BITS + 63) / 64)
@@ -42,31 +52,31 @@
 struct gms_pins {
 	uint64_t state[GMS_PINS_STATE_WORDS];
 	uint32_t nr_any; /* leaves with pins */
-	/* What follows, but for pinned, is the writers' alone. */
+	/* readers look at nothing that follows, except for pinned */
 	uint32_t nr_dirty; /* leaves */
 	uint32_t uniform;
 	uint32_t reserved;
 	uint32_t nr_planes;
-	uint32_t nonzero[GMS_PINS_PLANES]; /* words of the plane's dirty leaves that are not 0 */
+	uint32_t nonzero[GMS_PINS_PLANES]; /* words of the dirty leaves that are not 0 */
 	struct gms_line *plane[GMS_PINS_PLANES];
 	struct gms_line pinned[GMS_LINE_BITS] __attribute__((aligned(64)));
 };
 
 /*
- * Make sure that the gms_pins_commit() to come needs no memory: before each of them. Called
- * without @lock, the spinlock that serialises the writers of *@slot: it is taken inside, and
- * not held while @a allocates. *@slot is NULL at first, and set (with release) where the
- * first pins are reserved. 0 or -ENOMEM, also where a page has GMS_PINS_MAX.
+ * Reserves a pin: makes sure that one gms_pins_commit() needs no memory. @lock serialises the
+ * writers of *@slot. The caller does not hold it: this function takes it, and releases it while
+ * it allocates. *@slot is NULL before the first reservation, which sets it (with release).
+ * Returns 0 or -ENOMEM, also if a page might exceed GMS_PINS_MAX.
  */
 int gms_pins_reserve(struct gms_pins **slot, struct gms_spinlock *lock,
 		     const struct gms_allocator *a);
 
-/* How far a commit or an unpin has got. All ranges are [lo, hi) in pages of the block, lo < hi. */
+/* The progress of a commit or an unpin of [lo, hi), in pages of the block, with lo < hi. */
 struct gms_pins_walk {
-	unsigned int lo, hi; /* the pages that are left */
-	bool whole; /* the range is the whole block: of what is left, the leaves in @dirty only */
-	uint64_t surplus; /* how many pages an unpin has found not pinned; they stay so */
-	uint64_t dirty[GMS_PINS_STATE_WORDS]; /* @whole: leaves that were dirty at the first step */
+	unsigned int lo, hi; /* what is left */
+	bool whole; /* the range is the whole block: of what is left, the leaves in @dirty count */
+	uint64_t surplus; /* how many pages an unpin found not pinned */
+	uint64_t dirty[GMS_PINS_STATE_WORDS]; /* if @whole: the leaves dirty at the first step */
 };
 
 static inline void gms_pins_walk_init(struct gms_pins_walk *walk, unsigned int lo, unsigned int hi)
@@ -77,24 +87,30 @@ static inline void gms_pins_walk_init(struct gms_pins_walk *walk, unsigned int l
 	walk->surplus = 0;
 }
 
+/* ---- for the holder of the spinlock ---- */
+
 /*
- * For the holder of the spinlock. A commit and an unpin take one step at a time, and return true
- * while there are more; the lock may be released between two. Each reservation ends by the last
- * step of a commit, or by a cancel.
+ * A commit adds a pin to each page of a range, and an unpin takes one off. Each call makes one
+ * step and returns true if there is another one. The lock may be released between two steps. The
+ * last step of a commit ends its reservation, and so does gms_pins_cancel().
  */
 bool gms_pins_commit(struct gms_pins *pins, struct gms_pins_walk *walk);
 void gms_pins_cancel(struct gms_pins *pins);
 bool gms_pins_unpin(struct gms_pins *pins, struct gms_pins_walk *walk);
+/* Returns how often a page is pinned. */
 uint32_t gms_pins_count(const struct gms_pins *pins, unsigned int page);
-/* Does all that this comment promises hold? No commit may be between two steps. */
+/* Returns true if all invariants hold. No commit may be between two steps. */
 bool gms_pins_ok(const struct gms_pins *pins);
 
-/* For readers. @pins may be NULL: nothing is pinned. */
+/* ---- for readers; @pins may be NULL: no page is pinned ---- */
+
+/* Stores the first pinned page of [lo, hi) in *page. Returns false if there is none. */
 bool gms_pins_first(const struct gms_pins *pins, unsigned int lo, unsigned int hi,
 		    unsigned int *page);
-/* Memory that is held, in use where gms_pins_any() of the whole block, else for reuse. */
+/* Returns the bytes allocated. They are in use while gms_pins_any() of the whole block. */
 size_t gms_pins_bytes(const struct gms_pins *pins);
 
+/* Returns true if a page of [lo, hi) is pinned. */
 static inline bool gms_pins_any(const struct gms_pins *pins, unsigned int lo, unsigned int hi)
 {
 	unsigned int page;
@@ -104,7 +120,7 @@ static inline bool gms_pins_any(const struct gms_pins *pins, unsigned int lo, un
 	return hi - lo == GMS_PINS_PAGES || gms_pins_first(pins, lo, hi, &page);
 }
 
-/* @pins may be NULL. Nobody else may be using them. */
+/* Frees the pins. @pins may be NULL. No other thread may be using them. */
 void gms_pins_fini(struct gms_pins *pins, const struct gms_allocator *a);
 
 #endif /* GMS_PINS_H */
