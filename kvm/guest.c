@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * guest.c - what the guest sees: private or shared, in each of the three ways
+ * guest.c - whether the guest sees a page as private or as shared (G1 to G3 of guest.h)
  *
- * A range is taken apart into pieces that are mapped to one gfn range, or not mapped, and within
- * these into runs that differ from what is asked for. For each run:
+ * A range is cut into pieces, each in one map or in none. A piece is cut into runs that are not
+ * yet what is asked for. For each run:
  *
- *	reserve what the records need           fails: nothing has changed
- *	punch the side that will be shown, where it is stale
- *	tell KVM                                fails: tell KVM what was
- *	record it; the other side is stale
+ *	prepare the records                   failure: nothing has changed
+ *	punch out the side that will be seen, where it is stale
+ *	make KVM change the run               failure: make KVM change it back
+ *	commit the records; the other side is stale
  *
- * A call that fails may have done a part. So all of the run is set to what it was by another call;
- * where that fails, too, the run is unsure. A run that is unsure is told again, whatever the
- * record says. By memslots it is the map that is broken, and the table of slots says where.
+ * A call of KVM that fails may have changed a part of the run. Therefore the whole run is changed
+ * back by a second call. If that fails as well, the run is unsure, or by memslots the map is
+ * broken. KVM is called again for an unsure run, whatever private says, and a broken map is
+ * re-cut.
  */
 #include "guest.h"
 
@@ -21,17 +22,17 @@
 #include "slots.h"
 #include "uapi.h"
 
-/* What is asked for. */
-struct change {
+/* The arguments of gms_kvm_guest_set() that all steps need. */
+struct guest_change {
 	enum gms_shareability to;
 	bool keep;
 	gms_pgoff_t *failed;
 };
 
-/* ---- telling KVM ---- */
+/* ---- calls of KVM ---- */
 
-static int convert_in_place(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
-			    enum gms_shareability to, gms_pgoff_t *failed)
+static int guest_set_in_place(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
+			      enum gms_shareability to, gms_pgoff_t *failed)
 {
 	struct kvm_memory_attributes2 attributes = {
 		.offset = kvm->shared_file.offset + gms_kvm_bytes(start),
@@ -48,41 +49,45 @@ static int convert_in_place(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t 
 	return err;
 }
 
-/* In place and by attributes. @map: NULL where the run is not mapped. */
-static int tell(struct gms_kvm *kvm, const struct gms_kvm_map *map, gms_pgoff_t start,
-		gms_pgoff_t end, enum gms_shareability to, gms_pgoff_t *failed)
+/* Sets the attributes of a run, in place and by attributes. @map is NULL for an unmapped run. */
+static int guest_set_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map,
+				gms_pgoff_t start, gms_pgoff_t end, enum gms_shareability to,
+				gms_pgoff_t *failed)
 {
-	if (kvm->way == GMS_KVM_IN_PLACE)
-		return convert_in_place(kvm, start, end, to, failed);
-	if (kvm->way == GMS_KVM_ATTRIBUTES && map)
-		return gms_kvm_set_attributes(kvm, map, start, end, to);
+	if (kvm->mode == GMS_KVM_IN_PLACE)
+		return guest_set_in_place(kvm, start, end, to, failed);
+	if (kvm->mode == GMS_KVM_ATTRIBUTES && map)
+		return gms_kvm_maps_set_attributes(kvm, map, start, end, to);
 	return 0;
 }
 
-/* Of a run that was prepared. */
-static void record(struct gms_rtree *tree, gms_pgoff_t start, gms_pgoff_t end, bool set)
-{
-	gms_rtree_commit(tree, start, end - start, set, NULL);
-}
-
-static int prepare(struct gms_rtree *tree, gms_pgoff_t start, gms_pgoff_t end)
+static int guest_prepare(struct gms_rtree *tree, gms_pgoff_t start, gms_pgoff_t end)
 {
 	return gms_rtree_prepare(tree, start, end - start, NULL);
 }
 
+/* Commits a range that was prepared. */
+static void guest_commit(struct gms_rtree *tree, gms_pgoff_t start, gms_pgoff_t end, bool set)
+{
+	gms_rtree_commit(tree, start, end - start, set, NULL);
+}
+
 /* ---- memslots ---- */
 
-/* The records say what is wanted; where the slots cannot follow, they say again what was. */
-static int recut(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start, gms_pgoff_t end,
-		 struct gms_rtree_reserve *reserve, int64_t more)
+/*
+ * Makes the slots follow private, which was committed. If they cannot, reverts private, and makes
+ * the slots follow that.
+ */
+static int guest_recut(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
+		       gms_pgoff_t end, struct gms_rtree_reserve *reserve, int64_t more)
 {
 	int err;
 
 	gms_kvm_stop_vcpus(kvm);
-	err = gms_kvm_recut(kvm, map, start, end);
+	err = gms_kvm_slots_recut(kvm, map, start, end);
 	if (err) {
 		gms_rtree_revert(kvm->private, reserve);
-		gms_kvm_recut(kvm, map, start, end);
+		gms_kvm_slots_recut(kvm, map, start, end);
 	} else {
 		gms_kvm_slots_add(kvm, more);
 	}
@@ -90,28 +95,28 @@ static int recut(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start
 	return err;
 }
 
-/* Slots that a map calls for between the neighbours of a range. */
-static int64_t count_near(const struct gms_kvm *kvm, const struct gms_kvm_map *map,
-			  gms_pgoff_t start, gms_pgoff_t end)
+/* Returns how many slots a map calls for in a range and its two neighbouring pages. */
+static int64_t guest_count_near(const struct gms_kvm *kvm, const struct gms_kvm_map *map,
+				gms_pgoff_t start, gms_pgoff_t end)
 {
 	if (start > map->start)
 		start--;
 	if (end < map->end)
 		end++;
-	return (int64_t)gms_kvm_count_wanted(kvm, map, start, end);
+	return (int64_t)gms_kvm_slots_count(kvm, map, start, end);
 }
 
-static int convert_slots(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
-			 gms_pgoff_t end, const struct change *change,
-			 struct gms_rtree_reserve *reserve)
+static int guest_convert_slots(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
+			       gms_pgoff_t end, const struct guest_change *change,
+			       struct gms_rtree_reserve *reserve)
 {
-	const int64_t before = count_near(kvm, map, start, end);
+	const int64_t before = guest_count_near(kvm, map, start, end);
 	int64_t more;
 
 	gms_rtree_commit(kvm->private, start, end - start, change->to == GMS_PRIVATE, reserve);
-	more = count_near(kvm, map, start, end) - before;
+	more = guest_count_near(kvm, map, start, end) - before;
 	if (!kvm->deferred)
-		return recut(kvm, map, start, end, reserve, more);
+		return guest_recut(kvm, map, start, end, reserve, more);
 	gms_kvm_slots_add(kvm, more);
 	map->broken = true;
 	return 0;
@@ -119,27 +124,30 @@ static int convert_slots(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff
 
 /* ---- runs ---- */
 
-static int convert(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start, gms_pgoff_t end,
-		   const struct change *change, struct gms_rtree_reserve *reserve)
+/* Makes KVM change a run, and commits private and unsure. Both are prepared. */
+static int guest_convert(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
+			 gms_pgoff_t end, const struct guest_change *change,
+			 struct gms_rtree_reserve *reserve)
 {
-	int err;
+	const enum gms_shareability from = gms_kvm_other(change->to);
+	int err, back_err;
 
-	if (map && kvm->way == GMS_KVM_MEMSLOTS)
-		return convert_slots(kvm, map, start, end, change, reserve);
-	err = tell(kvm, map, start, end, change->to, change->failed);
+	if (map && kvm->mode == GMS_KVM_MEMSLOTS)
+		return guest_convert_slots(kvm, map, start, end, change, reserve);
+	err = guest_set_attributes(kvm, map, start, end, change->to, change->failed);
 	if (err) {
-		const enum gms_shareability was = gms_kvm_other(change->to);
-
-		record(kvm->unsure, start, end, tell(kvm, map, start, end, was, NULL));
+		back_err = guest_set_attributes(kvm, map, start, end, from, NULL);
+		guest_commit(kvm->unsure, start, end, back_err);
 		return err;
 	}
 	gms_rtree_commit(kvm->private, start, end - start, change->to == GMS_PRIVATE, reserve);
-	record(kvm->unsure, start, end, false);
+	guest_commit(kvm->unsure, start, end, false);
 	return 0;
 }
 
-/* K3: the side that is about to be shown is empty. */
-static int purge(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, enum gms_shareability to)
+/* Empties the side that is about to be seen, where it is stale (K3). */
+static int guest_empty(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
+		       enum gms_shareability to)
 {
 	struct gms_rtree_run run;
 	int err = 0;
@@ -147,62 +155,62 @@ static int purge(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, enum g
 	for (gms_pgoff_t at = start; !err && gms_rtree_next(kvm->stale, at, end, &run);
 	     at += run.nr_pages)
 		if (run.set)
-			err = gms_kvm_punch(kvm, run.start, run.start + run.nr_pages, to);
+			err = gms_kvm_host_punch(kvm, run.start, run.start + run.nr_pages, to);
 	return err;
 }
 
-/* A run of pages that are to change, all of them. */
-static int set_run(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start, gms_pgoff_t end,
-		   const struct change *change)
+/* Changes a run, none of whose pages is @change->to. */
+static int guest_set_run(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
+			 gms_pgoff_t end, const struct guest_change *change)
 {
-	const bool two_sides = kvm->way != GMS_KVM_IN_PLACE;
+	const bool two_sides = kvm->mode != GMS_KVM_IN_PLACE;
 	struct gms_rtree_reserve reserve;
 	int err;
 
 	err = gms_rtree_prepare(kvm->private, start, end - start, &reserve);
 	if (err)
 		return err;
-	err = prepare(kvm->unsure, start, end);
+	err = guest_prepare(kvm->unsure, start, end);
 	if (!err && two_sides)
-		err = prepare(kvm->stale, start, end);
+		err = guest_prepare(kvm->stale, start, end);
 	if (!err && two_sides && !change->keep)
-		err = purge(kvm, start, end, change->to);
+		err = guest_empty(kvm, start, end, change->to);
 	if (!err)
-		err = convert(kvm, map, start, end, change, &reserve);
+		err = guest_convert(kvm, map, start, end, change, &reserve);
 	if (!err && two_sides)
-		record(kvm->stale, start, end, true);
+		guest_commit(kvm->stale, start, end, true);
 	gms_rtree_release(kvm->private, &reserve);
 	return err;
 }
 
-/* A run of unsure pages, of which the record says the same: it becomes true. */
-static int settle_run(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
-		      gms_pgoff_t end, enum gms_shareability to, gms_pgoff_t *failed)
+/* Makes KVM see a run of unsure pages as @is, which is what private says. */
+static int guest_confirm_run(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
+			     gms_pgoff_t end, enum gms_shareability is, gms_pgoff_t *failed)
 {
-	const bool two_sides = kvm->way != GMS_KVM_IN_PLACE;
+	const bool two_sides = kvm->mode != GMS_KVM_IN_PLACE;
 	int err;
 
-	err = prepare(kvm->unsure, start, end);
+	err = guest_prepare(kvm->unsure, start, end);
 	if (!err && two_sides)
-		err = prepare(kvm->stale, start, end);
+		err = guest_prepare(kvm->stale, start, end);
 	if (!err)
-		err = tell(kvm, map, start, end, to, failed);
+		err = guest_set_attributes(kvm, map, start, end, is, failed);
 	if (err)
 		return err;
-	record(kvm->unsure, start, end, false);
-	if (two_sides) /* the guest may have seen the other one */
-		record(kvm->stale, start, end, true);
+	guest_commit(kvm->unsure, start, end, false);
+	if (two_sides) /* the guest may have written to the other side */
+		guest_commit(kvm->stale, start, end, true);
 	return 0;
 }
 
 /*
- * Unsure pages of a piece become sure where they are not to change. So do those that will change
- * and be emptied: what may be seen is not punched (K4).
+ * Confirms the unsure pages of a piece that are not to change. Confirms the others, too, if their
+ * other side will be emptied: the guest must not see that side (K4).
  */
-static int settle(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start, gms_pgoff_t end,
-		  const struct change *change)
+static int guest_confirm(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
+			 gms_pgoff_t end, const struct guest_change *change)
 {
-	const bool all = kvm->way != GMS_KVM_IN_PLACE && !change->keep;
+	const bool all = kvm->mode != GMS_KVM_IN_PLACE && !change->keep;
 	struct gms_rtree_run run, unsure;
 	int err = 0;
 
@@ -213,65 +221,66 @@ static int settle(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t star
 		     !err && unsure.set && gms_rtree_next(kvm->private, at, unsure_end, &run);
 		     at += run.nr_pages)
 			if (all || run.set == (change->to == GMS_PRIVATE))
-				err = settle_run(kvm, map, run.start, run.start + run.nr_pages,
-						 run.set ? GMS_PRIVATE : GMS_SHARED,
-						 change->failed);
+				err = guest_confirm_run(
+					kvm, map, run.start, run.start + run.nr_pages,
+					run.set ? GMS_PRIVATE : GMS_SHARED, change->failed);
 	}
 	return err;
 }
 
-/* Memslots of a piece become what the record says, where they are not. */
-static int mend(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start, gms_pgoff_t end)
+/* Re-cuts the slots of a piece whose map is broken. */
+static int guest_repair_slots(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
+			      gms_pgoff_t end)
 {
 	int err;
 
 	if (!map || !map->broken || kvm->deferred)
 		return 0;
 	gms_kvm_stop_vcpus(kvm);
-	err = gms_kvm_recut(kvm, map, start, end);
+	err = gms_kvm_slots_recut(kvm, map, start, end);
 	gms_kvm_resume_vcpus(kvm);
 	return err;
 }
 
-/* A piece: of one map, or of none. */
-static int set_piece(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
-		     gms_pgoff_t end, const struct change *change)
+/* Changes a piece. @map is NULL for an unmapped piece. */
+static int guest_set_piece(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
+			   gms_pgoff_t end, const struct guest_change *change)
 {
 	struct gms_rtree_run run;
 	int err = 0;
 
-	if (!change->keep) /* a side will be punched: first it is known which one is seen (K4) */
-		err = mend(kvm, map, start, end);
+	if (!change->keep) /* a side will be emptied, so the slots must not show it (K4) */
+		err = guest_repair_slots(kvm, map, start, end);
 	if (!err)
-		err = settle(kvm, map, start, end, change);
+		err = guest_confirm(kvm, map, start, end, change);
 	for (gms_pgoff_t at = start; !err && gms_rtree_next(kvm->private, at, end, &run);
 	     at += run.nr_pages)
 		if (run.set != (change->to == GMS_PRIVATE))
-			err = set_run(kvm, map, run.start, run.start + run.nr_pages, change);
-	return err ? err : mend(kvm, map, start, end);
+			err = guest_set_run(kvm, map, run.start, run.start + run.nr_pages, change);
+	return err ? err : guest_repair_slots(kvm, map, start, end);
 }
 
 int gms_kvm_guest_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 		      enum gms_shareability to, bool keep, gms_pgoff_t *failed)
 {
-	const struct change change = {.to = to, .keep = keep, .failed = failed};
+	const struct guest_change change = {.to = to, .keep = keep, .failed = failed};
 	int err = 0;
 
 	while (!err && start < end) {
 		gms_pgoff_t piece_end = end;
-		struct gms_kvm_map *map = gms_kvm_piece(kvm, start, &piece_end);
+		struct gms_kvm_map *map = gms_kvm_maps_find(kvm, start, &piece_end);
 
-		err = set_piece(kvm, map, start, piece_end, &change);
+		err = guest_set_piece(kvm, map, start, piece_end, &change);
 		start = piece_end;
 	}
 	return err;
 }
 
-/* ---- room ---- */
+/* ---- enough slots ---- */
 
-/* Slots that a map calls for near a range that is all of one kind. */
-static int64_t count_uniform(const struct gms_kvm *kvm, const struct gms_kvm_map *map,
-			     gms_pgoff_t start, gms_pgoff_t end, bool private)
+/* Returns what guest_count_near() would return if all of the range were @private, or not. */
+static int64_t guest_count_uniform(const struct gms_kvm *kvm, const struct gms_kvm_map *map,
+				   gms_pgoff_t start, gms_pgoff_t end, bool private)
 {
 	int64_t nr = 1;
 
@@ -280,41 +289,41 @@ static int64_t count_uniform(const struct gms_kvm *kvm, const struct gms_kvm_map
 	return nr;
 }
 
-bool gms_kvm_guest_room(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
+bool gms_kvm_guest_fits(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 			enum gms_shareability to)
 {
 	int64_t more = 0;
 
-	if (kvm->way != GMS_KVM_MEMSLOTS)
+	if (kvm->mode != GMS_KVM_MEMSLOTS)
 		return true;
 	while (start < end && gms_kvm_slots_left(kvm, more)) {
 		gms_pgoff_t piece_end = end;
-		const struct gms_kvm_map *map = gms_kvm_piece(kvm, start, &piece_end);
+		const struct gms_kvm_map *map = gms_kvm_maps_find(kvm, start, &piece_end);
 
 		if (map)
-			more += count_uniform(kvm, map, start, piece_end, to == GMS_PRIVATE) -
-				count_near(kvm, map, start, piece_end);
+			more += guest_count_uniform(kvm, map, start, piece_end, to == GMS_PRIVATE) -
+				guest_count_near(kvm, map, start, piece_end);
 		start = piece_end;
 	}
 	return gms_kvm_slots_left(kvm, more);
 }
 
-/* ---- what is in doubt, and what is not ---- */
+/* ---- unsure pages and stale sides ---- */
 
 int gms_kvm_guest_prepare(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
 {
-	return prepare(kvm->unsure, start, end);
+	return guest_prepare(kvm->unsure, start, end);
 }
 
-void gms_kvm_guest_doubt(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
+void gms_kvm_guest_mark_unsure(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
 {
-	if (!prepare(kvm->unsure, start, end))
-		record(kvm->unsure, start, end, true);
+	if (!guest_prepare(kvm->unsure, start, end))
+		guest_commit(kvm->unsure, start, end, true);
 }
 
-/* The next run from @at on that is all private or all shared, for sure. */
-static bool next_sure(const struct gms_kvm *kvm, gms_pgoff_t at, gms_pgoff_t end,
-		      struct gms_rtree_run *run)
+/* Sets *run to the next run in [at, end) that is all private or all shared, and not unsure. */
+static bool guest_next_sure(const struct gms_kvm *kvm, gms_pgoff_t at, gms_pgoff_t end,
+			    struct gms_rtree_run *run)
 {
 	struct gms_rtree_run unsure;
 
@@ -327,45 +336,48 @@ static bool next_sure(const struct gms_kvm *kvm, gms_pgoff_t at, gms_pgoff_t end
 bool gms_kvm_guest_next_shared(const struct gms_kvm *kvm, gms_pgoff_t at, gms_pgoff_t end,
 			       struct gms_rtree_run *run)
 {
-	for (; next_sure(kvm, at, end, run); at = run->start + run->nr_pages)
+	for (; guest_next_sure(kvm, at, end, run); at = run->start + run->nr_pages)
 		if (!run->set)
 			return true;
 	return false;
 }
 
-/* A run of stale pages, all of them private or all of them shared. */
-static void clean_run(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool private)
+/*
+ * Punches out the unused sides of a run: all of its pages are stale, and all are private or none.
+ */
+static void guest_punch_run(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool private)
 {
-	if (prepare(kvm->stale, start, end))
+	if (guest_prepare(kvm->stale, start, end))
 		return;
-	if (!gms_kvm_punch(kvm, start, end, private ? GMS_SHARED : GMS_PRIVATE))
-		record(kvm->stale, start, end, false);
+	if (!gms_kvm_host_punch(kvm, start, end, private ? GMS_SHARED : GMS_PRIVATE))
+		guest_commit(kvm->stale, start, end, false);
 }
 
-static void clean_piece(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
+static void guest_punch_piece(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
 {
 	struct gms_rtree_run stale, run;
 
-	for (; next_sure(kvm, start, end, &run); start = run.start + run.nr_pages) {
+	for (; guest_next_sure(kvm, start, end, &run); start = run.start + run.nr_pages) {
 		const gms_pgoff_t run_end = run.start + run.nr_pages;
 
 		for (gms_pgoff_t at = run.start; gms_rtree_next(kvm->stale, at, run_end, &stale);
 		     at += stale.nr_pages)
 			if (stale.set)
-				clean_run(kvm, stale.start, stale.start + stale.nr_pages, run.set);
+				guest_punch_run(kvm, stale.start, stale.start + stale.nr_pages,
+						run.set);
 	}
 }
 
-void gms_kvm_guest_clean(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
+void gms_kvm_guest_punch_stale(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
 {
-	if (kvm->way == GMS_KVM_IN_PLACE)
+	if (kvm->mode == GMS_KVM_IN_PLACE)
 		return;
 	while (start < end) {
 		gms_pgoff_t piece_end = end;
-		const struct gms_kvm_map *map = gms_kvm_piece(kvm, start, &piece_end);
+		const struct gms_kvm_map *map = gms_kvm_maps_find(kvm, start, &piece_end);
 
 		if (!map || !map->broken)
-			clean_piece(kvm, start, piece_end);
+			guest_punch_piece(kvm, start, piece_end);
 		start = piece_end;
 	}
 }

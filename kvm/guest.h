@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * guest.h - what the guest sees of its pages
+ * guest.h - whether the guest sees a page as private or as shared, in each of the three modes
+ *
+ *  G1  private and unsure say what the guest sees: a page that is not unsure is what private says.
+ *  G2  A change that fails leaves each run as it was, or done and recorded, or unsure. By
+ *      memslots it may leave a map broken instead; the table of slots says which slots exist.
+ *  G3  Before the guest sees a side, the side is empty, unless the caller asks to keep what it
+ *      holds. After the change the other side is stale. In place there is one side, and nothing
+ *      is stale.
+ *
+ * The caller of each function holds gms_kvm.lock.
  */
 #ifndef GMS_KVM_GUEST_H
 #define GMS_KVM_GUEST_H
@@ -8,29 +17,37 @@
 #include "kvm_priv.h"
 
 /*
- * Show a range to the guest as @to. @keep: it is shown again, with what is in it. On failure
- * *@failed, where not NULL, is set where the kernel names a page; and what was done before
- * stays done, and is recorded.
+ * Makes the guest see [start, end) as @to. @keep: the pages go back to what they were, and keep
+ * what they hold. Returns 0 or -errno. After a failure see G2; where the kernel names a page,
+ * *@failed is set to it. @failed may be NULL.
  */
 int gms_kvm_guest_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 		      enum gms_shareability to, bool keep, gms_pgoff_t *failed);
 
-/* Will there be enough slots for that? Asked first: then nothing has to be taken back. */
-bool gms_kvm_guest_room(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
+/*
+ * Returns true if there are enough slots to make [start, end) @to. A caller checks before it
+ * changes anything, so that a lack of slots needs no undo.
+ */
+bool gms_kvm_guest_fits(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 			enum gms_shareability to);
 
 /*
- * What was to be taken back was not: until it is set again, a range is not punched. That takes
- * no memory where the range was prepared.
+ * Prepares [start, end) for gms_kvm_guest_mark_unsure(), which then needs no memory. 0 or
+ * -ENOMEM.
  */
 int gms_kvm_guest_prepare(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end);
-void gms_kvm_guest_doubt(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end);
 
-/* The next run from @at on of pages that the guest, for sure, sees as shared. */
+/* Marks [start, end) as unsure: an undo failed. Nothing is punched there until it is set again. */
+void gms_kvm_guest_mark_unsure(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end);
+
+/* Sets *run to the next run in [at, end) of shared pages that are not unsure. False: none. */
 bool gms_kvm_guest_next_shared(const struct gms_kvm *kvm, gms_pgoff_t at, gms_pgoff_t end,
 			       struct gms_rtree_run *run);
 
-/* Punch out what nobody sees (K4). What cannot be done now stays stale. */
-void gms_kvm_guest_clean(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end);
+/*
+ * Punches out the stale sides in [start, end), as far as K4 allows. What cannot be punched out now
+ * stays stale.
+ */
+void gms_kvm_guest_punch_stale(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end);
 
 #endif /* GMS_KVM_GUEST_H */

@@ -1,30 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * hooks.c - what the engine calls: a conversion of the state becomes one of memory
+ * hooks.c - the calls of the engine: a conversion of the state becomes a conversion of the memory
  *
- *	unmap_host              to private: hide from the host
- *	invalidate_begin        slots that are given back from now on are kept for an undo
- *	apply    to private     hide from the host, where that was not done; show to the guest
- *	         to shared      show to the guest, show to the host
- *	undo                    the same with what was; what is in it is kept
- *	invalidate_end          it stands: punch out the side that nobody sees
- *	map_host                it did not come to that: show what the guest sees as shared
- *	repair                  as apply, whatever the records say: both sides may be seen
+ *	unmap_host		to private: hides the range from the host
+ *	invalidate_begin	reserves freed slots for the undo from here on (S4 of slots.h)
+ *	apply	to private	hides the range from the host, then changes the guest's side
+ *		to shared	changes the guest's side, then shows the range to the host
+ *	undo			as apply to the former shareability, and keeps what the pages hold
+ *	invalidate_end		the conversion stands or was undone: punches the unused sides out
+ *	map_host		there was no conversion: shows the shared pages to the host again
+ *	repair			as apply; private may be wrong, and the guest may see either side
  *
- * An apply that fails takes back what it did. Where it cannot, it says that it did all of its
- * run, so that undo is called for it and tries again: that looks at the records, and does
- * what there is to do, which may be nothing.
+ * An apply that fails undoes what it did. If it cannot, it reports all of its run as done: then
+ * the engine calls undo for all of the run, which is one more attempt. That attempt starts from
+ * the records, so it does nothing for pages that are right already.
+ *
+ * Each hook takes gms_kvm.lock. The engine calls them with the state object's locks held.
  */
 #include "guest.h"
 #include "host.h"
 #include "slots.h"
 
-static int set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, enum gms_shareability to,
-	       bool keep, gms_pgoff_t *failed)
+/* Makes the guest and the host see [start, end) as @to, in the order of K2. */
+static int hooks_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
+		     enum gms_shareability to, bool keep, gms_pgoff_t *failed)
 {
 	int err = 0;
 
-	if (!gms_kvm_guest_room(kvm, start, end, to))
+	if (!gms_kvm_guest_fits(kvm, start, end, to))
 		return -ENOSPC;
 	if (to == GMS_PRIVATE)
 		err = gms_kvm_host_set(kvm, start, end, true);
@@ -35,8 +38,8 @@ static int set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, enum gms
 	return err;
 }
 
-static int apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
-		 gms_pgoff_t *failed)
+static int hooks_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
+		       gms_pgoff_t *failed)
 {
 	const gms_pgoff_t end = start + nr_pages;
 	struct gms_kvm *kvm = ctx;
@@ -46,29 +49,33 @@ static int apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_share
 	err = gms_kvm_guest_prepare(kvm, start, end);
 	if (err)
 		goto unlock;
-	/* in place *failed is the page that the kernel names; undo finds nothing to do before it */
-	err = set(kvm, start, end, to, false, failed);
-	if (err && set(kvm, start, end, gms_kvm_other(to), true, NULL))
+	/*
+	 * in place *failed may become a pinned page: the engine's undo of the rest then does
+	 * nothing
+	 */
+	err = hooks_set(kvm, start, end, to, false, failed);
+	if (err && hooks_set(kvm, start, end, gms_kvm_other(to), true, NULL))
 		*failed = end;
 unlock:
 	pthread_mutex_unlock(&kvm->lock);
 	return err;
 }
 
-static int undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability back_to)
+static int hooks_undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages,
+		      enum gms_shareability back_to)
 {
 	struct gms_kvm *kvm = ctx;
 	int err;
 
 	pthread_mutex_lock(&kvm->lock);
-	err = set(kvm, start, start + nr_pages, back_to, true, NULL);
+	err = hooks_set(kvm, start, start + nr_pages, back_to, true, NULL);
 	if (err)
-		gms_kvm_guest_doubt(kvm, start, start + nr_pages);
+		gms_kvm_guest_mark_unsure(kvm, start, start + nr_pages);
 	pthread_mutex_unlock(&kvm->lock);
 	return err;
 }
 
-static int repair(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to)
+static int hooks_repair(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to)
 {
 	const gms_pgoff_t end = start + nr_pages;
 	struct gms_kvm *kvm = ctx;
@@ -77,12 +84,12 @@ static int repair(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shar
 	pthread_mutex_lock(&kvm->lock);
 	err = gms_kvm_guest_prepare(kvm, start, end);
 	if (!err)
-		err = set(kvm, start, end, to, false, NULL);
+		err = hooks_set(kvm, start, end, to, false, NULL);
 	pthread_mutex_unlock(&kvm->lock);
 	return err;
 }
 
-static int unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
+static int hooks_unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 {
 	struct gms_kvm *kvm = ctx;
 	int err;
@@ -93,7 +100,7 @@ static int unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 	return err;
 }
 
-static int map_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
+static int hooks_map_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 {
 	const gms_pgoff_t end = start + nr_pages;
 	struct gms_kvm *kvm = ctx;
@@ -108,7 +115,7 @@ static int map_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 	return err;
 }
 
-static void invalidate_begin(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
+static void hooks_invalidate_begin(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 {
 	struct gms_kvm *kvm = ctx;
 
@@ -119,12 +126,12 @@ static void invalidate_begin(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 	pthread_mutex_unlock(&kvm->lock);
 }
 
-static void invalidate_end(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
+static void hooks_invalidate_end(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 {
 	struct gms_kvm *kvm = ctx;
 
 	pthread_mutex_lock(&kvm->lock);
-	gms_kvm_guest_clean(kvm, start, start + nr_pages);
+	gms_kvm_guest_punch_stale(kvm, start, start + nr_pages);
 	gms_kvm_txn_end(kvm);
 	pthread_mutex_unlock(&kvm->lock);
 }
@@ -133,13 +140,13 @@ const struct gms_backend_ops *gms_kvm_backend(void)
 {
 	static const struct gms_backend_ops ops = {
 		.struct_size = sizeof(ops),
-		.unmap_host = unmap_host,
-		.invalidate_begin = invalidate_begin,
-		.apply = apply,
-		.undo = undo,
-		.invalidate_end = invalidate_end,
-		.map_host = map_host,
-		.repair = repair,
+		.unmap_host = hooks_unmap_host,
+		.invalidate_begin = hooks_invalidate_begin,
+		.apply = hooks_apply,
+		.undo = hooks_undo,
+		.invalidate_end = hooks_invalidate_end,
+		.map_host = hooks_map_host,
+		.repair = hooks_repair,
 	};
 
 	return &ops;

@@ -1,41 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * host.c - what the host sees, and punching
+ * host.c - the host's view of the memory, KVM's window, and punching
  *
- * The view is one range of addresses, at first a mapping of all of the shared memory (with
- * GMS_KVM_INIT_PRIVATE: of none). What is private is mapped over with memory that refuses: the
- * private guest_memfd where that can be mapped, as KVM answers a touch with SIGBUS, else an empty
- * memfd, as each touch is beyond its end. The offset in the file follows the index in both, so that
- * neighbours are one mapping to the kernel. Never unmapped in between: an address that were free
- * for a moment might be taken.
+ * The view begins as one mapping of all of the shared memory; with GMS_KVM_INIT_PRIVATE, as one
+ * mapping of the refusing file. A private page is hidden by a mapping of the refusing file over
+ * it:
  *
- * The view is not cut like that in place, where the kernel does all this by itself; in a mapping of
- * the caller's; and where the shared memory is of hugetlbfs, which maps whole huge pages only.
+ *	view	| shared_file | refusing_file |    shared_file    | refusing_file |
+ *	index	0             10              20                  30
  *
- * The window is where KVM looks for shared pages. By attributes, where the view is cut, it is a
- * mapping of its own, so that no vCPU meets a page that is just being mapped over. By memslots it
- * is the view: KVM does not look at the address there, but for its alignment.
+ * By memslots the refusing file is the private guest_memfd: KVM answers a touch with SIGBUS. By
+ * attributes a guest_memfd cannot be mapped, so an empty memfd is used: each touch is beyond its
+ * end. In both files the offset follows the index, so the kernel merges neighbours into one
+ * mapping.
+ *
+ * Three kinds of memory cannot be hidden like this, and kvm->hides is not set for them: in place
+ * the kernel itself refuses the host; a mapping of the caller's must not be replaced; hugetlbfs
+ * maps whole huge pages only.
+ *
+ * The window is the address at which KVM looks for shared pages. By attributes it is a second
+ * mapping, where the view hides pages: then no vCPU faults on a page while its mapping in the view
+ * is being replaced. In the other modes the window is the view. By memslots KVM uses no more of it
+ * than its alignment.
  */
 #include "host.h"
 
+#include <gmemstate/order.h>
+
 #include <string.h>
 
-static int64_t grain_of(struct gms_kvm *kvm, int fd)
+static int64_t host_grain(struct gms_kvm *kvm, int fd)
 {
 	return kvm->sys.grain ? kvm->sys.grain(kvm->sys.ctx, fd) : (int64_t)gms_kvm_bytes(1);
 }
 
-/* A mapping of all of a file's pages, at a multiple of 2M, or of 1G where it is that large. */
-static int map_all(struct gms_kvm *kvm, const struct gms_kvm_file *file, unsigned char **mapped)
+/* Maps all pages of a file at a multiple of 2M, or of 1G if the memory is 1G or more. */
+static int host_map_all(struct gms_kvm *kvm, const struct gms_kvm_file *file,
+			unsigned char **mapped)
 {
 	const uint64_t size = gms_kvm_bytes(kvm->opts.nr_pages);
-	const unsigned int order = kvm->opts.nr_pages >> GMS_ORDER_1G ? GMS_ORDER_1G : GMS_ORDER_2M;
+	const bool large = kvm->opts.nr_pages >= gms_order_pages(GMS_ORDER_1G);
+	const uint64_t align = gms_order_pages(large ? GMS_ORDER_1G : GMS_ORDER_2M);
 	const bool reserved = kvm->sys.reserve;
 	void *at = NULL;
 	int err = 0;
 
 	if (reserved)
-		err = kvm->sys.reserve(kvm->sys.ctx, &at, size, gms_kvm_bytes(1ULL << order));
+		err = kvm->sys.reserve(kvm->sys.ctx, &at, size, gms_kvm_bytes(align));
 	if (err)
 		return err;
 	err = kvm->sys.map(kvm->sys.ctx, &at, size, file->fd, file->offset);
@@ -48,7 +59,7 @@ static int map_all(struct gms_kvm *kvm, const struct gms_kvm_file *file, unsigne
 
 int gms_kvm_host_init(struct gms_kvm *kvm)
 {
-	const bool attributes = kvm->way == GMS_KVM_ATTRIBUTES;
+	const bool attributes = kvm->mode == GMS_KVM_ATTRIBUTES;
 	const struct gms_kvm_file *first = &kvm->shared_file;
 	int64_t grain = (int64_t)gms_kvm_bytes(1);
 	int err;
@@ -58,24 +69,24 @@ int gms_kvm_host_init(struct gms_kvm *kvm)
 		return 0;
 	}
 	if (kvm->opts.flags & GMS_KVM_SHARED_FD)
-		grain = grain_of(kvm, kvm->shared_file.fd);
+		grain = host_grain(kvm, kvm->shared_file.fd);
 	if (grain < 0)
 		return (int)grain;
-	/* a mapping of a part of a huge page would be made larger, over what is not ours */
+	/* the kernel would extend the mapping to whole huge pages, over another mapping */
 	if (!grain || gms_kvm_bytes(kvm->opts.nr_pages) % (uint64_t)grain)
 		return -EINVAL;
-	kvm->cut = kvm->way != GMS_KVM_IN_PLACE && grain == (int64_t)gms_kvm_bytes(1);
-	if (kvm->cut && kvm->opts.flags & GMS_KVM_INIT_PRIVATE)
+	kvm->hides = kvm->mode != GMS_KVM_IN_PLACE && grain == (int64_t)gms_kvm_bytes(1);
+	if (kvm->hides && kvm->opts.flags & GMS_KVM_INIT_PRIVATE)
 		first = &kvm->refusing_file;
-	err = map_all(kvm, first, &kvm->host);
-	if (!err && attributes && kvm->cut)
-		err = map_all(kvm, &kvm->shared_file, &kvm->window);
+	err = host_map_all(kvm, first, &kvm->host);
+	if (!err && attributes && kvm->hides)
+		err = host_map_all(kvm, &kvm->shared_file, &kvm->window);
 	else
 		kvm->window = kvm->host;
 	return err;
 }
 
-static int unmap(struct gms_kvm *kvm, unsigned char **mapped)
+static int host_unmap(struct gms_kvm *kvm, unsigned char **mapped)
 {
 	int err = 0;
 
@@ -94,13 +105,14 @@ int gms_kvm_host_fini(struct gms_kvm *kvm)
 		return 0;
 	if (kvm->window == kvm->host)
 		kvm->window = NULL;
-	err = unmap(kvm, &kvm->window);
-	return err ? err : unmap(kvm, &kvm->host);
+	err = host_unmap(kvm, &kvm->window);
+	return err ? err : host_unmap(kvm, &kvm->host);
 }
 
 /* ---- hiding and showing ---- */
 
-static int map(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool hidden)
+/* Replaces the mapping of [start, end). Records nothing. */
+static int host_remap(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool hidden)
 {
 	const struct gms_kvm_file *file = hidden ? &kvm->refusing_file : &kvm->shared_file;
 	void *at = kvm->host + gms_kvm_bytes(start);
@@ -109,15 +121,18 @@ static int map(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool hid
 			    file->offset + gms_kvm_bytes(start));
 }
 
-/* A kernel may unmap what was there before it finds that it cannot map; most look first. */
-static bool intact(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
+/* Returns true if all of [start, end) is mapped: mmap() may unmap a range before it fails. */
+static bool host_is_mapped(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
 {
 	return !kvm->sys.look(kvm->sys.ctx, kvm->host + gms_kvm_bytes(start),
 			      gms_kvm_bytes(end - start));
 }
 
-/* On failure the range is as it was, or all hidden; or torn, where that fails, too. */
-static int set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool hidden)
+/*
+ * Hides or shows one run. After a failure the run is as before; or all of it is hidden, because
+ * the old mapping was lost; or kvm->torn is set, because hiding failed as well.
+ */
+static int host_set_run(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool hidden)
 {
 	struct gms_rtree_reserve reserve;
 	bool done;
@@ -126,12 +141,12 @@ static int set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool hid
 	err = gms_rtree_prepare(kvm->hidden, start, end - start, &reserve);
 	if (err)
 		return err;
-	err = map(kvm, start, end, hidden);
+	err = host_remap(kvm, start, end, hidden);
 	done = !err;
-	if (err && !intact(kvm, start, end)) {
+	if (err && !host_is_mapped(kvm, start, end)) {
 		hidden = true;
-		done = !map(kvm, start, end, true);
-		kvm->torn |= !done; /* whoever takes this back maps all of it */
+		done = !host_remap(kvm, start, end, true);
+		kvm->torn |= !done;
 	}
 	if (done)
 		gms_rtree_commit(kvm->hidden, start, end - start, hidden, &reserve);
@@ -144,20 +159,21 @@ int gms_kvm_host_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bo
 	struct gms_rtree_run run;
 	int err = 0;
 
-	if (!kvm->cut)
+	if (!kvm->hides)
 		return 0;
-	if (kvm->torn)
-		return set(kvm, start, end, hidden);
+	if (kvm->torn) /* hidden may be wrong: map all of the range */
+		return host_set_run(kvm, start, end, hidden);
 	for (gms_pgoff_t at = start; !err && gms_rtree_next(kvm->hidden, at, end, &run);
 	     at += run.nr_pages)
 		if (run.set != hidden)
-			err = set(kvm, run.start, run.start + run.nr_pages, hidden);
+			err = host_set_run(kvm, run.start, run.start + run.nr_pages, hidden);
 	return err;
 }
 
 /* ---- punching ---- */
 
-static int discard(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
+/* Fills [start, end) of the caller's mapping with 0. */
+static int host_discard(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
 {
 	unsigned char *at = kvm->host + gms_kvm_bytes(start);
 
@@ -167,14 +183,14 @@ static int discard(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
 	return 0;
 }
 
-int gms_kvm_punch(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
-		  enum gms_shareability side)
+int gms_kvm_host_punch(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
+		       enum gms_shareability side)
 {
 	const struct gms_kvm_file *file =
 		side == GMS_PRIVATE ? &kvm->private_file : &kvm->shared_file;
 
 	if (side == GMS_SHARED && kvm->opts.flags & GMS_KVM_HOST)
-		return discard(kvm, start, end);
+		return host_discard(kvm, start, end);
 	return kvm->sys.punch(kvm->sys.ctx, file->fd, file->offset + gms_kvm_bytes(start),
 			      gms_kvm_bytes(end - start));
 }

@@ -1,23 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * host.h - what the host sees, and punching
+ * host.h - the host's view of the memory, KVM's window, and punching
+ *
+ *  H1  The host's view is one range of addresses, in which index i is at i * 4096. No address of
+ *      the range is ever unmapped on purpose: a free address could be taken by another mapping.
+ *  H2  Where kvm->hides is set, a page in hidden is mapped to refusing_file, and a page not in
+ *      hidden is mapped to shared_file. While kvm->torn is set, an address may be mapped to
+ *      nothing.
+ *  H3  The window, where it is a mapping of its own, always shows all of shared_file.
+ *
+ * gms_kvm_host_init() and gms_kvm_host_fini() run alone. The caller of the others holds
+ * gms_kvm.lock.
  */
 #ifndef GMS_KVM_HOST_H
 #define GMS_KVM_HOST_H
 
 #include "kvm_priv.h"
 
-/* Make the host's view, and KVM's window. The way and the files are known; decides kvm->cut. */
+/*
+ * Maps the host's view and KVM's window, and decides kvm->hides. The mode and the files are set
+ * before. Returns 0 or -errno.
+ */
 int gms_kvm_host_init(struct gms_kvm *kvm);
 
-/* Unmap what was made. On failure the rest is still there, and the call may be made again. */
+/*
+ * Unmaps what gms_kvm_host_init() mapped. Returns 0 or -errno. After a failure the rest is still
+ * mapped, and the call may be repeated.
+ */
 int gms_kvm_host_fini(struct gms_kvm *kvm);
 
-/* Show a range to the host, or make a touch of it raise SIGBUS. */
+/*
+ * Hides [start, end) from the host, or shows it. Does nothing where kvm->hides is not set. Returns
+ * 0 or -errno. After a failure each run of the range is as before or hidden, or kvm->torn is set.
+ */
 int gms_kvm_host_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool hidden);
 
-/* Punch out one side of a range. */
-int gms_kvm_punch(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
-		  enum gms_shareability side);
+/* Punches one side of [start, end) out. Returns 0 or -errno. */
+int gms_kvm_host_punch(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
+		       enum gms_shareability side);
 
 #endif /* GMS_KVM_HOST_H */

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * kvm.c - making the memory of a guest, and freeing it
+ * kvm.c - creation and destruction of the memory of a guest
+ *
+ * Creation picks a mode, then makes the files, the host's view, and the records. A failure frees
+ * all of that: no memslot exists yet. Destruction goes the other way. It deletes the memslots
+ * first, and stops if one cannot be deleted: nothing that a memslot points to is unmapped, closed
+ * or freed.
+ *
+ * Both run alone, without gms_kvm.lock.
  */
 #include "base/opts.h"
 #include "host.h"
@@ -11,12 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Slot numbers have 16 bits; above these is the address space. */
-#define MAX_SLOTS (1U << 16)
+/* KVM's slot numbers have 16 bits; the bits above select the address space. */
+#define GMS_KVM_MAX_SLOTS (1U << 16)
 
-#define FLAGS (GMS_KVM_INIT_PRIVATE | GMS_KVM_GUEST_MEMFD | GMS_KVM_SHARED_FD | GMS_KVM_HOST)
+#define GMS_KVM_ALL_FLAGS \
+	(GMS_KVM_INIT_PRIVATE | GMS_KVM_GUEST_MEMFD | GMS_KVM_SHARED_FD | GMS_KVM_HOST)
 
-static void *libc_alloc(void *ctx, size_t size, size_t align)
+static void *kvm_libc_alloc(void *ctx, size_t size, size_t align)
 {
 	void *ptr;
 
@@ -24,7 +32,7 @@ static void *libc_alloc(void *ctx, size_t size, size_t align)
 	return posix_memalign(&ptr, align, size) ? NULL : ptr;
 }
 
-static void libc_free(void *ctx, void *ptr, size_t size, size_t align)
+static void kvm_libc_free(void *ctx, void *ptr, size_t size, size_t align)
 {
 	(void)ctx;
 	(void)size;
@@ -32,36 +40,39 @@ static void libc_free(void *ctx, void *ptr, size_t size, size_t align)
 	free(ptr);
 }
 
-static const struct gms_allocator libc_allocator = {
-	.struct_size = sizeof(libc_allocator),
-	.alloc = libc_alloc,
-	.free = libc_free,
+static const struct gms_allocator kvm_libc_allocator = {
+	.struct_size = sizeof(kvm_libc_allocator),
+	.alloc = kvm_libc_alloc,
+	.free = kvm_libc_free,
 };
 
-static bool place_ok(const struct gms_kvm_opts *opts, unsigned int flag, uint64_t at)
+/*
+ * Returns true if @flag is not set, or if @at is aligned and the memory's end does not overflow.
+ */
+static bool kvm_place_ok(const struct gms_kvm_opts *opts, unsigned int flag, uint64_t at)
 {
 	const uint64_t size = gms_kvm_bytes(opts->nr_pages);
 
 	return !(opts->flags & flag) || (!(at & (gms_kvm_bytes(1) - 1)) && at <= INT64_MAX - size);
 }
 
-static bool opts_ok(const struct gms_kvm_opts *opts)
+static bool kvm_opts_ok(const struct gms_kvm_opts *opts)
 {
 	const unsigned int both = GMS_KVM_SHARED_FD | GMS_KVM_HOST;
 
 	return opts->way <= GMS_KVM_MEMSLOTS && opts->nr_pages && opts->nr_pages <= GMS_MAX_PAGES &&
-	       opts->nr_slots && opts->nr_slots <= MAX_SLOTS &&
-	       opts->first_slot <= MAX_SLOTS - opts->nr_slots &&
-	       !opts->stop_vcpus == !opts->resume_vcpus && !(opts->flags & ~FLAGS) &&
+	       opts->nr_slots && opts->nr_slots <= GMS_KVM_MAX_SLOTS &&
+	       opts->first_slot <= GMS_KVM_MAX_SLOTS - opts->nr_slots &&
+	       !opts->stop_vcpus == !opts->resume_vcpus && !(opts->flags & ~GMS_KVM_ALL_FLAGS) &&
 	       (opts->flags & both) != both &&
-	       place_ok(opts, GMS_KVM_GUEST_MEMFD, opts->guest_memfd_offset) &&
-	       place_ok(opts, GMS_KVM_SHARED_FD, opts->shared_offset) &&
-	       place_ok(opts, GMS_KVM_HOST, (uintptr_t)opts->host) &&
+	       kvm_place_ok(opts, GMS_KVM_GUEST_MEMFD, opts->guest_memfd_offset) &&
+	       kvm_place_ok(opts, GMS_KVM_SHARED_FD, opts->shared_offset) &&
+	       kvm_place_ok(opts, GMS_KVM_HOST, (uintptr_t)opts->host) &&
 	       (opts->host || !(opts->flags & GMS_KVM_HOST));
 }
 
-/* The ways that can follow the flags: a set of bits, 1 << way. */
-static unsigned int ways_of(unsigned int flags)
+/* Returns the modes that support the flags: a set of bits, 1 << mode. */
+static unsigned int kvm_modes_with(unsigned int flags)
 {
 	if (flags & (GMS_KVM_SHARED_FD | GMS_KVM_HOST))
 		return 1U << GMS_KVM_ATTRIBUTES;
@@ -70,20 +81,23 @@ static unsigned int ways_of(unsigned int flags)
 	return UINT32_MAX;
 }
 
-static int pick(const struct gms_kvm_opts *opts, const struct gms_kvm_sys *sys,
-		enum gms_kvm_way *way)
+/*
+ * Picks the mode: the one that is asked for, or the first that the VM offers and the flags allow.
+ */
+static int kvm_pick_mode(const struct gms_kvm_opts *opts, const struct gms_kvm_sys *sys,
+			 enum gms_kvm_way *mode)
 {
-	const unsigned int can = ways_of(opts->flags);
-	unsigned int ways;
+	const unsigned int allowed = kvm_modes_with(opts->flags);
+	unsigned int modes;
 	int max_slots;
 
-	if (opts->way && !(can & 1U << opts->way))
+	if (opts->way && !(allowed & 1U << opts->way))
 		return -EINVAL;
-	ways = gms_kvm_ways_on(sys, opts->vm_fd) & can;
-	*way = opts->way ? opts->way : GMS_KVM_IN_PLACE;
-	while (!opts->way && *way < GMS_KVM_MEMSLOTS && !(ways & 1U << *way))
-		(*way)++;
-	if (!(ways & 1U << *way))
+	modes = gms_kvm_modes_on(sys, opts->vm_fd) & allowed;
+	*mode = opts->way ? opts->way : GMS_KVM_IN_PLACE;
+	while (!opts->way && *mode < GMS_KVM_MEMSLOTS && !(modes & 1U << *mode))
+		(*mode)++;
+	if (!(modes & 1U << *mode))
 		return -EOPNOTSUPP;
 	max_slots = sys->ioctl(sys->ctx, opts->vm_fd, KVM_CHECK_EXTENSION,
 			       (void *)(uintptr_t)KVM_CAP_NR_MEMSLOTS);
@@ -92,7 +106,8 @@ static int pick(const struct gms_kvm_opts *opts, const struct gms_kvm_sys *sys,
 	return 0;
 }
 
-static int keep(struct gms_kvm_file *file, int fd)
+/* Stores an fd that was opened here. Returns 0, or @fd where that is an error. */
+static int kvm_own_file(struct gms_kvm_file *file, int fd)
 {
 	if (fd < 0)
 		return fd;
@@ -100,82 +115,85 @@ static int keep(struct gms_kvm_file *file, int fd)
 	return 0;
 }
 
-static void adopt(struct gms_kvm_file *file, int fd, uint64_t offset)
+/* Stores an fd of the caller's, which is not closed here. */
+static void kvm_adopt_file(struct gms_kvm_file *file, int fd, uint64_t offset)
 {
 	*file = (struct gms_kvm_file) {.fd = fd, .offset = offset, .theirs = true};
 }
 
-static int make_guest_memfd(struct gms_kvm *kvm, struct gms_kvm_file *file, uint64_t flags)
+static int kvm_make_guest_memfd(struct gms_kvm *kvm, struct gms_kvm_file *file, uint64_t flags)
 {
 	const struct gms_kvm_opts *opts = &kvm->opts;
 
 	if (opts->flags & GMS_KVM_GUEST_MEMFD) {
-		adopt(file, opts->guest_memfd, opts->guest_memfd_offset);
+		kvm_adopt_file(file, opts->guest_memfd, opts->guest_memfd_offset);
 		return 0;
 	}
-	return keep(file, gms_kvm_guest_memfd(&kvm->sys, opts->vm_fd, opts->nr_pages, flags));
+	return kvm_own_file(file,
+			    gms_kvm_guest_memfd(&kvm->sys, opts->vm_fd, opts->nr_pages, flags));
 }
 
-static int make_memfd(struct gms_kvm *kvm, struct gms_kvm_file *file, const char *name,
-		      uint64_t nr_pages)
+static int kvm_make_memfd(struct gms_kvm *kvm, struct gms_kvm_file *file, const char *name,
+			  uint64_t nr_pages)
 {
-	return keep(file, kvm->sys.memfd(kvm->sys.ctx, name, gms_kvm_bytes(nr_pages)));
+	return kvm_own_file(file, kvm->sys.memfd(kvm->sys.ctx, name, gms_kvm_bytes(nr_pages)));
 }
 
-/* By attributes. */
-static int make_two_sides(struct gms_kvm *kvm)
+/* Makes the files of the mode by attributes. */
+static int kvm_make_two_sides(struct gms_kvm *kvm)
 {
 	const struct gms_kvm_opts *opts = &kvm->opts;
 	int err = 0;
 
 	if (opts->flags & GMS_KVM_SHARED_FD)
-		adopt(&kvm->shared_file, opts->shared_fd, opts->shared_offset);
+		kvm_adopt_file(&kvm->shared_file, opts->shared_fd, opts->shared_offset);
 	else if (!(opts->flags & GMS_KVM_HOST))
-		err = make_memfd(kvm, &kvm->shared_file, "gmemstate-shared", opts->nr_pages);
+		err = kvm_make_memfd(kvm, &kvm->shared_file, "gmemstate-shared", opts->nr_pages);
 	if (!err)
-		err = make_guest_memfd(kvm, &kvm->private_file, 0);
+		err = kvm_make_guest_memfd(kvm, &kvm->private_file, 0);
 	if (!err)
-		err = make_memfd(kvm, &kvm->refusing_file, "gmemstate-private", 0);
+		err = kvm_make_memfd(kvm, &kvm->refusing_file, "gmemstate-private", 0);
 	return err;
 }
 
-static int make_memory(struct gms_kvm *kvm)
+/* Makes the files, the host's view and KVM's window. */
+static int kvm_make_memory(struct gms_kvm *kvm)
 {
 	const uint64_t mmap = GUEST_MEMFD_FLAG_MMAP, shared = mmap | GUEST_MEMFD_FLAG_INIT_SHARED;
 	const bool private = kvm->opts.flags & GMS_KVM_INIT_PRIVATE;
 	int err;
 
-	switch (kvm->way) {
+	switch (kvm->mode) {
 	case GMS_KVM_IN_PLACE:
-		err = make_guest_memfd(kvm, &kvm->shared_file, private ? mmap : shared);
+		err = kvm_make_guest_memfd(kvm, &kvm->shared_file, private ? mmap : shared);
 		break;
 	case GMS_KVM_ATTRIBUTES:
-		err = make_two_sides(kvm);
+		err = kvm_make_two_sides(kvm);
 		break;
 	default:
-		err = make_guest_memfd(kvm, &kvm->shared_file, shared);
+		err = kvm_make_guest_memfd(kvm, &kvm->shared_file, shared);
 		if (!err)
-			err = make_guest_memfd(kvm, &kvm->private_file, mmap);
+			err = kvm_make_guest_memfd(kvm, &kvm->private_file, mmap);
 		kvm->refusing_file = kvm->private_file;
-		kvm->refusing_file.theirs = true; /* closed once */
+		kvm->refusing_file.theirs = true; /* private_file closes the fd */
 		break;
 	}
 	return err ? err : gms_kvm_host_init(kvm);
 }
 
-static int make_records(struct gms_kvm *kvm)
+static int kvm_make_records(struct gms_kvm *kvm)
 {
 	const struct gms_kvm_opts *opts = &kvm->opts;
 	const bool private = opts->flags & GMS_KVM_INIT_PRIVATE;
-	/* nobody knows what a guest_memfd was told before */
-	const bool unsure = kvm->way == GMS_KVM_IN_PLACE && opts->flags & GMS_KVM_GUEST_MEMFD;
+	/* the caller may have converted pages of its guest_memfd before */
+	const bool unsure = kvm->mode == GMS_KVM_IN_PLACE && opts->flags & GMS_KVM_GUEST_MEMFD;
 	const struct gms_allocator *a = &kvm->allocator;
 	struct {
 		struct gms_rtree **tree;
 		bool all;
 	} const records[] = {
 		{&kvm->private, private},
-		{&kvm->hidden, private && kvm->cut},
+		{&kvm->hidden, private && kvm->hides},
 		{&kvm->stale, false},
 		{&kvm->unsure, unsure},
 	};
@@ -194,20 +212,20 @@ static int make_records(struct gms_kvm *kvm)
 	return err;
 }
 
-static void close_file(struct gms_kvm *kvm, const struct gms_kvm_file *file)
+static void kvm_close_file(struct gms_kvm *kvm, const struct gms_kvm_file *file)
 {
 	if (file->fd >= 0 && !file->theirs)
 		kvm->sys.close(kvm->sys.ctx, file->fd);
 }
 
-static void free_all(struct gms_kvm *kvm)
+static void kvm_free(struct gms_kvm *kvm)
 {
 	const struct gms_allocator a = kvm->allocator;
 	const unsigned int nr_slots = kvm->opts.nr_slots;
 
-	close_file(kvm, &kvm->refusing_file);
-	close_file(kvm, &kvm->private_file);
-	close_file(kvm, &kvm->shared_file);
+	kvm_close_file(kvm, &kvm->refusing_file);
+	kvm_close_file(kvm, &kvm->private_file);
+	kvm_close_file(kvm, &kvm->shared_file);
 	gms_rtree_destroy(kvm->unsure);
 	gms_rtree_destroy(kvm->stale);
 	gms_rtree_destroy(kvm->hidden);
@@ -230,7 +248,7 @@ int gms_kvm_destroy(struct gms_kvm *kvm)
 	if (!err)
 		err = gms_kvm_host_fini(kvm);
 	if (!err)
-		free_all(kvm);
+		kvm_free(kvm);
 	return err;
 }
 
@@ -238,15 +256,15 @@ int gms_kvm_create_on(const struct gms_kvm_opts *opts, const struct gms_kvm_sys 
 		      const struct gms_allocator *allocator, struct gms_kvm **created)
 {
 	struct gms_kvm_opts copy;
-	enum gms_kvm_way way;
+	enum gms_kvm_way mode;
 	struct gms_kvm *kvm;
 	int err;
 
 	if (!gms_opts_copy(&copy, sizeof(copy), opts,
 			   GMS_OPTS_END(struct gms_kvm_opts, nr_slots)) ||
-	    !opts_ok(&copy))
+	    !kvm_opts_ok(&copy))
 		return -EINVAL;
-	err = pick(&copy, sys, &way);
+	err = kvm_pick_mode(&copy, sys, &mode);
 	if (err)
 		return err;
 	kvm = allocator->alloc(allocator->ctx, sizeof(*kvm), sizeof(void *));
@@ -256,29 +274,29 @@ int gms_kvm_create_on(const struct gms_kvm_opts *opts, const struct gms_kvm_sys 
 	kvm->sys = *sys;
 	kvm->allocator = *allocator;
 	kvm->opts = copy;
-	kvm->way = way;
+	kvm->mode = mode;
 	kvm->shared_file.fd = kvm->private_file.fd = kvm->refusing_file.fd = -1;
 	pthread_mutex_init(&kvm->lock, NULL);
-	err = make_memory(kvm);
+	err = kvm_make_memory(kvm);
 	if (!err)
-		err = make_records(kvm);
+		err = kvm_make_records(kvm);
 	if (!err) {
 		*created = kvm;
 		return 0;
 	}
-	gms_kvm_host_fini(kvm); /* no memslot points there: where this fails, addresses are lost */
-	free_all(kvm);
+	gms_kvm_host_fini(kvm); /* a failure loses addresses, and no memslot points to them */
+	kvm_free(kvm);
 	return err;
 }
 
 int gms_kvm_create(const struct gms_kvm_opts *opts, struct gms_kvm **kvm)
 {
-	return gms_kvm_create_on(opts, &gms_kvm_sys_linux, &libc_allocator, kvm);
+	return gms_kvm_create_on(opts, &gms_kvm_sys_linux, &kvm_libc_allocator, kvm);
 }
 
 enum gms_kvm_way gms_kvm_get_way(const struct gms_kvm *kvm)
 {
-	return kvm->way;
+	return kvm->mode;
 }
 
 void *gms_kvm_host(const struct gms_kvm *kvm)

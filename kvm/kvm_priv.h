@@ -1,34 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * kvm_priv.h - the memory of a guest, and the records that are kept of it
+ * kvm_priv.h - struct gms_kvm: the memory of a guest, and the records of what the kernel was made
+ * to do with it
  *
- * What the kernel has been told is kept in records, each changed when the system call that
- * it stands for has succeeded, and at no other time:
+ * KVM offers no query for most of this, so the backend records each change that it makes. A
+ * record changes when its system call has succeeded, and at no other time. Four records are sets
+ * of pages, the fifth is a table:
  *
- *	private	what the guest sees: the set of private pages
- *	hidden	what the host sees: pages whose touch raises SIGBUS (where the view is cut)
- *	stale	pages whose other side, the one that nobody sees, may hold data (not in place)
- *	unsure	pages of which KVM may have been told otherwise than private says
- *	slots	memslots that exist
+ *	private	the guest sees the page as private
+ *	hidden	a touch of the page in the host's view raises SIGBUS (where hides is set)
+ *	stale	the unused side of the page may hold data (not in place)
+ *	unsure	KVM may see the page otherwise than private says
+ *	slots	the memslots that exist
  *
- *  K1  Between calls private, hidden and the state object agree, nothing is stale or unsure, and
- *      memslots are the runs of private in what is mapped. What failed and could not be taken back
- *      is the exception: undo, or gms_kvm_sync(), starts from the records and mends it.
- *  K2  A page that is private is hidden. On the way to private the host goes first, on the way
- *      to shared the guest.
- *  K3  No side is shown while it holds data of former times: the side that was left is punched
- *      out when the conversion stands (invalidate_end), or before it is shown again.
- *  K4  What may be seen is not punched out: neither a page that is unsure, nor one in a map whose
- *      memslots are broken, nor (gms_kvm_sync()) one that is quarantined.
+ * A page has two sides, the private one and the shared one; in place both are the same memory. The
+ * unused side is the side that the page's shareability does not select.
  *
- * The files are a chain; a file knows those to its left:
+ *  K1  Between calls private, hidden and the state object agree, stale and unsure are empty, and
+ *      the slots are what the maps and private call for. After a failure that could not be undone
+ *      they may differ. Then undo, or gms_kvm_sync(), starts from the records and repairs this.
+ *  K2  A private page is hidden. A conversion to private hides the page from the host before it
+ *      changes what the guest sees. A conversion to shared shows it to the host last.
+ *  K3  A side is shown only if it holds nothing from before: the unused side is punched out when
+ *      the conversion stands (invalidate_end), and at the latest before it is shown again.
+ *  K4  A side that the guest may still see is not punched out. So nothing is punched for unsure
+ *      pages, in a map whose slots are broken, or, by gms_kvm_sync(), for quarantined pages.
  *
- *	uapi  sys  kvm_priv  probe  host  slots  maps  guest  hooks, sync  kvm
+ * Files, from the bottom. A file includes the headers of files before it, and no others:
  *
- * probe: which ways there are; host: the host's view, and punching; slots: memslots; maps: what
- * the guest sees where; guest: the guest's view; hooks: what the engine calls; sync: the state
- * object's pages, all of them; kvm: making and freeing. Their functions are called with the lock
- * held.
+ *	uapi	definitions of linux/kvm.h
+ *	sys	the system calls
+ *	probe	guest_memfds, and the modes that a VM offers
+ *	host	the host's view of the memory, and punching
+ *	slots	memslots
+ *	maps	which pages the guest sees at which gfn
+ *	guest	whether the guest sees a page as private or as shared
+ *	hooks	the calls of the engine: conversions
+ *	sync	gms_kvm_sync(): all of the memory becomes what a state object says
+ *	kvm	creation and destruction
+ *
+ * Locking: gms_kvm.lock protects all members behind it. The members before it are constant from
+ * the end of gms_kvm_create() to gms_kvm_destroy(), and are read without the lock. The functions
+ * of host.h, slots.h, maps.h and guest.h expect their caller to hold the lock; in creation and
+ * destruction, which run alone, it is not needed. The lock is taken inside the state object's
+ * locks: an engine that calls a hook holds those, and gms_kvm_sync() takes them first. Under the
+ * lock the backend calls stop_vcpus and resume_vcpus, and no other code of the caller's.
  */
 #ifndef GMS_KVM_PRIV_H
 #define GMS_KVM_PRIV_H
@@ -40,14 +56,14 @@
 #include <errno.h>
 #include <pthread.h>
 
-/* A range of pages and where the guest sees it. */
+/* The guest sees pages [start, end) from gfn on. */
 struct gms_kvm_map {
-	struct gms_kvm_map *next; /* at a higher index */
+	struct gms_kvm_map *next; /* the map at the next higher index */
 	uint64_t gfn;
 	gms_pgoff_t start, end;
 	uint32_t slot_flags;
-	bool gone; /* unmapped, but for slots that could not be deleted */
-	bool broken; /* its slots are not what they should be */
+	bool gone; /* unmapped by the caller, but not all of its slots could be deleted */
+	bool broken; /* the slots may differ from what the map and the records call for */
 };
 
 struct gms_kvm_slot {
@@ -57,47 +73,47 @@ struct gms_kvm_slot {
 };
 
 /*
- * A conversion that is under way: a thread has one at most. What slots it has given back are kept
- * for it until it ends, as its undo needs them again.
+ * A conversion between invalidate_begin and invalidate_end. A thread has at most one. The slots
+ * that it freed stay reserved for it until its end, because its undo needs them.
  */
 struct gms_kvm_txn {
 	pthread_t thread;
-	uint64_t open; /* invalidate_begin without an invalidate_end */
-	int64_t now, peak; /* slots that it uses more than at its start: now, at most */
+	uint64_t open; /* calls of invalidate_begin without a matching invalidate_end */
+	int64_t now, peak; /* slots in use, minus those in use at its start: now, and at most */
 };
 
-#define GMS_KVM_NR_TXNS 16 /* one for each shard of a state object */
+#define GMS_KVM_NR_TXNS 16 /* a state object has as many shards */
 
 struct gms_kvm_file {
 	int fd; /* -1: none */
 	uint64_t offset; /* of index 0, in bytes */
-	bool theirs; /* the caller's: not closed */
+	bool theirs; /* the caller's: not closed here */
 };
 
 struct gms_kvm {
 	struct gms_kvm_sys sys;
 	struct gms_allocator allocator;
 	struct gms_kvm_opts opts;
-	enum gms_kvm_way way;
-	struct gms_kvm_file shared_file, private_file; /* in place: the first is both */
-	struct gms_kvm_file refusing_file; /* whose mappings raise SIGBUS */
+	enum gms_kvm_way mode;
+	struct gms_kvm_file shared_file, private_file; /* in place shared_file is both */
+	struct gms_kvm_file refusing_file; /* a touch of its mappings raises SIGBUS */
 	unsigned char *host; /* the host's view */
-	unsigned char *window; /* the address of memslots: the view, or KVM's own mapping */
-	bool cut; /* private pages are mapped over in the view */
-	pthread_mutex_t lock;
+	unsigned char *window; /* what memslots point to: the host's view, or KVM's own mapping */
+	bool hides; /* private pages are hidden by mapping refusing_file over them */
 
+	pthread_mutex_t lock;
 	struct gms_rtree *private;
 	struct gms_rtree *hidden;
 	struct gms_rtree *stale;
 	struct gms_rtree *unsure;
-	bool torn; /* until gms_kvm_sync(): a mapping was lost, what hidden says is mapped may not be */
+	bool torn; /* an address of the view may be mapped to nothing, whatever hidden says */
 
 	struct gms_kvm_map *maps;
 	struct gms_kvm_slot *slots; /* by index */
 	size_t nr_slots;
-	unsigned int *free_ids; /* those that are not in slots; the next is the last one */
-	uint64_t nr_wanted; /* slots that the maps call for; differs from nr_slots where broken */
-	bool deferred; /* slots are re-cut later, all at once */
+	unsigned int *free_ids; /* a stack: slot numbers that are not in use */
+	uint64_t nr_wanted; /* slots that the maps call for; nr_slots differs for a broken map */
+	bool deferred; /* slots are re-cut at the end of the pass, all at once */
 	struct gms_kvm_txn txns[GMS_KVM_NR_TXNS];
 };
 
@@ -106,9 +122,9 @@ static inline uint64_t gms_kvm_bytes(uint64_t nr_pages)
 	return nr_pages << GMS_PAGE_SHIFT;
 }
 
-static inline enum gms_shareability gms_kvm_other(enum gms_shareability of)
+static inline enum gms_shareability gms_kvm_other(enum gms_shareability side)
 {
-	return of == GMS_PRIVATE ? GMS_SHARED : GMS_PRIVATE;
+	return side == GMS_PRIVATE ? GMS_SHARED : GMS_PRIVATE;
 }
 
 static inline int gms_kvm_ioctl(struct gms_kvm *kvm, int fd, unsigned long request, void *arg)

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * maps.c - what the guest sees where
+ * maps.c - maps: which pages the guest sees at which gfn (A1 to A3 of maps.h)
  *
- * Few of them: a list, in the order of their index, is enough. A page is in one map at most, and
- * so is a gfn. A map whose slots cannot all be deleted is gone to the caller; it stays in
- * the list until they can, as KVM would refuse others in their place.
+ * A VM has a few maps, so a list is enough.
  */
 #include "maps.h"
 
 #include "slots.h"
 #include "uapi.h"
 
-#define MAX_GFN (1ULL << (64 - GMS_PAGE_SHIFT))
+#define MAPS_MAX_GFN (1ULL << (64 - GMS_PAGE_SHIFT))
 
-struct gms_kvm_map *gms_kvm_piece(const struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t *end)
+struct gms_kvm_map *gms_kvm_maps_find(const struct gms_kvm *kvm, gms_pgoff_t start,
+				      gms_pgoff_t *end)
 {
 	struct gms_kvm_map *map = kvm->maps;
 
@@ -31,7 +30,8 @@ struct gms_kvm_map *gms_kvm_piece(const struct gms_kvm *kvm, gms_pgoff_t start, 
 	return map;
 }
 
-static void forget(struct gms_kvm *kvm, struct gms_kvm_map *map)
+/* Takes a map off the list, and frees it. */
+static void maps_remove(struct gms_kvm *kvm, struct gms_kvm_map *map)
 {
 	struct gms_kvm_map **link = &kvm->maps;
 
@@ -41,8 +41,8 @@ static void forget(struct gms_kvm *kvm, struct gms_kvm_map *map)
 	kvm->allocator.free(kvm->allocator.ctx, map, sizeof(*map), sizeof(void *));
 }
 
-int gms_kvm_set_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map, gms_pgoff_t start,
-			   gms_pgoff_t end, enum gms_shareability to)
+int gms_kvm_maps_set_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map,
+				gms_pgoff_t start, gms_pgoff_t end, enum gms_shareability to)
 {
 	struct kvm_memory_attributes attributes = {
 		.address = gms_kvm_bytes(map->gfn + start - map->start),
@@ -53,19 +53,23 @@ int gms_kvm_set_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map, g
 	return gms_kvm_ioctl(kvm, kvm->opts.vm_fd, KVM_SET_MEMORY_ATTRIBUTES, &attributes);
 }
 
-/* Where this fails it does not matter: whoever maps there next sets all of them. */
-static void clear_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map)
+/*
+ * Makes KVM's attributes of a map shared, by attributes. A failure does no harm: the next map of
+ * these gfns sets all of its attributes.
+ */
+static void maps_clear_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map)
 {
-	if (kvm->way == GMS_KVM_ATTRIBUTES)
-		gms_kvm_set_attributes(kvm, map, map->start, map->end, GMS_SHARED);
+	if (kvm->mode == GMS_KVM_ATTRIBUTES)
+		gms_kvm_maps_set_attributes(kvm, map, map->start, map->end, GMS_SHARED);
 }
 
-static int all_slots(struct gms_kvm *kvm, struct gms_kvm_map *map)
+/* Re-cuts all slots of a map. */
+static int maps_recut(struct gms_kvm *kvm, struct gms_kvm_map *map)
 {
-	return gms_kvm_recut(kvm, map, map->start, map->end);
+	return gms_kvm_slots_recut(kvm, map, map->start, map->end);
 }
 
-int gms_kvm_sweep(struct gms_kvm *kvm)
+int gms_kvm_maps_sweep(struct gms_kvm *kvm)
 {
 	struct gms_kvm_map *map, *next;
 	int err, first = 0;
@@ -74,10 +78,10 @@ int gms_kvm_sweep(struct gms_kvm *kvm)
 		next = map->next;
 		if (!map->gone)
 			continue;
-		err = all_slots(kvm, map);
+		err = maps_recut(kvm, map);
 		if (!err) {
-			clear_attributes(kvm, map);
-			forget(kvm, map);
+			maps_clear_attributes(kvm, map);
+			maps_remove(kvm, map);
 		}
 		first = first ? first : err;
 	}
@@ -88,25 +92,26 @@ int gms_kvm_maps_fini(struct gms_kvm *kvm)
 {
 	for (struct gms_kvm_map *map = kvm->maps; map; map = map->next)
 		map->gone = true;
-	return gms_kvm_sweep(kvm);
+	return gms_kvm_maps_sweep(kvm);
 }
 
-/* With attributes: those of the VM are what the records say of a map. */
-static int tell_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map)
+/* Makes KVM's attributes of a map what private says, by attributes. */
+static int maps_init_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map)
 {
 	struct gms_rtree_run run;
 	int err = 0;
 
-	if (kvm->way != GMS_KVM_ATTRIBUTES)
+	if (kvm->mode != GMS_KVM_ATTRIBUTES)
 		return 0;
 	for (gms_pgoff_t at = map->start; !err && gms_rtree_next(kvm->private, at, map->end, &run);
 	     at += run.nr_pages)
-		err = gms_kvm_set_attributes(kvm, map, run.start, run.start + run.nr_pages,
-					     run.set ? GMS_PRIVATE : GMS_SHARED);
+		err = gms_kvm_maps_set_attributes(kvm, map, run.start, run.start + run.nr_pages,
+						  run.set ? GMS_PRIVATE : GMS_SHARED);
 	return err;
 }
 
-static bool overlaps(const struct gms_kvm *kvm, const struct gms_kvm_map *other)
+/* Returns true if a map shares a page or a gfn with another one. */
+static bool maps_overlap(const struct gms_kvm *kvm, const struct gms_kvm_map *other)
 {
 	const uint64_t nr_pages = other->end - other->start;
 
@@ -120,8 +125,9 @@ static bool overlaps(const struct gms_kvm *kvm, const struct gms_kvm_map *other)
 	return false;
 }
 
-static int insert(struct gms_kvm *kvm, const struct gms_kvm_map *like,
-		  struct gms_kvm_map **inserted)
+/* Allocates a map, and puts it on the list. */
+static int maps_insert(struct gms_kvm *kvm, const struct gms_kvm_map *like,
+		       struct gms_kvm_map **inserted)
 {
 	struct gms_kvm_map **link = &kvm->maps, *map;
 
@@ -136,61 +142,61 @@ static int insert(struct gms_kvm *kvm, const struct gms_kvm_map *like,
 	return 0;
 }
 
-static int map_locked(struct gms_kvm *kvm, const struct gms_kvm_map *like)
+static int maps_map_locked(struct gms_kvm *kvm, const struct gms_kvm_map *like)
 {
 	struct gms_kvm_map *map;
 	int64_t nr_slots;
 	int err;
 
-	err = gms_kvm_sweep(kvm);
+	err = gms_kvm_maps_sweep(kvm);
 	if (err)
 		return err;
-	if (overlaps(kvm, like))
+	if (maps_overlap(kvm, like))
 		return -EEXIST;
-	err = insert(kvm, like, &map);
+	err = maps_insert(kvm, like, &map);
 	if (err)
 		return err;
-	nr_slots = (int64_t)gms_kvm_count_wanted(kvm, map, map->start, map->end);
+	nr_slots = (int64_t)gms_kvm_slots_count(kvm, map, map->start, map->end);
 	if (!gms_kvm_slots_left(kvm, nr_slots)) {
-		forget(kvm, map);
+		maps_remove(kvm, map);
 		return -ENOSPC;
 	}
-	err = tell_attributes(kvm, map);
+	err = maps_init_attributes(kvm, map);
 	if (!err)
-		err = all_slots(kvm, map);
+		err = maps_recut(kvm, map);
 	if (!err) {
 		gms_kvm_slots_add(kvm, nr_slots);
 		return 0;
 	}
 	map->gone = true;
-	gms_kvm_sweep(kvm);
+	gms_kvm_maps_sweep(kvm);
 	return err;
 }
 
-static int unmap_locked(struct gms_kvm *kvm, uint64_t gfn)
+static int maps_unmap_locked(struct gms_kvm *kvm, uint64_t gfn)
 {
 	struct gms_kvm_map *map;
 	int64_t nr_slots;
 	int err;
 
-	err = gms_kvm_sweep(kvm);
+	err = gms_kvm_maps_sweep(kvm);
 	if (err)
 		return err;
 	for (map = kvm->maps; map && map->gfn != gfn; map = map->next)
 		;
 	if (!map)
 		return -ENOENT;
-	nr_slots = (int64_t)gms_kvm_count_wanted(kvm, map, map->start, map->end);
+	nr_slots = (int64_t)gms_kvm_slots_count(kvm, map, map->start, map->end);
 	map->gone = true;
-	err = all_slots(kvm, map);
+	err = maps_recut(kvm, map);
 	if (err) {
 		map->gone = false;
-		all_slots(kvm, map); /* else it is broken, and known to be */
+		maps_recut(kvm, map); /* where this fails, too, the map is broken */
 		return err;
 	}
-	clear_attributes(kvm, map);
+	maps_clear_attributes(kvm, map);
 	gms_kvm_slots_add(kvm, -nr_slots);
-	forget(kvm, map);
+	maps_remove(kvm, map);
 	return 0;
 }
 
@@ -202,11 +208,12 @@ int gms_kvm_map_flags(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint
 	const uint64_t size = kvm->opts.nr_pages;
 	int err;
 
-	if (!nr_pages || start >= size || nr_pages > size - start || gfn >= MAX_GFN ||
-	    nr_pages > MAX_GFN - gfn || slot_flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY))
+	if (!nr_pages || start >= size || nr_pages > size - start || gfn >= MAPS_MAX_GFN ||
+	    nr_pages > MAPS_MAX_GFN - gfn ||
+	    slot_flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY))
 		return -EINVAL;
 	pthread_mutex_lock(&kvm->lock);
-	err = map_locked(kvm, &like);
+	err = maps_map_locked(kvm, &like);
 	pthread_mutex_unlock(&kvm->lock);
 	return err;
 }
@@ -221,7 +228,7 @@ int gms_kvm_unmap(struct gms_kvm *kvm, uint64_t gfn)
 	int err;
 
 	pthread_mutex_lock(&kvm->lock);
-	err = unmap_locked(kvm, gfn);
+	err = maps_unmap_locked(kvm, gfn);
 	pthread_mutex_unlock(&kvm->lock);
 	return err;
 }

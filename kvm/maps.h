@@ -1,23 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * maps.h - what the guest sees where
+ * maps.h - maps: which pages the guest sees at which gfn
+ *
+ *  A1  Maps are a list in the order of their indices. A page is in one map at most, and so is a
+ *      gfn.
+ *  A2  By attributes, KVM's attributes of a map that is not gone are what private says, except for
+ *      unsure pages.
+ *  A3  A map that is gone is no longer the caller's. It stays in the list until all of its slots
+ *      are deleted, because KVM would refuse other slots in their place.
+ *
+ * gms_kvm_maps_fini() runs alone. The caller of the others holds gms_kvm.lock. The public
+ * functions gms_kvm_map(), gms_kvm_map_flags() and gms_kvm_unmap() are defined here, and take it.
  */
 #ifndef GMS_KVM_MAPS_H
 #define GMS_KVM_MAPS_H
 
 #include "kvm_priv.h"
 
-/* The map that a piece which begins at @start lies in, or NULL. *end: cut where the piece ends. */
-struct gms_kvm_map *gms_kvm_piece(const struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t *end);
+/*
+ * Returns the map around @start, or NULL where no map is. Lowers *end to the end of that map, or
+ * to the start of the next map. So [start, *end) is in one map or in none.
+ */
+struct gms_kvm_map *gms_kvm_maps_find(const struct gms_kvm *kvm, gms_pgoff_t start,
+				      gms_pgoff_t *end);
 
-/* The attributes of a range of a map, in the VM. */
-int gms_kvm_set_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map, gms_pgoff_t start,
-			   gms_pgoff_t end, enum gms_shareability to);
+/* Sets KVM's attributes of a range of a map. Returns 0 or -errno. */
+int gms_kvm_maps_set_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map,
+				gms_pgoff_t start, gms_pgoff_t end, enum gms_shareability to);
 
-/* Delete what is left of maps that are gone. */
-int gms_kvm_sweep(struct gms_kvm *kvm);
+/* Removes the maps that are gone. Returns 0, or -errno: slots of some of them are left. */
+int gms_kvm_maps_sweep(struct gms_kvm *kvm);
 
-/* Take away all maps. On failure those that could not be are left, and are gone to the caller. */
+/* Removes all maps. Returns 0, or -errno: slots of some maps are left, and these maps are gone. */
 int gms_kvm_maps_fini(struct gms_kvm *kvm);
 
 #endif /* GMS_KVM_MAPS_H */

@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * probe.c - which of the three ways a VM has
+ * probe.c - the modes that a VM offers
  *
- * Asked where the kernel's answer is to be had from a capability, and always tried on a
- * guest_memfd of one page, too: /dev/kvm itself answers for capabilities, but makes no memory.
+ * Capabilities are checked first. They are not enough: /dev/kvm reports them as well, and cannot
+ * create memory. So each mode also needs a guest_memfd of one page that can be created.
  */
 #include "probe.h"
 
 #include "uapi.h"
 
-#define MMAP_SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
+#define PROBE_MMAP_SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
 
 int gms_kvm_guest_memfd(const struct gms_kvm_sys *sys, int vm_fd, uint64_t nr_pages, uint64_t flags)
 {
 	return sys->guest_memfd(sys->ctx, vm_fd, gms_kvm_bytes(nr_pages), flags);
 }
 
-/* What the VM says of a capability; 0 also where it is no VM. */
-static int ask(const struct gms_kvm_sys *sys, int vm_fd, uintptr_t cap)
+/* Returns the VM's value of a capability; 0 where the fd is no VM. */
+static int probe_capability(const struct gms_kvm_sys *sys, int vm_fd, uintptr_t cap)
 {
 	const int ret = sys->ioctl(sys->ctx, vm_fd, KVM_CHECK_EXTENSION, (void *)cap);
 
 	return ret < 0 ? 0 : ret;
 }
 
-static bool makes(const struct gms_kvm_sys *sys, int vm_fd, uint64_t flags)
+/* Returns true if the VM creates a guest_memfd with these flags. */
+static bool probe_guest_memfd(const struct gms_kvm_sys *sys, int vm_fd, uint64_t flags)
 {
 	const int fd = gms_kvm_guest_memfd(sys, vm_fd, 1, flags);
 
@@ -34,50 +35,57 @@ static bool makes(const struct gms_kvm_sys *sys, int vm_fd, uint64_t flags)
 	return true;
 }
 
-/* Asked, and tried where there is no answer: earlier versions had the capability elsewhere. */
-static bool has_in_place(const struct gms_kvm_sys *sys, int vm_fd)
+/*
+ * Returns true if a guest_memfd can be converted in place. Where the capability says nothing the
+ * ioctl is tried, because earlier versions of the series had another capability.
+ */
+static bool probe_in_place(const struct gms_kvm_sys *sys, int vm_fd)
 {
-	const int asked = ask(sys, vm_fd, KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES);
+	const int known = probe_capability(sys, vm_fd, KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES);
 	struct kvm_memory_attributes2 attributes = {
 		.size = gms_kvm_bytes(1),
 		.attributes = KVM_MEMORY_ATTRIBUTE_PRIVATE,
 	};
-	const int fd = gms_kvm_guest_memfd(sys, vm_fd, 1, MMAP_SHARED);
+	const int fd = gms_kvm_guest_memfd(sys, vm_fd, 1, PROBE_MMAP_SHARED);
 	int err = 0;
 
 	if (fd < 0)
 		return false;
-	if (!(asked & (int)KVM_MEMORY_ATTRIBUTE_PRIVATE))
+	if (!(known & (int)KVM_MEMORY_ATTRIBUTE_PRIVATE))
 		err = sys->ioctl(sys->ctx, fd, KVM_SET_MEMORY_ATTRIBUTES2, &attributes);
 	sys->close(sys->ctx, fd);
 	return !err;
 }
 
-unsigned int gms_kvm_ways_on(const struct gms_kvm_sys *sys, int vm_fd)
+unsigned int gms_kvm_modes_on(const struct gms_kvm_sys *sys, int vm_fd)
 {
-	const bool both = (ask(sys, vm_fd, KVM_CAP_GUEST_MEMFD_FLAGS) & MMAP_SHARED) == MMAP_SHARED;
-	unsigned int ways = 0;
+	const int flags = probe_capability(sys, vm_fd, KVM_CAP_GUEST_MEMFD_FLAGS);
+	const bool mappable = (flags & PROBE_MMAP_SHARED) == PROBE_MMAP_SHARED;
+	unsigned int modes = 0;
 
-	if (!ask(sys, vm_fd, KVM_CAP_GUEST_MEMFD) || !ask(sys, vm_fd, KVM_CAP_USER_MEMORY2))
+	if (!probe_capability(sys, vm_fd, KVM_CAP_GUEST_MEMFD) ||
+	    !probe_capability(sys, vm_fd, KVM_CAP_USER_MEMORY2))
 		return 0;
-	if (both && has_in_place(sys, vm_fd))
-		ways |= 1U << GMS_KVM_IN_PLACE;
-	if ((ask(sys, vm_fd, KVM_CAP_MEMORY_ATTRIBUTES) & KVM_MEMORY_ATTRIBUTE_PRIVATE) &&
-	    makes(sys, vm_fd, 0))
-		ways |= 1U << GMS_KVM_ATTRIBUTES;
-	if (both && makes(sys, vm_fd, MMAP_SHARED) && makes(sys, vm_fd, GUEST_MEMFD_FLAG_MMAP))
-		ways |= 1U << GMS_KVM_MEMSLOTS;
-	return ways;
+	if (mappable && probe_in_place(sys, vm_fd))
+		modes |= 1U << GMS_KVM_IN_PLACE;
+	if ((probe_capability(sys, vm_fd, KVM_CAP_MEMORY_ATTRIBUTES) &
+	     KVM_MEMORY_ATTRIBUTE_PRIVATE) &&
+	    probe_guest_memfd(sys, vm_fd, 0))
+		modes |= 1U << GMS_KVM_ATTRIBUTES;
+	if (mappable && probe_guest_memfd(sys, vm_fd, PROBE_MMAP_SHARED) &&
+	    probe_guest_memfd(sys, vm_fd, GUEST_MEMFD_FLAG_MMAP))
+		modes |= 1U << GMS_KVM_MEMSLOTS;
+	return modes;
 }
 
 unsigned int gms_kvm_ways(int vm_fd)
 {
-	return gms_kvm_ways_on(&gms_kvm_sys_linux, vm_fd);
+	return gms_kvm_modes_on(&gms_kvm_sys_linux, vm_fd);
 }
 
-const char *gms_kvm_way_name(enum gms_kvm_way way)
+const char *gms_kvm_way_name(enum gms_kvm_way mode)
 {
-	switch (way) {
+	switch (mode) {
 	case GMS_KVM_IN_PLACE:
 		return "in place";
 	case GMS_KVM_ATTRIBUTES:

@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * sync.c - memory becomes what a state object says
+ * sync.c - makes all of the memory what a state object says
  *
- * Passes over the state's runs: hide what is private, tell KVM, show what is shared, punch
- * out what was left. Hiding comes before all that may fail, so that a failure leaves nothing
- * visible that is private; in place KVM hides what it is told is private. With memslots KVM is
- * told at the end of the second pass: as runs come and go the slots might not suffice half-way,
- * though they do before and after.
+ * Four passes over the state's runs:
  *
- * Quarantined pages are hidden, and otherwise left as they are. The object's locks are held,
- * shared, so no conversion is half done.
+ *	SYNC_HIDE	hides private and quarantined pages from the host
+ *	SYNC_GUEST	makes the guest see each page as what it is
+ *	SYNC_SHOW	shows shared pages to the host
+ *	SYNC_PUNCH	punches the unused sides out
+ *
+ * Hiding comes before everything that may fail, so that a failure leaves no private page visible.
+ * In place KVM hides a page when it is made private, so that belongs to the first pass there. By
+ * memslots the second pass only commits the records, and all slots are re-cut at its end: in
+ * between there may be more runs than slots, although there are enough slots before and after.
+ *
+ * Quarantined pages are hidden, and otherwise not changed (K4). The object's locks are held
+ * shared, so no conversion is in progress. gms_kvm.lock is taken inside them.
  */
 #include "guest.h"
 #include "host.h"
 #include "maps.h"
 #include "slots.h"
 
-enum pass { HIDE, TELL, SHOW, CLEAN };
+enum sync_pass { SYNC_HIDE, SYNC_GUEST, SYNC_SHOW, SYNC_PUNCH };
 
 struct sync {
 	struct gms_kvm *kvm;
@@ -25,19 +31,19 @@ struct sync {
 };
 
 /* Pages that are all private or all shared, and all quarantined or all not. */
-struct run {
+struct sync_run {
 	gms_pgoff_t start, end;
 	bool private, quarantined;
 };
 
-struct walk {
+struct sync_walk {
 	struct gms_iter iter;
-	gms_pgoff_t end; /* of the run of the state that @next lies in */
+	gms_pgoff_t end; /* the end of the state's run that @next lies in */
 	gms_pgoff_t next;
 	bool private;
 };
 
-static void find_quarantined(struct sync *sync)
+static void sync_find_quarantined(struct sync *sync)
 {
 	struct gms_stats stats = {.struct_size = sizeof(stats)};
 	gms_pgoff_t page = 0;
@@ -53,15 +59,15 @@ static void find_quarantined(struct sync *sync)
 	sync->last = page;
 }
 
-static void walk_init(const struct sync *sync, struct walk *walk, gms_pgoff_t start,
-		      gms_pgoff_t end)
+static void sync_walk_init(const struct sync *sync, struct sync_walk *walk, gms_pgoff_t start,
+			   gms_pgoff_t end)
 {
 	gms_iter_init(&walk->iter, sync->state, start, end - start);
 	walk->next = walk->end = start;
 }
 
-/* Cuts a run where the first page is that is quarantined, or is not, other than the run's first. */
-static void cut(const struct sync *sync, struct run *run)
+/* Sets @quarantined of a run to that of its first page, and cuts the run where that changes. */
+static void sync_cut(const struct sync *sync, struct sync_run *run)
 {
 	const gms_pgoff_t end = run->end < sync->last ? run->end : sync->last;
 
@@ -78,10 +84,10 @@ static void cut(const struct sync *sync, struct run *run)
 		run->end = at;
 		return;
 	}
-	run->end = end; /* the page before @last is quarantined */
+	run->end = end; /* the page before sync->last is quarantined */
 }
 
-static bool walk_next(const struct sync *sync, struct walk *walk, struct run *run)
+static bool sync_walk_next(const struct sync *sync, struct sync_walk *walk, struct sync_run *run)
 {
 	struct gms_run all;
 
@@ -92,69 +98,75 @@ static bool walk_next(const struct sync *sync, struct walk *walk, struct run *ru
 		walk->end = all.start + all.nr_pages;
 		walk->private = all.shareability == GMS_PRIVATE;
 	}
-	*run = (struct run) {walk->next, walk->end, walk->private, false};
-	cut(sync, run);
+	*run = (struct sync_run) {walk->next, walk->end, walk->private, false};
+	sync_cut(sync, run);
 	walk->next = run->end;
 	return true;
 }
 
-/* In place nothing is told of a quarantined page. */
-static int hide(struct gms_kvm *kvm, const struct run *run)
+/* Hides a run. In place KVM is not called for quarantined pages. */
+static int sync_hide(struct gms_kvm *kvm, const struct sync_run *run)
 {
 	if (!run->private && !run->quarantined)
 		return 0;
-	if (kvm->way != GMS_KVM_IN_PLACE)
+	if (kvm->mode != GMS_KVM_IN_PLACE)
 		return gms_kvm_host_set(kvm, run->start, run->end, true);
 	if (run->quarantined)
 		return 0;
 	return gms_kvm_guest_set(kvm, run->start, run->end, GMS_PRIVATE, false, NULL);
 }
 
-static int run_pass(struct gms_kvm *kvm, const struct run *run, enum pass pass)
+static int sync_one_run(struct gms_kvm *kvm, const struct sync_run *run, enum sync_pass pass)
 {
-	if (pass == HIDE)
-		return hide(kvm, run);
+	if (pass == SYNC_HIDE)
+		return sync_hide(kvm, run);
 	if (run->quarantined)
 		return 0;
 	switch (pass) {
-	case TELL:
+	case SYNC_GUEST:
 		return gms_kvm_guest_set(kvm, run->start, run->end,
 					 run->private ? GMS_PRIVATE : GMS_SHARED, false, NULL);
-	case SHOW:
+	case SYNC_SHOW:
 		return run->private ? 0 : gms_kvm_host_set(kvm, run->start, run->end, false);
 	default:
-		gms_kvm_guest_clean(kvm, run->start, run->end);
+		gms_kvm_guest_punch_stale(kvm, run->start, run->end);
 		return 0;
 	}
 }
 
-/* Hides all that it can. The other passes end where one run fails. */
-static int pass(const struct sync *sync, enum pass pass)
+/*
+ * Makes one pass. SYNC_HIDE goes on after a failure, to hide as much as possible; the others stop.
+ * Returns 0, or the first error.
+ */
+static int sync_all_runs(const struct sync *sync, enum sync_pass pass)
 {
-	struct walk walk;
-	struct run run;
+	struct sync_walk walk;
+	struct sync_run run;
 	int first = 0;
 
-	walk_init(sync, &walk, 0, sync->kvm->opts.nr_pages);
-	while ((!first || pass == HIDE) && walk_next(sync, &walk, &run)) {
-		const int err = run_pass(sync->kvm, &run, pass);
+	sync_walk_init(sync, &walk, 0, sync->kvm->opts.nr_pages);
+	while ((!first || pass == SYNC_HIDE) && sync_walk_next(sync, &walk, &run)) {
+		const int err = sync_one_run(sync->kvm, &run, pass);
 
 		first = first ? first : err;
 	}
 	return first;
 }
 
-/* Slots that a map will call for: by the state, and by the record where it is quarantined. */
-static uint64_t count_slots(const struct sync *sync, const struct gms_kvm_map *map)
+/*
+ * Returns how many slots a map will call for after the sync. Quarantined pages count as what
+ * private says, all others as what the state says.
+ */
+static uint64_t sync_count_slots(const struct sync *sync, const struct gms_kvm_map *map)
 {
 	struct gms_rtree_run kept;
-	struct walk walk;
-	struct run run;
+	struct sync_walk walk;
+	struct sync_run run;
 	uint64_t nr = 0;
 	bool last = false;
 
-	walk_init(sync, &walk, map->start, map->end);
-	while (walk_next(sync, &walk, &run)) {
+	sync_walk_init(sync, &walk, map->start, map->end);
+	while (sync_walk_next(sync, &walk, &run)) {
 		if (!run.quarantined) {
 			nr += !nr || run.private != last;
 			last = run.private;
@@ -169,69 +181,75 @@ static uint64_t count_slots(const struct sync *sync, const struct gms_kvm_map *m
 	return nr;
 }
 
-static bool slots_suffice(const struct sync *sync)
+static bool sync_slots_suffice(const struct sync *sync)
 {
 	const struct gms_kvm *kvm = sync->kvm;
 	uint64_t nr = 0;
 
-	if (kvm->way != GMS_KVM_MEMSLOTS)
+	if (kvm->mode != GMS_KVM_MEMSLOTS)
 		return true;
 	for (const struct gms_kvm_map *map = kvm->maps; map; map = map->next)
-		nr += count_slots(sync, map);
+		nr += sync_count_slots(sync, map);
 	return nr <= kvm->opts.nr_slots;
 }
 
-/* Memslots become what the records say: then what nobody sees by these may be punched (K4). */
-static int mend(struct gms_kvm *kvm)
+/*
+ * Repairs maps that are gone or broken: later passes may punch only where the slots are right
+ * (K4).
+ */
+static int sync_repair_slots(struct gms_kvm *kvm)
 {
 	int err;
 
 	gms_kvm_stop_vcpus(kvm);
-	err = gms_kvm_sweep(kvm);
+	err = gms_kvm_maps_sweep(kvm);
 	if (!err)
-		err = gms_kvm_recut_broken(kvm);
+		err = gms_kvm_slots_recut_broken(kvm);
 	gms_kvm_resume_vcpus(kvm);
 	return err;
 }
 
-/* What has been recorded is cut into slots also where not all could be. */
-static int tell(const struct sync *sync)
+/*
+ * Makes the second pass. Re-cuts the slots even if the pass failed, for the runs that it
+ * recorded.
+ */
+static int sync_guest(const struct sync *sync)
 {
 	struct gms_kvm *kvm = sync->kvm;
-	int err, cut;
+	int err, recut_err;
 
 	gms_kvm_stop_vcpus(kvm);
-	kvm->deferred = kvm->way == GMS_KVM_MEMSLOTS;
-	err = pass(sync, TELL);
+	kvm->deferred = kvm->mode == GMS_KVM_MEMSLOTS;
+	err = sync_all_runs(sync, SYNC_GUEST);
 	kvm->deferred = false;
-	cut = gms_kvm_recut_broken(kvm);
+	recut_err = gms_kvm_slots_recut_broken(kvm);
 	gms_kvm_resume_vcpus(kvm);
-	return err ? err : cut;
+	return err ? err : recut_err;
 }
 
 static int sync_locked(struct sync *sync)
 {
 	int err;
 
-	find_quarantined(sync);
-	err = pass(sync, HIDE);
+	sync_find_quarantined(sync);
+	err = sync_all_runs(sync, SYNC_HIDE);
 	if (!err)
-		err = mend(sync->kvm);
-	if (!err && !slots_suffice(sync))
+		err = sync_repair_slots(sync->kvm);
+	if (!err && !sync_slots_suffice(sync))
 		err = -ENOSPC;
 	if (!err)
-		err = tell(sync);
+		err = sync_guest(sync);
 	if (!err)
-		err = pass(sync, SHOW);
+		err = sync_all_runs(sync, SYNC_SHOW);
 	if (err)
 		return err;
-	sync->kvm->torn = false; /* all of it was mapped anew */
-	return pass(sync, CLEAN);
+	sync->kvm->torn = false; /* the passes have mapped every address anew */
+	return sync_all_runs(sync, SYNC_PUNCH);
 }
 
 int gms_kvm_sync(struct gms_kvm *kvm, const struct gms_state *state)
 {
-	/* const for the caller: what the object says does not change; its locks do */
+	/* the call changes the object's locks, and nothing that the caller can query */
 	struct gms_state *locked = (struct gms_state *)state;
 	struct sync sync = {.kvm = kvm, .state = state};
 	const uint64_t nr_pages = kvm->opts.nr_pages;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * sys.c - the system calls themselves: see sys.h
+ * sys.c - the system calls of the running kernel: see sys.h
  */
 #define _GNU_SOURCE
 #include "sys.h"
@@ -16,9 +16,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define PAGE (1ULL << GMS_PAGE_SHIFT)
+#define SYS_PAGE_SIZE (1ULL << GMS_PAGE_SHIFT)
 
-static int linux_ioctl(void *ctx, int fd, unsigned long request, void *arg)
+static int sys_ioctl(void *ctx, int fd, unsigned long request, void *arg)
 {
 	int ret;
 
@@ -27,10 +27,10 @@ static int linux_ioctl(void *ctx, int fd, unsigned long request, void *arg)
 	return ret < 0 ? -errno : ret;
 }
 
-static int linux_guest_memfd(void *ctx, int vm_fd, uint64_t size, uint64_t flags)
+static int sys_guest_memfd(void *ctx, int vm_fd, uint64_t size, uint64_t flags)
 {
 	struct kvm_create_guest_memfd create = {.size = size, .flags = flags};
-	const int fd = linux_ioctl(ctx, vm_fd, KVM_CREATE_GUEST_MEMFD, &create);
+	const int fd = sys_ioctl(ctx, vm_fd, KVM_CREATE_GUEST_MEMFD, &create);
 	int err;
 
 	if (fd < 0 || !fcntl(fd, F_SETFD, FD_CLOEXEC))
@@ -40,7 +40,7 @@ static int linux_guest_memfd(void *ctx, int vm_fd, uint64_t size, uint64_t flags
 	return err;
 }
 
-static int linux_map(void *ctx, void **addr, uint64_t size, int fd, uint64_t offset)
+static int sys_map(void *ctx, void **addr, uint64_t size, int fd, uint64_t offset)
 {
 	void *at;
 
@@ -49,14 +49,14 @@ static int linux_map(void *ctx, void **addr, uint64_t size, int fd, uint64_t off
 		  (off_t)offset);
 	if (at == MAP_FAILED)
 		return -errno;
-	/* a precaution: where it fails, the mapping is as good as without */
+	/* both are precautions: the mapping is usable where they fail */
 	(void)madvise(at, size, MADV_DONTFORK);
 	(void)madvise(at, size, MADV_DONTDUMP);
 	*addr = at;
 	return 0;
 }
 
-static int linux_reserve(void *ctx, void **addr, uint64_t size, uint64_t align)
+static int sys_reserve(void *ctx, void **addr, uint64_t size, uint64_t align)
 {
 	const uint64_t all = size + align;
 	uint64_t head;
@@ -67,7 +67,7 @@ static int linux_reserve(void *ctx, void **addr, uint64_t size, uint64_t align)
 	if (at == MAP_FAILED)
 		return -errno;
 	head = -(uintptr_t)at & (align - 1);
-	/* what cannot be trimmed costs addresses, and nothing else */
+	/* a surplus that cannot be unmapped costs addresses and no memory */
 	if (head)
 		(void)munmap(at, head);
 	(void)munmap(at + head + size, align - head);
@@ -75,19 +75,19 @@ static int linux_reserve(void *ctx, void **addr, uint64_t size, uint64_t align)
 	return 0;
 }
 
-static int linux_unmap(void *ctx, void *addr, uint64_t size)
+static int sys_unmap(void *ctx, void *addr, uint64_t size)
 {
 	(void)ctx;
 	return munmap(addr, size) ? -errno : 0;
 }
 
-static int linux_look(void *ctx, void *addr, uint64_t size)
+static int sys_look(void *ctx, void *addr, uint64_t size)
 {
 	(void)ctx;
 	return msync(addr, size, MS_ASYNC) ? -errno : 0;
 }
 
-static int linux_punch(void *ctx, int fd, uint64_t offset, uint64_t size)
+static int sys_punch(void *ctx, int fd, uint64_t offset, uint64_t size)
 {
 	int ret;
 
@@ -99,38 +99,39 @@ static int linux_punch(void *ctx, int fd, uint64_t offset, uint64_t size)
 	return ret ? -errno : 0;
 }
 
-/* Fills with 0 what madvise() has left; the kernel knows which pages are there. */
-static int clear_rest(unsigned char *at, uint64_t size)
+/* Fills with 0 the pages that are present: those that madvise() did not drop. */
+static int sys_clear_present(unsigned char *at, uint64_t size)
 {
-	unsigned char there[1024];
+	unsigned char present[1024];
 
 	while (size) {
-		const uint64_t part = size < sizeof(there) * PAGE ? size : sizeof(there) * PAGE;
+		const uint64_t most = sizeof(present) * SYS_PAGE_SIZE;
+		const uint64_t part = size < most ? size : most;
 
-		if (mincore(at, part, there))
+		if (mincore(at, part, present))
 			return -errno;
-		for (uint64_t i = 0; i < part / PAGE; i++)
-			if (there[i] & 1)
-				memset(at + i * PAGE, 0, PAGE);
+		for (uint64_t i = 0; i < part / SYS_PAGE_SIZE; i++)
+			if (present[i] & 1)
+				memset(at + i * SYS_PAGE_SIZE, 0, SYS_PAGE_SIZE);
 		at += part;
 		size -= part;
 	}
 	return 0;
 }
 
-static int linux_discard(void *ctx, void *addr, uint64_t size)
+static int sys_discard(void *ctx, void *addr, uint64_t size)
 {
 	(void)ctx;
-	if (!madvise(addr, size, MADV_REMOVE)) /* what is shared */
+	if (!madvise(addr, size, MADV_REMOVE)) /* works for shared mappings */
 		return 0;
-	if (madvise(addr, size, MADV_DONTNEED)) { /* locked, say */
+	if (madvise(addr, size, MADV_DONTNEED)) { /* fails for locked pages */
 		memset(addr, 0, size);
 		return 0;
 	}
-	return clear_rest(addr, size); /* a part of a huge page of hugetlbfs stays */
+	return sys_clear_present(addr, size); /* hugetlbfs keeps a part of a huge page */
 }
 
-static int linux_memfd(void *ctx, const char *name, uint64_t size)
+static int sys_memfd(void *ctx, const char *name, uint64_t size)
 {
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	int fd, err;
@@ -147,32 +148,32 @@ static int linux_memfd(void *ctx, const char *name, uint64_t size)
 	return fd;
 }
 
-static int64_t linux_grain(void *ctx, int fd)
+static int64_t sys_grain(void *ctx, int fd)
 {
 	struct statfs fs;
 
 	(void)ctx;
 	if (fstatfs(fd, &fs))
 		return -errno;
-	return fs.f_type == HUGETLBFS_MAGIC ? (int64_t)fs.f_bsize : (int64_t)PAGE;
+	return fs.f_type == HUGETLBFS_MAGIC ? (int64_t)fs.f_bsize : (int64_t)SYS_PAGE_SIZE;
 }
 
-static void linux_close(void *ctx, int fd)
+static void sys_close(void *ctx, int fd)
 {
 	(void)ctx;
 	close(fd);
 }
 
 const struct gms_kvm_sys gms_kvm_sys_linux = {
-	.ioctl = linux_ioctl,
-	.guest_memfd = linux_guest_memfd,
-	.map = linux_map,
-	.unmap = linux_unmap,
-	.look = linux_look,
-	.punch = linux_punch,
-	.memfd = linux_memfd,
-	.close = linux_close,
-	.reserve = linux_reserve,
-	.discard = linux_discard,
-	.grain = linux_grain,
+	.ioctl = sys_ioctl,
+	.guest_memfd = sys_guest_memfd,
+	.map = sys_map,
+	.unmap = sys_unmap,
+	.look = sys_look,
+	.punch = sys_punch,
+	.memfd = sys_memfd,
+	.close = sys_close,
+	.reserve = sys_reserve,
+	.discard = sys_discard,
+	.grain = sys_grain,
 };

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * sys.h - the only door to the kernel
+ * sys.h - the system calls of the backend, in a table
  *
- * Every system call of the backend goes through this table, so that a test can make any of
- * them fail, or stand in for a kernel that this machine does not have.
+ * All files of kvm/ reach the kernel through struct gms_kvm_sys and in no other way. So a test can
+ * make any call fail, and can stand in for a kernel that the machine does not have.
+ *
+ *  Y1  A call returns 0 or a result, or -errno. No file but sys.c reads errno.
+ *  Y2  A call that fails has changed nothing, with two exceptions. @map may have unmapped the
+ *      range; @look finds that out. An @ioctl that sets memory attributes may have set a part of
+ *      them.
+ *
+ * The table is constant, and the calls keep no state. No lock is needed.
  */
 #ifndef GMS_KVM_SYS_H
 #define GMS_KVM_SYS_H
@@ -12,24 +19,23 @@
 
 /**
  * struct gms_kvm_sys - system calls
- * @ctx: passed to all
- * @ioctl: what the call returns, or -errno. @arg is a number for KVM_CHECK_EXTENSION
- * @guest_memfd: KVM_CREATE_GUEST_MEMFD, and closed on exec, which KVM does not see to. The fd, or
- *               -errno
- * @map: mmap, readable, writable and shared, not inherited by a fork and not in a core dump; at
- *       *@addr, over what is there, where that is not NULL; else anywhere, and *@addr is written. 0
- *       or -errno
- * @unmap: munmap. 0 or -errno
- * @look: msync, which does nothing but look whether all of a range is mapped. 0 or -errno
- * @punch: fallocate, to punch a hole. 0 or -errno
- * @memfd: memfd_create, and a size that nobody can change. The fd, or -errno
+ * @ctx: passed to all calls
+ * @ioctl: returns what ioctl() returns, or -errno. @arg is a number for KVM_CHECK_EXTENSION
+ * @guest_memfd: KVM_CREATE_GUEST_MEMFD. Returns an fd that is closed on exec, or -errno
+ * @map: mmap: readable, writable and shared, not inherited by a fork, not in a core dump. Where
+ *       *@addr is not NULL, maps there and replaces what was mapped. Else the kernel picks the
+ *       address, and *@addr receives it. Returns 0 or -errno
+ * @unmap: munmap. Returns 0 or -errno
+ * @look: msync, for its check only: returns 0 if all of the range is mapped, else -errno
+ * @punch: fallocate, to punch a hole. Returns 0 or -errno
+ * @memfd: memfd_create, with a size that is sealed. Returns the fd, or -errno
  * @close: close
- * @reserve: takes addresses from a multiple of @align on: *@addr. Nothing is mapped there that can
- *           be touched. 0 or -errno. NULL: @map picks an address
- * @discard: makes all of a range of the caller's mapping hold 0, and frees it where that can be.
- *           0 or -errno. NULL: memset
- * @grain: size in bytes of the parts of a file that can be mapped by themselves: 4096, but for
- *         hugetlbfs; or -errno. NULL: 4096
+ * @reserve: reserves addresses that begin at a multiple of @align, and stores the first in *@addr.
+ *           A touch there raises SIGSEGV. Returns 0 or -errno. NULL: @map picks the address
+ * @discard: fills a range of the caller's mapping with 0, and frees its memory where possible.
+ *           Returns 0 or -errno. NULL: the backend uses memset()
+ * @grain: returns the size in bytes of the smallest part of a file that can be mapped: 4096, or
+ *         the huge page size on hugetlbfs; or -errno. NULL: 4096
  */
 struct gms_kvm_sys {
 	void *ctx;
@@ -46,11 +52,13 @@ struct gms_kvm_sys {
 	int64_t (*grain)(void *ctx, int fd);
 };
 
-/* The kernel's own. */
+/* The system calls of the running kernel. */
 extern const struct gms_kvm_sys gms_kvm_sys_linux;
 
-/* gms_kvm_ways() and gms_kvm_create() on another kernel, and with memory from elsewhere. */
-unsigned int gms_kvm_ways_on(const struct gms_kvm_sys *sys, int vm_fd);
+/* gms_kvm_ways() with another table. */
+unsigned int gms_kvm_modes_on(const struct gms_kvm_sys *sys, int vm_fd);
+
+/* gms_kvm_create() with another table and another allocator. */
 int gms_kvm_create_on(const struct gms_kvm_opts *opts, const struct gms_kvm_sys *sys,
 		      const struct gms_allocator *allocator, struct gms_kvm **kvm);
 

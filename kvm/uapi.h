@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * uapi.h - what this needs of linux/kvm.h, where that is an older one
+ * uapi.h - definitions of linux/kvm.h that an older copy of that header lacks
  *
- * Numbers and layouts are the kernel's interface. Of Linux 6.8: memslots with a guest_memfd,
- * attributes of the VM. Of 6.18: the flags of a guest_memfd. KVM_SET_MEMORY_ATTRIBUTES2 is in no
- * released kernel: it is as in version 13 of the series "guest_memfd: In-place conversion support"
- * (kvm list, September 2026), which is in linux-next.
+ * The numbers and layouts are the kernel's interface. Each has the first kernel that offers it:
+ *
+ *	Linux 6.8	memslots with a guest_memfd; memory attributes of the VM
+ *	Linux 6.18	the flags of a guest_memfd
+ *	unreleased	KVM_SET_MEMORY_ATTRIBUTES2, as in version 13 of the series "guest_memfd:
+ *			In-place conversion support" (kvm list, September 2026; in linux-next)
+ *
+ * The header has no state and no locks.
  */
 #ifndef GMS_KVM_UAPI_H
 #define GMS_KVM_UAPI_H
@@ -78,9 +82,10 @@ struct kvm_create_guest_memfd {
 #endif
 
 /*
- * An ioctl of the guest_memfd. flags and reserved are 0. It fails with EINVAL, EFAULT, EAGAIN or
- * ENOMEM; with EAGAIN error_offset names a page that is in use. What came before the failure
- * may have been converted, whatever error_offset says.
+ * An ioctl of the guest_memfd. The members flags and reserved must be 0. The ioctl fails with
+ * EINVAL, EFAULT, EAGAIN or ENOMEM. With EAGAIN, error_offset names a page that is in use. After
+ * any failure the pages before the failing page may have been converted, whatever error_offset
+ * says.
  */
 #ifndef KVM_SET_MEMORY_ATTRIBUTES2
 struct kvm_memory_attributes2 {

@@ -3,59 +3,84 @@
  * gmemstate/kvm.h - real memory behind a state object: guest_memfd on Linux's KVM
  *
  * A library of its own (libgmemstate_kvm), for VMMs. It is a backend (backend.h): a conversion of
- * the state becomes a conversion of the guest's memory, in one of three ways, by what the
- * kernel offers:
+ * the state becomes a conversion of the guest's memory.
  *
- *  in place      KVM_SET_MEMORY_ATTRIBUTES2 on the guest_memfd. One memory for both sides
- *  attributes    KVM_SET_MEMORY_ATTRIBUTES on the VM (KVM_SW_PROTECTED_VM, SEV-SNP, TDX): a
- *                guest_memfd for what is private, a memfd for what is shared; the side that is
- *                left is punched out
- *  memslots      neither: two guest_memfds, one of them private, one shared, and the memslots
- *                re-cut at each conversion so that the guest sees the right one
+ * Usage. All memory is private at first, and the guest converts it by KVM_HC_MAP_GPA_RANGE. The
+ * VMM has enabled that exit, opened vm_fd and vcpu_fd, and mapped run. kvm and state are NULL at
+ * first. By memslots several vCPUs also need stop_vcpus and resume_vcpus.
  *
- * In the last two the page that the other side sees afterwards is a new one, filled with 0. (With
- * KVM_SW_PROTECTED_VM and by memslots a conversion that fails leaves all pages with what they held,
- * unless it is quarantined, or a listener refused. TDX, and SNP in place, give up a private page as
- * soon as it is shared: after an undo the guest finds it empty, and not accepted.)
+ *	struct gms_kvm_opts mem = GMS_KVM_OPTS_INIT;
+ *	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
  *
- * The host sees all of the object at one address, gms_kvm_host(); to touch a page there that is
- * private raises SIGBUS. There each run of equal pages is a mapping of the process, but in place:
- * vm.max_map_count is a limit, and conversions return -ENOMEM at it. What is quarantined raises
- * SIGBUS, too (in place as far as KVM calls it private). Child processes do not inherit the
- * address, and core dumps leave it out. (With GMS_KVM_HOST all that is the caller's.)
+ *	mem.vm_fd = vm_fd;
+ *	mem.nr_pages = opts.nr_pages = nr_pages;
+ *	mem.nr_slots = 1024;
+ *	mem.flags = GMS_KVM_INIT_PRIVATE, opts.flags = GMS_INIT_PRIVATE;
+ *	err = gms_kvm_create(&mem, &kvm);
+ *	opts.backend = gms_kvm_backend(), opts.backend_ctx = kvm;
+ *	err = err ? err : gms_state_create(&opts, &state);
+ *	err = err ? err : gms_kvm_map(kvm, gfn, 0, nr_pages);
+ *	err = err ? err : gms_bind(state, gfn, 0, nr_pages, &id);
+ *	while (!err && !ioctl(vcpu_fd, KVM_RUN, 0) && run->exit_reason == KVM_EXIT_HYPERCALL) {
+ *		const bool private = run->hypercall.args[2] & KVM_MAP_GPA_RANGE_ENCRYPTED;
+ *		int rc = gms_gfn_to_index(state, run->hypercall.args[0] >> 12, &start);
  *
- * By attributes KVM looks for shared pages in a window of its own: a second mapping of the shared
- * memory, which is never changed and which nobody else touches. So hiding a page from the host, or
- * showing one, neither stops a vCPU nor lets KVM_RUN fail. The window costs addresses, one
- * mapping, and page tables for the shared pages that the guest has touched: 8 bytes for each.
+ *		rc = rc ? rc : gms_convert(state, start, run->hypercall.args[1],
+ *					   private ? GMS_PRIVATE : GMS_SHARED, 0, NULL);
+ *		run->hypercall.ret = rc;
+ *	}
+ *	gms_state_destroy(state);
+ *	gms_kvm_destroy(kvm);
  *
- * gfn and index. The host's view and the window begin at a multiple of 2M; of 1G, where the memory
- * is 1G or more. KVM maps a memslot by 2M (1G) only where gfn and address agree modulo 2M (1G).
- * Else it maps all of that memslot by 4K, private memory included, and says nothing. So in
- * gms_kvm_map() gfn and index should agree modulo 512 (2^18) pages.
+ * A state from a snapshot: create the memory with GMS_KVM_INIT_PRIVATE, call gms_snapshot_load()
+ * instead of gms_state_create(), then gms_kvm_sync(). Before the sync the host sees no page.
  *
- * Who holds references to a page, KVM knows in place only, and answers -EAGAIN. Else whoever has
- * pages pinned must be a listener (listener.h), or have the state object told by gms_pin().
- * Allocation is the kernel's, and gms_allocate() and gms_punch_hole() do not reach it. Nor do
- * attributes, inhibits and the max_order of faults: KVM picks its own mapping sizes.
+ * Modes. The kernel offers one or more of three modes of conversion. The names of this header
+ * call a mode a way.
  *
- * The hooks take turns: conversions in different shards do not run side by side here.
+ *  in place      KVM_SET_MEMORY_ATTRIBUTES2 on the guest_memfd. Both sides are one memory
+ *  attributes    KVM_SET_MEMORY_ATTRIBUTES on the VM (KVM_SW_PROTECTED_VM, SEV-SNP, TDX). Private
+ *                pages are in a guest_memfd, shared pages in a memfd; the unused side is punched
+ *  out
+ *  memslots      neither ioctl. One guest_memfd holds private pages, another one shared pages.
+ *                Each
+ *                conversion re-cuts the memslots, so that the guest sees the right one
  *
- *	gms_kvm_create(&opts, &kvm);
- *	state_opts.backend = gms_kvm_backend();
- *	state_opts.backend_ctx = kvm;
- *	gms_state_create(&state_opts, &state);      or gms_snapshot_load()
- *	gms_kvm_sync(kvm, state);                   KVM and the mappings are as the state says
- *	gms_kvm_map(kvm, gfn, start, nr_pages);     the guest sees it
+ * Contents. In place a page keeps what it holds, as far as the architecture allows. In the other
+ * modes a converted page holds 0. A conversion that fails leaves the contents of all pages as they
+ * were, with these exceptions: a quarantined page; a listener that refused; TDX, and SNP in place,
+ * which free a private page when it is shared: after the undo the guest finds it empty and has to
+ * accept it again.
  *
- * Where the state begins private, or comes from a snapshot, create the memory with
- * GMS_KVM_INIT_PRIVATE: then no page is visible to the host before gms_kvm_sync(). (In a
- * guest_memfd of the caller's, in place, the host sees until then what KVM was told before.)
+ * The host's view. The host sees all of the object at one address, gms_kvm_host(). A touch of a
+ * private or quarantined page there raises SIGBUS. (In place a quarantined page raises it only if
+ * KVM sees the page as private. See GMS_KVM_HOST and GMS_KVM_SHARED_FD for views that hide
+ * nothing.) Child processes do not inherit the view, and core dumps leave it out. In the modes by
+ * attributes and by memslots each run of equal pages is a mapping of the process. Its limit is
+ * vm.max_map_count: at the limit a conversion returns -ENOMEM.
  *
- * After a quarantine: gms_repair(), which makes the memory what the pages are to be before the
- * state says so. gms_kvm_sync() then puts back what the failure took elsewhere.
+ * The window. By attributes KVM reads shared pages through a second mapping of the shared memory,
+ * the window. It never changes, and only KVM uses it. So a change of the host's view neither
+ * stops a vCPU nor makes KVM_RUN fail. The window costs addresses, one mapping, and 8 bytes of
+ * page tables for each shared page that the guest has touched.
  *
- * Teardown goes the other way: gms_state_destroy(), gms_kvm_destroy().
+ * Huge mappings. KVM maps a memslot by 2M (1G) only if gfn and address agree modulo 2M (1G). If
+ * they disagree, KVM maps all of the memslot by 4K, private memory included, and reports nothing.
+ * The host's view and the window begin at a multiple of 2M; of 1G if the memory is 1G or more. So
+ * gfn and index of gms_kvm_map() should agree modulo 512 (2^18) pages.
+ *
+ * Limits:
+ *
+ *  - References to pages: in place KVM knows them, and a conversion returns -EAGAIN. In the other
+ *    modes each user of a page has to be a listener (listener.h), or has to call gms_pin().
+ *  - Allocation is the kernel's: gms_allocate() and gms_punch_hole() change the state, and not the
+ *    memory. KVM picks the sizes of its mappings: attributes, inhibits and the max_order of faults
+ *    have no effect on them.
+ *  - One lock serialises the hooks, so conversions in different shards take turns here.
+ *
+ * After a quarantine. gms_repair() makes the pages of the range what the caller asks for, first in
+ * the memory and then in the state. gms_kvm_sync() afterwards repairs what the failure left beside
+ * the range.
  */
 #ifndef GMEMSTATE_KVM_H
 #define GMEMSTATE_KVM_H
@@ -67,11 +92,11 @@ extern "C" {
 #endif
 
 /**
- * enum gms_kvm_way - how memory is converted
- * @GMS_KVM_ANY: the first that the kernel offers
- * @GMS_KVM_IN_PLACE: see above
- * @GMS_KVM_ATTRIBUTES: see above
- * @GMS_KVM_MEMSLOTS: see above
+ * enum gms_kvm_way - a mode of conversion
+ * @GMS_KVM_ANY: no mode; asks for the first of the others that the kernel offers
+ * @GMS_KVM_IN_PLACE: KVM_SET_MEMORY_ATTRIBUTES2 on the guest_memfd
+ * @GMS_KVM_ATTRIBUTES: KVM_SET_MEMORY_ATTRIBUTES on the VM
+ * @GMS_KVM_MEMSLOTS: two guest_memfds, and memslots that are re-cut
  */
 enum gms_kvm_way {
 	GMS_KVM_ANY = 0,
@@ -85,71 +110,73 @@ struct gms_kvm;
 /**
  * GMS_KVM_INIT_PRIVATE - all of the memory begins private, and hidden from the host
  *
- * For a state object that is created with GMS_INIT_PRIVATE or loaded from a snapshot.
+ * For a state object that is created with GMS_INIT_PRIVATE or loaded from a snapshot. In place, in
+ * a guest_memfd of the caller's, the host sees the pages that the caller made shared until
+ * gms_kvm_sync().
  */
 #define GMS_KVM_INIT_PRIVATE (1U << 0)
 
 /**
  * GMS_KVM_GUEST_MEMFD - use a guest_memfd of the caller's; in place and by attributes
  *
- * In place: a guest_memfd that can be mapped. gms_kvm_sync() tells it the state of every page,
- * whatever was true before. By attributes: the private memory.
+ * In place the guest_memfd must allow mmap(). gms_kvm_sync() converts each of its pages, because
+ * the backend cannot know what the pages were before. By attributes it is the private memory.
  */
 #define GMS_KVM_GUEST_MEMFD (1U << 1)
 
 /**
  * GMS_KVM_SHARED_FD - the shared memory is a file of the caller's; by attributes
  *
- * A memfd, or a file of a tmpfs or hugetlbfs. Other mappings of the file are the caller's to mind:
- * nothing is hidden there. A mapping of hugetlbfs cannot be changed page by page: there what is
- * said of GMS_KVM_HOST holds, but for whose the mapping is; and the memory must be whole huge
- * pages.
+ * A memfd, or a file of a tmpfs or hugetlbfs. The backend hides nothing in other mappings of the
+ * file. A mapping of hugetlbfs cannot be changed page by page. So there a touch of a private page
+ * raises no SIGBUS (see GMS_KVM_HOST), and the memory must be whole huge pages.
  */
 #define GMS_KVM_SHARED_FD (1U << 2)
 
 /**
  * GMS_KVM_HOST - the shared memory is a mapping of the caller's; by attributes
  *
- * Anonymous or shared, huge pages or not, bound to nodes or not. gms_kvm_host() returns its
- * address, which KVM's memslots have, too. It is neither mapped over nor unmapped. So a private
- * page is not hidden there: a touch raises no SIGBUS. The private memory itself is in the
- * guest_memfd, out of the host's reach; what the host reads is the shared side, which was
- * discarded and holds 0, and what it writes there is lost, or found when the page is shared
- * again. A discarded part of a huge page is filled with 0, but stays allocated.
+ * The mapping may be anonymous or shared, of huge pages, and bound to nodes. gms_kvm_host()
+ * returns its address, and KVM's memslots point to it. The backend never replaces or unmaps any
+ * of it. So private pages are not hidden there, and a touch raises no SIGBUS. The guest's private
+ * pages are in the guest_memfd, out of the host's reach: the host reads the shared side, which
+ * was discarded and holds 0. What the host writes there is lost, or the guest finds it when the
+ * page is shared again. A discarded part of a huge page is filled with 0, and stays allocated.
  */
 #define GMS_KVM_HOST (1U << 3)
 
 /**
- * struct gms_kvm_opts - how to make one
- * @struct_size: sizeof(struct gms_kvm_opts). A smaller one, down to the end of @nr_slots, is
- *               accepted: what it does not have is 0. A larger one is where all that this
- *               library does not know is 0
- * @vm_fd: of KVM_CREATE_VM; stays the caller's, and open until gms_kvm_destroy()
- * @way: GMS_KVM_ANY, or the one that is wanted
- * @nr_pages: size in pages, as the state object's
- * @first_slot: number of the first memslot that is the backend's to use
- * @nr_slots: how many there are, at least 1, at most as many as KVM_CAP_NR_MEMSLOTS leaves. One
- *            suffices for each gms_kvm_map(), but for GMS_KVM_MEMSLOTS, which needs one for each
- *            run of equal pages in it
- * @stop_vcpus: GMS_KVM_MEMSLOTS, called before memslots are re-cut: no vCPU may be in KVM_RUN from
- *              its return until @resume_vcpus (a vCPU that touches a page whose slot is being
- *              replaced would see an MMIO exit). Calls nest. Called in conversions and by
- *              gms_kvm_sync(), with locks held: a vCPU's thread that is elsewhere, perhaps waiting
- *              in gms_convert(), must count as stopped. NULL: the caller sees to it, as a VMM
- *              with one vCPU that asks for the conversion does
- * @resume_vcpus: see there; both or none
- * @ctx: passed to both
- * @flags: GMS_KVM_INIT_PRIVATE, and those of GMS_KVM_GUEST_MEMFD, GMS_KVM_SHARED_FD and
- *         GMS_KVM_HOST whose members are to be used; of the last two one at most
- * @guest_memfd: the guest_memfd; stays the caller's, and may be closed after gms_kvm_destroy()
- * @guest_memfd_offset: in bytes, a multiple of 4096: where index 0 is. Where it is no multiple of
- *                      2M, there are no mappings of 2M for private memory
- * @shared_fd: the file, of which the memory must lie within its size; stays the caller's, too
- * @shared_offset: as @guest_memfd_offset, for shared memory
- * @host: address of index 0, a multiple of 4096; all pages follow. Where gfn and address do not
- *        agree modulo 2M, KVM maps by 4K only, private memory, too
+ * struct gms_kvm_opts - options of gms_kvm_create()
+ * @struct_size: sizeof(struct gms_kvm_opts). A smaller struct is accepted if it contains at least
+ *               @nr_slots; missing members are 0. A larger one is accepted if all bytes that this
+ *               library does not know are 0
+ * @vm_fd: of KVM_CREATE_VM. Stays the caller's, and must stay open until gms_kvm_destroy()
+ * @way: the mode, or GMS_KVM_ANY
+ * @nr_pages: size in pages, that of the state object
+ * @first_slot: number of the first memslot that the backend may use
+ * @nr_slots: how many memslots the backend may use: at least 1, at most what KVM_CAP_NR_MEMSLOTS
+ *            leaves. Each gms_kvm_map() needs one; by memslots, one for each run of equal pages
+ * @stop_vcpus: by memslots, called before memslots are re-cut. No vCPU may be in KVM_RUN from its
+ *              return to the call of @resume_vcpus: a vCPU that touches a page whose memslot is
+ *              being replaced gets an MMIO exit. Calls nest. They come from conversions and from
+ *              gms_kvm_sync(), with locks held: a vCPU's thread outside of KVM_RUN, even one that
+ *              waits in gms_convert(), must count as stopped. NULL: the caller makes sure of this,
+ *              for example with one vCPU whose thread makes all conversions
+ * @resume_vcpus: called after memslots were re-cut. NULL if @stop_vcpus is, and only then
+ * @ctx: passed to @stop_vcpus and @resume_vcpus
+ * @flags: GMS_KVM_INIT_PRIVATE; GMS_KVM_GUEST_MEMFD, GMS_KVM_SHARED_FD or GMS_KVM_HOST to use the
+ *         members below. The last two exclude each other
+ * @guest_memfd: the guest_memfd. Stays the caller's, and may be closed after gms_kvm_destroy()
+ * @guest_memfd_offset: of index 0, in bytes, a multiple of 4096. If it is no multiple of 2M, KVM
+ *                      does not map private memory by 2M
+ * @shared_fd: the file, at least as large as offset and memory together. Stays the caller's, and
+ *             may be closed after gms_kvm_destroy()
+ * @shared_offset: of index 0, in bytes, a multiple of 4096
+ * @host: address of index 0, a multiple of 4096; all pages follow. If gfn and address disagree
+ *        modulo 2M, KVM maps by 4K only, private memory included
  *
- * What the caller's files and mappings hold is kept: nothing is discarded before a conversion.
+ * The caller's files and mappings keep what they hold: the backend discards nothing before the
+ * first conversion.
  */
 struct gms_kvm_opts {
 	size_t struct_size;
@@ -178,50 +205,50 @@ struct gms_kvm_opts {
 /* clang-format on */
 
 /**
- * gms_kvm_ways() - which ways a VM has
+ * gms_kvm_ways() - the modes that a VM offers
  * @vm_fd: of KVM_CREATE_VM
  *
  * Context: Any.
- * Return: a set of bits, 1 << way; 0: none, or @vm_fd is no VM.
+ * Return: a set of bits, 1 << mode; 0 if the VM offers none, or @vm_fd is no VM.
  */
 GMS_API unsigned int gms_kvm_ways(int vm_fd);
 
 /**
- * gms_kvm_way_name() - a name for the user
- * @way: the way
+ * gms_kvm_way_name() - the name of a mode, for messages
+ * @mode: the mode
  *
  * Context: Any.
- * Return: "in place", "attributes", "memslots"; "none" for another @way.
+ * Return: "in place", "attributes", "memslots"; "none" for any other @mode.
  */
-GMS_API const char *gms_kvm_way_name(enum gms_kvm_way way);
+GMS_API const char *gms_kvm_way_name(enum gms_kvm_way mode);
 
 /**
- * gms_kvm_create() - make memory for a guest
- * @opts: how
+ * gms_kvm_create() - create memory for a guest
+ * @opts: the options
  * @kvm: where to store it; written on success only
  *
- * All of it is shared, or with GMS_KVM_INIT_PRIVATE private; none is allocated, and the guest
- * sees none.
+ * All of the memory is shared, or with GMS_KVM_INIT_PRIVATE private. None of it is allocated, and
+ * the guest sees none of it.
  *
  * Context: Allocates, may sleep.
- * Return: 0; -EINVAL: a bad size, offset, address, way, set of slots (also one that this VM does
- * not have) or unknown option, or a flag that the way cannot follow; -EOPNOTSUPP: the VM does not
- * have this way, or none that can follow the flags; -ENOMEM; what the kernel returned.
+ * Return: 0; -EINVAL: a bad size, offset, address, mode or set of slots, slots that this VM does
+ * not have, an unknown option, or a flag that the mode does not support; -EOPNOTSUPP: the VM does
+ * not offer the mode, or offers none that supports the flags; -ENOMEM; what the kernel returned.
  */
 GMS_API int gms_kvm_create(const struct gms_kvm_opts *opts, struct gms_kvm **kvm);
 
 /**
- * gms_kvm_destroy() - free it
+ * gms_kvm_destroy() - destroy the memory
  * @kvm: the memory; NULL is allowed
  *
- * The guest's memslots go, then the host's address.
+ * Deletes the guest's memslots first, then unmaps the host's view.
  *
- * KVM may refuse to delete a memslot (-ENOMEM). Then the guest goes on seeing the pages of those
- * that are left, and nothing that they point to is unmapped, closed or freed. @kvm stays
- * valid, for another gms_kvm_destroy() and for nothing else.
+ * KVM may refuse to delete a memslot (-ENOMEM). Then the guest still sees the pages of that
+ * memslot, and nothing that it points to is unmapped, closed or freed. @kvm stays valid for
+ * another gms_kvm_destroy(), and for nothing else.
  *
- * Context: No vCPU is running, nobody uses it, and the state object is gone. May sleep.
- * Return: 0: all of it is gone; -ENOMEM, or what else the kernel returned: @kvm is not.
+ * Context: No vCPU is running, no other thread uses @kvm, and the state object is gone. May sleep.
+ * Return: 0: all of it is gone; -ENOMEM, or what else the kernel returned: call again.
  */
 GMS_API int gms_kvm_destroy(struct gms_kvm *kvm);
 
@@ -234,40 +261,40 @@ GMS_API int gms_kvm_destroy(struct gms_kvm *kvm);
 GMS_API const struct gms_backend_ops *gms_kvm_backend(void);
 
 /**
- * gms_kvm_get_way() - which way was picked
+ * gms_kvm_get_way() - the mode of a memory
  * @kvm: the memory
  *
  * Context: Any.
- * Return: the way.
+ * Return: the mode, never GMS_KVM_ANY.
  */
 GMS_API enum gms_kvm_way gms_kvm_get_way(const struct gms_kvm *kvm);
 
 /**
- * gms_kvm_host() - where the host sees the memory
+ * gms_kvm_host() - the address at which the host sees the memory
  * @kvm: the memory
  *
  * Context: Any.
- * Return: the address of page 0; all pages follow. To touch a private one raises SIGBUS, but see
- * GMS_KVM_HOST.
+ * Return: the address of page 0; all pages follow. A touch of a private page raises SIGBUS; see
+ * GMS_KVM_HOST and GMS_KVM_SHARED_FD for exceptions.
  */
 GMS_API void *gms_kvm_host(const struct gms_kvm *kvm);
 
 /**
  * gms_kvm_map() - let the guest see pages
  * @kvm: the memory
- * @gfn: of the first page, in pages of 4 KiB; should agree with @start modulo 512, and modulo
- *       2^18 where the memory is 1G or more: see above
+ * @gfn: of the first page, in pages of 4 KiB. It should agree with @start modulo 512, and modulo
+ *       2^18 if the memory is 1G or more: see above
  * @start: index of the first page
  * @nr_pages: length in pages, at least 1; the range must lie in the memory
  *
- * The library's gms_bind() is a matter of its own: it is told of the same three numbers.
+ * The state object does not learn of this: call gms_bind() with the same three numbers as well.
  *
- * Context: No conversion is under way. May sleep.
- * Return: 0; -EINVAL: a range is empty, wraps or passes the end; -EEXIST: a gfn or a page of it is
- * mapped already, or in a memslot of the caller's; -ENOSPC: there are not enough memslots; -ENOMEM;
- * what the kernel returned (-EINVAL: longer than a memslot may be). On failure nothing is mapped,
- * unless KVM refuses to delete again a memslot that was made: the guest sees that part until the
- * next call that maps, unmaps or syncs deletes it.
+ * Context: No conversion is in progress. May sleep.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EEXIST: a gfn or a page of it
+ * is mapped already, or a memslot of the caller's has the gfn; -ENOSPC: there are not enough
+ * memslots; -ENOMEM; what the kernel returned (-EINVAL: longer than a memslot may be). After a
+ * failure nothing is mapped, with one exception: KVM may refuse to delete a memslot that was just
+ * created. Then the guest sees that part until the next call that maps, unmaps or syncs.
  */
 GMS_API int gms_kvm_map(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint64_t nr_pages);
 
@@ -279,24 +306,24 @@ GMS_API int gms_kvm_map(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, ui
  * @nr_pages: length in pages, at least 1; the range must lie in the memory
  * @slot_flags: 0, KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, or both
  *
- * The flags are KVM's (linux/kvm.h), and go to all memslots of this range. KVM refuses both flags
- * for memslots with a guest_memfd, as all of these are, up to Linux 6.18 at least: its -EINVAL
+ * All memslots of the range get the flags, which are KVM's (linux/kvm.h). Up to Linux 6.18 at
+ * least, KVM refuses both flags for memslots with a guest_memfd, as all of these are. Its -EINVAL
  * is passed on.
  *
- * Context: No conversion is under way. May sleep.
+ * Context: No conversion is in progress. May sleep.
  * Return: as gms_kvm_map(); -EINVAL: another flag, too.
  */
 GMS_API int gms_kvm_map_flags(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start,
 			      uint64_t nr_pages, uint32_t slot_flags);
 
 /**
- * gms_kvm_unmap() - take away what gms_kvm_map() let the guest see
+ * gms_kvm_unmap() - undo a gms_kvm_map()
  * @kvm: the memory
  * @gfn: as given to gms_kvm_map()
  *
- * Context: No conversion is under way. May sleep.
- * Return: 0; -ENOENT: nothing was mapped there; what the kernel returned: it is still mapped,
- * but gms_kvm_sync() may have to put back what the guest sees.
+ * Context: No conversion is in progress. May sleep.
+ * Return: 0; -ENOENT: nothing is mapped there; what the kernel returned: it is still mapped, but
+ * some of its memslots may be missing until gms_kvm_sync().
  */
 GMS_API int gms_kvm_unmap(struct gms_kvm *kvm, uint64_t gfn);
 
@@ -305,19 +332,19 @@ GMS_API int gms_kvm_unmap(struct gms_kvm *kvm, uint64_t gfn);
  * @kvm: the memory
  * @state: the object, of the same size
  *
- * For a state that was created private, or loaded from a snapshot. It also puts back what a
- * call that failed had to leave: after a quarantine memslots beside the range may be missing, and
- * an address of the host's view may be mapped to nothing.
+ * For a state that was created private, or loaded from a snapshot. It also repairs what a call
+ * that failed could not undo: after a quarantine memslots beside the range may be missing, and an
+ * address of the host's view may be mapped to nothing.
  *
- * All that is private is hidden from the host before anything else is looked at, so that it is
- * hidden also where this fails later. Quarantined pages are hidden, too; what the guest sees
- * of them stays, and what they hold.
+ * Private pages are hidden from the host before anything else, so they are hidden even if the call
+ * fails later. Quarantined pages are hidden, too. What the guest sees of them, and what they hold,
+ * does not change.
  *
- * Context: Takes gms_lock_shared() on all of @state: waits for conversions, and lets none begin.
- * May sleep.
- * Return: 0; -EINVAL: the sizes differ; -EDEADLK: as of gms_lock_shared(): called from inside a
- * hook, say; -ENOSPC: there are not enough memslots; -ENOMEM; what the kernel returned: some pages
- * may have been converted, and the call may be made again.
+ * Context: Takes gms_lock_shared() on all of @state: waits for conversions, and keeps new ones
+ * waiting. May sleep.
+ * Return: 0; -EINVAL: the sizes differ; -EDEADLK: as of gms_lock_shared(), for example from
+ * inside a hook; -ENOSPC: there are not enough memslots; -ENOMEM; what the kernel returned. After
+ * a failure some pages may have been converted, and the call may be repeated.
  */
 GMS_API int gms_kvm_sync(struct gms_kvm *kvm, const struct gms_state *state);
 

@@ -25,16 +25,16 @@ static void ways_are_probed(void **unused)
 		fake.has_attributes = set & 2;
 		fake.has_memslots = set & 4;
 		/* two guest_memfds will do where one of them could be converted, too */
-		assert_int_equal(gms_kvm_ways_on(&fake.sys, FAKE_VM),
+		assert_int_equal(gms_kvm_modes_on(&fake.sys, FAKE_VM),
 				 (set & 3) << 1 | (set & 5 ? 1U << GMS_KVM_MEMSLOTS : 0));
-		assert_int_equal(gms_kvm_ways_on(&fake.sys, FAKE_VM + 7), 0);
+		assert_int_equal(gms_kvm_modes_on(&fake.sys, FAKE_VM + 7), 0);
 		/* the same where conversion in place can be asked for: then it is not tried */
 		fake.cap = fake.has_in_place ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0;
-		assert_int_equal(gms_kvm_ways_on(&fake.sys, FAKE_VM),
+		assert_int_equal(gms_kvm_modes_on(&fake.sys, FAKE_VM),
 				 (set & 3) << 1 | (set & 5 ? 1U << GMS_KVM_MEMSLOTS : 0));
 		/* another attribute is no answer */
 		fake.cap = 1;
-		assert_int_equal(gms_kvm_ways_on(&fake.sys, FAKE_VM),
+		assert_int_equal(gms_kvm_modes_on(&fake.sys, FAKE_VM),
 				 (set & 3) << 1 | (set & 5 ? 1U << GMS_KVM_MEMSLOTS : 0));
 		assert_int_equal(fake_nr_files(&fake), 0);
 	}
@@ -228,7 +228,7 @@ static void huge_pages_are_whole(void **unused)
 		c.opts.shared_fd = fake_adopt_file(&c.fake, false, 12, 0, grain);
 		create_gives(&c, c.opts.nr_pages % grain ? -EINVAL : 0);
 		if (c.kvm) {
-			assert_int_equal(c.kvm->cut, grain == 1);
+			assert_int_equal(c.kvm->hides, grain == 1);
 			assert_int_equal(fake_nr_views(&c.fake), grain == 1 ? 2 : 1);
 			create_fini(&c);
 		}
@@ -322,7 +322,7 @@ static void members_that_are_not_there_are_done_without(void **unused)
 	c.opts.host = memory;
 	create_gives(&c, 0);
 	memset(memory, 7, sizeof(memory));
-	assert_int_equal(gms_kvm_punch(c.kvm, 2, 4, GMS_SHARED), 0);
+	assert_int_equal(gms_kvm_host_punch(c.kvm, 2, 4, GMS_SHARED), 0);
 	for (size_t i = 0; i < sizeof(memory); i++)
 		assert_int_equal(memory[i],
 				 i >> GMS_PAGE_SHIFT == 2 || i >> GMS_PAGE_SHIFT == 3 ? 0 : 7);

@@ -42,7 +42,7 @@ static void fail_no_more(struct krig *rig)
 /* Nothing of it is left undone; a punch may have failed where nobody looked. */
 static const char *agrees(struct krig *rig)
 {
-	gms_kvm_guest_clean(rig->kvm, 0, KRIG_PAGES);
+	gms_kvm_guest_punch_stale(rig->kvm, 0, KRIG_PAGES);
 	return krig_agrees(rig);
 }
 

@@ -105,7 +105,7 @@ static int change(void *ctx, const struct gms_run *runs, size_t count, enum gms_
 static const char *safe(struct model *m)
 {
 	struct krig *rig = &m->rig;
-	const bool hides = rig->kvm->cut || rig->way == GMS_KVM_IN_PLACE;
+	const bool hides = rig->kvm->hides || rig->way == GMS_KVM_IN_PLACE;
 
 	for (uint64_t i = 0; hides && i < KRIG_PAGES; i++)
 		if (gms_is_private(rig->state, i) && !gms_is_quarantined(rig->state, i) &&

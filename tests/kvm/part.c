@@ -137,7 +137,7 @@ static void doubt(const struct krig_kind *kind, enum gms_shareability to,
 		fake_guest_sees(&rig.fake, krig_gfn(&rig, page), &content);
 		if (told_private(&rig, page) == (to == GMS_SHARED))
 			assert_int_equal(*content, rig.content[page]);
-		if (rig.kvm->cut)
+		if (rig.kvm->hides)
 			assert_int_equal(sees, FAKE_PRIVATE);
 	}
 	for (uint64_t page = START; page < END; page++)
@@ -382,7 +382,7 @@ static void a_quarantined_page_is_hidden(void **unused)
 			assert_int_equal(
 				gms_repair(rig.state, START, NR, to ? GMS_PRIVATE : GMS_SHARED), 0);
 			/* from here on nothing excuses that the host sees what is private */
-			for (uint64_t page = START; to && rig.kvm->cut && page < END; page++)
+			for (uint64_t page = START; to && rig.kvm->hides && page < END; page++)
 				assert_int_equal(fake_host_sees(&rig.fake, page, NULL),
 						 FAKE_PRIVATE);
 			assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
@@ -410,7 +410,7 @@ static void what_did_not_go_private_is_shown_again(void **unused)
 		krig_convert_fails(&rig, 8, 40, GMS_PRIVATE, -EAGAIN);
 		gms_unpin(rig.state, 40, 1);
 		assert_int_equal(ops->unmap_host(rig.kvm, 8, 40), 0);
-		for (uint64_t page = 8; rig.kvm->cut && page < 48; page++)
+		for (uint64_t page = 8; rig.kvm->hides && page < 48; page++)
 			assert_int_equal(fake_host_sees(&rig.fake, page, NULL), FAKE_PRIVATE);
 		assert_int_equal(ops->map_host(rig.kvm, 0, KRIG_PAGES), 0);
 		assert_fine(krig_agrees(&rig));
@@ -430,7 +430,7 @@ static void a_hole_leaves_no_address_unmapped(void **unused)
 	(void)unused;
 	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
 		krig_init_kind(&rig, &krig_kinds[k], MANY, false);
-		if (!rig.kvm->cut) {
+		if (!rig.kvm->hides) {
 			krig_fini(&rig);
 			continue;
 		}
@@ -470,7 +470,7 @@ static void a_sync_hides_before_it_shows(void **unused)
 	(void)unused;
 	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
 		krig_init_kind(&rig, &krig_kinds[k], MANY, false);
-		if (!rig.kvm->cut && rig.way != GMS_KVM_IN_PLACE) {
+		if (!rig.kvm->hides && rig.way != GMS_KVM_IN_PLACE) {
 			krig_fini(&rig);
 			continue;
 		}

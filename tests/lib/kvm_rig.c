@@ -174,14 +174,14 @@ bool krig_page_agrees(struct krig *rig, uint64_t page, bool lax, const char **wh
 {
 	const bool private = gms_is_private(rig->state, page);
 	const enum fake_sees want = private ? FAKE_PRIVATE : FAKE_SHARED;
-	const bool cut = rig->kvm->cut || rig->way == GMS_KVM_IN_PLACE;
+	const bool cut = rig->kvm->hides || rig->way == GMS_KVM_IN_PLACE;
 	const uint64_t gfn = krig_gfn(rig, page);
 	enum fake_sees guest;
 
 	*why = NULL;
 	if (gms_rtree_test(rig->kvm->private, page) != private)
 		*why = "the record of the guest's pages differs from the state";
-	else if (gms_rtree_test(rig->kvm->hidden, page) != (private && rig->kvm->cut))
+	else if (gms_rtree_test(rig->kvm->hidden, page) != (private && rig->kvm->hides))
 		*why = "the record of the host's pages differs from the state";
 	else if (fake_host_sees(&rig->fake, page, NULL) != (cut ? want : FAKE_SHARED))
 		*why = "the host sees something else";
@@ -266,7 +266,7 @@ static unsigned int *seen(struct krig *rig, uint64_t page)
 	unsigned int *content = NULL;
 
 	/* where the view is not cut the host sees a page even of what is private: another one */
-	if (gms_is_private(rig->state, page) && !rig->kvm->cut && rig->way != GMS_KVM_IN_PLACE) {
+	if (gms_is_private(rig->state, page) && !rig->kvm->hides && rig->way != GMS_KVM_IN_PLACE) {
 		if (gfn != UINT64_MAX)
 			fake_guest_sees(&rig->fake, gfn, &content);
 		return content;
