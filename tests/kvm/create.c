@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * create.c - proves what gmemstate/kvm.h says of making memory, with what is the caller's,
- * and of freeing it; on the fake kernel
+ * create.c - proves what gmemstate/kvm.h says of creation, with and without parts that
+ * are the caller's, and of destruction; on the fake kernel
  */
 #include "kvm_rig.h"
 
@@ -10,11 +10,11 @@
 
 #include <stddef.h>
 
-static const enum gms_kvm_way ways[] = {GMS_KVM_IN_PLACE, GMS_KVM_ATTRIBUTES, GMS_KVM_MEMSLOTS};
+static const enum gms_kvm_way modes[] = {GMS_KVM_IN_PLACE, GMS_KVM_ATTRIBUTES, GMS_KVM_MEMSLOTS};
 
-/* ---- making it ---- */
+/* ---- creation ---- */
 
-static void ways_are_probed(void **unused)
+static void modes_are_probed(void **unused)
 {
 	struct fake fake;
 
@@ -24,15 +24,15 @@ static void ways_are_probed(void **unused)
 		fake.has_in_place = set & 1;
 		fake.has_attributes = set & 2;
 		fake.has_memslots = set & 4;
-		/* two guest_memfds will do where one of them could be converted, too */
+		/* a kernel that converts in place also offers the mode by memslots */
 		assert_int_equal(gms_kvm_modes_on(&fake.sys, FAKE_VM),
 				 (set & 3) << 1 | (set & 5 ? 1U << GMS_KVM_MEMSLOTS : 0));
 		assert_int_equal(gms_kvm_modes_on(&fake.sys, FAKE_VM + 7), 0);
-		/* the same where conversion in place can be asked for: then it is not tried */
+		/* with the capability for conversion in place, the ioctl is not tried */
 		fake.cap = fake.has_in_place ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0;
 		assert_int_equal(gms_kvm_modes_on(&fake.sys, FAKE_VM),
 				 (set & 3) << 1 | (set & 5 ? 1U << GMS_KVM_MEMSLOTS : 0));
-		/* another attribute is no answer */
+		/* a capability with another attribute does not count */
 		fake.cap = 1;
 		assert_int_equal(gms_kvm_modes_on(&fake.sys, FAKE_VM),
 				 (set & 3) << 1 | (set & 5 ? 1U << GMS_KVM_MEMSLOTS : 0));
@@ -52,11 +52,11 @@ struct create {
 	struct gms_kvm *kvm;
 };
 
-static void create_init(struct create *c, enum gms_kvm_way way)
+static void create_init(struct create *c, enum gms_kvm_way mode)
 {
 	const struct gms_kvm_opts opts = GMS_KVM_OPTS_INIT;
 
-	fake_init(&c->fake, way);
+	fake_init(&c->fake, mode);
 	talloc_init(&c->talloc);
 	c->opts = opts;
 	c->opts.vm_fd = FAKE_VM;
@@ -64,7 +64,7 @@ static void create_init(struct create *c, enum gms_kvm_way way)
 	c->opts.nr_slots = 3;
 }
 
-/* Makes it, or not: then nothing is left. */
+/* Creates the memory, and checks what that returns; after a failure, that nothing is left. */
 static void create_gives(struct create *c, int err)
 {
 	struct gms_kvm *const none = (struct gms_kvm *)&c->opts;
@@ -133,7 +133,7 @@ static void create_refuses_what_is_wrong(void **unused)
 	assert_int_equal(gms_kvm_destroy(NULL), 0);
 }
 
-/* A caller of an older version has less, one of a newer version more. */
+/* The options of an older caller are smaller, those of a newer caller are larger. */
 static void options_have_a_size(void **unused)
 {
 	struct {
@@ -145,11 +145,11 @@ static void options_have_a_size(void **unused)
 
 	(void)unused;
 	for (size_t size = 0; size <= sizeof(other); size++) {
-		/* a struct ends where a member does */
+		/* a size is accepted only if the struct ends with a whole member */
 		const bool good = size >= least && (size >= sizeof(c.opts) || size % 8 == 0);
 
 		create_init(&c, GMS_KVM_ATTRIBUTES);
-		memset(&other, 0xff, sizeof(other)); /* what is not there is not looked at */
+		memset(&other, 0xff, sizeof(other)); /* bytes behind the size are ignored */
 		c.opts.struct_size = size;
 		memcpy(&other, &c.opts, size < sizeof(c.opts) ? size : sizeof(c.opts));
 		if (size > sizeof(c.opts))
@@ -167,7 +167,7 @@ static void options_have_a_size(void **unused)
 	}
 }
 
-/* ---- what is the caller's ---- */
+/* ---- parts that are the caller's ---- */
 
 static void adoption_is_checked(void **unused)
 {
@@ -185,7 +185,7 @@ static void adoption_is_checked(void **unused)
 		if (!(err))                                                    \
 			create_fini(&c);                                       \
 	} while (0)
-	/* a flag that the way cannot follow */
+	/* a flag that the mode does not support */
 	ADOPT(GMS_KVM_MEMSLOTS, -EOPNOTSUPP, c.opts.flags = GMS_KVM_GUEST_MEMFD);
 	ADOPT(GMS_KVM_MEMSLOTS, -EINVAL, c.opts.flags = GMS_KVM_GUEST_MEMFD,
 	      c.opts.way = GMS_KVM_MEMSLOTS);
@@ -193,7 +193,7 @@ static void adoption_is_checked(void **unused)
 	ADOPT(GMS_KVM_IN_PLACE, -EINVAL, c.opts.flags = GMS_KVM_HOST,
 	      c.opts.way = GMS_KVM_IN_PLACE);
 	ADOPT(GMS_KVM_ATTRIBUTES, -EINVAL, c.opts.flags = GMS_KVM_SHARED_FD | GMS_KVM_HOST);
-	/* places */
+	/* bad offsets and addresses */
 	ADOPT(GMS_KVM_ATTRIBUTES, -EINVAL, c.opts.flags = GMS_KVM_GUEST_MEMFD,
 	      c.opts.guest_memfd_offset = 4095);
 	ADOPT(GMS_KVM_ATTRIBUTES, -EINVAL, c.opts.flags = GMS_KVM_GUEST_MEMFD,
@@ -203,10 +203,10 @@ static void adoption_is_checked(void **unused)
 	ADOPT(GMS_KVM_ATTRIBUTES, -EINVAL, c.opts.flags = GMS_KVM_HOST, c.opts.host = NULL);
 	ADOPT(GMS_KVM_ATTRIBUTES, -EINVAL, c.opts.flags = GMS_KVM_HOST,
 	      c.opts.host = (char *)c.opts.host + 1);
-	/* what is not asked for is not looked at */
+	/* members whose flags are not set are ignored */
 	ADOPT(GMS_KVM_ATTRIBUTES, 0, c.opts.flags = 0, c.opts.shared_offset = 1,
 	      c.opts.guest_memfd_offset = 1, c.opts.host = NULL);
-	/* the first way that can follow: not the first one */
+	/* the first mode that supports the flag is picked, not the first mode */
 	create_init(&c, GMS_KVM_ANY);
 	c.fake.has_in_place = c.fake.has_attributes = c.fake.has_memslots = true;
 	c.opts.shared_fd = fake_adopt_file(&c.fake, false, 12, 0, 1);
@@ -216,7 +216,7 @@ static void adoption_is_checked(void **unused)
 	create_fini(&c);
 }
 
-/* A mapping of huge pages is whole huge pages, or it would reach beyond. */
+/* Memory on hugetlbfs must be whole huge pages: a mapping is never smaller. */
 static void huge_pages_are_whole(void **unused)
 {
 	struct create c;
@@ -235,7 +235,7 @@ static void huge_pages_are_whole(void **unused)
 	}
 }
 
-/* What was asked of the caller's memory before this one is none of its business. */
+/* The caller's mapping is not replaced, and keeps its contents. */
 static void the_host_s_mapping_is_left_alone(void **unused)
 {
 	struct create c;
@@ -255,9 +255,9 @@ static void the_host_s_mapping_is_left_alone(void **unused)
 	assert_int_equal(c.fake.views[0].nr_pages, 12);
 }
 
-/* ---- how it begins ---- */
+/* ---- the first shareability ---- */
 
-/* Hidden at every call, from the first one on: nothing is shown before the state says so. */
+/* Pages are hidden from the first call on, until the state says that they are shared. */
 static void what_begins_private_begins_hidden(void **unused)
 {
 	struct krig rig;
@@ -279,7 +279,7 @@ static void what_begins_private_begins_hidden(void **unused)
 	}
 }
 
-/* What a guest_memfd of the caller's was told before, nobody knows: a sync tells all of it. */
+/* A sync converts each page of a caller's guest_memfd: what they were before is not known. */
 static void what_is_adopted_in_place_is_told_anew(void **unused)
 {
 	const struct krig_kind kind = {GMS_KVM_IN_PLACE, GMS_KVM_GUEST_MEMFD, 0};
@@ -299,15 +299,15 @@ static void what_is_adopted_in_place_is_told_anew(void **unused)
 	}
 }
 
-/* A kernel of which nobody knows how to take an address, or how large pages are. */
+/* A table of system calls may lack the calls reserve, grain and discard. */
 static void members_that_are_not_there_are_done_without(void **unused)
 {
 	static unsigned char memory[10 << GMS_PAGE_SHIFT] __attribute__((aligned(4096)));
 	struct create c;
 
 	(void)unused;
-	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++) {
-		create_init(&c, ways[w]);
+	for (unsigned int w = 0; w < ARRAY_SIZE(modes); w++) {
+		create_init(&c, modes[w]);
 		c.fake.sys.reserve = NULL;
 		c.fake.sys.grain = NULL;
 		create_gives(&c, 0);
@@ -315,7 +315,7 @@ static void members_that_are_not_there_are_done_without(void **unused)
 		assert_int_equal(gms_kvm_map(c.kvm, 3, 0, 10), 0);
 		create_fini(&c);
 	}
-	/* to discard is to clear, then */
+	/* without the call, memset() discards */
 	create_init(&c, GMS_KVM_ATTRIBUTES);
 	c.fake.sys.discard = NULL;
 	c.opts.flags = GMS_KVM_HOST;
@@ -333,7 +333,7 @@ static void members_that_are_not_there_are_done_without(void **unused)
 
 static void prepare(struct create *c, const struct krig_kind *kind)
 {
-	create_init(c, kind->way);
+	create_init(c, kind->mode);
 	c->opts.flags = kind->flags;
 	c->opts.nr_pages = 16;
 	if (kind->flags & GMS_KVM_GUEST_MEMFD)
@@ -369,7 +369,7 @@ static void create_fails_at_each_call_and_leaves_nothing(void **unused)
 			prepare(&c, &krig_kinds[k]);
 			fake_fail(&c.fake, n, 1, -EMFILE);
 			err = gms_kvm_create_on(&c.opts, &c.fake.sys, &c.talloc.ops, &c.kvm);
-			/* it may be the probe that failed; or a question, which then has no answer */
+			/* a probe may have failed, or a capability that is then not known */
 			assert_true(err == -EMFILE || err == -EOPNOTSUPP || !err);
 			if (err)
 				c.kvm = NULL;
@@ -378,7 +378,7 @@ static void create_fails_at_each_call_and_leaves_nothing(void **unused)
 	}
 }
 
-/* Memory with two maps, of which a run is private. */
+/* Makes memory with two maps and private runs in them, and destroys the state. */
 static void prepare_maps(struct krig *rig, const struct krig_kind *kind)
 {
 	krig_init_kind(rig, kind, 20, false);
@@ -391,7 +391,10 @@ static void prepare_maps(struct krig *rig, const struct krig_kind *kind)
 	rig->state = NULL;
 }
 
-/* Each call fails: what a memslot points to stays (the fake kernel looks), and then it works. */
+/*
+ * Each call fails in turn. What a memslot points to stays, which the fake kernel checks. A second
+ * call succeeds.
+ */
 static void destroy_may_be_called_again(void **unused)
 {
 	const uint64_t counts[] = {1, 2, UINT64_MAX};
@@ -414,7 +417,7 @@ static void destroy_may_be_called_again(void **unused)
 					assert_true(failed);
 					assert_fine(fake_check(&rig.fake));
 				} else {
-					/* all of it is gone, though attributes may be left */
+					/* all is gone; attributes may be left */
 					rig.kvm = NULL;
 				}
 				krig_fini(&rig);
@@ -431,7 +434,7 @@ static void a_slot_that_stays_keeps_what_it_points_to(void **unused)
 
 	(void)unused;
 	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
-		const unsigned int nr_files = krig_kinds[k].way == GMS_KVM_IN_PLACE ? 1 : 2;
+		const unsigned int nr_files = krig_kinds[k].mode == GMS_KVM_IN_PLACE ? 1 : 2;
 		unsigned int *content = NULL;
 
 		prepare_maps(&rig, &krig_kinds[k]);
@@ -454,7 +457,7 @@ static void a_slot_that_stays_keeps_what_it_points_to(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ways_are_probed),
+		cmocka_unit_test(modes_are_probed),
 		cmocka_unit_test(create_refuses_what_is_wrong),
 		cmocka_unit_test(options_have_a_size),
 		cmocka_unit_test(adoption_is_checked),

@@ -4,11 +4,13 @@
  *
  * Holds rules 14, 16 and 39.
  *
- * System calls and allocations fail: one, several, or all from one on, and before a part of their
- * work or after it; in given conversions, maps and syncs at each place, in random histories at
- * random ones. Afterwards state, records and kernel agree and nothing is lost; or the range is
- * quarantined, the rest works, and when it is repaired, and memory brought in line, they agree
- * again.
+ * System calls and allocations fail: one, several, or all from one on. A call fails before or
+ * after a part of its work. In given conversions, maps and syncs each call fails in turn; in
+ * random histories random calls fail. Afterwards one of two things holds:
+ *
+ *  - State, records and kernel agree, and no content is lost.
+ *  - The range is quarantined, and other pages can be converted. After a repair and a sync, state,
+ *    records and kernel agree again.
  */
 #include "kvm_rig.h"
 #include "oracle.h"
@@ -19,7 +21,7 @@
 struct failure {
 	uint64_t skip, count;
 	uint64_t skip_allocs, nr_allocs;
-	uint64_t part; /* pages that a conversion has done before it fails */
+	uint64_t part; /* pages that an ioctl converts before it fails */
 	bool part_once;
 	bool tear;
 };
@@ -39,7 +41,7 @@ static void fail_no_more(struct krig *rig)
 	talloc_fail_never(&rig->talloc);
 }
 
-/* Nothing of it is left undone; a punch may have failed where nobody looked. */
+/* Punches out what could not be punched before, and checks that all agree. */
 static const char *agrees(struct krig *rig)
 {
 	gms_kvm_guest_punch_stale(rig->kvm, 0, KRIG_PAGES);
@@ -59,7 +61,7 @@ static void check_others(struct krig *rig)
 			assert_fine(why);
 }
 
-/* A page that is not quarantined is converted there and back, as far as there is room. */
+/* Converts a page that is not quarantined there and back. Slots or mappings may run out. */
 static void check_that_others_work(struct krig *rig)
 {
 	const bool room = rig->nr_slots > KRIG_PAGES;
@@ -85,8 +87,8 @@ static void check_that_others_work(struct krig *rig)
 }
 
 /*
- * While a range was quarantined others may have taken the slots that it now wants: only then there
- * are too few, and something else has to give some back.
+ * Syncs after a repair. If slots are missing, other ranges took them during the quarantine. Then
+ * they are converted so that they need fewer slots.
  */
 static void sync_repaired(struct krig *rig, bool forgot[KRIG_PAGES])
 {
@@ -102,7 +104,7 @@ static void sync_repaired(struct krig *rig, bool forgot[KRIG_PAGES])
 		forgot[page] = true;
 }
 
-/* Where slots are few, others may have taken those that it wants: they give them back. */
+/* Repairs a page. If slots are missing, other ranges are converted so that they need fewer. */
 static void repair_page(struct krig *rig, uint64_t page, bool private, bool forgot[KRIG_PAGES])
 {
 	const enum gms_shareability to = private ? GMS_PRIVATE : GMS_SHARED;
@@ -122,11 +124,11 @@ static void repair_page(struct krig *rig, uint64_t page, bool private, bool forg
 
 static void repair(struct krig *rig, struct prng *prng)
 {
-	/* where slots or mappings are few, as it was: there are enough for that */
+	/* if slots are few, each page becomes what it was: there are enough for that */
 	const bool as_it_was = rig->nr_slots < KRIG_PAGES || prng_chance(prng, 30);
 	bool forgot[KRIG_PAGES] = {false};
 
-	rig->fake.max_vmas += KRIG_PAGES; /* a page that is hidden by itself may take two */
+	rig->fake.max_vmas += KRIG_PAGES; /* hiding one page may take two mappings */
 	for (uint64_t page = 0; page < KRIG_PAGES; page++) {
 		bool private = gms_is_private(rig->state, page);
 
@@ -150,7 +152,7 @@ static void repair(struct krig *rig, struct prng *prng)
 
 static unsigned int nr_quarantined;
 
-/* A conversion, while things fail. */
+/* Converts while calls fail, and checks what is left. Repairs a quarantined range. */
 static int convert(struct krig *rig, uint64_t start, uint64_t nr_pages, enum gms_shareability to,
 		   const struct failure *failure, struct prng *prng)
 {
@@ -180,10 +182,10 @@ static int convert(struct krig *rig, uint64_t start, uint64_t nr_pages, enum gms
 	return err;
 }
 
-/* ---- at each place ---- */
+/* ---- each call in turn ---- */
 
 struct scene {
-	struct krig_map private[4]; /* start and length of what is private before */
+	struct krig_map private[4]; /* the ranges that are private before */
 	uint64_t start, nr_pages;
 	enum gms_shareability to;
 };
@@ -213,7 +215,7 @@ static void set_scene(struct krig *rig, const struct krig_kind *kind, const stru
 	krig_write(rig);
 }
 
-/* false: it no longer came to the failure. */
+/* Plays one scene with one failure. Returns false if the scene ended before the failure. */
 static bool try_scene(const struct krig_kind *kind, const struct scene *scene,
 		      const struct failure *failure, struct prng *prng)
 {
@@ -223,9 +225,9 @@ static bool try_scene(const struct krig_kind *kind, const struct scene *scene,
 	set_scene(&rig, kind, scene);
 	convert(&rig, scene->start, scene->nr_pages, scene->to, failure, prng);
 	failed = rig.fake.failed || rig.talloc.failed;
-	/* where one call fails the slots are put back before vCPUs run again */
+	/* after a single failure the slots are complete before vCPUs run again */
 	assert_false(rig.hole && failure->count <= 1);
-	/* and now it can be done */
+	/* now the conversion succeeds */
 	krig_expect(&rig, scene->start, scene->nr_pages, scene->to);
 	assert_int_equal(gms_convert(rig.state, scene->start, scene->nr_pages, scene->to, 0, NULL),
 			 0);
@@ -257,7 +259,7 @@ static void each_call_of_a_conversion_fails(void **unused)
 							 &prng))
 						failure.skip++;
 				}
-	/* it must have come to that, or this proves little */
+	/* without quarantines the test would prove little */
 	assert_true(nr_quarantined > 100);
 }
 
@@ -362,12 +364,12 @@ static bool try_sync(const struct krig_kind *kind, const struct failure *failure
 		assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
 	}
 	assert_fine(agrees(&rig));
-	/* all that became shared is empty, whatever failed */
+	/* each page that became shared is empty, whatever failed */
 	memset(rig.content, 0, sizeof(unsigned int) * 3);
-	for (uint64_t page = 13; page < KRIG_PAGES && kind->way != GMS_KVM_IN_PLACE; page++)
+	for (uint64_t page = 13; page < KRIG_PAGES && kind->mode != GMS_KVM_IN_PLACE; page++)
 		if (page < 40 || page >= 62 || (page >= 42 && page < 50))
 			rig.content[page] = 0;
-	if (kind->way != GMS_KVM_IN_PLACE)
+	if (kind->mode != GMS_KVM_IN_PLACE)
 		assert_fine(krig_contents(&rig));
 	krig_fini(&rig);
 	return failed;
@@ -392,7 +394,7 @@ static void each_call_of_a_sync_fails(void **unused)
 	}
 }
 
-/* ---- at random ---- */
+/* ---- random calls ---- */
 
 static struct failure random_failure(struct prng *prng)
 {
@@ -426,7 +428,7 @@ static void random_history(const struct krig_kind *kind, unsigned int nr_slots,
 		const struct failure failure = random_failure(prng);
 		int err;
 
-		/* above the limit nothing can be mapped: somebody else gives some back */
+		/* above the limit nothing can be mapped: raise it */
 		rig.fake.max_vmas = max_vmas + (fake_nr_vmas(&rig.fake) > max_vmas ? 2 : 0);
 		if (nr_pages > KRIG_PAGES - start)
 			nr_pages = KRIG_PAGES - start;
@@ -450,7 +452,7 @@ static void random_calls_fail_in_random_histories(void **unused)
 		random_history(&krig_kinds[k], 100, FAKE_PAGES, nr_ops, &prng);
 		random_history(&krig_kinds[k], 15, 20, nr_ops, &prng);
 	}
-	print_message("%u conversions could not be undone\n", nr_quarantined);
+	print_message("%u conversions were not undone\n", nr_quarantined);
 }
 
 int main(void)

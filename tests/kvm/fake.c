@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * fake.c - proves what gmemstate/kvm.h says, in each of the three ways, on the fake kernel
+ * fake.c - proves what gmemstate/kvm.h says, in each of the three modes, on the fake
+ * kernel
  */
 #include "kvm_rig.h"
 
@@ -10,7 +11,7 @@
 
 #define MANY 64
 
-static const enum gms_kvm_way ways[] = {GMS_KVM_IN_PLACE, GMS_KVM_ATTRIBUTES, GMS_KVM_MEMSLOTS};
+static const enum gms_kvm_way modes[] = {GMS_KVM_IN_PLACE, GMS_KVM_ATTRIBUTES, GMS_KVM_MEMSLOTS};
 
 /* ---- conversion ---- */
 
@@ -19,8 +20,8 @@ static void what_is_converted_is_seen_so(void **unused)
 	struct krig rig;
 
 	(void)unused;
-	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++) {
-		krig_init(&rig, ways[w], MANY, false);
+	for (unsigned int w = 0; w < ARRAY_SIZE(modes); w++) {
+		krig_init(&rig, modes[w], MANY, false);
 		krig_write(&rig);
 		krig_convert(&rig, 10, 5, GMS_PRIVATE);
 		krig_write(&rig);
@@ -32,21 +33,21 @@ static void what_is_converted_is_seen_so(void **unused)
 		krig_convert(&rig, 0, KRIG_PAGES, GMS_PRIVATE);
 		krig_write(&rig);
 		krig_convert(&rig, 32, 32, GMS_SHARED);
-		assert_int_equal(rig.stops > 0, ways[w] == GMS_KVM_MEMSLOTS);
+		assert_int_equal(rig.stops > 0, modes[w] == GMS_KVM_MEMSLOTS);
 		krig_fini(&rig);
 	}
 }
 
-/* What a side held before is not seen again, though it could not be punched out in time. */
+/* The former content of a side is never seen again, even if a punch failed. */
 static void no_old_data_comes_back(void **unused)
 {
 	struct krig rig;
 
 	(void)unused;
-	for (unsigned int w = 1; w < ARRAY_SIZE(ways); w++) {
+	for (unsigned int w = 1; w < ARRAY_SIZE(modes); w++) {
 		uint64_t calls;
 
-		krig_init(&rig, ways[w], MANY, false);
+		krig_init(&rig, modes[w], MANY, false);
 		krig_write(&rig);
 		calls = rig.fake.calls;
 		krig_convert(&rig, 5, 3, GMS_PRIVATE);
@@ -62,7 +63,7 @@ static void no_old_data_comes_back(void **unused)
 		assert_int_equal(gms_rtree_count(rig.kvm->stale, 0, KRIG_PAGES), 3);
 		krig_write(&rig);
 
-		/* nor is it shown where it cannot be punched out now */
+		/* while the punch fails, the side is not shown */
 		fake_fail(&rig.fake, 0, 1, -EIO);
 		assert_int_equal(gms_convert(rig.state, 4, 3, GMS_SHARED, 0, NULL), -EIO);
 		assert_fine(krig_contents(&rig));
@@ -72,9 +73,7 @@ static void no_old_data_comes_back(void **unused)
 	}
 }
 
-/*
- * Rule 12, in place: a pinned page keeps the range from becoming private, and err_index names it.
- */
+/* In place, a pinned page keeps the range shared, and the error names the page (rule 12). */
 static void a_pinned_page_is_named(void **unused)
 {
 	const struct gms_backend_ops *ops = gms_kvm_backend();
@@ -112,8 +111,7 @@ static int refuse(void *ctx, const struct gms_run *runs, size_t count, enum gms_
 }
 
 /*
- * Rule 16: pages that were shared already are private again. Their contents are lost, and no
- * others are seen.
+ * Pages that were shared already become private again: empty, or in place as the host left them (rule 16).
  */
 static void what_a_listener_refuses_is_taken_back(void **unused)
 {
@@ -122,15 +120,15 @@ static void what_a_listener_refuses_is_taken_back(void **unused)
 	unsigned int id;
 
 	(void)unused;
-	for (unsigned int w = 0; w < ARRAY_SIZE(ways); w++) {
-		krig_init(&rig, ways[w], MANY, false);
+	for (unsigned int w = 0; w < ARRAY_SIZE(modes); w++) {
+		krig_init(&rig, modes[w], MANY, false);
 		assert_int_equal(
 			gms_listener_register(rig.state, &ops, &rig, 0, KRIG_PAGES, 1, &id), 0);
 		krig_convert(&rig, 40, 4, GMS_PRIVATE);
 		krig_convert(&rig, 20, 2, GMS_PRIVATE);
 		krig_write(&rig);
 		krig_expect(&rig, 10, 40, GMS_SHARED);
-		for (uint64_t page = 20; ways[w] == GMS_KVM_IN_PLACE && page < 44; page++)
+		for (uint64_t page = 20; modes[w] == GMS_KVM_IN_PLACE && page < 44; page++)
 			if (gms_is_private(rig.state, page))
 				rig.content[page] = 4711;
 		rig.refuse = true;
@@ -155,10 +153,10 @@ static void slots_outside_of_the_change_are_left_alone(void **unused)
 		krig_convert(&rig, page, 2, GMS_PRIVATE);
 	memcpy(before, rig.fake.slots, sizeof(before));
 	calls = rig.fake.calls;
-	krig_convert(&rig, 43, 1, GMS_SHARED); /* [41, 43) is private, nothing merges or splits */
+	krig_convert(&rig, 43, 1, GMS_SHARED); /* 43 is shared already: no slot changes */
 	assert_int_equal(rig.fake.calls, calls);
 	krig_convert(&rig, 42, 1, GMS_SHARED); /* [41, 42) stays, [42, 45) is shared */
-	/* two deleted, two made; mapped; punched */
+	/* two slots deleted, two created; one page mapped, one punched */
 	assert_int_equal(rig.fake.calls - calls, 6);
 	for (unsigned int i = 0; i < FAKE_SLOTS; i++) {
 		const struct fake_slot *slot = &before[i];
@@ -187,11 +185,11 @@ static void slots_run_out(void **unused)
 	krig_write(&rig);
 	calls = rig.fake.calls;
 	krig_convert_fails(&rig, 10, 1, GMS_PRIVATE, -ENOSPC);
-	assert_int_equal(rig.fake.calls, calls + 2); /* known beforehand: but hidden and shown */
+	assert_int_equal(rig.fake.calls, calls + 2); /* the page was hidden and shown again */
 	krig_convert(&rig, 0, 1, GMS_PRIVATE); /* 5 */
 	krig_convert_fails(&rig, 23, 1, GMS_PRIVATE, -ENOSPC);
-	krig_convert(&rig, 26, 2, GMS_PRIVATE); /* where nothing is mapped it takes none */
-	/* in one map two are given back, in the other one two are wanted: in the end it fits */
+	krig_convert(&rig, 26, 2, GMS_PRIVATE); /* unmapped pages need no slot */
+	/* the first conversion frees two slots, the second needs one in each map */
 	krig_convert(&rig, 1, 3, GMS_PRIVATE);
 	krig_convert(&rig, 22, 20, GMS_PRIVATE);
 	krig_convert(&rig, 0, KRIG_PAGES, GMS_SHARED);
@@ -206,8 +204,8 @@ static void mappings_run_out(void **unused)
 	struct krig rig;
 
 	(void)unused;
-	for (unsigned int w = 1; w < ARRAY_SIZE(ways); w++) {
-		krig_init(&rig, ways[w], MANY, false);
+	for (unsigned int w = 1; w < ARRAY_SIZE(modes); w++) {
+		krig_init(&rig, modes[w], MANY, false);
 		rig.fake.max_vmas = 4;
 		krig_write(&rig);
 		krig_convert(&rig, 4, 4, GMS_PRIVATE);
@@ -227,7 +225,7 @@ struct other {
 	int ret;
 };
 
-/* A conversion of pages [8, 10) to private, by another thread; taken back at once. */
+/* Converts pages [8, 10) to private and undoes that. Runs in a thread of its own. */
 static void *convert_elsewhere(void *arg)
 {
 	const struct gms_backend_ops *ops = gms_kvm_backend();
@@ -252,7 +250,7 @@ static int elsewhere(struct gms_kvm *kvm)
 	return other.ret;
 }
 
-/* The slots that a conversion gave back are its own until it has ended: its undo wants them. */
+/* Slots that a conversion freed stay reserved for its undo until it has ended. */
 static void slots_are_kept_for_an_undo(void **unused)
 {
 	const struct gms_backend_ops *ops = gms_kvm_backend();
@@ -269,7 +267,8 @@ static void slots_are_kept_for_an_undo(void **unused)
 	assert_int_equal(fake_nr_slots(&rig.fake), 2);
 	assert_int_equal(elsewhere(rig.kvm), -ENOSPC);
 	failed = 50;
-	assert_int_equal(ops->apply(rig.kvm, 50, 2, GMS_PRIVATE, &failed), 0); /* but it may */
+	/* the conversion's own thread may use them */
+	assert_int_equal(ops->apply(rig.kvm, 50, 2, GMS_PRIVATE, &failed), 0);
 	assert_int_equal(ops->undo(rig.kvm, 50, 2, GMS_SHARED), 0);
 	assert_int_equal(elsewhere(rig.kvm), -ENOSPC);
 	assert_int_equal(ops->undo(rig.kvm, 40, 2, GMS_PRIVATE), 0);
@@ -282,7 +281,7 @@ static void slots_are_kept_for_an_undo(void **unused)
 
 	krig_fini(&rig);
 
-	/* also those that it took itself and gave back */
+	/* the same for slots that the conversion itself used and freed */
 	krig_init(&rig, GMS_KVM_MEMSLOTS, 6, false);
 	krig_convert(&rig, 50, 2, GMS_PRIVATE);
 	ops->invalidate_begin(rig.kvm, 40, 2);
@@ -294,7 +293,7 @@ static void slots_are_kept_for_an_undo(void **unused)
 	assert_int_equal(elsewhere(rig.kvm), -ENOSPC);
 	assert_int_equal(ops->undo(rig.kvm, 50, 2, GMS_PRIVATE), 0);
 	assert_int_equal(ops->undo(rig.kvm, 40, 2, GMS_SHARED), 0);
-	assert_int_equal(elsewhere(rig.kvm), -ENOSPC); /* 4 of 6 are used, 2 may be yet */
+	assert_int_equal(elsewhere(rig.kvm), -ENOSPC); /* 4 of 6 are used, 2 are reserved */
 	ops->invalidate_end(rig.kvm, 40, 2);
 	ops->invalidate_end(rig.kvm, 50, 2);
 	assert_fine(krig_agrees(&rig));

@@ -38,7 +38,7 @@ static void maps_are_checked(void **unused)
 		assert_int_equal(gms_kvm_map(rig.kvm, 200, 31, 2), -EEXIST);
 		assert_int_equal(gms_kvm_map(rig.kvm, 923, 64, 2), -EEXIST);
 		assert_int_equal(gms_kvm_map(rig.kvm, 14, 64, 3), -EEXIST);
-		assert_int_equal(gms_kvm_map(rig.kvm, 2000, 64, 1), -EINVAL); /* KVM's */
+		assert_int_equal(gms_kvm_map(rig.kvm, 2000, 64, 1), -EINVAL); /* KVM's error */
 		assert_int_equal(gms_kvm_unmap(rig.kvm, 901), -ENOENT);
 		assert_fine(krig_agrees(&rig));
 		assert_int_equal(gms_kvm_map(rig.kvm, 14, 64, 2), 0);
@@ -49,7 +49,7 @@ static void maps_are_checked(void **unused)
 	}
 }
 
-/* What is private before it is mapped is private when it is; and unmapping leaves no trace. */
+/* A page that is private before it is mapped is private afterwards. Unmapping leaves no trace. */
 static void private_pages_are_mapped_as_such(void **unused)
 {
 	struct krig rig;
@@ -111,7 +111,7 @@ static void flags_go_to_all_slots_of_a_map(void **unused)
 		assert_int_equal(gms_kvm_map_flags(rig.kvm, 200, 64, 8, both << 1), -EINVAL);
 		assert_int_equal(gms_kvm_map_flags(rig.kvm, 200, 64, 8, KVM_MEM_GUEST_MEMFD),
 				 -EINVAL);
-		/* KVM refuses them: nothing has changed */
+		/* if KVM refuses the flags, nothing changes */
 		assert_int_equal(gms_kvm_map_flags(rig.kvm, 200, 64, 8, KVM_MEM_READONLY), -EINVAL);
 		assert_fine(krig_agrees(&rig));
 		rig.fake.takes_flags = true;
@@ -162,7 +162,7 @@ static void sync_makes_memory_what_the_state_says(void **unused)
 	}
 }
 
-/* A state with @nr pages private, every other one from @start on. */
+/* Returns a state with @nr private pages: every other page from @start on. */
 static struct gms_state *striped(uint64_t start, unsigned int nr)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
@@ -175,7 +175,7 @@ static struct gms_state *striped(uint64_t start, unsigned int nr)
 	return state;
 }
 
-/* Slots that suffice before and after suffice in between. */
+/* If the slots suffice before and after a sync, they suffice in between. */
 static void sync_wants_no_more_slots_than_it_leaves(void **unused)
 {
 	struct fake_slot before[FAKE_SLOTS];
@@ -193,7 +193,7 @@ static void sync_wants_no_more_slots_than_it_leaves(void **unused)
 	memcpy(before, rig.fake.slots, sizeof(before));
 	next = striped(1, 10);
 	assert_int_equal(gms_kvm_sync(rig.kvm, next), -ENOSPC);
-	/* where they do not, the guest sees what it saw, and the host nothing that is private */
+	/* if they do not, the slots stay, and private pages are hidden from the host */
 	assert_memory_equal(before, rig.fake.slots, sizeof(before));
 	for (uint64_t page = 0; page < KRIG_PAGES; page++)
 		if (gms_is_private(next, page))
@@ -205,7 +205,7 @@ static void sync_wants_no_more_slots_than_it_leaves(void **unused)
 	krig_fini(&rig);
 }
 
-/* Where one run cannot be hidden the others are. */
+/* If one run cannot be hidden, the others are. */
 static void sync_hides_all_that_it_can(void **unused)
 {
 	struct gms_state *own;
@@ -229,7 +229,7 @@ static void sync_hides_all_that_it_can(void **unused)
 	}
 }
 
-/* A copy of the state, with its quarantine and without hooks. */
+/* Returns a copy of a state: with its quarantined pages, and without hooks. */
 static struct gms_state *copy(const struct gms_state *state)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
@@ -242,7 +242,7 @@ static struct gms_state *copy(const struct gms_state *state)
 	return loaded;
 }
 
-/* Quarantined pages keep their slots: these count where a sync asks whether there are enough. */
+/* Quarantined pages keep their slots, and a sync counts them. */
 static void sync_counts_the_slots_of_quarantined_pages(void **unused)
 {
 	struct fake_slot before[FAKE_SLOTS];
@@ -257,7 +257,7 @@ static void sync_counts_the_slots_of_quarantined_pages(void **unused)
 	own = rig.state;
 	assert_true(gms_is_quarantined(own, 40));
 	more = copy(own);
-	/* with [40, 44), which is private, all but these become shared: 1 + 3 slots; then 6; then 7 */
+	/* all but the private [40, 44) becomes shared, which takes 1 + 3 slots; then 6; then 7 */
 	assert_int_equal(gms_convert(more, 0, 40, GMS_SHARED, 0, NULL), 0);
 	assert_int_equal(gms_convert(more, 44, 28, GMS_SHARED, 0, NULL), 0);
 	assert_int_equal(gms_kvm_sync(rig.kvm, more), 0);
@@ -277,7 +277,7 @@ static void sync_counts_the_slots_of_quarantined_pages(void **unused)
 	krig_fini(&rig);
 }
 
-/* Rule 18: a sync in a hook would wait for the locks of its own thread. */
+/* In a hook the thread holds the locks that a sync takes (rule 18). */
 static void sync_in_a_hook_is_refused(void **unused)
 {
 	struct krig rig;
@@ -292,7 +292,7 @@ static void sync_in_a_hook_is_refused(void **unused)
 	krig_fini(&rig);
 }
 
-/* Memslots beside a quarantined range are missing: a sync puts them back, and leaves the range. */
+/* A sync creates missing memslots beside a quarantined range, and leaves the range alone. */
 static void sync_puts_back_missing_slots(void **unused)
 {
 	unsigned int missing = 0;
@@ -336,7 +336,7 @@ static void sync_puts_back_missing_slots(void **unused)
 	assert_true(missing);
 }
 
-/* Between this and the state's change a sync would see the two apart. */
+/* Yields after apply: here memory and state differ, and a sync without locks would see that. */
 static int apply_and_yield(void *ctx, gms_pgoff_t start, uint64_t nr_pages,
 			   enum gms_shareability to, gms_pgoff_t *failed)
 {
@@ -377,7 +377,7 @@ static void *convert_all_the_time(void *arg)
 	return NULL;
 }
 
-/* A sync beside conversions waits for them: it finds nothing to do, and takes nothing back. */
+/* A sync waits for conversions in progress. So it never sees a difference, and makes no call. */
 static void sync_runs_beside_conversions(void **unused)
 {
 	struct krig rig;

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * model.c - proves that nothing private is ever in the host's reach, whatever fails
+ * model.c - proves that the host can never touch a private page, whatever fails
  *
  * Holds rules 14, 16, 17 and 39.
  *
- * Random operations on a state object with the backend for KVM, over the fake kernel, by each of
- * the three ways and with each kind of memory. Any system call may fail, also after a part was
- * done, and any allocation.
+ * Random operations on a state object with the backend for KVM, on the fake kernel, in each of
+ * the three modes and with each kind of memory. Any system call may fail, with or without a part
+ * of its work done, and so may any allocation.
  *
- *  - After each system call: no page that is private to the guest, and not quarantined, can be
- *    touched by the host (kvm_fake.c looks).
- *  - After each operation: no page that the state calls private, and that is not quarantined, can
- *    be touched by the host. Where nothing waits for a sync, state, records and kernel agree, and
- *    a page that did not change holds what was written to it last; one that did change holds 0, or
- *    in place what it held.
- *  - An operation that fails changes no page, but for a resumable one, before its err_index.
- *  - At the end failures stop. Then what is quarantined can be repaired, a sync succeeds, all
- *    agree, and all is freed, also where deleting a memslot failed before.
+ *  - After each system call the host can touch no page that the guest sees as private and that is
+ *    not quarantined (kvm_fake.c checks this).
+ *  - After each operation the host can touch no page that is private in the state and not
+ *    quarantined. Unless a sync is due, state, records and kernel agree, an unchanged page holds
+ *    what was written to it last, and a changed page holds 0, or in place what it held.
+ *  - An operation that fails changes no page. A resumable conversion changes the pages before its
+ *    err_index.
+ *  - At the end failures stop. Then quarantined pages can be repaired, a sync succeeds, all agree,
+ *    and all is freed, even if a memslot could not be deleted at first.
  */
 #include "kvm_rig.h"
 
@@ -29,21 +29,21 @@
 struct model {
 	struct krig rig;
 	struct prng prng;
-	unsigned int failures; /* percent of the operations that meet some */
+	unsigned int failures; /* percent of the operations in which calls fail */
 	bool private[KRIG_PAGES], quarantined[KRIG_PAGES]; /* before the operation */
 	bool listens;
-	bool out_of_sync; /* gms_kvm_sync() is to come */
+	bool out_of_sync; /* a gms_kvm_sync() is due */
 	bool mapped[KRIG_MAPS];
 	struct krig_map maps[KRIG_MAPS];
 	struct {
 		uint64_t start, nr_pages;
 	} pins[NR_PINS];
-	uint64_t failed; /* operations */
+	uint64_t failed; /* operations that failed */
 	char saved[1024];
 	size_t saved_size;
 };
 
-/* What all seeds together have seen: it was not all too easy. */
+/* Counts over all seeds, which show that the operations met failures. */
 static struct {
 	uint64_t failed, quarantined, repaired, stayed;
 } seen;
@@ -99,18 +99,18 @@ static int change(void *ctx, const struct gms_run *runs, size_t count, enum gms_
 	return -EXDEV;
 }
 
-/* ---- what must hold ---- */
+/* ---- checks ---- */
 
-/* The strict part: whatever else went wrong. */
+/* Checks what must hold even if a sync is due. Returns NULL, or what is wrong. */
 static const char *safe(struct model *m)
 {
 	struct krig *rig = &m->rig;
-	const bool hides = rig->kvm->hides || rig->way == GMS_KVM_IN_PLACE;
+	const bool hides = rig->kvm->hides || rig->mode == GMS_KVM_IN_PLACE;
 
 	for (uint64_t i = 0; hides && i < KRIG_PAGES; i++)
 		if (gms_is_private(rig->state, i) && !gms_is_quarantined(rig->state, i) &&
 		    fake_host_sees(&rig->fake, i, NULL) == FAKE_SHARED)
-			return "the host can touch what the state calls private";
+			return "the host can touch a page that is private in the state";
 	return fake_check(&rig->fake);
 }
 
@@ -129,13 +129,10 @@ static const char *check(struct model *m)
 
 	if (!why)
 		gms_state_verify(rig->state, &why);
-	/* a mapping that a failed call took away is back after a sync */
+	/* until the sync, a mapping that a failed call removed may be missing */
 	if (why || m->out_of_sync || rig->kvm->torn)
 		return why;
-	/*
-	 * A side that could not be punched out is punched out before it is shown. Attributes of what was
-	 * unmapped may stay.
-	 */
+	/* stale sides may wait for their punch, and attributes of unmapped pages may stay */
 	if (!any_quarantined(m) && m->mapped[0] && m->mapped[1] &&
 	    gms_rtree_fill_range(rig->kvm->stale, 0, KRIG_PAGES) == GMS_RTREE_NONE)
 		why = krig_agrees(rig);
@@ -156,7 +153,7 @@ static void remember(struct model *m)
 	}
 }
 
-/* The contents that an operation leaves. @lost: of [start, end) they may be gone. */
+/* Updates the expected contents after an operation. @lost: those of [start, end) may be lost. */
 static void account(struct model *m, uint64_t start, uint64_t end, bool lost)
 {
 	struct krig *rig = &m->rig;
@@ -167,7 +164,7 @@ static void account(struct model *m, uint64_t start, uint64_t end, bool lost)
 		if (quarantined || m->quarantined[i] || (lost && i >= start && i < end))
 			rig->content[i] = KRIG_UNKNOWN;
 		else if (gms_is_private(rig->state, i) != m->private[i] &&
-			 rig->way != GMS_KVM_IN_PLACE)
+			 rig->mode != GMS_KVM_IN_PLACE)
 			rig->content[i] = 0;
 		m->out_of_sync |= quarantined;
 		seen.quarantined += quarantined && !m->quarantined[i];
@@ -197,7 +194,7 @@ static const char *convert(struct model *m)
 		if (done ? gms_is_private(m->rig.state, i) != (to == GMS_PRIVATE)
 			 : gms_is_private(m->rig.state, i) != m->private[i] &&
 				    !gms_is_quarantined(m->rig.state, i))
-			return "a conversion changed what it should not, or not what it should";
+			return "a conversion changed the wrong pages";
 	}
 	return NULL;
 }
@@ -240,14 +237,14 @@ static void pin_or_unpin(struct model *m)
 	m->pins[i].nr_pages = nr_pages;
 }
 
-/* In place: a reference that KVM alone knows of. */
+/* Pins or unpins a page, in place, by a reference that only KVM knows. */
 static void pin_in_kvm(struct model *m)
 {
 	const struct gms_kvm_file *file = &m->rig.kvm->shared_file;
 	const uint64_t page = draw(m, KRIG_PAGES) + (file->offset >> GMS_PAGE_SHIFT);
 	struct fake_file *memfd;
 
-	if (m->rig.way != GMS_KVM_IN_PLACE)
+	if (m->rig.mode != GMS_KVM_IN_PLACE)
 		return;
 	memfd = &m->rig.fake.files[file->fd - FAKE_VM - 1];
 	memfd->pinned[page] = !memfd->pinned[page];
@@ -260,7 +257,7 @@ static void map_or_unmap(struct model *m)
 	const int *const stopped = m->rig.fake.stopped;
 	int err;
 
-	m->rig.fake.stopped = NULL; /* the caller has stopped the vCPUs, if need be */
+	m->rig.fake.stopped = NULL; /* to stop vCPUs is the caller's task here */
 	if (m->mapped[i]) {
 		err = gms_kvm_unmap(m->rig.kvm, m->maps[i].gfn);
 		if (!err)
@@ -288,8 +285,8 @@ static void unpin_in_kvm(struct model *m)
 }
 
 /*
- * Goes back to a state that was saved before. Nothing fails, as the memory is another one's until
- * it is in sync; but each system call of the sync is looked at.
+ * Saves the state, or goes back to the saved one and syncs. No call fails, because before the sync
+ * the memory belongs to another state. The fake kernel checks each system call of the sync.
  */
 static const char *save_or_load(struct model *m)
 {
@@ -302,13 +299,13 @@ static const char *save_or_load(struct model *m)
 		return NULL;
 	if (!m->saved_size || chance(m, 30)) {
 		if (gms_snapshot_save(m->rig.state, m->saved, sizeof(m->saved), &m->saved_size))
-			return "the state cannot be saved";
+			return "the state could not be saved";
 		return NULL;
 	}
 	opts.backend = gms_kvm_backend();
 	opts.backend_ctx = m->rig.kvm;
 	if (gms_snapshot_load(m->saved, m->saved_size, &opts, &loaded))
-		return "what was saved cannot be loaded";
+		return "the saved state could not be loaded";
 	remember(m);
 	memset(m->pins, 0, sizeof(m->pins));
 	gms_state_destroy(m->rig.state);
@@ -320,7 +317,7 @@ static const char *save_or_load(struct model *m)
 			m->rig.content[i] = KRIG_UNKNOWN;
 	err = gms_kvm_sync(m->rig.kvm, loaded);
 	m->out_of_sync = err != 0;
-	return !err || (err == -ENOSPC && m->rig.way == GMS_KVM_MEMSLOTS) ? NULL : "a sync failed";
+	return !err || (err == -ENOSPC && m->rig.mode == GMS_KVM_MEMSLOTS) ? NULL : "a sync failed";
 }
 
 static const char *operate(struct model *m)
@@ -384,7 +381,7 @@ static const char *recover(struct model *m)
 	for (uint64_t i = 0; i < KRIG_PAGES; i++)
 		if (gms_is_quarantined(rig->state, i))
 			repair(m, i);
-	/* where memslots are few: all of one kind */
+	/* if memslots are few, make all pages private: then two slots suffice */
 	for (uint64_t i = 0; any_quarantined(m) && i < KRIG_PAGES; i++)
 		rig->content[i] = KRIG_UNKNOWN;
 	for (uint64_t i = 0; any_quarantined(m) && i < KRIG_PAGES; i++)
@@ -394,7 +391,7 @@ static const char *recover(struct model *m)
 		gms_repair(rig->state, i % KRIG_PAGES, 1, GMS_PRIVATE);
 	if (any_quarantined(m))
 		return "a repair is refused for good";
-	/* all of one kind, so that the memslots suffice */
+	/* make pages private until the memslots suffice */
 	for (uint64_t i = 0; i < KRIG_PAGES; i++)
 		if (gms_kvm_sync(rig->kvm, rig->state) == -ENOSPC)
 			gms_convert(rig->state, i, 1, GMS_PRIVATE, 0, NULL);
@@ -429,7 +426,7 @@ static const char *recover(struct model *m)
 	return NULL;
 }
 
-/* What a memslot points to is there for as long as the memslot is. */
+/* Checks that what a memslot points to exists as long as the memslot does. */
 static const char *slots_stand(const struct fake *fake)
 {
 	for (int i = 0; i < FAKE_SLOTS; i++) {
@@ -437,7 +434,7 @@ static const char *slots_stand(const struct fake *fake)
 
 		if (slot->nr_pages && (!fake->views[slot->view].nr_pages ||
 				       !fake->files[slot->fd - FAKE_VM - 1].open))
-			return "a memslot points to what is gone";
+			return "a memslot points to a mapping or file that is gone";
 	}
 	return NULL;
 }
@@ -472,7 +469,7 @@ static void run(struct model *m, const struct krig_kind *kind, uint64_t seed)
 		.flags = GMS_LISTENER_CAN_SPLIT,
 		.change = change,
 	};
-	const unsigned int nr_slots = kind->way == GMS_KVM_MEMSLOTS ? seed % 2 ? 60 : 9 : 4;
+	const unsigned int nr_slots = kind->mode == GMS_KVM_MEMSLOTS ? seed % 2 ? 60 : 9 : 4;
 	const char *why = NULL;
 	unsigned int id;
 	int i;
@@ -495,12 +492,12 @@ static void run(struct model *m, const struct krig_kind *kind, uint64_t seed)
 	why = why ? why : recover(m);
 	why = why ? why : destroy(m);
 	if (why)
-		printf("GMS_TEST_SEED=%llu GMS_TEST_ITERS=1: way %d, flags %u, operation %d\n",
-		       (unsigned long long)seed, (int)kind->way, kind->flags, i - 1);
+		printf("GMS_TEST_SEED=%llu GMS_TEST_ITERS=1: mode %d, flags %u, operation %d\n",
+		       (unsigned long long)seed, (int)kind->mode, kind->flags, i - 1);
 	assert_fine(why);
 }
 
-static void run_way(enum gms_kvm_way way)
+static void run_mode(enum gms_kvm_way mode)
 {
 	static struct model model;
 	const uint64_t seeds = test_iters(500);
@@ -508,7 +505,7 @@ static void run_way(enum gms_kvm_way way)
 	memset(&seen, 0, sizeof(seen));
 	for (uint64_t seed = 0; seed < seeds; seed++)
 		for (int k = 0; k < KRIG_KINDS; k++)
-			if (krig_kinds[k].way == way)
+			if (krig_kinds[k].mode == mode)
 				run(&model, &krig_kinds[k], test_seed() + seed);
 	printf("%llu seeds: %llu conversions failed, %llu pages were quarantined, %llu repairs, "
 	       "%llu times a memslot stayed\n",
@@ -522,19 +519,19 @@ static void run_way(enum gms_kvm_way way)
 static void test_in_place(void **unused)
 {
 	(void)unused;
-	run_way(GMS_KVM_IN_PLACE);
+	run_mode(GMS_KVM_IN_PLACE);
 }
 
 static void test_attributes(void **unused)
 {
 	(void)unused;
-	run_way(GMS_KVM_ATTRIBUTES);
+	run_mode(GMS_KVM_ATTRIBUTES);
 }
 
 static void test_memslots(void **unused)
 {
 	(void)unused;
-	run_way(GMS_KVM_MEMSLOTS);
+	run_mode(GMS_KVM_MEMSLOTS);
 }
 
 int main(void)

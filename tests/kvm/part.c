@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * part.c - proves what becomes of pages that KVM has converted in part, or that are
- * quarantined: on the fake kernel
+ * part.c - proves what happens to ranges that KVM converted in part, and to quarantined
+ * pages; on the fake kernel
  */
 #include "kvm_rig.h"
 
@@ -12,18 +12,18 @@
 #define NR 16
 #define END (START + NR)
 
-/* In place and by attributes: what KVM has been told of a page. */
-static bool told_private(struct krig *rig, uint64_t page)
+/* Returns true if KVM sees a page as private. In place and by attributes. */
+static bool kvm_private(struct krig *rig, uint64_t page)
 {
 	return fake_guest_sees(&rig->fake, krig_gfn(rig, page), NULL) == FAKE_PRIVATE;
 }
 
-static unsigned int nr_told(struct krig *rig)
+static unsigned int nr_private(struct krig *rig)
 {
 	unsigned int nr = 0;
 
 	for (uint64_t page = START; page < END; page++)
-		nr += told_private(rig, page);
+		nr += kvm_private(rig, page);
 	return nr;
 }
 
@@ -40,10 +40,10 @@ static uint64_t nr_unsure(const struct krig *rig)
 	return gms_rtree_count(rig->kvm->unsure, 0, KRIG_PAGES);
 }
 
-/* Which of the calls of a conversion tells KVM: the first one that makes a difference. */
-static uint64_t telling_call(const struct krig_kind *kind, enum gms_shareability to)
+/* Returns the number of calls before the one that sets KVM's attributes: 1 if the view hides. */
+static uint64_t calls_before_set(const struct krig_kind *kind, enum gms_shareability to)
 {
-	const uint64_t hiding = kind->way == GMS_KVM_ATTRIBUTES && !kind->grain &&
+	const uint64_t hiding = kind->mode == GMS_KVM_ATTRIBUTES && !kind->grain &&
 				!(kind->flags & GMS_KVM_HOST) && to == GMS_PRIVATE;
 
 	return hiding;
@@ -55,7 +55,7 @@ static void start(struct krig *rig, const struct krig_kind *kind, enum gms_share
 	krig_write(rig);
 }
 
-/* Rule 16: the first call fails after a part of its work, and the next one undoes the part. */
+/* The first ioctl fails after a part of its work. The next one undoes the part (rule 16). */
 static void a_part_is_taken_back(void **unused)
 {
 	struct krig rig;
@@ -65,14 +65,14 @@ static void a_part_is_taken_back(void **unused)
 		for (unsigned int i = 0; i < 2 * (NR + 1); i++) {
 			const enum gms_shareability to = i & 1 ? GMS_PRIVATE : GMS_SHARED;
 
-			if (krig_kinds[k].way == GMS_KVM_MEMSLOTS)
+			if (krig_kinds[k].mode == GMS_KVM_MEMSLOTS)
 				continue;
 			start(&rig, &krig_kinds[k], to);
-			fake_fail(&rig.fake, telling_call(&krig_kinds[k], to), 1, -ENOMEM);
+			fake_fail(&rig.fake, calls_before_set(&krig_kinds[k], to), 1, -ENOMEM);
 			rig.fake.part = i / 2;
 			krig_convert_fails(&rig, START, NR, to, -ENOMEM);
 			assert_int_equal(rig.fake.failed, 1);
-			assert_int_equal(nr_told(&rig), to == GMS_SHARED ? NR : 0);
+			assert_int_equal(nr_private(&rig), to == GMS_SHARED ? NR : 0);
 			fake_fail_never(&rig.fake);
 			krig_convert(&rig, START, NR, to);
 			krig_fini(&rig);
@@ -80,7 +80,7 @@ static void a_part_is_taken_back(void **unused)
 	}
 }
 
-/* Rules 12 and 16, in place: KVM converts what is before a pinned page, and names the page. */
+/* In place, KVM converts the pages before a pinned page, and names the page (rules 12 and 16). */
 static void a_part_before_a_pinned_page_is_taken_back(void **unused)
 {
 	gms_pgoff_t where;
@@ -92,7 +92,7 @@ static void a_part_before_a_pinned_page_is_taken_back(void **unused)
 	rig.fake.files[0].pinned[START + 5] = true;
 	assert_int_equal(gms_convert(rig.state, START, NR, GMS_PRIVATE, 0, &where), -EAGAIN);
 	assert_int_equal(where, START + 5);
-	assert_int_equal(nr_told(&rig), 0);
+	assert_int_equal(nr_private(&rig), 0);
 	assert_fine(krig_agrees(&rig));
 	assert_fine(krig_contents(&rig));
 	rig.fake.files[0].pinned[START + 5] = false;
@@ -101,41 +101,42 @@ static void a_part_before_a_pinned_page_is_taken_back(void **unused)
 }
 
 /*
- * All calls fail after a part: nobody knows what KVM has made of the pages. They are quarantined,
- * hidden, and not punched, also not by a sync; repaired and synced they are what the state says.
+ * All calls fail after a part, so what KVM sees is not known. The pages are quarantined and
+ * hidden. Neither the failure nor a sync punches them. After a repair and a sync they are what
+ * the state says.
  */
 static void doubt(const struct krig_kind *kind, enum gms_shareability to,
 		  enum gms_shareability repaired)
 {
 	const struct gms_backend_ops *ops = gms_kvm_backend();
 	struct krig rig;
-	unsigned int told;
+	unsigned int set_private;
 
 	start(&rig, kind, to);
-	fake_fail(&rig.fake, telling_call(kind, to), UINT64_MAX, -ENOMEM);
+	fake_fail(&rig.fake, calls_before_set(kind, to), UINT64_MAX, -ENOMEM);
 	rig.fake.part = 6;
 	rig.fake.part_once = true;
 	assert_int_equal(gms_convert(rig.state, START, NR, to, 0, NULL), -ENOMEM);
 	fake_fail_never(&rig.fake);
 	assert_true(all_quarantined(&rig));
 	assert_int_equal(nr_unsure(&rig), NR);
-	told = nr_told(&rig);
-	assert_int_equal(told, to == GMS_PRIVATE ? 6 : NR - 6);
+	set_private = nr_private(&rig);
+	assert_int_equal(set_private, to == GMS_PRIVATE ? 6 : NR - 6);
 	assert_fine(fake_check(&rig.fake));
 
-	/* neither a sync nor a conversion beside it touches them */
+	/* neither a sync nor a conversion of neighbours changes them */
 	assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
 	krig_expect(&rig, START - 2, 2, to);
 	assert_int_equal(gms_convert(rig.state, START - 2, 2, to, 0, NULL), 0);
 	assert_int_equal(ops->map_host(rig.kvm, START - 2, NR + 4), 0);
-	assert_int_equal(nr_told(&rig), told);
+	assert_int_equal(nr_private(&rig), set_private);
 	assert_int_equal(nr_unsure(&rig), NR);
 	for (uint64_t page = START; page < END; page++) {
 		const enum fake_sees sees = fake_host_sees(&rig.fake, page, NULL);
 		unsigned int *content = NULL;
 
 		fake_guest_sees(&rig.fake, krig_gfn(&rig, page), &content);
-		if (told_private(&rig, page) == (to == GMS_SHARED))
+		if (kvm_private(&rig, page) == (to == GMS_SHARED))
 			assert_int_equal(*content, rig.content[page]);
 		if (rig.kvm->hides)
 			assert_int_equal(sees, FAKE_PRIVATE);
@@ -155,7 +156,7 @@ static void what_is_in_doubt_is_quarantined(void **unused)
 {
 	(void)unused;
 	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
-		if (krig_kinds[k].way == GMS_KVM_MEMSLOTS)
+		if (krig_kinds[k].mode == GMS_KVM_MEMSLOTS)
 			continue;
 		doubt(&krig_kinds[k], GMS_PRIVATE, GMS_PRIVATE);
 		doubt(&krig_kinds[k], GMS_PRIVATE, GMS_SHARED);
@@ -164,7 +165,7 @@ static void what_is_in_doubt_is_quarantined(void **unused)
 	}
 }
 
-/* Rule 16: where the first attempts to undo fail a later one may succeed. */
+/* There are several attempts to undo, and any of them may be the first that succeeds (rule 16). */
 static void undo_tries_again(void **unused)
 {
 	struct krig rig;
@@ -173,7 +174,7 @@ static void undo_tries_again(void **unused)
 	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
 		unsigned int undone = 0;
 
-		if (krig_kinds[k].way == GMS_KVM_MEMSLOTS)
+		if (krig_kinds[k].mode == GMS_KVM_MEMSLOTS)
 			continue;
 		for (uint64_t nr = 1; nr < 9; nr++) {
 			start(&rig, &krig_kinds[k], GMS_SHARED);
@@ -193,35 +194,36 @@ static void undo_tries_again(void **unused)
 			}
 			krig_fini(&rig);
 		}
-		/* the call itself; taken back at once, by apply, by undo */
+		/* up to three failures are undone: at once, by apply, or by undo */
 		assert_int_equal(undone, 3);
 	}
 }
 
-/* What is shown next holds nothing of former times, though nobody knew which side was seen. */
+/* After a repair a page holds no former content, although it was not known which side was seen. */
 static void what_was_in_doubt_is_shown_empty(void **unused)
 {
 	struct krig rig;
 
 	(void)unused;
 	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
-		if (krig_kinds[k].way != GMS_KVM_ATTRIBUTES)
+		if (krig_kinds[k].mode != GMS_KVM_ATTRIBUTES)
 			continue;
 		for (unsigned int i = 0; i < 4; i++) {
 			const enum gms_shareability to = i & 1 ? GMS_PRIVATE : GMS_SHARED;
 			const enum gms_shareability fixed = i & 2 ? GMS_PRIVATE : GMS_SHARED;
 
 			start(&rig, &krig_kinds[k], to);
-			fake_fail(&rig.fake, telling_call(&krig_kinds[k], to), UINT64_MAX, -ENOMEM);
+			fake_fail(&rig.fake, calls_before_set(&krig_kinds[k], to), UINT64_MAX,
+				  -ENOMEM);
 			rig.fake.part = 6;
 			rig.fake.part_once = true;
 			gms_convert(rig.state, START, NR, to, 0, NULL);
 			fake_fail_never(&rig.fake);
 			assert_true(all_quarantined(&rig));
-			krig_write(&rig); /* whoever sees a page writes */
+			krig_write(&rig);
 			assert_int_equal(gms_repair(rig.state, START, NR, fixed), 0);
 			assert_int_equal(gms_kvm_sync(rig.kvm, rig.state), 0);
-			if (fixed == to) /* all pages changed sides, by the record */
+			if (fixed == to) /* by the record, all pages changed sides */
 				for (uint64_t page = START; page < END; page++)
 					rig.content[page] = 0;
 			else
@@ -237,8 +239,8 @@ static void what_was_in_doubt_is_shown_empty(void **unused)
 }
 
 /*
- * Two runs: the second one fails, and so does taking back the first one, of which KVM is told what
- * it was told before. What the pages held as shared ones is not punched out: they are quarantined.
+ * Two runs: the second one fails, and so does the undo of the first one. The pages are
+ * quarantined, and the contents of their shared side are not punched out.
  */
 static void what_is_quarantined_keeps_both_sides(void **unused)
 {
@@ -246,16 +248,16 @@ static void what_is_quarantined_keeps_both_sides(void **unused)
 
 	(void)unused;
 	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
-		const bool hides = telling_call(&krig_kinds[k], GMS_PRIVATE);
+		const bool hides = calls_before_set(&krig_kinds[k], GMS_PRIVATE);
 		const struct fake_file *file;
 		int fd;
 
-		if (krig_kinds[k].way != GMS_KVM_ATTRIBUTES)
+		if (krig_kinds[k].mode != GMS_KVM_ATTRIBUTES)
 			continue;
 		start(&rig, &krig_kinds[k], GMS_PRIVATE);
 		krig_convert(&rig, START + 4, 4, GMS_PRIVATE);
 		krig_write(&rig);
-		/* both are hidden and the first is told; the second is not, nor taken back */
+		/* both runs are hidden, and KVM sees the first as private; all later calls fail */
 		fake_fail(&rig.fake, hides ? 3 : 1, 5, -ENOMEM);
 		assert_int_equal(gms_convert(rig.state, START, 12, GMS_PRIVATE, 0, NULL), -ENOMEM);
 		fake_fail_never(&rig.fake);
@@ -275,7 +277,7 @@ static void what_is_quarantined_keeps_both_sides(void **unused)
 	}
 }
 
-/* Rule 39: of two quarantines, far from each other, a sync leaves both alone. */
+/* A sync changes neither of two quarantined ranges that are far from each other (rule 39). */
 static void quarantines_apart_are_left_alone(void **unused)
 {
 	struct krig rig;
@@ -285,12 +287,12 @@ static void quarantines_apart_are_left_alone(void **unused)
 		const uint64_t where[] = {2, 50};
 		unsigned int seen[2];
 
-		if (krig_kinds[k].way == GMS_KVM_MEMSLOTS)
+		if (krig_kinds[k].mode == GMS_KVM_MEMSLOTS)
 			continue;
 		start(&rig, &krig_kinds[k], GMS_PRIVATE);
 		for (unsigned int i = 0; i < 2; i++) {
-			fake_fail(&rig.fake, telling_call(&krig_kinds[k], GMS_PRIVATE), UINT64_MAX,
-				  -ENOMEM);
+			fake_fail(&rig.fake, calls_before_set(&krig_kinds[k], GMS_PRIVATE),
+				  UINT64_MAX, -ENOMEM);
 			rig.fake.part = 4;
 			rig.fake.part_once = true;
 			gms_convert(rig.state, where[i], 6, GMS_PRIVATE, 0, NULL);
@@ -301,7 +303,7 @@ static void quarantines_apart_are_left_alone(void **unused)
 		for (unsigned int i = 0; i < 2; i++) {
 			seen[i] = 0;
 			for (uint64_t page = where[i]; page < where[i] + 6; page++)
-				seen[i] += told_private(&rig, page);
+				seen[i] += kvm_private(&rig, page);
 			assert_int_equal(seen[i], 4);
 			assert_int_equal(gms_repair(rig.state, where[i], 6, GMS_SHARED), 0);
 		}
@@ -311,7 +313,7 @@ static void quarantines_apart_are_left_alone(void **unused)
 	}
 }
 
-/* By memslots: where some are missing nothing is punched out, until a sync has put them back. */
+/* By memslots, nothing is punched out while slots are missing. A sync creates them. */
 static void a_broken_map_is_not_punched(void **unused)
 {
 	struct krig rig;
@@ -324,7 +326,7 @@ static void a_broken_map_is_not_punched(void **unused)
 	fake_fail_never(&rig.fake);
 	assert_true(gms_is_quarantined(rig.state, 33));
 	assert_int_equal(fake_guest_sees(&rig.fake, krig_gfn(&rig, 32), NULL), FAKE_NOTHING);
-	/* a conversion behind the next slot does not come to that place */
+	/* a conversion elsewhere does not repair the missing slots */
 	assert_int_equal(gms_convert(rig.state, 50, 2, GMS_PRIVATE, 0, NULL), 0);
 	assert_true(rig.kvm->maps->next->broken);
 	assert_int_equal(gms_rtree_count(rig.kvm->stale, 50, 2), 2);
@@ -336,7 +338,7 @@ static void a_broken_map_is_not_punched(void **unused)
 	krig_fini(&rig);
 }
 
-/* ---- the engine's other reasons ---- */
+/* ---- undo for the engine's reasons ---- */
 
 static int refuse(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
 		  size_t *done)
@@ -349,10 +351,7 @@ static int refuse(void *ctx, const struct gms_run *runs, size_t count, enum gms_
 	return rig->refuse && to == GMS_SHARED ? -EBUSY : 0;
 }
 
-/*
- * Rule 39: a listener refuses, and so does the undo; the pages are quarantined, and hidden from
- * the host.
- */
+/* A listener refuses, and the undo fails. The pages are quarantined, and hidden from the host (rule 39). */
 static void a_quarantined_page_is_hidden(void **unused)
 {
 	const struct gms_listener_ops ops = {.struct_size = sizeof(ops), .change = refuse};
@@ -381,7 +380,7 @@ static void a_quarantined_page_is_hidden(void **unused)
 			assert_true(all_quarantined(&rig));
 			assert_int_equal(
 				gms_repair(rig.state, START, NR, to ? GMS_PRIVATE : GMS_SHARED), 0);
-			/* from here on nothing excuses that the host sees what is private */
+			/* after the repair the host may no longer see a private page */
 			for (uint64_t page = START; to && rig.kvm->hides && page < END; page++)
 				assert_int_equal(fake_host_sees(&rig.fake, page, NULL),
 						 FAKE_PRIVATE);
@@ -392,10 +391,7 @@ static void a_quarantined_page_is_hidden(void **unused)
 	}
 }
 
-/*
- * Rule 12: after a pin ended the conversion, the host sees again what was hidden for it, and
- * nothing else.
- */
+/* A pin refuses a conversion: pages that were hidden for it are shown again, and no others (rule 12). */
 static void what_did_not_go_private_is_shown_again(void **unused)
 {
 	const struct gms_backend_ops *ops = gms_kvm_backend();
@@ -422,7 +418,7 @@ static void what_did_not_go_private_is_shown_again(void **unused)
 
 /* ---- what the host sees after a failure ---- */
 
-/* The kernel unmaps what was there and maps nothing: it is hidden, also what was private before. */
+/* If the kernel unmaps a range and maps nothing, all of the range is hidden. */
 static void a_hole_leaves_no_address_unmapped(void **unused)
 {
 	struct krig rig;
@@ -437,7 +433,7 @@ static void a_hole_leaves_no_address_unmapped(void **unused)
 		krig_convert(&rig, 10, 4, GMS_PRIVATE);
 		krig_write(&rig);
 		assert_int_equal(gms_allocate(rig.state, 0, 24, NULL), 0);
-		rig.kvm->torn = true; /* elsewhere; all of a range is mapped anew until a sync */
+		rig.kvm->torn = true; /* until a sync, host_set maps all of its range */
 		fake_fail(&rig.fake, 0, 1, -ENOMEM);
 		rig.fake.tear = true;
 		assert_int_equal(gms_punch_hole(rig.state, 0, 24, NULL), -ENOMEM);
@@ -448,7 +444,7 @@ static void a_hole_leaves_no_address_unmapped(void **unused)
 	}
 }
 
-/* What was saved before is what the state says now. The memory is not told. */
+/* Replaces the state by a saved one, and leaves the memory as it is. */
 static void go_back(struct krig *rig, const char *saved, size_t size)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
@@ -460,7 +456,9 @@ static void go_back(struct krig *rig, const char *saved, size_t size)
 	rig->fake.state = rig->state;
 }
 
-/* One call works: it hides what lies last, before another one can fail to show what lies first. */
+/*
+ * One call succeeds: it hides the private pages at the end, before a page at the front is shown.
+ */
 static void a_sync_hides_before_it_shows(void **unused)
 {
 	struct krig rig;
@@ -470,7 +468,7 @@ static void a_sync_hides_before_it_shows(void **unused)
 	(void)unused;
 	for (unsigned int k = 0; k < KRIG_KINDS; k++) {
 		krig_init_kind(&rig, &krig_kinds[k], MANY, false);
-		if (!rig.kvm->hides && rig.way != GMS_KVM_IN_PLACE) {
+		if (!rig.kvm->hides && rig.mode != GMS_KVM_IN_PLACE) {
 			krig_fini(&rig);
 			continue;
 		}

@@ -2,8 +2,8 @@
 /*
  * real.c - the backend for KVM on the machine's own kernel
  *
- * In each way that this kernel has, on an ordinary VM and on one of type KVM_X86_SW_PROTECTED_VM.
- * No vCPU is run here. Without /dev/kvm all of it is skipped, and that is said.
+ * The tests run in each mode that this kernel offers, on an ordinary VM and on one of the type
+ * KVM_X86_SW_PROTECTED_VM. No vCPU runs. Without /dev/kvm the program prints that it is skipped.
  */
 #include "test.h"
 
@@ -34,11 +34,11 @@ struct real {
 	uint64_t nr_pages;
 };
 
-/* The VM and the way that a run of the tests is about; flags of the memory that init() makes. */
+/* The VM type and the mode of this run of the tests, and the flags for init(). */
 static int dev_kvm;
 static unsigned int memory_flags;
 static unsigned long vm_type;
-static enum gms_kvm_way way;
+static enum gms_kvm_way mode;
 
 /* ---- a touch that may raise SIGBUS ---- */
 
@@ -50,7 +50,7 @@ static void on_sigbus(int sig)
 	siglongjmp(escape, 1);
 }
 
-/* false: SIGBUS */
+/* Reads a byte of a page. Returns false if that raises SIGBUS. */
 static bool reads(const struct real *real, uint64_t page, unsigned char *value)
 {
 	if (sigsetjmp(escape, 1))
@@ -83,7 +83,7 @@ static void refuses(const struct real *real, uint64_t page)
 	assert_false(writes(real, page, 1));
 }
 
-/* The host can touch what is shared, and nothing else. */
+/* Checks that the host can touch shared pages, and no others. */
 static void touch_all(const struct real *real)
 {
 	for (uint64_t page = 0; page < real->nr_pages; page++) {
@@ -101,18 +101,18 @@ static void init(struct real *real, uint64_t nr_pages, unsigned int nr_slots, ui
 	struct gms_state_opts state_opts = GMS_STATE_OPTS_INIT;
 	const struct sigaction action = {.sa_handler = on_sigbus, .sa_flags = SA_NODEFER};
 
-	sigaction(SIGBUS, &action, NULL); /* in each test: cmocka has one of its own */
+	sigaction(SIGBUS, &action, NULL); /* in each test: cmocka sets its own handler */
 	real->nr_pages = nr_pages;
 	real->vm = ioctl(dev_kvm, KVM_CREATE_VM, vm_type);
 	assert_true(real->vm >= 0);
 	opts.vm_fd = real->vm;
-	opts.way = way;
+	opts.way = mode;
 	opts.nr_pages = nr_pages;
 	opts.first_slot = 3;
 	opts.nr_slots = nr_slots;
 	opts.flags = memory_flags;
 	assert_int_equal(gms_kvm_create(&opts, &real->kvm), 0);
-	assert_int_equal(gms_kvm_get_way(real->kvm), way);
+	assert_int_equal(gms_kvm_get_way(real->kvm), mode);
 	real->host = gms_kvm_host(real->kvm);
 	state_opts.nr_pages = nr_pages;
 	state_opts.flags = flags;
@@ -134,7 +134,7 @@ static void convert(const struct real *real, uint64_t start, uint64_t nr_pages,
 	assert_int_equal(gms_convert(real->state, start, nr_pages, to, 0, NULL), 0);
 }
 
-/* Lines of /proc/self/maps that lie in the host's view. */
+/* Returns how many lines of /proc/self/maps lie in the host's view. */
 static unsigned int nr_mappings(const struct real *real)
 {
 	FILE *file = fopen("/proc/self/maps", "re");
@@ -166,23 +166,23 @@ static unsigned int nr_fds(void)
 
 /* ---- the tests ---- */
 
-static void the_first_way_is_picked(void **unused)
+static void the_first_mode_is_picked(void **unused)
 {
 	struct gms_kvm_opts opts = GMS_KVM_OPTS_INIT;
-	unsigned int ways;
+	unsigned int modes;
 	struct real real;
 
 	(void)unused;
 	init(&real, 16, 8, 0);
-	ways = gms_kvm_ways(real.vm);
-	assert_true(ways & 1U << way);
+	modes = gms_kvm_ways(real.vm);
+	assert_true(modes & 1U << mode);
 	gms_kvm_destroy(real.kvm);
 	opts.vm_fd = real.vm;
 	opts.nr_pages = 16;
 	opts.nr_slots = 1;
 	assert_int_equal(gms_kvm_create(&opts, &real.kvm), 0);
 	for (unsigned int w = GMS_KVM_IN_PLACE; w < gms_kvm_get_way(real.kvm); w++)
-		assert_false(ways & 1U << w);
+		assert_false(modes & 1U << w);
 	gms_state_destroy(real.state);
 	gms_kvm_destroy(real.kvm);
 	opts.first_slot = 1U << 16;
@@ -195,7 +195,7 @@ static void the_first_way_is_picked(void **unused)
 
 static void the_host_touches_what_is_shared(void **unused)
 {
-	const unsigned char kept = way == GMS_KVM_IN_PLACE ? 0x5a : 0;
+	const unsigned char kept = mode == GMS_KVM_IN_PLACE ? 0x5a : 0;
 	struct real real;
 
 	(void)unused;
@@ -223,7 +223,7 @@ static void the_host_touches_what_is_shared(void **unused)
 	fini(&real);
 }
 
-/* No program that is started from this one gets hold of the memory. */
+/* A program that this one starts inherits none of the files. */
 static void descriptors_are_closed_on_exec(void **unused)
 {
 	unsigned int nr = 0;
@@ -240,12 +240,12 @@ static void descriptors_are_closed_on_exec(void **unused)
 		assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 		nr++;
 	}
-	/* one in place; two, and with attributes the one that refuses */
-	assert_int_equal(nr, way == GMS_KVM_IN_PLACE ? 1 : way == GMS_KVM_MEMSLOTS ? 2 : 3);
+	/* one in place, two by memslots; by attributes also the file that refuses */
+	assert_int_equal(nr, mode == GMS_KVM_IN_PLACE ? 1 : mode == GMS_KVM_MEMSLOTS ? 2 : 3);
 	fini(&real);
 }
 
-/* Not mapped to the guest; the host's view follows all the same. */
+/* The host's view follows conversions of pages that are not mapped to the guest. */
 static void what_is_not_mapped_is_converted_too(void **unused)
 {
 	struct real real;
@@ -278,11 +278,11 @@ static void sync_hides_what_is_private_from_the_start(void **unused)
 	assert_int_equal(gms_kvm_sync(real.kvm, real.state), 0);
 	touch_all(&real);
 	convert(&real, 40, 1, GMS_SHARED);
-	holds(&real, 40, way == GMS_KVM_IN_PLACE ? 9 : 0);
+	holds(&real, 40, mode == GMS_KVM_IN_PLACE ? 9 : 0);
 	fini(&real);
 }
 
-/* Nothing is visible, from the first moment on: not even before the sync. */
+/* No private page is visible at any time, not even before a sync. */
 static void what_begins_private_begins_hidden(void **unused)
 {
 	struct real real;
@@ -297,7 +297,7 @@ static void what_begins_private_begins_hidden(void **unused)
 	fini(&real);
 }
 
-/* Large mappings want an address that agrees with gfn; and KVM decides about a slot's flags. */
+/* Huge mappings need addresses that agree with gfn. KVM accepts or refuses a slot's flags. */
 static void addresses_are_aligned_and_flags_passed_on(void **unused)
 {
 	struct real real;
@@ -331,7 +331,7 @@ static void maps_lie_below_and_above_4g(void **unused)
 	own.memory_size = PAGE;
 	assert_int_equal(ioctl(real.vm, KVM_SET_USER_MEMORY_REGION, &own), 0);
 	convert(&real, 30, 40, GMS_PRIVATE);
-	assert_int_equal(gms_kvm_map(real.kvm, 256, 0, 64), -EEXIST); /* the VMM's slot */
+	assert_int_equal(gms_kvm_map(real.kvm, 256, 0, 64), -EEXIST); /* own's slot */
 	assert_int_equal(gms_kvm_map(real.kvm, 0, 0, 64), 0);
 	assert_int_equal(gms_kvm_map(real.kvm, GFN_4G, 63, 65), -EEXIST);
 	assert_int_equal(gms_kvm_map(real.kvm, 63, 64, 64), -EEXIST);
@@ -348,7 +348,7 @@ static void maps_lie_below_and_above_4g(void **unused)
 	munmap(memory, PAGE);
 }
 
-/* Neighbours of one kind are one mapping to the kernel, however they came about. */
+/* Equal neighbours are one mapping of the kernel, whatever conversions led to them. */
 static void mappings_are_as_many_as_runs(void **unused)
 {
 	struct prng prng;
@@ -369,7 +369,7 @@ static void mappings_are_as_many_as_runs(void **unused)
 		gms_iter_init(&iter, real.state, 0, 256);
 		while (gms_iter_next(&iter, &run))
 			nr++;
-		assert_int_equal(nr_mappings(&real), way == GMS_KVM_IN_PLACE ? 1 : nr);
+		assert_int_equal(nr_mappings(&real), mode == GMS_KVM_IN_PLACE ? 1 : nr);
 	}
 	touch_all(&real);
 	fini(&real);
@@ -385,7 +385,7 @@ static void slots_run_out(void **unused)
 	convert(&real, 10, 1, GMS_PRIVATE);
 	convert(&real, 20, 1, GMS_PRIVATE);
 	assert_true(writes(&real, 30, 0x33));
-	if (way == GMS_KVM_MEMSLOTS) {
+	if (mode == GMS_KVM_MEMSLOTS) {
 		assert_int_equal(gms_convert(real.state, 30, 1, GMS_PRIVATE, 0, NULL), -ENOSPC);
 		assert_false(gms_is_private(real.state, 30));
 		holds(&real, 30, 0x33);
@@ -396,7 +396,7 @@ static void slots_run_out(void **unused)
 	fini(&real);
 }
 
-/* Those who watch a program want mappings of their own at any time. */
+/* A sanitizer and valgrind make mappings of their own at any time. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define WATCHED true
 #elif defined(__has_feature)
@@ -408,10 +408,7 @@ static void slots_run_out(void **unused)
 #define WATCHED test_on_valgrind()
 #endif
 
-/*
- * The process has as many mappings as it may have: the conversion fails, and the mapping that
- * was there is there still.
- */
+/* At the process's limit of mappings a conversion fails, and the old mapping stays. */
 static void mappings_run_out(void **unused)
 {
 	const size_t size = 1UL << 30;
@@ -420,7 +417,7 @@ static void mappings_run_out(void **unused)
 	size_t at = 0;
 
 	(void)unused;
-	if (way == GMS_KVM_IN_PLACE || WATCHED)
+	if (mode == GMS_KVM_IN_PLACE || WATCHED)
 		skip();
 	init(&real, 64, 64, 0);
 	assert_int_equal(gms_kvm_map(real.kvm, 0, 0, 64), 0);
@@ -431,7 +428,7 @@ static void mappings_run_out(void **unused)
 	assert_true(filler != MAP_FAILED);
 	while (at < size && !mprotect(filler + at, PAGE, PROT_READ))
 		at += 2 * PAGE;
-	if (at < size) { /* else there is no limit that could be reached */
+	if (at < size) { /* else the limit cannot be reached */
 		assert_int_equal(gms_convert(real.state, 10, 1, GMS_PRIVATE, 0, NULL), -ENOMEM);
 		assert_int_equal(gms_convert(real.state, 44, 1, GMS_SHARED, 0, NULL), -ENOMEM);
 	}
@@ -471,7 +468,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* Different 1G blocks are converted side by side, and want each other's slots. */
+/* Two threads convert different 1G blocks at once, and compete for slots. */
 static void threads_convert_side_by_side(void **unused)
 {
 	struct worker workers[2];
@@ -490,7 +487,7 @@ static void threads_convert_side_by_side(void **unused)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 		assert_int_equal(workers[i].number, i);
 		assert_true(workers[i].conversions);
-		if (way != GMS_KVM_MEMSLOTS)
+		if (mode != GMS_KVM_MEMSLOTS)
 			assert_int_equal(workers[i].refused, 0);
 	}
 	for (uint64_t page = ONE_G - 300; page < ONE_G + 300; page++) {
@@ -509,7 +506,7 @@ static double now_us(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-/* Says what one costs here; there is nothing that could be asserted. */
+/* Prints the time of one conversion. Nothing is asserted about it. */
 static void one_page_there_and_back(void **unused)
 {
 	const uint64_t rounds = test_iters(2000);
@@ -538,7 +535,7 @@ static void one_page_there_and_back(void **unused)
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_first_way_is_picked),
+		cmocka_unit_test(the_first_mode_is_picked),
 		cmocka_unit_test(the_host_touches_what_is_shared),
 		cmocka_unit_test(descriptors_are_closed_on_exec),
 		cmocka_unit_test(what_is_not_mapped_is_converted_too),
@@ -575,24 +572,24 @@ int main(void)
 	}
 	for (vm_type = 0; vm_type < 2; vm_type++) {
 		const int vm = ioctl(dev_kvm, KVM_CREATE_VM, vm_type);
-		unsigned int ways;
+		unsigned int modes;
 
 		if (vm < 0)
 			continue;
-		ways = gms_kvm_ways(vm);
+		modes = gms_kvm_ways(vm);
 		close(vm);
 		for (unsigned int w = GMS_KVM_IN_PLACE; w <= GMS_KVM_MEMSLOTS; w++) {
-			if (!(ways & 1U << w))
+			if (!(modes & 1U << w))
 				continue;
-			way = (enum gms_kvm_way)w;
-			printf("VM of type %lu, %s\n", vm_type, gms_kvm_way_name(way));
+			mode = (enum gms_kvm_way)w;
+			printf("VM of type %lu, %s\n", vm_type, gms_kvm_way_name(mode));
 			failed |= run();
 			tried++;
 		}
 	}
 	close(dev_kvm);
 	if (!tried) {
-		printf("skipped: this kernel has no way to convert memory\n");
+		printf("skipped: this kernel offers no mode of conversion\n");
 		return SKIPPED;
 	}
 	return failed;

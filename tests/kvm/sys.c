@@ -2,7 +2,7 @@
 /*
  * sys.c - proves what kvm/sys.h says of the system calls, on this machine's kernel
  *
- * No KVM is wanted.
+ * The tests need no KVM.
  */
 #define _GNU_SOURCE
 #include "test.h"
@@ -52,7 +52,7 @@ static void addresses_are_aligned(void **unused)
 	assert_int_equal(sys->reserve(NULL, &(void *) {NULL}, 1ULL << 60, TWO_M), -ENOMEM);
 }
 
-/* Pages of addresses that the process has taken. */
+/* Returns the size of the process's address space in use, in pages. */
 static unsigned long nr_mapped(void)
 {
 	const int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
@@ -64,7 +64,7 @@ static unsigned long nr_mapped(void)
 	return strtoul(line, NULL, 10);
 }
 
-/* The surplus is gone: as much is mapped as before, but for what was asked for. */
+/* reserve() unmaps its surplus: the address space grows by the size asked for, and no more. */
 static void the_surplus_is_trimmed(void **unused)
 {
 	const unsigned long before = nr_mapped();
@@ -80,7 +80,7 @@ static void the_surplus_is_trimmed(void **unused)
 	assert_int_equal(after, before);
 }
 
-/* The letters of VmFlags in smaps, of the mapping that begins at an address. */
+/* Returns true if the mapping that begins at an address has a flag in smaps' VmFlags. */
 static bool has_flag(const void *at, const char *flag)
 {
 	FILE *file = fopen("/proc/self/smaps", "re");
@@ -108,7 +108,7 @@ static void mappings_are_not_inherited(void **unused)
 
 	(void)unused;
 	assert_true(fd >= 0);
-	for (unsigned int i = 0; i < 2; i++) { /* anywhere, and over that */
+	for (unsigned int i = 0; i < 2; i++) { /* first anywhere, then over that mapping */
 		pid_t child;
 		int status;
 
@@ -156,7 +156,9 @@ static void a_memfd_has_its_size_for_good(void **unused)
 
 /* ---- discarding ---- */
 
-/* Discards some pages of a mapping: they hold 0 afterwards, the others what they held. */
+/*
+ * Discards some pages of a mapping. Checks that they hold 0, and that the others did not change.
+ */
 static void discard_in(unsigned char *at, uint64_t size, uint64_t start, uint64_t end)
 {
 	memset(at, 0x5a, size);
@@ -197,7 +199,7 @@ static void what_is_discarded_holds_0(void **unused)
 		at = i & 2 ? mapped(size, flags, fd) : mapped(size, flags | MAP_ANONYMOUS, -1);
 		madvise(at, size, MADV_HUGEPAGE);
 		discard_in_parts(at, size);
-		/* what is locked can be neither removed nor dropped */
+		/* locked pages can be neither removed nor dropped */
 		if (!mlock(at, 64 * PAGE)) {
 			discard_in(at, 64 * PAGE, 2 * PAGE, 17 * PAGE);
 			discard_in(at, size, 60 * PAGE, 70 * PAGE);
@@ -207,7 +209,7 @@ static void what_is_discarded_holds_0(void **unused)
 	sys->close(NULL, fd);
 }
 
-/* Memory is given back, and not filled with 0. */
+/* Discarding frees memory, and does not only fill it with 0. */
 static void what_is_discarded_is_freed(void **unused)
 {
 	const uint64_t size = 64 * PAGE;
@@ -248,7 +250,7 @@ static void huge_pages_are_discarded_in_parts(void **unused)
 				 : mmap(NULL, 2 * TWO_M, PROT_READ | PROT_WRITE,
 					flags | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 
-		if (at == MAP_FAILED) /* there are none */
+		if (at == MAP_FAILED) /* no huge page is free */
 			continue;
 		any = true;
 		discard_in_parts(at, 2 * TWO_M);

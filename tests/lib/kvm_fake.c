@@ -41,7 +41,6 @@ int fake_open(struct fake *fake, bool guest_memfd, uint64_t size, uint64_t flags
 
 /* ---- views ---- */
 
-/* A new one. Where nobody asks for an alignment there is none. */
 struct fake_view *fake_new_view(struct fake *fake, uint64_t nr_pages, uint64_t align)
 {
 	for (unsigned int i = 0; i < FAKE_VIEWS; i++) {
@@ -111,7 +110,7 @@ void fake_set_host(struct fake *fake, const void *at)
 	fake->host = (unsigned int)(fake_view_of(fake, at, &page) - fake->views);
 }
 
-/* ---- who sees what ---- */
+/* ---- what the host and the guest see ---- */
 
 static enum fake_sees view_sees(struct fake *fake, const struct fake_view *view, uint64_t page,
 				unsigned int **content)
@@ -171,7 +170,7 @@ enum fake_sees fake_guest_sees(struct fake *fake, uint64_t gfn, unsigned int **c
 	return file->private[offset] ? FAKE_PRIVATE : FAKE_SHARED;
 }
 
-/* May the host's view show a page, though the guest sees it as private? */
+/* Returns true if the host's view may show a page although the guest sees it as private. */
 static bool excused(struct fake *fake, uint64_t index)
 {
 	const struct fake_view *view = &fake->views[fake->host];
@@ -179,7 +178,7 @@ static bool excused(struct fake *fake, uint64_t index)
 
 	if (fake->has_in_place)
 		return false;
-	if (view->theirs || file->grain > 1) /* it cannot be cut; the pages are others */
+	if (view->theirs || file->grain > 1) /* the view cannot hide; it shows the other side */
 		return true;
 	return fake->state && gms_is_quarantined(fake->state, index);
 }
@@ -201,12 +200,12 @@ void fake_check_safety(struct fake *fake)
 	}
 }
 
-void fake_init(struct fake *fake, enum gms_kvm_way way)
+void fake_init(struct fake *fake, enum gms_kvm_way mode)
 {
 	memset(fake, 0, sizeof(*fake));
-	fake->has_in_place = way == GMS_KVM_IN_PLACE;
-	fake->has_attributes = way == GMS_KVM_ATTRIBUTES;
-	fake->has_memslots = way == GMS_KVM_MEMSLOTS;
+	fake->has_in_place = mode == GMS_KVM_IN_PLACE;
+	fake->has_attributes = mode == GMS_KVM_ATTRIBUTES;
+	fake->has_memslots = mode == GMS_KVM_MEMSLOTS;
 	fake->max_vmas = FAKE_PAGES;
 	fake_init_sys(fake);
 }

@@ -34,7 +34,7 @@ static bool overlap(uint64_t a, uint64_t nr_a, uint64_t b, uint64_t nr_b)
 	return a < b + nr_b && b < a + nr_a;
 }
 
-/* What nobody but the backend minds. */
+/* Checks the rules that the backend has for memslots. The kernel has no such rules. */
 static void check_slot(struct fake *fake, const struct fake_slot *slot)
 {
 	const struct fake_view *view = &fake->views[slot->view];
@@ -91,7 +91,7 @@ static int set_region(struct fake *fake, const struct kvm_userspace_memory_regio
 	return 0;
 }
 
-/* @err: what the call is to fail with, after a part of it was done. */
+/* Sets attributes. If @err is not 0, sets a part of them and returns @err. */
 static int set_attributes(struct fake *fake, const struct kvm_memory_attributes *attributes,
 			  int err)
 {
@@ -198,7 +198,7 @@ static int fake_guest_memfd(void *ctx, int vm_fd, uint64_t size, uint64_t flags)
 	return fake_open(fake, true, size, flags);
 }
 
-/* Would it cut one mapping into two? */
+/* Returns true if a new mapping of @nr pages at @page cuts one mapping into two. */
 static bool cuts(const struct fake_view *view, uint64_t page, uint64_t nr)
 {
 	if (!page || page + nr == view->nr_pages)
@@ -209,7 +209,7 @@ static bool cuts(const struct fake_view *view, uint64_t page, uint64_t nr)
 	return true;
 }
 
-/* As Linux does: the limit comes first, and does not look at what would merge. */
+/* Returns true if the limit of mappings is reached. As in Linux, merging is not considered. */
 static bool too_many(const struct fake *fake, const struct fake_view *view, uint64_t page,
 		     uint64_t nr)
 {
@@ -222,7 +222,7 @@ static bool too_many(const struct fake *fake, const struct fake_view *view, uint
 static void check_map(struct fake *fake, const struct fake_view *view, uint64_t page, uint64_t nr)
 {
 	if (page + nr > view->nr_pages || view->theirs)
-		fake_breaks(fake, "mapped over what is not ours");
+		fake_breaks(fake, "a mapping that is not the backend's was replaced");
 	if (fake->has_attributes && fake_is_pointed_to(fake, view))
 		fake_breaks(fake, "KVM's window was changed");
 }
@@ -236,7 +236,7 @@ static int fake_map(void *ctx, void **addr, uint64_t size, int fd, uint64_t offs
 	struct fake_view *view = *addr ? fake_view_of(fake, *addr, &page) : NULL;
 
 	if (*addr && !view) {
-		fake_breaks(fake, "mapped over what is not ours");
+		fake_breaks(fake, "a mapping that is not the backend's was replaced");
 		return -EINVAL;
 	}
 	for (uint64_t i = 0; err && fake->tear && *addr && i < nr; i++)
@@ -275,7 +275,7 @@ static int fake_reserve(void *ctx, void **addr, uint64_t size, uint64_t align)
 	if (err)
 		return err;
 	if (align != 2 << 20)
-		fake_breaks(fake, "addresses that are not aligned as they should be");
+		fake_breaks(fake, "reserved addresses are not aligned");
 	*addr = (void *)(uintptr_t)fake_new_view(fake, size / PAGE, align)->base;
 	return 0;
 }
@@ -290,11 +290,11 @@ static int fake_unmap(void *ctx, void *addr, uint64_t size)
 	if (err)
 		return err;
 	if (!view || view->theirs || page || size != view->nr_pages * PAGE) {
-		fake_breaks(fake, "unmapped something else");
+		fake_breaks(fake, "a range that is not the backend's was unmapped");
 		return -EINVAL;
 	}
 	if (fake_is_pointed_to(fake, view))
-		fake_breaks(fake, "unmapped what a memslot points to");
+		fake_breaks(fake, "a range that a memslot points to was unmapped");
 	view->nr_pages = 0;
 	return 0;
 }
@@ -314,7 +314,7 @@ static int fake_look(void *ctx, void *addr, uint64_t size)
 	return 0;
 }
 
-/* @from: of a file. Nobody punches out what the guest looks at. */
+/* Checks that the guest sees none of the @nr pages of a file that begin at @from. */
 static void check_punch(struct fake *fake, const unsigned int *from, uint64_t nr)
 {
 	for (unsigned int i = 0; i < FAKE_SLOTS; i++) {
@@ -325,7 +325,7 @@ static void check_punch(struct fake *fake, const unsigned int *from, uint64_t nr
 
 			fake_guest_sees(fake, slot->gfn + k, &content);
 			if (content >= from && content < from + nr)
-				fake_breaks(fake, "punched out what the guest sees");
+				fake_breaks(fake, "a page that the guest sees was punched out");
 		}
 	}
 }
@@ -340,7 +340,7 @@ static int fake_discard(void *ctx, void *addr, uint64_t size)
 	if (err)
 		return err;
 	if (!view || !view->theirs || page + size / PAGE > view->nr_pages) {
-		fake_breaks(fake, "discarded something else");
+		fake_breaks(fake, "a range that is not the caller's mapping was discarded");
 		return -EINVAL;
 	}
 	for (uint64_t i = page; i < page + size / PAGE; i++) {
@@ -395,12 +395,12 @@ static void fake_close(void *ctx, int fd)
 	struct fake_file *file = fake_file_of(fake, fd);
 
 	if (!file || file->theirs) {
-		fake_breaks(fake, "closed what is not open, or not ours");
+		fake_breaks(fake, "a file that is not open, or not the backend's, was closed");
 		return;
 	}
 	for (unsigned int i = 0; i < FAKE_SLOTS; i++)
 		if (fake->slots[i].nr_pages && fake->slots[i].fd == fd)
-			fake_breaks(fake, "closed what a memslot shows");
+			fake_breaks(fake, "a file that a memslot shows was closed");
 	file->open = false;
 }
 

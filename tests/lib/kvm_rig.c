@@ -42,7 +42,7 @@ const struct krig_kind krig_kinds[KRIG_KINDS] = {
 	{GMS_KVM_ATTRIBUTES, GMS_KVM_GUEST_MEMFD | GMS_KVM_HOST, 0},
 };
 
-/* What is the caller's begins somewhere in its files. */
+/* Opens the caller's files and mapping. Index 0 is not at the beginning of the files. */
 static void adopt(struct krig *rig, uint64_t grain, struct gms_kvm_opts *opts)
 {
 	const unsigned int flags = rig->flags;
@@ -67,9 +67,9 @@ void krig_init_kvm(struct krig *rig, const struct krig_kind *kind, unsigned int 
 	struct gms_kvm_opts opts = GMS_KVM_OPTS_INIT;
 
 	memset(rig, 0, sizeof(*rig));
-	fake_init(&rig->fake, kind->way);
+	fake_init(&rig->fake, kind->mode);
 	talloc_init(&rig->talloc);
-	rig->way = kind->way;
+	rig->mode = kind->mode;
 	rig->flags = kind->flags;
 	rig->nr_slots = nr_slots;
 	rig->maps[0] = (struct krig_map) {.gfn = 900, .start = 0, .nr_pages = 24};
@@ -83,7 +83,7 @@ void krig_init_kvm(struct krig *rig, const struct krig_kind *kind, unsigned int 
 	opts.ctx = rig;
 	adopt(rig, kind->grain, &opts);
 	assert_int_equal(gms_kvm_create_on(&opts, &rig->fake.sys, &rig->talloc.ops, &rig->kvm), 0);
-	assert_int_equal(gms_kvm_get_way(rig->kvm), kind->way);
+	assert_int_equal(gms_kvm_get_way(rig->kvm), kind->mode);
 	fake_set_host(&rig->fake, gms_kvm_host(rig->kvm));
 }
 
@@ -105,7 +105,7 @@ void krig_init_maps(struct krig *rig)
 		assert_int_equal(gms_kvm_map(rig->kvm, rig->maps[i].gfn, rig->maps[i].start,
 					     rig->maps[i].nr_pages),
 				 0);
-	rig->fake.stopped = rig->way == GMS_KVM_MEMSLOTS ? &rig->stopped : NULL;
+	rig->fake.stopped = rig->mode == GMS_KVM_MEMSLOTS ? &rig->stopped : NULL;
 	rig->hole = false;
 }
 
@@ -119,9 +119,9 @@ void krig_init_kind(struct krig *rig, const struct krig_kind *kind, unsigned int
 	assert_fine(krig_agrees(rig));
 }
 
-void krig_init(struct krig *rig, enum gms_kvm_way way, unsigned int nr_slots, bool private)
+void krig_init(struct krig *rig, enum gms_kvm_way mode, unsigned int nr_slots, bool private)
 {
-	const struct krig_kind kind = {way, 0, 0};
+	const struct krig_kind kind = {mode, 0, 0};
 
 	krig_init_kind(rig, &kind, nr_slots, private);
 }
@@ -158,7 +158,7 @@ unsigned int krig_wanted_slots(const struct krig *rig)
 	for (unsigned int i = 0; i < KRIG_MAPS; i++) {
 		const struct krig_map *map = &rig->maps[i];
 
-		if (rig->way != GMS_KVM_MEMSLOTS) {
+		if (rig->mode != GMS_KVM_MEMSLOTS) {
 			nr += map->nr_pages > 0;
 			continue;
 		}
@@ -174,7 +174,7 @@ bool krig_page_agrees(struct krig *rig, uint64_t page, bool lax, const char **wh
 {
 	const bool private = gms_is_private(rig->state, page);
 	const enum fake_sees want = private ? FAKE_PRIVATE : FAKE_SHARED;
-	const bool cut = rig->kvm->hides || rig->way == GMS_KVM_IN_PLACE;
+	const bool hides = rig->kvm->hides || rig->mode == GMS_KVM_IN_PLACE;
 	const uint64_t gfn = krig_gfn(rig, page);
 	enum fake_sees guest;
 
@@ -183,7 +183,7 @@ bool krig_page_agrees(struct krig *rig, uint64_t page, bool lax, const char **wh
 		*why = "the record of the guest's pages differs from the state";
 	else if (gms_rtree_test(rig->kvm->hidden, page) != (private && rig->kvm->hides))
 		*why = "the record of the host's pages differs from the state";
-	else if (fake_host_sees(&rig->fake, page, NULL) != (cut ? want : FAKE_SHARED))
+	else if (fake_host_sees(&rig->fake, page, NULL) != (hides ? want : FAKE_SHARED))
 		*why = "the host sees something else";
 	if (*why || gfn == UINT64_MAX)
 		return !*why;
@@ -240,7 +240,7 @@ static const char *slots_right(const struct krig *rig)
 	for (unsigned int i = 0; i < FAKE_SLOTS; i++)
 		if (rig->fake.slots[i].nr_pages &&
 		    (i < KRIG_FIRST_SLOT || i >= KRIG_FIRST_SLOT + rig->nr_slots))
-			return "a slot number that is not ours";
+			return "a slot number that is not the backend's";
 	return NULL;
 }
 
@@ -259,14 +259,14 @@ const char *krig_agrees(struct krig *rig)
 
 /* ---- contents ---- */
 
-/* Where the contents of a page are, for somebody who sees it. NULL: nobody does. */
+/* Returns where the visible content of a page is, or NULL if the page is not visible. */
 static unsigned int *seen(struct krig *rig, uint64_t page)
 {
 	const uint64_t gfn = krig_gfn(rig, page);
 	unsigned int *content = NULL;
 
-	/* where the view is not cut the host sees a page even of what is private: another one */
-	if (gms_is_private(rig->state, page) && !rig->kvm->hides && rig->way != GMS_KVM_IN_PLACE) {
+	/* a view that hides nothing shows the shared side of a private page */
+	if (gms_is_private(rig->state, page) && !rig->kvm->hides && rig->mode != GMS_KVM_IN_PLACE) {
 		if (gfn != UINT64_MAX)
 			fake_guest_sees(&rig->fake, gfn, &content);
 		return content;
@@ -281,7 +281,7 @@ void krig_write(struct krig *rig)
 	for (uint64_t page = 0; page < KRIG_PAGES; page++) {
 		unsigned int *content = seen(rig, page);
 
-		/* of a quarantined page it is not known which side that is */
+		/* which side of a quarantined page is visible is not known */
 		if (content && !gms_is_quarantined(rig->state, page))
 			*content = rig->content[page] = ++rig->stamp;
 	}
@@ -293,7 +293,7 @@ bool krig_page_holds(struct krig *rig, uint64_t page, const char **why)
 
 	*why = NULL;
 	if (content && rig->content[page] != KRIG_UNKNOWN && *content != rig->content[page])
-		*why = "a page does not hold what it should";
+		*why = "a page has a wrong content";
 	return !*why;
 }
 
@@ -308,7 +308,7 @@ const char *krig_contents(struct krig *rig)
 
 void krig_expect(struct krig *rig, uint64_t start, uint64_t nr_pages, enum gms_shareability to)
 {
-	if (rig->way == GMS_KVM_IN_PLACE)
+	if (rig->mode == GMS_KVM_IN_PLACE)
 		return;
 	for (uint64_t page = start; page < start + nr_pages; page++)
 		if (gms_is_private(rig->state, page) != (to == GMS_PRIVATE))

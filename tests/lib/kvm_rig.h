@@ -2,8 +2,8 @@
 /*
  * kvm_rig.h - a state object with the backend for KVM behind it, on the fake kernel
  *
- * Pages [0, 24) and [32, 64) are mapped to the guest, the others not. The rig knows what should
- * be in each page that somebody can see.
+ * Pages [0, 24) and [32, 64) are mapped to the guest, the others are not. The rig knows the
+ * content that each visible page must have.
  */
 #ifndef GMS_TESTS_KVM_RIG_H
 #define GMS_TESTS_KVM_RIG_H
@@ -15,11 +15,11 @@
 #define KRIG_PAGES 72
 #define KRIG_MAPS 2
 #define KRIG_FIRST_SLOT 5
-#define KRIG_UNKNOWN UINT32_MAX /* contents that nobody knows */
+#define KRIG_UNKNOWN UINT32_MAX /* a page may have any content */
 
-/* Kinds of memory: what is made, and what is the caller's. */
+/* A kind of memory: the mode, and the parts that are the caller's. */
 struct krig_kind {
-	enum gms_kvm_way way;
+	enum gms_kvm_way mode;
 	unsigned int flags; /* GMS_KVM_... */
 	uint64_t grain; /* of the caller's file, in pages; 0: 1 */
 };
@@ -35,7 +35,7 @@ struct krig_map {
 struct krig {
 	struct fake fake;
 	struct talloc talloc;
-	enum gms_kvm_way way;
+	enum gms_kvm_way mode;
 	unsigned int flags;
 	unsigned int nr_slots;
 	int guest_memfd, shared_fd; /* the caller's; -1: none */
@@ -47,57 +47,60 @@ struct krig {
 	unsigned int stamp;
 	int stopped; /* vCPUs: nested stops */
 	unsigned int stops;
-	bool refuse; /* a listener does */
-	bool sync_in_stop; /* stop_vcpus() makes a sync: what that gives */
-	int sync_err;
+	bool refuse; /* a listener refuses */
+	bool sync_in_stop; /* stop_vcpus() calls gms_kvm_sync() */
+	int sync_err; /* what that call returned */
 	bool done; /* for a test with threads */
-	bool hole; /* vCPUs were resumed while something mapped was in no slot */
+	bool hole; /* vCPUs were resumed while a mapped page was in no slot */
 };
 
-/* All pages are shared, or all private; state and KVM agree on that. */
-void krig_init(struct krig *rig, enum gms_kvm_way way, unsigned int nr_slots, bool private);
+/* Make a rig whose pages are all shared, or all private. State and KVM agree. */
+void krig_init(struct krig *rig, enum gms_kvm_way mode, unsigned int nr_slots, bool private);
 void krig_init_kind(struct krig *rig, const struct krig_kind *kind, unsigned int nr_slots,
 		    bool private);
 
-/* Checks that nothing is left. */
+/* Destroys all, and checks that nothing is left. */
 void krig_fini(struct krig *rig);
 
-/* The parts of krig_init(): without the state, and without the maps. */
+/* The steps of krig_init(): the memory, the state, the maps. */
 void krig_init_kvm(struct krig *rig, const struct krig_kind *kind, unsigned int nr_slots);
 void krig_init_state(struct krig *rig, bool private);
 void krig_init_maps(struct krig *rig);
 
-/* The gfn of a page; UINT64_MAX: it is not mapped. */
+/* Returns the gfn of a page, or UINT64_MAX if the page is not mapped. */
 uint64_t krig_gfn(const struct krig *rig, uint64_t page);
 
-/* Slots that the state calls for. */
+/* Returns how many slots the state calls for. */
 unsigned int krig_wanted_slots(const struct krig *rig);
 
-/* State, records and fake kernel agree, and nothing is stale: NULL, or what does not. */
+/*
+ * Checks that state, records and fake kernel agree, and that nothing is stale. Returns NULL, or
+ * what is wrong.
+ */
 const char *krig_agrees(struct krig *rig);
 
 /*
- * The same for one page; what the guest sees is left out where a map may lack slots. *why: what
- * does not.
+ * Checks that state, records and fake kernel agree on a page. @lax: the page's slot may be
+ * missing. Sets *why to what is wrong, or to NULL.
  */
 bool krig_page_agrees(struct krig *rig, uint64_t page, bool lax, const char **why);
 
-/* Each page is written by who sees it, and then holds something else than any other. */
+/* Writes to each visible page a content that no other page has. */
 void krig_write(struct krig *rig);
 
-/* Does a page hold what it should, for somebody who sees it? *why: what is wrong. */
+/* Checks the content of a page, if it is visible. Sets *why to what is wrong, or to NULL. */
 bool krig_page_holds(struct krig *rig, uint64_t page, const char **why);
 
-/* NULL, or what is wrong with a page's contents. */
+/* Checks the contents of all visible pages. Returns NULL, or what is wrong. */
 const char *krig_contents(struct krig *rig);
 
-/* What a conversion does to the contents: called before it. */
+/* Updates the expected contents for a conversion. Call it before the conversion. */
 void krig_expect(struct krig *rig, uint64_t start, uint64_t nr_pages, enum gms_shareability to);
 
-/* gms_convert() that works; afterwards all agree. */
+/* Converts, and checks that it succeeds and that all agree afterwards. */
 void krig_convert(struct krig *rig, uint64_t start, uint64_t nr_pages, enum gms_shareability to);
 
-/* gms_convert() that fails with @err and has changed nothing that can be seen. */
+/* Converts, and checks that it fails with @err and changes nothing visible. */
 void krig_convert_fails(struct krig *rig, uint64_t start, uint64_t nr_pages,
 			enum gms_shareability to, int err);
 
