@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * check.c - what minivmm says, and what it looks at
+ * check.c - the output of minivmm, and its checks
  */
 #include "check.h"
 
@@ -11,10 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static unsigned int checks;
-static const char *failed; /* the first check that did not hold */
+static unsigned int check_count;
+static const char *check_failed; /* the first check that did not hold */
 
-double now_us(void)
+double check_now_us(void)
 {
 	struct timespec t;
 
@@ -22,7 +22,7 @@ double now_us(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-void say(double us, const char *format, ...)
+void check_say(double us, const char *format, ...)
 {
 	va_list args;
 
@@ -36,68 +36,68 @@ void say(double us, const char *format, ...)
 	putchar('\n');
 }
 
-void hold(bool ok, const char *what)
+void check_hold(bool ok, const char *what)
 {
-	checks++;
+	check_count++;
 	if (ok)
 		return;
-	say(NO_TIME, "DOES NOT HOLD: %s", what);
-	if (!failed)
-		failed = what;
+	check_say(CHECK_NO_TIME, "DOES NOT HOLD: %s", what);
+	if (!check_failed)
+		check_failed = what;
 }
 
-int verdict(void)
+int check_verdict(void)
 {
-	if (failed)
-		printf("It did not hold that %s\n", failed);
+	if (check_failed)
+		printf("A check did not hold: %s\n", check_failed);
 	else
-		printf("All of it held: %u checks\n", checks);
-	return failed ? 1 : 0;
+		printf("All %u checks held\n", check_count);
+	return check_failed ? 1 : 0;
 }
 
-static sigjmp_buf out_of_bus;
-static volatile sig_atomic_t touching;
+static sigjmp_buf check_escape;
+static volatile sig_atomic_t check_touching;
 
-static void on_sigbus(int number)
+static void check_on_sigbus(int number)
 {
-	static const char text[] = "It did not hold that shared memory is in the host's reach\n";
+	static const char text[] = "A check did not hold: the host can touch shared memory\n";
 
-	if (touching)
-		siglongjmp(out_of_bus, number);
+	if (check_touching)
+		siglongjmp(check_escape, number);
 	(void)!write(STDOUT_FILENO, text, sizeof(text) - 1);
 	_exit(1);
 }
 
-void catch_sigbus(void)
+void check_catch_sigbus(void)
 {
-	struct sigaction action = {.sa_handler = on_sigbus};
+	struct sigaction action = {.sa_handler = check_on_sigbus};
 
 	sigaction(SIGBUS, &action, NULL);
 }
 
-/* Read a byte, or write it. True: SIGBUS. */
-static bool touch(volatile char *byte, bool is_write)
+/* Reads or writes a byte. Returns true if that raised SIGBUS. */
+static bool check_touch(volatile char *byte, bool is_write)
 {
-	if (sigsetjmp(out_of_bus, 1)) {
-		touching = 0;
+	if (sigsetjmp(check_escape, 1)) {
+		check_touching = 0;
 		return true;
 	}
-	touching = 1;
+	check_touching = 1;
 	if (is_write)
 		*byte = 'X';
 	else
 		(void)*byte;
-	touching = 0;
+	check_touching = 0;
 	return false;
 }
 
-uint64_t count_sigbus(char *pages, uint64_t nr_pages)
+uint64_t check_count_sigbus(char *pages, uint64_t nr_pages)
 {
 	uint64_t raised = 0;
 
 	for (uint64_t i = 0; i < nr_pages; i++) {
-		raised += touch(pages + i * 4096, false);
-		raised += touch(pages + i * 4096, true);
+		raised += check_touch(pages + i * 4096, false);
+		raised += check_touch(pages + i * 4096, true);
 	}
 	return raised;
 }

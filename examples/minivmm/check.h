@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * check.h - what minivmm says, and what it looks at
+ * check.h - the output of minivmm, and its checks
  */
 #ifndef CHECK_H
 #define CHECK_H
@@ -9,23 +9,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-double now_us(void);
+double check_now_us(void);
 
-#define NO_TIME (-1.0)
+#define CHECK_NO_TIME (-1.0)
 
-/* A line of output, with the microseconds that the thing took. */
-__attribute__((format(printf, 2, 3))) void say(double us, const char *format, ...);
+/* Prints a line, with the time in microseconds that the step took, or CHECK_NO_TIME. */
+__attribute__((format(printf, 2, 3))) void check_say(double us, const char *format, ...);
 
-/* A check, and what is wrong if it is not @ok: "it did not hold that ..." */
-void hold(bool ok, const char *what);
+/* Counts a check. If it is not @ok, reports @what, which says what should hold. */
+void check_hold(bool ok, const char *what);
 
-/* The last line of output. The exit status. */
-int verdict(void);
+/* Prints the last line. Returns the exit status. */
+int check_verdict(void);
 
-/* From now on SIGBUS is caught. Outside of count_sigbus() it ends the program, as a failed check. */
-void catch_sigbus(void);
+/*
+ * Catches SIGBUS. Outside of check_count_sigbus() a SIGBUS is a failed check, and ends the
+ * program.
+ */
+void check_catch_sigbus(void);
 
-/* Read and write a byte of each page: how many of these accesses raised SIGBUS? */
-uint64_t count_sigbus(char *pages, uint64_t nr_pages);
+/* Reads and writes a byte of each page. Returns how many of these accesses raised SIGBUS. */
+uint64_t check_count_sigbus(char *pages, uint64_t nr_pages);
 
 #endif /* CHECK_H */

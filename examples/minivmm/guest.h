@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * guest.h - what the guest of minivmm and its host have agreed on
+ * guest.h - the protocol between the guest of minivmm and its host
  */
 #ifndef GUEST_H
 #define GUEST_H
 
 #include <stdint.h>
 
-/* As in linux/kvm_para.h, which is not for a guest without a libc. */
-#define HC_MAP_GPA_RANGE 12
-#define MAP_GPA_RANGE_PRIVATE (1ULL << 4)
+/* KVM_HC_MAP_GPA_RANGE of linux/kvm_para.h. A guest without a libc cannot include that header. */
+#define GUEST_HC_MAP_GPA_RANGE 12
+#define GUEST_HC_PRIVATE (1ULL << 4)
+
+#define GUEST_PAGE_SIZE 4096ULL
+#define GUEST_PAGE_WORDS (GUEST_PAGE_SIZE / 8)
 
 /* Its memory: two pieces, as around a PC's hole at 4G. The second is not aligned to 2M. */
 #define GUEST_PIECE_PAGES 4096ULL
@@ -17,56 +20,56 @@
 #define GUEST_GFN 0x40000ULL
 #define GUEST_GFN_HIGH 0x80010ULL
 
-/* What it does with it, by gfn and pages. */
-#define SECRET_GFN GUEST_GFN /* what it writes here it keeps to itself, */
-#define SECRET_PAGES 64ULL
-#define WINDOW_GFN (GUEST_GFN + 16) /* but for these, for a while: */
-#define WINDOW_PAGES 16ULL
-#define MESSAGE_GFN WINDOW_GFN /* a letter to the host */
-#define BUFFER_GFN (WINDOW_GFN + 4) /* what a device of the host is to read */
-#define BUFFER_PAGES 2ULL
-#define POSTCARDS 8ULL /* small pieces that it shares when the state is saved */
-#define POSTCARD_GFN(i) (GUEST_GFN_HIGH + 4 * (i))
-#define POSTCARD_PAGES 2ULL
+/* What the guest does with its memory, by gfn and pages. */
+#define GUEST_SECRET_GFN GUEST_GFN /* private data */
+#define GUEST_SECRET_PAGES 64ULL
+#define GUEST_WINDOW_GFN (GUEST_GFN + 16) /* a part of it that is shared for a while */
+#define GUEST_WINDOW_PAGES 16ULL
+#define GUEST_LETTER_GFN GUEST_WINDOW_GFN /* in the window: a letter to the host */
+#define GUEST_BUFFER_GFN (GUEST_WINDOW_GFN + 4) /* in the window: data for a device of the host */
+#define GUEST_BUFFER_PAGES 2ULL
+#define GUEST_POSTCARDS 8ULL /* small pieces that are shared when the state is saved */
+#define GUEST_POSTCARD_GFN(i) (GUEST_GFN_HIGH + 4 * (i))
+#define GUEST_POSTCARD_PAGES 2ULL
 
 /* Ports, 32 bits wide. */
-#define PORT_CONVERT 0x10 /* out: there is a request in the mailbox */
-#define PORT_STEP 0x11 /* out: enum guest_step */
-#define PORT_WAIT 0x12 /* in: nothing to do until the device is ready */
+#define GUEST_PORT_CONVERT 0x10 /* out: the mailbox has a request */
+#define GUEST_PORT_STEP 0x11 /* out: enum guest_step */
+#define GUEST_PORT_WAIT 0x12 /* in: wait until the device is ready */
 
 enum guest_step {
-	STEP_SECRETS, /* the secrets are written */
-	STEP_LETTER, /* the letter is, and waits for an answer */
-	STEP_ANSWER, /* the answer is read: its number is in @value */
-	STEP_BUFFER, /* the buffer is filled and the device's: the sum of its words is in @value */
-	STEP_TAKEN_BACK, /* the window is private, with secrets in it: @value requests it took */
-	STEP_POSTCARDS, /* the postcards are written */
-	STEP_DONE, /* @value pages of secrets are as they were */
-	STEP_RESTORED, /* the second VM's guest: the sum of the postcards is in @value */
+	GUEST_STEP_SECRETS, /* the secrets are written */
+	GUEST_STEP_LETTER, /* the letter is written, and waits for an answer */
+	GUEST_STEP_ANSWER, /* the answer is read: its number is in @value */
+	GUEST_STEP_BUFFER, /* the buffer is filled: the sum of its words is in @value */
+	GUEST_STEP_WINDOW, /* the window is private again and has secrets, after @value requests */
+	GUEST_STEP_POSTCARDS, /* the postcards are written */
+	GUEST_STEP_DONE, /* @value pages of secrets did not change */
+	GUEST_STEP_RESTORED, /* the second VM's guest: the sum of the postcards is in @value */
 };
 
-/* In the machine's own memory, which is never private. */
-struct mailbox {
-	uint64_t hypercalls; /* host to guest: ask by hypercall, not by PORT_CONVERT */
+/* The mailbox is in the machine's own memory, which is never private. */
+struct guest_mailbox {
+	uint64_t hypercalls; /* host to guest: convert by hypercall, not by GUEST_PORT_CONVERT */
 	uint64_t restored; /* host to guest: this is the second VM */
-	uint64_t gfn, nr_pages, to_private; /* guest to host */
+	uint64_t gfn, nr_pages, to_private; /* guest to host: a request */
 	int64_t result; /* host to guest: 0 or -errno */
-	uint64_t pinned_gfn; /* host to guest: which page is in the way, with -EAGAIN */
-	uint64_t waits_for_gfn; /* guest to host, with PORT_WAIT */
+	uint64_t pinned_gfn; /* host to guest: with -EAGAIN, the pinned page */
+	uint64_t waits_for_gfn; /* guest to host, with GUEST_PORT_WAIT */
 	uint64_t value; /* guest to host: see the steps */
 };
 
-/* At the beginning of the page MESSAGE_GFN. */
-struct letter {
+/* At the beginning of the page GUEST_LETTER_GFN. */
+struct guest_letter {
 	uint64_t number;
 	char text[56];
 };
 
-#define LETTER_NUMBER 0x6d656d66646dULL
+#define GUEST_LETTER_NUMBER 0x6d656d66646dULL
 #define GUEST_EAGAIN 11
 
-/* Such that no two pages, and no two things that are written, look alike. */
-static inline uint64_t pattern(uint64_t gfn, uint64_t word)
+/* Returns what the guest writes to a word of a page: a different value for each word. */
+static inline uint64_t guest_pattern(uint64_t gfn, uint64_t word)
 {
 	return (gfn << 20 | word) * 0x9e3779b97f4a7c15ULL;
 }

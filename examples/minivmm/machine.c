@@ -2,11 +2,12 @@
 /*
  * machine.c - a machine and its vCPUs, by the ioctls of /dev/kvm
  *
- * Nothing here knows of private memory, but for the exit that says that the guest touched some
- * which is not what it took it for. A VMM has all of this already, in another shape.
+ * A VMM has all of this already, in another form. Only the memory fault exit has to do with
+ * private memory: the guest touched a page as private that is shared, or the other way round.
  *
  * The guest has no kernel: no interrupts, no descriptor tables, no system calls. Each exception
- * in it is a triple fault (MACHINE_BROKEN), and so, at CPL3, is hlt: it stops by port I/O.
+ * is a triple fault (MACHINE_BROKEN). At CPL3 hlt is an exception as well, so the guest stops by
+ * port I/O.
  */
 #include "machine.h"
 
@@ -20,57 +21,57 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Headers of before Linux 6.8 do not know these. */
-#define EXIT_MEMORY_FAULT 39
-#define FAULT_PRIVATE (1ULL << 3)
+/* Headers older than Linux 6.8 lack these. */
+#define MACHINE_EXIT_MEMORY_FAULT 39
+#define MACHINE_FAULT_PRIVATE (1ULL << 3)
 
-struct memory_fault {
+struct machine_memory_fault {
 	uint64_t flags;
 	uint64_t gpa;
 	uint64_t size;
 };
 
-#define CODE_SIZE (32U << 10)
-#define MAX_CPUID 256
+#define MACHINE_CODE_SIZE (32U << 10)
+#define MACHINE_MAX_CPUID 256
 
-#define CR0_LONG_MODE 0x80050033ULL /* PG AM WP NE ET MP PE */
-#define CR4_PAE (1ULL << 5)
-#define EFER_LONG_MODE 0x500ULL /* LMA LME */
-#define RFLAGS_ALWAYS (1ULL << 1)
-#define RFLAGS_IOPL_3 (3ULL << 12)
+#define MACHINE_CR0_LONG_MODE 0x80050033ULL /* PG AM WP NE ET MP PE */
+#define MACHINE_CR4_PAE (1ULL << 5)
+#define MACHINE_EFER_LONG_MODE 0x500ULL /* LMA LME */
+#define MACHINE_RFLAGS_ALWAYS (1ULL << 1)
+#define MACHINE_RFLAGS_IOPL_3 (3ULL << 12)
 
-#define PTE_USER 0x7ULL /* present, writable, for CPL3 */
-#define PTE_2M (1ULL << 7)
+#define MACHINE_PTE_USER 0x7ULL /* present, writable, for CPL3 */
+#define MACHINE_PTE_2M (1ULL << 7)
 
-static int sys(int fd, unsigned long request, void *arg)
+static int machine_ioctl(int fd, unsigned long request, void *arg)
 {
 	int rc = ioctl(fd, request, arg);
 
 	return rc < 0 ? -errno : rc;
 }
 
-/* The same number as an argument: the requests that take no pointer. */
-static int sys_nr(int fd, unsigned long request, unsigned long nr)
+/* Makes a request whose argument is a number. */
+static int machine_ioctl_nr(int fd, unsigned long request, unsigned long nr)
 {
 	int rc = ioctl(fd, request, nr);
 
 	return rc < 0 ? -errno : rc;
 }
 
-/* 4 GiB, one to one: one page of the top level, one of the next, four of 2M entries. */
-static void make_page_tables(unsigned char *low)
+/* Maps 4 GiB one to one: a page of the top level, one of the next level, four of 2M entries. */
+static void machine_make_page_tables(unsigned char *low)
 {
 	uint64_t *top = (uint64_t *)(low + MACHINE_PAGE_TABLES), *next = top + 512;
 	uint64_t *entries = next + 512;
 
-	top[0] = (MACHINE_PAGE_TABLES + 0x1000) | PTE_USER;
+	top[0] = (MACHINE_PAGE_TABLES + 0x1000) | MACHINE_PTE_USER;
 	for (uint64_t i = 0; i < 4; i++)
-		next[i] = (MACHINE_PAGE_TABLES + 0x2000 + (i << 12)) | PTE_USER;
+		next[i] = (MACHINE_PAGE_TABLES + 0x2000 + (i << 12)) | MACHINE_PTE_USER;
 	for (uint64_t i = 0; i < 4 * 512; i++)
-		entries[i] = i << 21 | PTE_2M | PTE_USER;
+		entries[i] = i << 21 | MACHINE_PTE_2M | MACHINE_PTE_USER;
 }
 
-static int make_low_memory(struct machine *m)
+static int machine_make_low_memory(struct machine *m)
 {
 	struct kvm_userspace_memory_region slot = {
 		.slot = 0,
@@ -82,31 +83,32 @@ static int make_low_memory(struct machine *m)
 	if (low == MAP_FAILED)
 		return -errno;
 	m->low = low;
-	make_page_tables(m->low);
+	machine_make_page_tables(m->low);
 	slot.userspace_addr = (uintptr_t)low;
-	return sys(m->vm, KVM_SET_USER_MEMORY_REGION, &slot);
+	return machine_ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &slot);
 }
 
-/* Without it the vCPU would have no long mode. */
-static int set_cpuid(const struct machine *m, const struct machine_vcpu *vcpu)
+/* Gives a vCPU all features that KVM supports: long mode is one of them. */
+static int machine_set_cpuid(const struct machine *m, const struct machine_vcpu *vcpu)
 {
-	size_t size = sizeof(struct kvm_cpuid2) + MAX_CPUID * sizeof(struct kvm_cpuid_entry2);
+	size_t size =
+		sizeof(struct kvm_cpuid2) + MACHINE_MAX_CPUID * sizeof(struct kvm_cpuid_entry2);
 	struct kvm_cpuid2 *cpuid = calloc(1, size);
 	int rc;
 
 	if (!cpuid)
 		return -ENOMEM;
-	cpuid->nent = MAX_CPUID;
-	rc = sys(m->kvm, KVM_GET_SUPPORTED_CPUID, cpuid);
+	cpuid->nent = MACHINE_MAX_CPUID;
+	rc = machine_ioctl(m->kvm, KVM_GET_SUPPORTED_CPUID, cpuid);
 	if (rc >= 0)
-		rc = sys(vcpu->fd, KVM_SET_CPUID2, cpuid);
+		rc = machine_ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid);
 	free(cpuid);
 	return rc;
 }
 
-static int map_run(const struct machine *m, struct machine_vcpu *vcpu)
+static int machine_map_run(const struct machine *m, struct machine_vcpu *vcpu)
 {
-	int size = sys_nr(m->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	int size = machine_ioctl_nr(m->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	void *run;
 
 	if (size < 0)
@@ -124,11 +126,11 @@ int machine_add_vcpu(const struct machine *m, unsigned int number, struct machin
 	int rc;
 
 	*vcpu = (struct machine_vcpu) {.fd = -1};
-	vcpu->fd = rc = sys_nr(m->vm, KVM_CREATE_VCPU, number);
+	vcpu->fd = rc = machine_ioctl_nr(m->vm, KVM_CREATE_VCPU, number);
 	if (rc >= 0)
-		rc = map_run(m, vcpu);
+		rc = machine_map_run(m, vcpu);
 	if (rc >= 0)
-		rc = set_cpuid(m, vcpu);
+		rc = machine_set_cpuid(m, vcpu);
 	if (rc < 0)
 		machine_remove_vcpu(vcpu);
 	return rc < 0 ? rc : 0;
@@ -145,7 +147,7 @@ void machine_remove_vcpu(struct machine_vcpu *vcpu)
 
 unsigned int machine_max_vcpus(const struct machine *m)
 {
-	int rc = sys_nr(m->vm, KVM_CHECK_EXTENSION, KVM_CAP_NR_VCPUS);
+	int rc = machine_ioctl_nr(m->vm, KVM_CHECK_EXTENSION, KVM_CAP_NR_VCPUS);
 
 	return rc > 0 ? (unsigned int)rc : 1;
 }
@@ -158,9 +160,9 @@ int machine_create(struct machine *m, unsigned long vm_type)
 	m->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (m->kvm < 0)
 		return -errno;
-	m->vm = rc = sys_nr(m->kvm, KVM_CREATE_VM, vm_type);
+	m->vm = rc = machine_ioctl_nr(m->kvm, KVM_CREATE_VM, vm_type);
 	if (rc >= 0)
-		rc = make_low_memory(m);
+		rc = machine_make_low_memory(m);
 	if (rc >= 0)
 		rc = machine_add_vcpu(m, 0, &m->vcpu);
 	if (rc < 0) {
@@ -188,13 +190,13 @@ int machine_enable_hypercalls(struct machine *m)
 		.cap = KVM_CAP_EXIT_HYPERCALL,
 		.args = {1ULL << KVM_HC_MAP_GPA_RANGE},
 	};
-	int rc = sys_nr(m->vm, KVM_CHECK_EXTENSION, KVM_CAP_EXIT_HYPERCALL);
+	int rc = machine_ioctl_nr(m->vm, KVM_CHECK_EXTENSION, KVM_CAP_EXIT_HYPERCALL);
 
 	if (rc < 0)
 		return rc;
 	if (!((unsigned int)rc & 1U << KVM_HC_MAP_GPA_RANGE))
 		return -EOPNOTSUPP;
-	rc = sys(m->vm, KVM_ENABLE_CAP, &cap);
+	rc = machine_ioctl(m->vm, KVM_ENABLE_CAP, &cap);
 	if (rc < 0)
 		return rc;
 	m->hypercalls = true;
@@ -202,10 +204,10 @@ int machine_enable_hypercalls(struct machine *m)
 }
 
 /*
- * Flat segments of 64 bits. No table stands behind them, as nothing ever loads one; an empty
- * table of interrupts makes of each exception a triple fault.
+ * Puts a vCPU into long mode with flat segments. There is no descriptor table, because the guest
+ * loads no segment. The interrupt table is empty, so each exception is a triple fault.
  */
-static int set_long_mode(const struct machine_vcpu *vcpu, unsigned char cpl)
+static int machine_set_long_mode(const struct machine_vcpu *vcpu, unsigned char cpl)
 {
 	struct kvm_segment code = {
 		.limit = 0xffffffff,
@@ -219,7 +221,7 @@ static int set_long_mode(const struct machine_vcpu *vcpu, unsigned char cpl)
 	};
 	struct kvm_segment data = code;
 	struct kvm_sregs sregs;
-	int rc = sys(vcpu->fd, KVM_GET_SREGS, &sregs);
+	int rc = machine_ioctl(vcpu->fd, KVM_GET_SREGS, &sregs);
 
 	if (rc)
 		return rc;
@@ -230,18 +232,18 @@ static int set_long_mode(const struct machine_vcpu *vcpu, unsigned char cpl)
 	sregs.cs = code;
 	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
 	sregs.idt.limit = sregs.gdt.limit = 0;
-	sregs.cr0 = CR0_LONG_MODE;
+	sregs.cr0 = MACHINE_CR0_LONG_MODE;
 	sregs.cr3 = MACHINE_PAGE_TABLES;
-	sregs.cr4 = CR4_PAE;
-	sregs.efer = EFER_LONG_MODE;
-	return sys(vcpu->fd, KVM_SET_SREGS, &sregs);
+	sregs.cr4 = MACHINE_CR4_PAE;
+	sregs.efer = MACHINE_EFER_LONG_MODE;
+	return machine_ioctl(vcpu->fd, KVM_SET_SREGS, &sregs);
 }
 
 int machine_load(struct machine *m, const void *code, size_t size)
 {
-	if (!size || size > CODE_SIZE)
+	if (!size || size > MACHINE_CODE_SIZE)
 		return -EINVAL;
-	memset(m->low + MACHINE_CODE, 0, CODE_SIZE);
+	memset(m->low + MACHINE_CODE, 0, MACHINE_CODE_SIZE);
 	memcpy(m->low + MACHINE_CODE, code, size);
 	memset(m->low + MACHINE_STACK - 8, 0, 8);
 	return 0;
@@ -251,27 +253,27 @@ int machine_start(const struct machine *m, struct machine_vcpu *vcpu, uint64_t a
 {
 	struct kvm_regs regs = {
 		.rip = MACHINE_CODE,
-		/* as if it had been called: aligned, with somewhere to return to */
+		/* the stack of a function that was just called: aligned, below a return address */
 		.rsp = MACHINE_STACK - 8,
 		.rdi = arg,
-		.rflags = RFLAGS_ALWAYS | RFLAGS_IOPL_3,
+		.rflags = MACHINE_RFLAGS_ALWAYS | MACHINE_RFLAGS_IOPL_3,
 	};
 	int rc;
 
-	/* If the guest was at an exit, what is left of that instruction is done before, not after. */
+	/* If the vCPU is at an exit, KVM_RUN first completes the instruction of that exit. */
 	machine_exit_at_once(vcpu, true);
-	rc = sys_nr(vcpu->fd, KVM_RUN, 0);
+	rc = machine_ioctl_nr(vcpu->fd, KVM_RUN, 0);
 	machine_exit_at_once(vcpu, false);
 	if (rc && rc != -EINTR)
 		return rc;
 
-	rc = set_long_mode(vcpu, m->hypercalls ? 0 : 3);
+	rc = machine_set_long_mode(vcpu, m->hypercalls ? 0 : 3);
 	if (!rc)
-		rc = sys(vcpu->fd, KVM_SET_REGS, &regs);
+		rc = machine_ioctl(vcpu->fd, KVM_SET_REGS, &regs);
 	return rc;
 }
 
-static void read_io(const struct kvm_run *run, struct machine_exit *exit)
+static void machine_read_io(const struct kvm_run *run, struct machine_exit *exit)
 {
 	if (run->io.count != 1) { /* rep outs, rep ins */
 		exit->kind = MACHINE_BROKEN;
@@ -285,7 +287,7 @@ static void read_io(const struct kvm_run *run, struct machine_exit *exit)
 		memcpy(&exit->value, (const char *)run + run->io.data_offset, run->io.size);
 }
 
-static void read_mmio(const struct kvm_run *run, struct machine_exit *exit)
+static void machine_read_mmio(const struct kvm_run *run, struct machine_exit *exit)
 {
 	exit->kind = MACHINE_MMIO;
 	exit->gpa = run->mmio.phys_addr;
@@ -295,15 +297,15 @@ static void read_mmio(const struct kvm_run *run, struct machine_exit *exit)
 		memcpy(&exit->value, run->mmio.data, run->mmio.len);
 }
 
-static void read_memory_fault(const struct kvm_run *run, struct machine_exit *exit)
+static void machine_read_memory_fault(const struct kvm_run *run, struct machine_exit *exit)
 {
-	struct memory_fault fault;
+	struct machine_memory_fault fault;
 
 	memcpy(&fault, run->padding, sizeof(fault));
 	exit->kind = MACHINE_MEMORY_FAULT;
 	exit->gpa = fault.gpa;
 	exit->size = fault.size;
-	exit->private = fault.flags & FAULT_PRIVATE;
+	exit->private = fault.flags & MACHINE_FAULT_PRIVATE;
 }
 
 int machine_run(struct machine_vcpu *vcpu, struct machine_exit *exit)
@@ -312,19 +314,19 @@ int machine_run(struct machine_vcpu *vcpu, struct machine_exit *exit)
 
 	memset(exit, 0, sizeof(*exit));
 	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
-	exit->err = sys_nr(vcpu->fd, KVM_RUN, 0);
-	if (exit->err && run->exit_reason != EXIT_MEMORY_FAULT)
+	exit->err = machine_ioctl_nr(vcpu->fd, KVM_RUN, 0);
+	if (exit->err && run->exit_reason != MACHINE_EXIT_MEMORY_FAULT)
 		return exit->err;
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
-		read_io(run, exit);
+		machine_read_io(run, exit);
 		break;
 	case KVM_EXIT_MMIO:
-		read_mmio(run, exit);
+		machine_read_mmio(run, exit);
 		break;
-	case EXIT_MEMORY_FAULT:
-		read_memory_fault(run, exit);
+	case MACHINE_EXIT_MEMORY_FAULT:
+		machine_read_memory_fault(run, exit);
 		break;
 	case KVM_EXIT_HYPERCALL:
 		exit->kind = MACHINE_HYPERCALL;

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * mirror.c - a listener that knows what is shared
+ * mirror.c - a listener that keeps account of the shared pages
  *
- * A real one maps what it is given into an IOMMU, or tells another process of it, and may say no.
+ * A real listener maps a delivered run into an IOMMU, or sends it to another process, and may
+ * fail.
  */
 #include "mirror.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* How many edges are at or before an index: odd where the page there is shared. */
-static size_t edges_until(const struct mirror *mirror, gms_pgoff_t index)
+/* Returns how many edges are at or before an index. The number is odd if the page is shared. */
+static size_t mirror_edges_until(const struct mirror *mirror, gms_pgoff_t index)
 {
 	size_t n = 0;
 
@@ -19,18 +20,19 @@ static size_t edges_until(const struct mirror *mirror, gms_pgoff_t index)
 	return n;
 }
 
-/* Is all of the run in the mirror, or all of it not? */
-static bool has(const struct mirror *mirror, const struct gms_run *run, bool shared)
+/* Returns true if all of a run is in the mirror (@shared), or none of it (!@shared). */
+static bool mirror_has(const struct mirror *mirror, const struct gms_run *run, bool shared)
 {
-	size_t first = edges_until(mirror, run->start);
+	size_t first = mirror_edges_until(mirror, run->start);
 
-	return first == edges_until(mirror, run->start + run->nr_pages - 1) &&
+	return first == mirror_edges_until(mirror, run->start + run->nr_pages - 1) &&
 	       (first & 1) == (shared ? 1 : 0);
 }
 
-static void toggle(struct mirror *mirror, gms_pgoff_t edge)
+/* Adds an edge, or removes it if it is there. */
+static void mirror_toggle(struct mirror *mirror, gms_pgoff_t edge)
 {
-	size_t at = edges_until(mirror, edge), rest = mirror->count - at;
+	size_t at = mirror_edges_until(mirror, edge), rest = mirror->count - at;
 	gms_pgoff_t *p = mirror->edges + at;
 
 	if (at && p[-1] == edge) {
@@ -43,21 +45,21 @@ static void toggle(struct mirror *mirror, gms_pgoff_t edge)
 	}
 }
 
-static int change(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
-		  size_t *done)
+static int mirror_change(void *ctx, const struct gms_run *runs, size_t count,
+			 enum gms_shareability to, size_t *done)
 {
 	struct mirror *mirror = ctx;
 
 	mirror->calls++;
 	for (size_t i = 0; i < count; i++) {
 		if (mirror->count + 2 > MIRROR_MAX) {
-			*done = i; /* these are taken back by a call of their own */
+			*done = i; /* the library undoes these runs by another call */
 			return -ENOSPC;
 		}
-		if (!has(mirror, &runs[i], to != GMS_SHARED))
+		if (!mirror_has(mirror, &runs[i], to != GMS_SHARED))
 			mirror->confused = true;
-		toggle(mirror, runs[i].start);
-		toggle(mirror, runs[i].start + runs[i].nr_pages);
+		mirror_toggle(mirror, runs[i].start);
+		mirror_toggle(mirror, runs[i].start + runs[i].nr_pages);
 	}
 	return 0;
 }
@@ -65,7 +67,7 @@ static int change(void *ctx, const struct gms_run *runs, size_t count, enum gms_
 const struct gms_listener_ops mirror_ops = {
 	.struct_size = sizeof(mirror_ops),
 	.flags = GMS_LISTENER_CAN_SPLIT,
-	.change = change,
+	.change = mirror_change,
 };
 
 bool mirror_agrees(const struct mirror *mirror, const struct gms_state *state)
