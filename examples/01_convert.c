@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * 01_convert.c - create a state, convert a range, ask about it
+ * 01_convert.c - create a state, convert a range, query it
  *
- * A guest with 4 GiB of memory boots with all of it private, as under SEV-SNP or TDX,
- * and asks for a buffer of 3 MiB that it can share with the host. Build with
+ * A guest with 4 GiB of memory boots with all of it private, as under SEV-SNP or TDX. Then it
+ * shares a buffer of 3 MiB with the host. Build with
  *
  *	cc 01_convert.c $(pkg-config --cflags --libs gmemstate)
  */
@@ -27,7 +27,7 @@ static void print_runs(const struct gms_state *state)
 		       run.shareability == GMS_PRIVATE ? "private" : "shared");
 }
 
-/* What a VMM does when the guest asks: bytes in, 0 or -errno out. */
+/* Shares a range of bytes, as a VMM does when the guest requests it. Returns 0 or -errno. */
 static int share(struct gms_state *state, uint64_t offset, uint64_t size)
 {
 	uint64_t nr_pages;
@@ -75,7 +75,7 @@ int main(void)
 	printf("  %" PRIu64 " pages are shared\n",
 	       gms_count(state, 0, gms_state_nr_pages(state), GMS_SHARED));
 
-	/* Half a page is refused, not rounded: which way would be a matter of security. */
+	/* Half a page is refused: whether to round up or down is a question of security. */
 	printf("Half a page: %s\n", strerror(-share(state, buffer, 2048)));
 
 	rc = gms_convert(state, index, 768, GMS_PRIVATE, 0, NULL);

@@ -2,30 +2,31 @@
 /*
  * 02_fault.c - answer page faults of the guest and of the host
  *
- * A guest with 4 GiB of private memory, in folios of 2M. Two ways to answer a fault:
+ * A guest with 4 GiB of private memory, in folios of 2M. A VMM can map a page in two places:
  *
- *  - map between gms_fault_begin() and gms_fault_end(): nothing can be converted meanwhile;
- *  - map later, under the lock of the page tables, and only if gms_seq_retry() says that
- *    nothing was converted since. This is how KVM does it.
+ *  - between gms_fault_begin() and gms_fault_end(). Meanwhile the page cannot be converted;
+ *  - later, under the lock of the page tables, if gms_seq_retry() says that nothing was converted
+ *    since gms_fault_begin(). KVM does it like this.
  *
- * The page tables here are lines of output.
+ * In this example the page tables are lines of output.
  */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
+#include <gmemstate/order.h>
 #include <gmemstate/state.h>
 
 static pthread_mutex_t page_tables = PTHREAD_MUTEX_INITIALIZER;
 
-static void map(const char *who, gms_pgoff_t index, unsigned int order)
+static void map(const char *side, gms_pgoff_t index, unsigned int order)
 {
-	printf("  %s: %#" PRIx64 " is mapped, with 2^%u pages from %#" PRIx64 "\n", who, index,
-	       order, index >> order << order);
+	printf("  %s: %#" PRIx64 " is mapped, with 2^%u pages from %#" PRIx64 "\n", side, index,
+	       order, gms_order_down(index, order));
 }
 
-/* A conversion to private takes the pages from the host with this. */
+/* Unmaps pages from the host. A conversion to private calls this hook. */
 static int unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 {
 	(void)ctx;
@@ -36,7 +37,7 @@ static int unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 	return 0;
 }
 
-/* The guest touches a page: it may have any, but what is private has to be prepared first. */
+/* Answers a fault of the guest. The guest may map any page; a private one is prepared before. */
 static int guest_fault(struct gms_state *state, gms_pgoff_t index)
 {
 	struct gms_fault fault;
@@ -57,8 +58,8 @@ static int guest_fault(struct gms_state *state, gms_pgoff_t index)
 }
 
 /*
- * The host touches a page: it may have what is shared. What happens in @meanwhile another
- * thread would do.
+ * Answers a fault of the host, which may map shared pages only. @meanwhile stands for another
+ * thread that runs between the fault and the mapping.
  */
 static int host_fault(struct gms_state *state, gms_pgoff_t index,
 		      void (*meanwhile)(struct gms_state *state, gms_pgoff_t index))
@@ -73,7 +74,7 @@ static int host_fault(struct gms_state *state, gms_pgoff_t index,
 			return rc;
 		gms_fault_end(state, &fault);
 
-		/* Here the page may become private, and unmap_host() has nothing to unmap. */
+		/* Here the page may become private. unmap_host() would find nothing to unmap. */
 		if (meanwhile)
 			meanwhile(state, index);
 
@@ -88,10 +89,11 @@ static int host_fault(struct gms_state *state, gms_pgoff_t index,
 	return 0;
 }
 
+/* Makes a page private again, as the guest would. */
 static void take_back(struct gms_state *state, gms_pgoff_t index)
 {
 	if (gms_convert(state, index, 1, GMS_PRIVATE, 0, NULL))
-		printf("  guest: cannot have %#" PRIx64 " back\n", index);
+		printf("  guest: cannot make %#" PRIx64 " private\n", index);
 }
 
 static int run(struct gms_state *state)
@@ -106,7 +108,7 @@ static int run(struct gms_state *state)
 	if (rc)
 		return rc;
 
-	/* It is private. A VMM turns this into SIGBUS, or asks the guest. */
+	/* The page is private. A VMM raises SIGBUS, or sends the guest a request. */
 	printf("The host touches it: %s\n", strerror(-host_fault(state, page, NULL)));
 
 	printf("The guest shares 16 pages, and both touch the first:\n");
@@ -118,7 +120,7 @@ static int run(struct gms_state *state)
 	if (rc)
 		return rc;
 
-	printf("The host touches the second while the guest takes it back:\n");
+	printf("The host touches the second while the guest makes it private:\n");
 	rc = host_fault(state, page + 1, take_back);
 	printf("  host: %s\n", strerror(-rc));
 	return 0;

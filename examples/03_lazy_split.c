@@ -1,31 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * 03_lazy_split.c - when is a folio of 1G split? The same story under two policies
+ * 03_lazy_split.c - when is a folio of 1G split? The same steps under two policies
  *
- * A guest of 1 GiB, backed by one folio of 1G, all shared at first, as a guest that accepts
- * its memory in chunks finds it. After each step this prints, for three places,
+ * A guest of 1 GiB, backed by one folio of 1G, all shared at first. (A guest that accepts its
+ * memory in chunks begins like this.) After each step the program prints, for three pages,
  *
- *  - of which order the folio is there (18 is 1G, 9 is 2M, 0 is 4K);
- *  - how large a mapping the guest may have there.
+ *  - the order of the folio (18 is 1G, 9 is 2M, 0 is 4K);
+ *  - the order of the largest mapping that the guest may have.
  *
- * lazy splits where the host touches a block that is mixed, and no further than it has to;
- * eager splits as soon as not all of the block is private.
+ * The policy lazy splits when the host touches a mixed block, and only as far as needed. The
+ * policy eager splits as soon as not all of the block is private.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include <gmemstate/order.h>
 #include <gmemstate/state.h>
 
-#define NR_PAGES (1ULL << GMS_ORDER_1G)
-#define CHUNK 1024 /* pages: what the guest accepts at a time, 4 MiB */
+#define NR_PAGES gms_order_pages(GMS_ORDER_1G)
+#define CHUNK 1024 /* in pages: the guest accepts 4 MiB at a time */
 
-/* three pages, each in a 2M block of its own */
+/* Three pages, each in a different 2M block. */
 static const gms_pgoff_t accepted = 0x10000; /* the first page of the chunk */
-static const gms_pgoff_t opened = 0x10200; /* in the chunk as well; shared again later on */
-static const gms_pgoff_t untouched = 0x20000; /* nothing is ever converted around it */
+static const gms_pgoff_t opened = 0x10200; /* in the chunk as well; shared again later */
+static const gms_pgoff_t untouched = 0x20000; /* its block is never converted */
 
-/* Touch a page and let go of it again: 0, or why not. The order of the mapping: *order. */
+/* Answers a fault, and sets *order to that of the largest mapping. Returns 0 or -errno. */
 static int touch(struct gms_state *state, gms_pgoff_t index, enum gms_accessor accessor,
 		 unsigned int *order)
 {
@@ -42,7 +43,7 @@ static int touch(struct gms_state *state, gms_pgoff_t index, enum gms_accessor a
 	return rc;
 }
 
-/* Guest faults split nothing, so that looking changes nothing. */
+/* Prints the orders after a step. Its faults are the guest's, which split no folio. */
 static int show(struct gms_state *state, const char *step)
 {
 	const gms_pgoff_t place[] = {accepted, opened, untouched};
@@ -63,7 +64,7 @@ static int show(struct gms_state *state, const char *step)
 	return 0;
 }
 
-static int story(struct gms_state *state)
+static int run_steps(struct gms_state *state)
 {
 	unsigned int order;
 	int rc;
@@ -76,7 +77,7 @@ static int story(struct gms_state *state)
 	if (!rc)
 		rc = show(state, "the guest accepts 4 MiB");
 
-	/* Around this page 2M are all shared: 2M is as far as anybody needs to go. */
+	/* The 2M block of this page is all shared, so a split to 2M is enough. */
 	if (!rc)
 		rc = touch(state, untouched, GMS_HOST, &order);
 	if (!rc)
@@ -85,17 +86,17 @@ static int story(struct gms_state *state)
 	if (!rc)
 		rc = gms_convert(state, opened, 1, GMS_SHARED, 0, NULL);
 	if (!rc)
-		rc = show(state, "the guest shares one of the accepted");
+		rc = show(state, "the guest shares an accepted page");
 
-	/* And around this one they are not. */
+	/* The 2M block of this page is mixed, so it is split to 4K. */
 	if (!rc)
 		rc = touch(state, opened, GMS_HOST, &order);
 	if (!rc)
-		rc = show(state, "the host touches that one");
+		rc = show(state, "the host touches that page");
 	return rc;
 }
 
-static int tell(const struct gms_policy_ops *policy)
+static int run_policy(const struct gms_policy_ops *policy)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *state;
@@ -108,7 +109,7 @@ static int tell(const struct gms_policy_ops *policy)
 	if (rc)
 		return rc;
 	printf("%s\n", policy->name);
-	rc = story(state);
+	rc = run_steps(state);
 	gms_state_destroy(state);
 	return rc;
 }
@@ -119,9 +120,9 @@ int main(void)
 
 	printf("folio's order / guest's mapping          accepted   opened  untouched"
 	       "  splits of 1G + 2M\n");
-	rc = tell(gms_policy_lazy());
+	rc = run_policy(gms_policy_lazy());
 	if (!rc)
-		rc = tell(gms_policy_eager());
+		rc = run_policy(gms_policy_eager());
 	if (rc)
 		fprintf(stderr, "03_lazy_split: %s\n", strerror(-rc));
 	return rc ? 1 : 0;

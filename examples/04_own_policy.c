@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * 04_own_policy.c - a policy of one's own, and a backend that splits and merges
+ * 04_own_policy.c - a policy of the program's own, and a backend that splits and merges
  *
- * The policy here splits as lazy does, and where a conversion leaves a block uniform it
- * merges at once; but it loses patience with a 1G block that goes to and fro. How
- * much patience it has is its context.
+ * The policy splits as lazy does. If a conversion leaves a block uniform, it merges the block at
+ * once, but not in a 1G block that has changed between uniform and mixed too often. The limit is
+ * the policy's context.
  *
- * The backend has the two hooks that have something to show here. A hook that is not there has
- * succeeded.
+ * The backend has two of the hooks. The library treats a missing hook as one that succeeds.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include <gmemstate/order.h>
 #include <gmemstate/state.h>
 
-/* The policy's context. It is asked by several threads at once, so it only reads this. */
+/* The policy's context. Several threads query a policy at once, so it only reads this. */
 struct patience {
-	uint32_t flips; /* between uniform and mixed, that a 1G block is allowed */
+	uint32_t flips; /* how often a 1G block may change between uniform and mixed */
 };
 
-/* An order above the folio's asks for a merge, one below it for a split. */
+/* Decides about a folio: an order above the folio's is a merge, one below it a split. */
 static void decide(void *ctx, const struct gms_policy_view *view,
 		   struct gms_policy_verdict *verdict)
 {
@@ -35,7 +35,7 @@ static void decide(void *ctx, const struct gms_policy_view *view,
 		verdict->order = GMS_ORDER_2M;
 }
 
-/* The backend's context. Hooks for different folios run at the same time: a real one locks. */
+/* The backend's context. Hooks for different folios run at once: a real backend takes a lock. */
 struct machine {
 	unsigned int splits, merges;
 };
@@ -49,7 +49,7 @@ static int folio_split(void *ctx, gms_pgoff_t index, unsigned int from, unsigned
 	return 0;
 }
 
-/* An error here would leave the folios as they are, and fail nothing. */
+/* Merges folios. After an error the folios would stay split, and the conversion would succeed. */
 static int folio_merge(void *ctx, gms_pgoff_t index, unsigned int from, unsigned int to)
 {
 	struct machine *machine = ctx;
@@ -59,7 +59,7 @@ static int folio_merge(void *ctx, gms_pgoff_t index, unsigned int from, unsigned
 	return 0;
 }
 
-/* The host reads a page that the guest has shared. */
+/* Reads a page as the host, which takes a fault. */
 static int host_reads(struct gms_state *state, gms_pgoff_t index)
 {
 	struct gms_fault fault;
@@ -71,7 +71,7 @@ static int host_reads(struct gms_state *state, gms_pgoff_t index)
 	return rc;
 }
 
-/* The guest shares a page for as long as the host takes to read it, time and again. */
+/* Repeats: the guest shares a page, the host reads it, the guest makes it private again. */
 static int bounce(struct gms_state *state, gms_pgoff_t index)
 {
 	int rc = 0;
@@ -106,10 +106,10 @@ static int run(uint32_t flips)
 	struct gms_state *state;
 	int rc;
 
-	opts.nr_pages = 1ULL << GMS_ORDER_1G;
+	opts.nr_pages = gms_order_pages(GMS_ORDER_1G);
 	opts.flags = GMS_INIT_PRIVATE;
 	opts.folio_order = GMS_ORDER_1G;
-	opts.policy = &policy; /* both are copied, their contexts are not */
+	opts.policy = &policy; /* policy and backend are copied, their contexts are not */
 	opts.policy_ctx = &patience;
 	opts.backend = &backend;
 	opts.backend_ctx = &machine;
@@ -118,7 +118,7 @@ static int run(uint32_t flips)
 		return rc;
 	printf("Patience for %" PRIu32 " flips:\n", flips);
 	rc = bounce(state, 0x12345);
-	printf("  the guest goes away\n"); /* what is still split is merged, and freed */
+	printf("  the guest ends\n"); /* split folios are merged and freed */
 	gms_state_destroy(state);
 	printf("  %u splits, %u merges\n", machine.splits, machine.merges);
 	return rc;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * 05_listener.c - a device that has shared memory mapped, as VFIO does
+ * 05_listener.c - a device that maps shared memory, as VFIO does
  *
- * It maps what it is given, granule by granule, and pins it; it unpins and unmaps what it is told
- * to let go of. So its own pins are never in the way of a conversion. Somebody else's are: then
- * it is given back what it had let go of, and the page is named.
+ * The listener maps and pins each granule that is delivered to it, and unpins and unmaps each
+ * granule that is withdrawn. So its own pins never refuse a conversion. The pin of another user
+ * does: then the withdrawn granules are restored, and the error names the pinned page.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +18,7 @@
 
 struct device {
 	struct gms_state *state;
-	unsigned int budget; /* mappings that it may still make */
+	unsigned int budget; /* how many more mappings the device can make */
 };
 
 static int map(struct device *dev, const struct gms_run *run)
@@ -44,7 +44,7 @@ static void unmap(struct device *dev, const struct gms_run *run)
 	dev->budget++;
 }
 
-/* On failure *done says how many runs were done: they will be undone by another call. */
+/* Maps or unmaps runs. After a failure the library undoes the first *done runs by another call. */
 static int change(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
 		  size_t *done)
 {
@@ -75,7 +75,9 @@ static void convert(struct gms_state *state, gms_pgoff_t start, uint64_t nr_page
 
 int main(void)
 {
-	/* VFIO can unmap only what it mapped at once: each run is one granule */
+	/*
+	 * VFIO can unmap only a mapping that it made, and no part of it: each run is one granule
+	 */
 	const struct gms_listener_ops ops = {.struct_size = sizeof(ops), .change = change};
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct device dev = {.budget = 3};
@@ -89,7 +91,7 @@ int main(void)
 		fprintf(stderr, "gms_state_create: %s\n", strerror(-err));
 		return 1;
 	}
-	printf("The first 4M are shared, and a device comes\n");
+	printf("The first 4M become shared, and a device is registered\n");
 	convert(dev.state, 0, 1024, GMS_SHARED);
 	err = gms_listener_register(dev.state, &ops, &dev, 0, NR_PAGES, GRANULE, &id);
 	if (err) {
@@ -97,17 +99,17 @@ int main(void)
 		gms_state_destroy(dev.state);
 		return 1;
 	}
-	printf("A page goes private: the device lets go of all of its granule, and of its pins\n");
+	printf("A page becomes private: the device unpins and unmaps all of its granule\n");
 	convert(dev.state, 700, 1, GMS_PRIVATE);
 	convert(dev.state, 700, 1, GMS_SHARED);
-	printf("Somebody else has a page pinned\n");
+	printf("Another user has a page pinned: the granules are restored\n");
 	gms_pin(dev.state, 20, 1, NULL);
 	convert(dev.state, 0, 600, GMS_PRIVATE);
 	gms_unpin(dev.state, 20, 1);
-	printf("The device can map one more granule, not two: all or nothing\n");
+	printf("The device can map one more granule, not two: the conversion fails as a whole\n");
 	convert(dev.state, 1024, 1024, GMS_SHARED);
 	printf("%" PRIu64 " pages are shared\n", gms_count(dev.state, 0, NR_PAGES, GMS_SHARED));
-	printf("The device goes\n");
+	printf("The device is unregistered\n");
 	gms_listener_unregister(dev.state, id);
 	gms_state_destroy(dev.state);
 	return 0;
