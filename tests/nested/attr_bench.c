@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * attr_bench.c - KVM's own store of attributes beside the library
+ * attr_bench.c - times KVM's own store of attributes and the library
  *
- * KVM keeps what is private in an array of one entry a page, and recomputes from it which 2M and 1G
- * blocks are mixed. What is timed, each for the same conversions of 64 MiB:
+ * KVM keeps attributes in an array with one entry a page. From this array it recomputes which 2M
+ * and 1G blocks are mixed. Three sides are timed, with the same conversions of 64 MiB:
  *
- *	KVM      KVM_SET_MEMORY_ATTRIBUTES, of a VM whose guest never ran: nothing is to be zapped
- *	library  gms_convert() without a backend: the same knowledge, and folios, pins, policy. No
- *	         system call
- *	both     gms_convert() with the backend for KVM: attributes as before, the host's
- *	         mappings, and the memory that is left punched out
+ *	KVM      KVM_SET_MEMORY_ATTRIBUTES of a VM whose guest never ran, so nothing is zapped
+ *	library  gms_convert() without a backend: the same attributes, and folios, pins and policy.
+ *	         There is no system call
+ *	both     gms_convert() with the backend for KVM: the attributes in both, the host's
+ *	         mappings, and punching the unused sides out
  *
- * Figures are medians of the rounds. They are told beside each other, in one run; nothing is
- * asserted about them.
+ * Figures are medians of the rounds, all from one run. The program asserts nothing about them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -31,9 +30,9 @@
 #define FLIPS 1024
 #define AT_ONCE 8 /* even */
 
-enum way { WAY_KVM, WAY_LIBRARY, WAY_BOTH, WAY_NR };
+enum side_kind { SIDE_KVM, SIDE_LIBRARY, SIDE_BOTH, SIDE_NR };
 
-/* One VM, and a state object; either may be missing. */
+/* One of the three sides. The VM or the state object may be missing. */
 struct side {
 	struct machine m;
 	struct gms_kvm *kvm;
@@ -41,7 +40,7 @@ struct side {
 };
 
 struct bench {
-	struct side sides[WAY_NR];
+	struct side sides[SIDE_NR];
 	bool flipped[PAGES];
 };
 
@@ -78,21 +77,21 @@ static void create(struct bench *b)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 
-	create_vm(&b->sides[WAY_KVM]);
-	create_vm(&b->sides[WAY_BOTH]);
+	create_vm(&b->sides[SIDE_KVM]);
+	create_vm(&b->sides[SIDE_BOTH]);
 	opts.nr_pages = PAGES;
-	check(gms_state_create(&opts, &b->sides[WAY_LIBRARY].state), "a state object");
+	check(gms_state_create(&opts, &b->sides[SIDE_LIBRARY].state), "a state object");
 	opts.backend = gms_kvm_backend();
-	opts.backend_ctx = b->sides[WAY_BOTH].kvm;
-	check(gms_state_create(&opts, &b->sides[WAY_BOTH].state), "a state object");
-	for (int i = 0; i < WAY_NR; i++)
+	opts.backend_ctx = b->sides[SIDE_BOTH].kvm;
+	check(gms_state_create(&opts, &b->sides[SIDE_BOTH].state), "a state object");
+	for (int i = 0; i < SIDE_NR; i++)
 		if (b->sides[i].kvm)
 			check(gms_kvm_map(b->sides[i].kvm, GFN, 0, PAGES), "a memslot");
 }
 
 static void destroy(struct bench *b)
 {
-	for (int i = 0; i < WAY_NR; i++) {
+	for (int i = 0; i < SIDE_NR; i++) {
 		gms_state_destroy(b->sides[i].state);
 		gms_kvm_destroy(b->sides[i].kvm);
 		if (b->sides[i].kvm)
@@ -111,7 +110,10 @@ static void convert(const struct side *side, uint64_t start, uint64_t nr_pages, 
 		      "KVM_SET_MEMORY_ATTRIBUTES");
 }
 
-/* What is measured: all pages are shared before and after. Returns how many conversions it made. */
+/*
+ * The work that is timed. All pages are shared before and after. Returns the number of
+ * conversions.
+ */
 typedef uint64_t (*work_fn)(struct bench *b, const struct side *side);
 
 static uint64_t flip_pages(struct bench *b, const struct side *side)
@@ -155,7 +157,7 @@ static int compare_numbers(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* One round: nanoseconds. All pages are shared afterwards. */
+/* Times one round. Returns nanoseconds. All pages are shared afterwards. */
 static uint64_t measure(struct bench *b, const struct side *side, work_fn work, uint64_t *done)
 {
 	uint64_t t = now_ns();
@@ -168,21 +170,21 @@ static uint64_t measure(struct bench *b, const struct side *side, work_fn work, 
 	return t;
 }
 
-/* The three take turns, so that whatever else the machine is doing is in the way of all. */
+/* Prints a row. The sides take turns, so that other load on the machine slows all of them. */
 static void row(struct bench *b, const char *name, work_fn work)
 {
-	uint64_t ns[WAY_NR][ROUNDS], done = 1;
-	double us[WAY_NR];
+	uint64_t ns[SIDE_NR][ROUNDS], done = 1;
+	double us[SIDE_NR];
 
-	for (int i = -1; i < ROUNDS; i++) /* the first to warm up */
-		for (int way = 0; way < WAY_NR; way++)
-			ns[way][i < 0 ? 0 : i] = measure(b, &b->sides[way], work, &done);
-	for (int way = 0; way < WAY_NR; way++) {
-		qsort(ns[way], ROUNDS, sizeof(uint64_t), compare_numbers);
-		us[way] = (double)ns[way][ROUNDS / 2] / (double)done / 1e3;
+	for (int i = -1; i < ROUNDS; i++) /* round -1 warms up */
+		for (int side = 0; side < SIDE_NR; side++)
+			ns[side][i < 0 ? 0 : i] = measure(b, &b->sides[side], work, &done);
+	for (int side = 0; side < SIDE_NR; side++) {
+		qsort(ns[side], ROUNDS, sizeof(uint64_t), compare_numbers);
+		us[side] = (double)ns[side][ROUNDS / 2] / (double)done / 1e3;
 	}
-	printf("%-34s %12.2f %12.2f %7.2gx %12.2f %7.3gx\n", name, us[WAY_KVM], us[WAY_LIBRARY],
-	       us[WAY_LIBRARY] / us[WAY_KVM], us[WAY_BOTH], us[WAY_BOTH] / us[WAY_KVM]);
+	printf("%-34s %12.2f %12.2f %7.2gx %12.2f %7.3gx\n", name, us[SIDE_KVM], us[SIDE_LIBRARY],
+	       us[SIDE_LIBRARY] / us[SIDE_KVM], us[SIDE_BOTH], us[SIDE_BOTH] / us[SIDE_KVM]);
 }
 
 int main(void)

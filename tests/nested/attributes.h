@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * attributes.h - KVM_SET_MEMORY_ATTRIBUTES, for headers of before Linux 6.8, too
+ * attributes.h - KVM_SET_MEMORY_ATTRIBUTES, also for headers older than Linux 6.8
  */
 #ifndef ATTRIBUTES_H
 #define ATTRIBUTES_H
@@ -21,7 +21,7 @@ struct attributes {
 #define SET_ATTRIBUTES _IOW(KVMIO, 0xd2, struct attributes)
 #define ATTRIBUTE_PRIVATE (1ULL << 3)
 
-/* Tell KVM, and nobody else. 0 or -errno. */
+/* Sets attributes in KVM, without the library. Returns 0 or -errno. */
 static inline int set_attributes(int vm, uint64_t gfn, uint64_t nr_pages, bool private)
 {
 	struct attributes attributes = {

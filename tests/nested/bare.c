@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * bare.c - a row of pages without guest_memfd, so that KVM has to give up on private pages
+ * bare.c - a row of pages without guest_memfd, whose private pages KVM cannot provide
  *
- * With a guest_memfd in the memslot KVM never answers with KVM_EXIT_MEMORY_FAULT in a VM of the
- * software-protected type: it takes the guest's access for what the page is. So here is a
- * second state object, over ordinary memory, whose backend tells KVM the attributes and
- * nothing else.
+ * In a VM of the software-protected type a guest's access has no shareability of its own: KVM
+ * takes it as what the page is. So with a guest_memfd in the memslot there is no
+ * KVM_EXIT_MEMORY_FAULT, except beside a conversion. Therefore this file has a second state
+ * object, over ordinary memory. Its backend sets KVM's attributes, and does nothing else.
  */
 #include "compare.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * check.c - what the library says of pages, beside what KVM does when they are touched
+ * check.c - compares what the library says of pages with what KVM does when they are touched
  */
 #include "check.h"
 
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Which side wrote a word, and when, can be read off it. */
+/* A word shows which side wrote it, and when. */
 #define STAMP_STEP (1ULL << 20)
 #define STAMP_HOST (1ULL << 62)
 
@@ -19,13 +19,13 @@ void mismatch(struct tally *tally, const char *format, ...)
 {
 	va_list args;
 
-	if (++tally->mismatches > tally->max_told)
+	if (++tally->mismatches > tally->max_printed)
 		return;
 	fputs("mismatch: ", stdout);
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
-	puts(tally->mismatches == tally->max_told ? " (and so on)" : "");
+	puts(tally->mismatches == tally->max_printed ? " (and so on)" : "");
 }
 
 int row_init(struct row *row, bool private)
@@ -51,8 +51,8 @@ void row_converted(struct row *row, uint64_t at, uint64_t nr_pages, enum gms_sha
 	}
 }
 
-/* What the library answers to a fault, and that it is of one mind with the array. */
-static int library_says(struct row *row, uint64_t at, enum gms_accessor who)
+/* Compares the library with the array, and returns what it answers to a fault. */
+static int library_says(struct row *row, uint64_t at, enum gms_accessor side)
 {
 	gms_pgoff_t index = row->start + at;
 	bool private = gms_is_private(row->state, index);
@@ -60,34 +60,35 @@ static int library_says(struct row *row, uint64_t at, enum gms_accessor who)
 	int err;
 
 	if (private != row->pages[at].private)
-		mismatch(row->tally, "page %llu: the library says %s, and was told otherwise",
+		mismatch(row->tally,
+			 "page %llu: the library says %s, and was asked for the opposite",
 			 (unsigned long long)at, private ? "private" : "shared");
 
-	err = gms_fault_begin(row->state, index, who, &fault);
+	err = gms_fault_begin(row->state, index, side, &fault);
 	if (!err) {
-		if (who == GMS_GUEST && !fault.prepared && gms_fault_prepare(row->state, &fault))
+		if (side == GMS_GUEST && !fault.prepared && gms_fault_prepare(row->state, &fault))
 			mismatch(row->tally, "page %llu: cannot be prepared",
 				 (unsigned long long)at);
 		gms_fault_end(row->state, &fault);
 	}
-	if (err != (who == GMS_HOST && private ? -EACCES : 0))
+	if (err != (side == GMS_HOST && private ? -EACCES : 0))
 		mismatch(row->tally,
 			 "page %llu, which is %s: the library answers %d to the %s's fault",
 			 (unsigned long long)at, private ? "private" : "shared", err,
-			 who == GMS_HOST ? "host" : "guest");
+			 side == GMS_HOST ? "host" : "guest");
 	return err;
 }
 
-static enum answer expected(const struct row *row, uint64_t at, enum gms_accessor who, int err)
+static enum answer expected(const struct row *row, uint64_t at, enum gms_accessor side, int err)
 {
-	if (who == GMS_HOST)
+	if (side == GMS_HOST)
 		return err == -EACCES ? ANSWER_SIGBUS : ANSWER_DATA;
 	if (row->bare && gms_is_private(row->state, row->start + at))
 		return ANSWER_FAULT_PRIVATE;
 	return ANSWER_DATA;
 }
 
-/* @name touched a page that should give @want: does it? */
+/* Compares the answer to a touch by @name with @answer, and data with @want. */
 static void compare_answer(struct row *row, uint64_t at, const char *name, const struct seen *s,
 			   enum answer answer, struct words want)
 {
@@ -108,17 +109,17 @@ static void compare_answer(struct row *row, uint64_t at, const char *name, const
 		row->tally->memory_faults++;
 }
 
-/* One page: @s is what came of touching it, @written what was then written, if it was. */
-static void compare(struct row *row, uint64_t at, enum gms_accessor who, enum probe_mode mode,
+/* Compares one page. @s is the answer to a touch, @written is what the touch wrote, if it did. */
+static void compare(struct row *row, uint64_t at, enum gms_accessor side, enum probe_mode mode,
 		    const struct seen *s, struct words written)
 {
 	struct page *page = &row->pages[at];
-	enum answer answer = expected(row, at, who, library_says(row, at, who));
+	enum answer answer = expected(row, at, side, library_says(row, at, side));
 	struct words want = page->words;
 
 	if (mode == PROBE_WRITE_READ)
 		want.first = written.first;
-	compare_answer(row, at, who == GMS_HOST ? "host" : "guest", s, answer, want);
+	compare_answer(row, at, side == GMS_HOST ? "host" : "guest", s, answer, want);
 	if (s->answer == ANSWER_DATA && mode != PROBE_READ)
 		page->words = written;
 }
@@ -141,7 +142,7 @@ int check_guest(struct row *row, uint64_t at, uint64_t nr_pages, enum probe_mode
 	return 0;
 }
 
-int check_guest_unasked(struct row *row, uint64_t at)
+int check_guest_in_hook(struct row *row, uint64_t at)
 {
 	int err = guest_probe(row->m, (row->gfn + at) * PROBE_PAGE, 1, PROBE_READ, 0, seen);
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * check.h - what the library says of pages, beside what KVM does when they are touched
+ * check.h - compares what the library says of pages with what KVM does when they are touched
  *
- * A row of pages of a state object, which the guest sees at a gfn. Three are compared, page by
- * page: the library (gms_is_private(), gms_fault_begin()), KVM (probe.h), and a flat array that
- * knows what was converted and what was last written. They have to agree:
+ * A row is a range of pages of a state object, which the guest sees at a gfn. Three sources are
+ * compared, page by page: the library (gms_is_private(), gms_fault_begin()), KVM (probe.h), and a
+ * flat array that knows what was converted and what was written last. They have to agree:
  *
  *	                shared                      private
  *	guest           what was written last       what the guest wrote since; at first 0
  *	host            the same memory             SIGBUS
  *
- * A page that was converted is a new one, filled with 0, for whoever sees it then.
+ * A converted page is a new one, filled with 0.
  *
- * A bare row is one whose memslot has no guest_memfd: there the guest gets KVM_EXIT_MEMORY_FAULT
- * for a private page, and what it wrote before is still there when it is shared again.
+ * The memslot of a bare row has no guest_memfd. There the guest gets KVM_EXIT_MEMORY_FAULT for a
+ * private page. When the page is shared again, it holds what was written before.
  */
 #ifndef CHECK_H
 #define CHECK_H
@@ -31,10 +31,10 @@ struct page {
 };
 
 struct tally {
-	uint64_t guest, host; /* probes */
+	uint64_t guest, host; /* number of probes */
 	uint64_t sigbus, memory_faults;
 	uint64_t mismatches;
-	uint64_t max_told; /* mismatches that are told one by one; all are counted */
+	uint64_t max_printed; /* mismatches that are printed; all are counted */
 };
 
 struct row {
@@ -43,32 +43,32 @@ struct row {
 	gms_pgoff_t start; /* index of the first page */
 	uint64_t nr_pages;
 	uint64_t gfn; /* of the first page */
-	unsigned char *host; /* where the host sees the first page; NULL: it does not look */
+	unsigned char *host; /* where the host sees the first page; NULL: it does not probe */
 	bool bare;
 	struct page *pages;
 	struct tally *tally;
-	uint64_t *stamp; /* what the next writes write */
+	uint64_t *stamp; /* the value that the next writes write */
 };
 
-/* One mismatch, in words. */
+/* Counts a mismatch, and prints it unless too many were printed. */
 void mismatch(struct tally *tally, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The row's pages, all @private and 0. 0 or -ENOMEM; free() them. */
+/* Allocates the row's pages, all of them private or shared, and 0. Returns 0 or -ENOMEM. */
 int row_init(struct row *row, bool private);
 
-/* The flat array's side of a conversion. Positions count from the row's first page. */
+/* Converts pages of the flat array. @at counts from the row's first page. */
 void row_converted(struct row *row, uint64_t at, uint64_t nr_pages, enum gms_shareability to);
 
-/* Touch and compare a part of the row, as the guest. 0; -errno: the guest cannot go on. */
+/* Touches a part of the row as the guest, and compares. Returns 0; -errno: the guest is stuck. */
 int check_guest(struct row *row, uint64_t at, uint64_t nr_pages, enum probe_mode mode);
 
 /*
- * One page, as the guest, which only reads: without asking the library, for use in its hooks. As if
- * it had not been converted yet.
+ * Reads one page as the guest, and compares it with what it was before the conversion. For use in
+ * a hook: does not call the library. Returns 0; -errno: the guest is stuck.
  */
-int check_guest_unasked(struct row *row, uint64_t at);
+int check_guest_in_hook(struct row *row, uint64_t at);
 
-/* The same as check_guest(), as the host. */
+/* Touches a part of the row as the host, and compares. */
 void check_host(struct row *row, uint64_t at, uint64_t nr_pages, enum probe_mode mode);
 
 #endif /* CHECK_H */

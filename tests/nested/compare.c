@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * compare.c - random conversions on real memory: is KVM of the same mind as the library?
+ * compare.c - random conversions on real memory: compares KVM with the library
  *
- *	compare [--pages N] [--conversions N] [--seed N] [--way any|attributes|memslots]
+ *	compare [--pages N] [--conversions N] [--seed N] [--mode any|attributes|memslots]
  *	        [--plant attribute|deaf|slot|host|lost]
  *
- * After each conversion its range and a page either side are touched by the guest and by the host,
- * after every 100th all pages, and what comes of it is compared (check.h). The last line counts
- * the mismatches. The exit status is 0 where there are none, 1 where there are, 2 where the
- * comparison could not be made, and 77 where there is no /dev/kvm, or one that cannot convert
- * that way. With --plant, which makes a mismatch on purpose, 0 and 1 change places.
+ * After each conversion the guest and the host touch its range and the page on each side, and
+ * after every 100th conversion all pages. The answers are compared (check.h). The last line
+ * counts the mismatches. With an odd seed all pages are private at first.
  *
- * An odd seed begins with all pages private.
+ * Exit status:
+ *
+ *	0	there is no mismatch
+ *	1	there are mismatches
+ *	2	the comparison could not be made
+ *	77	there is no /dev/kvm, or KVM does not offer the mode
+ *
+ * --plant makes a mismatch on purpose. Then 0 and 1 change places.
  */
 #include "compare.h"
 
@@ -22,12 +27,12 @@
 
 #define CHECK_ALL_EVERY 100
 #define BARE_EVERY 4
-#define TELL_EVERY 2500
+#define REPORT_EVERY 2500
 
 static int usage(void)
 {
 	fputs("usage: compare [--pages N] [--conversions N] [--seed N]\n"
-	      "               [--way any|attributes|memslots]\n"
+	      "               [--mode any|attributes|memslots]\n"
 	      "               [--plant attribute|deaf|slot|host|lost]\n",
 	      stderr);
 	return EXIT_CANNOT;
@@ -47,8 +52,8 @@ static int parse(int argc, char **argv, struct options *options)
 			err = setup_number(value, &options->conversions);
 		else if (!strcmp(name, "--seed"))
 			err = setup_number(value, &options->seed);
-		else if (!strcmp(name, "--way"))
-			err = setup_way(value, &options->way);
+		else if (!strcmp(name, "--mode"))
+			err = setup_mode(value, &options->mode);
 		else if (!strcmp(name, "--plant"))
 			err = plant_parse(value, &options->plant);
 		if (err)
@@ -66,7 +71,7 @@ static int create_memory(struct compare *c)
 	int err;
 
 	opts.vm_fd = c->m.vm;
-	opts.way = c->options.way;
+	opts.way = c->options.mode;
 	err = setup_memory(&c->memory, &opts, c->options.pages, private, compare_backend(c));
 	if (err)
 		return err;
@@ -85,11 +90,11 @@ static int create_memory(struct compare *c)
 
 static int create(struct compare *c)
 {
-	int err = setup_machine(&c->m, &c->options.way);
+	int err = setup_machine(&c->m, &c->options.mode);
 
 	if (err)
 		return err;
-	c->attributes = c->options.way == GMS_KVM_ATTRIBUTES;
+	c->attributes = c->options.mode == GMS_KVM_ATTRIBUTES;
 	err = create_memory(c);
 	if (!err && c->attributes)
 		err = bare_create(c);
@@ -121,7 +126,7 @@ static int check_all(struct compare *c)
 	return c->attributes ? check_guest(&c->bare.row, 0, c->bare.row.nr_pages, draw_mode(c)) : 0;
 }
 
-/* Half of the way, something is planted; there must have been no mismatch before. */
+/* Plants a mismatch after half of the conversions. There must be no other mismatch before. */
 static int plant(struct compare *c, uint64_t done)
 {
 	int err;
@@ -135,7 +140,7 @@ static int plant(struct compare *c, uint64_t done)
 	return err ? err : check_all(c);
 }
 
-/* Returns 0 or -errno; counts the conversions in *@done. */
+/* Makes the conversions, and counts them in *done. Returns 0 or -errno. */
 static int run(struct compare *c, uint64_t *done)
 {
 	const struct options *options = &c->options;
@@ -143,7 +148,7 @@ static int run(struct compare *c, uint64_t *done)
 
 	for (*done = 0; !err && *done < options->conversions;) {
 		err = plant(c, *done);
-		/* what was planted is found: all that follows is rubble */
+		/* the planted mismatch is found: later ones would only follow from it */
 		if (err || (c->planted && c->tally.mismatches))
 			return err;
 		err = convert_something(c);
@@ -152,7 +157,7 @@ static int run(struct compare *c, uint64_t *done)
 		++*done;
 		if (!err && *done % CHECK_ALL_EVERY == 0)
 			err = check_all(c);
-		if (*done % TELL_EVERY == 0)
+		if (*done % REPORT_EVERY == 0)
 			printf("%llu conversions, %llu mismatches so far\n",
 			       (unsigned long long)*done, (unsigned long long)c->tally.mismatches);
 	}
@@ -185,7 +190,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (parse(argc, argv, &c.options))
 		return usage();
-	c.tally.max_told = c.options.plant ? 2 : 20;
+	c.tally.max_printed = c.options.plant ? 2 : 20;
 	c.rng = (c.options.seed + 1) * 0x9e3779b97f4a7c15ULL;
 	if (!setup_have_kvm()) {
 		printf("skipped: no /dev/kvm\n");
@@ -193,7 +198,7 @@ int main(int argc, char **argv)
 	}
 	err = create(&c);
 	if (err == -EOPNOTSUPP) {
-		printf("skipped: this KVM cannot convert that way\n");
+		printf("skipped: this KVM does not offer the mode\n");
 		return EXIT_SKIPPED;
 	}
 	if (!err) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * compare.h - what the files of the comparison share: its rows and its options
+ * compare.h - the rows and the options of the comparison, for all of its files
  *
  *	compare.c   options, set-up, the loop
- *	convert.c   one random conversion, and what the library has to answer
+ *	convert.c   random conversions, and what the library has to answer
  *	bare.c      the row without guest_memfd: KVM_EXIT_MEMORY_FAULT
- *	plant.c     mismatches made on purpose: is the comparison able to fail?
+ *	plant.c     mismatches made on purpose, which show that the comparison can fail
  */
 #ifndef COMPARE_H
 #define COMPARE_H
@@ -19,11 +19,11 @@
 
 enum plant {
 	PLANT_NOTHING,
-	PLANT_ATTRIBUTE, /* KVM takes one page for the opposite of what it is */
-	PLANT_DEAF, /* KVM is not told, from then on, of pages that become private */
-	PLANT_SLOT, /* a memslot is taken away */
+	PLANT_ATTRIBUTE, /* KVM sees one page as the opposite of what it is */
+	PLANT_DEAF, /* from now on KVM sees pages that become private as shared */
+	PLANT_SLOT, /* a memslot is deleted */
 	PLANT_HOST, /* the host sees memory where a page is private */
-	PLANT_LOST, /* a page is lost, and comes back filled with 0 */
+	PLANT_LOST, /* a page loses its content and holds 0 */
 	PLANT_NR,
 };
 
@@ -31,7 +31,7 @@ struct options {
 	uint64_t pages;
 	uint64_t conversions;
 	uint64_t seed;
-	enum gms_kvm_way way;
+	enum gms_kvm_way mode;
 	enum plant plant;
 };
 
@@ -49,22 +49,25 @@ struct compare {
 	struct tally tally;
 	uint64_t rng, stamp;
 	uint64_t pinned, failed; /* conversions that a pin or a hook refused */
-	unsigned int fail_apply; /* the apply that is to fail: 1 is the next; 0: none */
-	bool apply_failed; /* it did */
-	int hook_err; /* the guest could not go on in a hook */
-	bool planted; /* what was to be planted is */
+	unsigned int fail_apply; /* which call of apply fails: 1 is the next; 0: none */
+	bool apply_failed; /* that call was made */
+	int hook_err; /* the guest got stuck in a hook */
+	bool planted; /* plant_now() was called */
 	bool deaf; /* PLANT_DEAF */
-	bool attributes; /* the VM has them */
+	bool attributes; /* the VM has attributes */
 };
 
-/* The next random number, below @below. */
+/* Returns the next random number, which is below @below. */
 uint64_t draw(struct compare *c, uint64_t below);
 enum probe_mode draw_mode(struct compare *c);
 
-/* convert.c: the library's hooks, with checks in between; their ctx is the struct gms_kvm. */
+/*
+ * convert.c: returns the backend's hooks, with checks before them. Their ctx is the struct
+ * gms_kvm.
+ */
 const struct gms_backend_ops *compare_backend(struct compare *c);
 
-/* Convert something, and check it and a page either side. 0; -errno: it cannot go on. */
+/* Converts a random range, and checks it and the page on each side. -errno: the guest is stuck. */
 int convert_something(struct compare *c);
 
 /* bare.c */
@@ -72,7 +75,7 @@ int bare_create(struct compare *c);
 void bare_destroy(struct compare *c);
 int bare_convert_something(struct compare *c);
 
-/* plant.c. 0; -errno: could not. */
+/* plant.c. The functions that return an int return 0 or -errno. */
 int plant_parse(const char *name, enum plant *plant);
 const char *plant_name(enum plant plant);
 int plant_now(struct compare *c);

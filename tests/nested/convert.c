@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * convert.c - random conversions: what is asked for, and what the library has to answer
+ * convert.c - random conversions, and what the library has to answer
  *
- * Before 8 of 100 a page of the range is pinned, if it is shared; in 7 the first, second or third
- * call of the backend's apply fails, if there are as many, so that what was done before is taken
- * back: the guest and the host must not notice.
+ * Before 8 of 100 conversions a shared page of the range is pinned. In 7 of 100 the first, second
+ * or third call of the backend's apply fails, if there is one. Then the library undoes the steps
+ * before it, and neither the guest nor the host may see a change.
  */
 #include "compare.h"
+
+#include <gmemstate/order.h>
 
 #include <errno.h>
 
 #include "attributes.h"
 
-#define PAGES_2M (1ULL << GMS_ORDER_2M)
-
-/* The hooks are the library's, but for apply; their ctx is not ours. */
+/* The backend's hooks, with apply replaced. Their ctx is the backend's, hence the pointer. */
 static struct compare *hooked;
 static struct gms_backend_ops hooks;
 
@@ -38,8 +38,8 @@ enum probe_mode draw_mode(struct compare *c)
 }
 
 /*
- * The run that is about to change: KVM has not been told yet, and so the guest must still see what
- * was there before. Not where memslots are cut: no guest may run then.
+ * Checks that the guest still sees the old side at both ends of a run, before KVM changes the run.
+ * By memslots the check is left out: no vCPU may run then.
  */
 static int check_before(struct compare *c, gms_pgoff_t start, uint64_t nr_pages)
 {
@@ -48,8 +48,8 @@ static int check_before(struct compare *c, gms_pgoff_t start, uint64_t nr_pages)
 
 	if (gms_kvm_get_way(c->memory.kvm) == GMS_KVM_MEMSLOTS)
 		return 0;
-	err = check_guest_unasked(&c->row, at);
-	return err ? err : check_guest_unasked(&c->row, at + nr_pages - 1);
+	err = check_guest_in_hook(&c->row, at);
+	return err ? err : check_guest_in_hook(&c->row, at + nr_pages - 1);
 }
 
 static int hook_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
@@ -86,7 +86,7 @@ struct conversion {
 	uint64_t pin;
 };
 
-/* From a page up to a few hundred; whole 2M blocks; a run that is already what is asked for. */
+/* Draws a range: 1 to 300 pages, whole 2M blocks, or a run that needs no conversion. */
 static void draw_range(struct compare *c, struct conversion *v)
 {
 	uint64_t max = c->row.nr_pages, kind = draw(c, 10);
@@ -99,8 +99,8 @@ static void draw_range(struct compare *c, struct conversion *v)
 	} else if (kind < 8) {
 		v->nr_pages = 1 + draw(c, 300);
 	} else if (kind < 9) {
-		v->at &= ~(PAGES_2M - 1);
-		v->nr_pages = PAGES_2M * (1 + draw(c, 2));
+		v->at = gms_order_down(v->at, GMS_ORDER_2M);
+		v->nr_pages = gms_order_pages(GMS_ORDER_2M) * (1 + draw(c, 2));
 	} else {
 		v->to = c->row.pages[v->at].private ? GMS_PRIVATE : GMS_SHARED;
 		for (v->nr_pages = 1; v->at + v->nr_pages < max && v->nr_pages < 300; v->nr_pages++)
@@ -110,7 +110,7 @@ static void draw_range(struct compare *c, struct conversion *v)
 	v->nr_pages = smaller(v->nr_pages, max - v->at);
 }
 
-/* Pin a page of the range; the library refuses where that is private. */
+/* Pins a page of the range. The library must refuse a private page. */
 static void draw_pin(struct compare *c, struct conversion *v)
 {
 	uint64_t pin = v->at + draw(c, v->nr_pages);
@@ -124,14 +124,14 @@ static void draw_pin(struct compare *c, struct conversion *v)
 	v->pin = pin;
 }
 
-/* What the library answered; what is converted now goes into the array. */
+/* Judges what the library answered, and converts the same pages of the array. */
 static void judge(struct compare *c, const struct conversion *v, int err, gms_pgoff_t err_index)
 {
 	uint64_t done = v->nr_pages, stopped = err_index - c->row.start;
 	bool pin = v->pinned && v->to == GMS_PRIVATE;
 	int want = pin ? -EAGAIN : c->apply_failed ? -EIO : 0;
 
-	/* resumable: a hook may have failed in a block before the pinned page's */
+	/* in a resumable conversion a hook may fail in a block before that of the pinned page */
 	if (pin && c->apply_failed)
 		want = err;
 	if (err != want || (err && (stopped < v->at || stopped >= v->at + v->nr_pages)) ||

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * guest.S - the guest of the comparison: touches the pages that it is told to (command.h)
+ * guest.S - the guest of the comparison: touches the pages of a command (command.h)
  *
- * Copied to MACHINE_CODE, with the address of the command in rdi. It keeps nothing in
- * registers from one page to the next: it can be started again in the middle of a row.
+ * The code is copied to MACHINE_CODE and started with the address of the command in rdi. It keeps
+ * nothing in registers from one page to the next. So it can be restarted in the middle of a row.
  */
 #include "command.h"
 

@@ -2,8 +2,8 @@
 /*
  * plant.c - mismatches made on purpose, behind the library's back
  *
- * Each is something that a backend could get wrong. With one of them planted the comparison has to
- * end in mismatches; if it did not, its 0 would mean nothing.
+ * Each mismatch is a mistake that a backend could make. With one of them planted, the comparison
+ * must report mismatches. Otherwise a result of 0 mismatches would prove nothing.
  */
 #include "compare.h"
 
@@ -32,7 +32,7 @@ int plant_parse(const char *name, enum plant *plant)
 	return -EINVAL;
 }
 
-/* A random page that is private, or shared; the row's size: there is none. */
+/* Returns a random page that is private, or shared; the row's size if there is none. */
 static uint64_t draw_page(struct compare *c, bool private)
 {
 	uint64_t nr_pages = c->row.nr_pages, from = draw(c, nr_pages);
@@ -50,7 +50,7 @@ static int plant_attribute(struct compare *c)
 	return set_attributes(c->m.vm, MAIN_GFN + at, 1, !c->row.pages[at].private);
 }
 
-/* The first of the backend's that there is. */
+/* Deletes the first memslot of the backend. */
 static int plant_slot(struct compare *c)
 {
 	struct kvm_userspace_memory_region slot = {.slot = FIRST_SLOT};
@@ -73,7 +73,7 @@ static int plant_host(struct compare *c)
 	return 0;
 }
 
-/* A conversion there and back that the array is not told of. */
+/* Converts a page there and back, and leaves the array as it is. */
 static int plant_lost(struct compare *c)
 {
 	uint64_t at = draw_page(c, false);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * probe.c - touch pages, as the guest and as the host
+ * probe.c - touches pages as the guest and as the host
  */
 #include "probe.h"
 
@@ -13,7 +13,7 @@
 
 #include "command.h"
 
-/* The guest's reads where there is no memory find this. */
+/* A read of the guest from an address without a memslot returns this. */
 #define NOTHING_THERE 0xdeadULL
 
 struct command {
@@ -26,9 +26,9 @@ struct command {
 	struct words results[PROBE_MAX];
 };
 
-_Static_assert(offsetof(struct command, next) == COMMAND_NEXT, "as guest.S has it");
-_Static_assert(offsetof(struct command, results) == COMMAND_RESULTS, "as guest.S has it");
-_Static_assert(MACHINE_LOW_FREE + sizeof(struct command) <= MACHINE_LOW_SIZE, "it fits");
+_Static_assert(offsetof(struct command, next) == COMMAND_NEXT, "guest.S uses this offset");
+_Static_assert(offsetof(struct command, results) == COMMAND_RESULTS, "guest.S uses this offset");
+_Static_assert(MACHINE_LOW_FREE + sizeof(struct command) <= MACHINE_LOW_SIZE, "the command fits");
 
 extern const unsigned char guest_begin[], guest_end[];
 
@@ -79,7 +79,7 @@ static uint64_t mode_bits(enum probe_mode mode)
 	}
 }
 
-/* Step over the page that the guest is at. */
+/* Makes the guest step over its page, and records the answer. */
 static int guest_skip(struct machine *m, volatile struct command *command, struct seen *seen,
 		      enum answer answer)
 {
@@ -92,7 +92,7 @@ static int guest_skip(struct machine *m, volatile struct command *command, struc
 	return guest_restart(m);
 }
 
-/* The guest stopped in the middle of a row. 0: run it again. */
+/* Handles an exit in the middle of a row. Returns 0 if the guest is to run again. */
 static int guest_stopped(struct machine *m, volatile struct command *command,
 			 const struct machine_exit *why, struct seen *seen)
 {
@@ -152,7 +152,7 @@ int guest_probe(struct machine *m, uint64_t gpa, size_t count, enum probe_mode m
 	return 0;
 }
 
-/* Where a probe goes on after a signal, and while one is at it, which page it touches. */
+/* Where a probe continues after a signal, and the page that it touches at the moment. */
 static _Thread_local sigjmp_buf host_jump;
 static _Thread_local unsigned char *volatile host_page;
 
@@ -162,7 +162,7 @@ static void host_signal(int signo, siginfo_t *info, void *context)
 
 	(void)context;
 	if (!page || at < page || at >= page + PROBE_PAGE) {
-		/* no probe of ours: die of it */
+		/* not a probe's signal: it ends the program */
 		signal(signo, SIG_DFL);
 		return;
 	}
@@ -171,7 +171,7 @@ static void host_signal(int signo, siginfo_t *info, void *context)
 
 int host_start(void)
 {
-	/* SA_NODEFER: the jump out of the handler then has no mask to put back */
+	/* SA_NODEFER: the jump out of the handler needs to restore no signal mask */
 	struct sigaction action = {
 		.sa_sigaction = host_signal,
 		.sa_flags = SA_SIGINFO | SA_NODEFER,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * probe.h - touch pages, as the guest and as the host, and tell what came of it
+ * probe.h - touches pages as the guest and as the host, and returns the answers
  *
- * Whatever a page answers, the next one is touched: a SIGBUS, a KVM_EXIT_MEMORY_FAULT and
- * an exit for want of a memslot are answers like others.
+ * An answer is data, a SIGBUS, a KVM_EXIT_MEMORY_FAULT, or an exit because no memslot is there.
+ * Whatever the answer is, the next page is touched.
  */
 #ifndef PROBE_H
 #define PROBE_H
@@ -23,10 +23,10 @@ struct words {
 
 enum answer {
 	ANSWER_DATA,
-	ANSWER_FAULT_PRIVATE, /* KVM_EXIT_MEMORY_FAULT, and KVM takes the page for private */
-	ANSWER_FAULT_SHARED, /* the same, for shared */
-	ANSWER_MMIO, /* the guest: there is no memory */
-	ANSWER_EFAULT, /* the guest: there is none where KVM looked for it */
+	ANSWER_FAULT_PRIVATE, /* guest: KVM_EXIT_MEMORY_FAULT for a private access */
+	ANSWER_FAULT_SHARED, /* guest: KVM_EXIT_MEMORY_FAULT for a shared access */
+	ANSWER_MMIO, /* guest: no memslot has the address */
+	ANSWER_EFAULT, /* guest: nothing is mapped at the address of the memslot */
 	ANSWER_SIGBUS,
 	ANSWER_SIGSEGV,
 	ANSWER_NR,
@@ -34,36 +34,36 @@ enum answer {
 
 struct seen {
 	enum answer answer;
-	struct words words; /* where the answer is data */
+	struct words words; /* if the answer is data */
 };
 
 enum probe_mode {
 	PROBE_READ,
 	PROBE_READ_WRITE,
-	PROBE_WRITE_READ, /* the first touch is a write; the last word is still read before */
+	PROBE_WRITE_READ, /* the first touch is a write of the first word */
 	PROBE_NR_MODES,
 };
 
 const char *answer_name(enum answer answer);
 
-/* What is in page @i of a row after it was written to with @stamp. */
+/* Returns what page @i of a row holds after a probe that writes with @stamp. */
 struct words probe_written(uint64_t stamp, size_t i);
 
-/* Load the guest; before the first guest_probe(). 0 or -errno. */
+/* Loads the guest, before the first guest_probe(). Returns 0 or -errno. */
 int guest_start(struct machine *m);
 
-/* Have the guest touch a row of @count pages. 0; -errno: it cannot go on at all. */
+/* Makes the guest touch a row of @count pages. Returns 0; -errno: the guest is stuck. */
 int guest_probe(struct machine *m, uint64_t gpa, size_t count, enum probe_mode mode, uint64_t stamp,
 		struct seen *seen);
 
-/* Take the signals; before the first probe by the host. 0 or -errno. */
+/* Catches SIGBUS and SIGSEGV, before the first probe by the host. Returns 0 or -errno. */
 int host_start(void);
 
-/* Touch a row of @count pages from here. */
+/* Touches a row of @count pages as the host. */
 void host_probe(unsigned char *at, size_t count, enum probe_mode mode, uint64_t stamp,
 		struct seen *seen);
 
-/* Touch one page from here, in a way of the caller's, which a signal may break off. */
+/* Touches one page as the host by calling @touch, which a signal may end. */
 enum answer host_touch_by(unsigned char *page, void (*touch)(unsigned char *page, void *ctx),
 			  void *ctx);
 

@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * race.c - several vCPUs touch and convert the same memory at once: does each see what it may?
+ * race.c - several vCPUs touch and convert the same memory at once: each sees what it may
  *
  *	race [--pages N] [--conversions N] [--rounds N] [--vcpus N] [--seed N]
- *	     [--way any|attributes|memslots] [--plant window|deaf|lost|running]
+ *	     [--mode any|attributes|memslots] [--plant window|deaf|lost|running]
  *
- * Each vCPU has a thread, which touches pages of all the memory and converts what its guest asks
- * for; a balloon converts, too; the host touches, pins, and looks where it must not. All of
- * it at the same time. A touch of a page that nobody converts has to be right; one beside a
- * conversion may see the old side or the new one, and nothing else (race_model.c). After each round
- * all threads stop, and all pages are compared one by one.
+ * All of this happens at once: each vCPU has a thread, which touches pages and makes the
+ * conversions that its guest requests. A balloon converts, too. The host touches and pins pages,
+ * private ones included. A touch must see the right side if no conversion of its page is in
+ * progress. Beside a conversion it may see the old side or the new one, and nothing else
+ * (race_model.c). After each round all threads stop, and all pages are compared one by one.
  *
- * The last line counts the mismatches. The exit status is 0 where there are none, 1 where there
- * are, 2 where it could not be found out, or nothing raced, and 77 where there is no /dev/kvm, or one
- * that cannot convert that way. With --plant, which makes a mismatch on purpose, 0 and 1 change
- * places.
- * The interleaving is the machine's: a seed that failed does not have to fail again.
+ * The last line counts the mismatches. With an odd seed all pages are private at first. The order
+ * of events is up to the machine: a seed that failed may succeed the next time.
+ *
+ * Exit status:
+ *
+ *	0	there is no mismatch
+ *	1	there are mismatches
+ *	2	the race could not be run, or no touch and no conversion overlapped
+ *	77	there is no /dev/kvm, or KVM does not offer the mode
+ *
+ * --plant makes a mismatch on purpose. Then 0 and 1 change places.
  */
 #include "race.h"
 
@@ -30,7 +36,7 @@
 static int usage(void)
 {
 	fputs("usage: race [--pages N] [--conversions N] [--rounds N] [--vcpus N] [--seed N]\n"
-	      "            [--way any|attributes|memslots] [--plant window|deaf|lost|running]\n",
+	      "            [--mode any|attributes|memslots] [--plant window|deaf|lost|running]\n",
 	      stderr);
 	return EXIT_CANNOT;
 }
@@ -53,8 +59,8 @@ static int parse(int argc, char **argv, struct race_options *options)
 			err = setup_number(value, &options->vcpus);
 		else if (!strcmp(name, "--seed"))
 			err = setup_number(value, &options->seed);
-		else if (!strcmp(name, "--way"))
-			err = setup_way(value, &options->way);
+		else if (!strcmp(name, "--mode"))
+			err = setup_mode(value, &options->mode);
 		else if (!strcmp(name, "--plant"))
 			err = race_plant_parse(value, &options->plant);
 		if (err)
@@ -104,7 +110,7 @@ static int create(struct race *r)
 {
 	struct gms_kvm_opts opts = GMS_KVM_OPTS_INIT;
 	bool private = r->options.seed % 2;
-	int err = setup_machine(&r->m, &r->options.way);
+	int err = setup_machine(&r->m, &r->options.mode);
 
 	if (!err)
 		err = create_vcpus(r);
@@ -113,7 +119,7 @@ static int create(struct race *r)
 	if (err)
 		return err;
 	opts.vm_fd = r->m.vm;
-	opts.way = r->options.way;
+	opts.way = r->options.mode;
 	opts.stop_vcpus = vcpus_stop;
 	opts.resume_vcpus = vcpus_resume;
 	opts.ctx = &r->vcpus;
@@ -195,7 +201,7 @@ static int run_round(struct race *r, uint64_t conversions)
 	return err ? err : atomic_load(&r->err);
 }
 
-/* Nothing runs. What one vCPU and the host have written now, all others see. */
+/* Compares all pages. One vCPU and the host write each page, then all vCPUs read it. */
 static int check_all(struct race *r, uint64_t round)
 {
 	unsigned int first = (unsigned int)(round % r->vcpus.nr);
@@ -216,7 +222,7 @@ static int run(struct race *r)
 	int err = check_all(r, 0);
 
 	for (uint64_t i = 0; !err && i < rounds; i++) {
-		/* what was planted is found: all that follows is rubble */
+		/* the planted mismatch is found: later ones would only follow from it */
 		if (i > plant_at && r->mismatches.mismatches)
 			break;
 		if (i == plant_at) {
@@ -252,7 +258,7 @@ static int report(struct race *r)
 	       (unsigned long long)t->conversions, (unsigned long long)t->guest,
 	       (unsigned long long)t->host, (unsigned long long)r->mismatches.mismatches);
 	if (!t->raced || !t->overlapped)
-		return EXIT_CANNOT; /* there was no race */
+		return EXIT_CANNOT; /* nothing raced */
 	return !r->mismatches.mismatches == !r->options.plant ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -273,14 +279,14 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (parse(argc, argv, &r.options))
 		return usage();
-	r.mismatches.max_told = r.options.plant ? 2 : 20;
+	r.mismatches.max_printed = r.options.plant ? 2 : 20;
 	if (!setup_have_kvm()) {
 		printf("skipped: no /dev/kvm\n");
 		return EXIT_SKIPPED;
 	}
 	err = create(&r);
 	if (err == -EOPNOTSUPP) {
-		printf("skipped: this KVM cannot convert that way\n");
+		printf("skipped: this KVM does not offer the mode\n");
 		return EXIT_SKIPPED;
 	}
 	if (!err) {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * race_convert.c - conversions beside each other, and what the library has to answer
+ * race_convert.c - conversions at the same time, and what the library has to answer
  *
- * Each converter has a request open while it is in gms_convert(). One that no other has overlapped
- * is judged by what it asked for: all of it, or what comes before the page that stopped it. Of one
- * that was overlapped only the answer is: -EAGAIN for a page that was pinned, -EIO from a hook.
+ * Each converter has an open request while it is in gms_convert(). If no other request overlapped
+ * it, its pages are judged: all of them are converted, or those before the page that stopped the
+ * conversion. If another one overlapped it, only its answer is judged: -EAGAIN needs a pinned
+ * page, and -EIO needs a hook that failed.
  */
 #include "race.h"
+
+#include <gmemstate/order.h>
 
 #include <errno.h>
 
@@ -34,7 +37,8 @@ uint64_t draw_contested(struct race *r, uint64_t *rng, unsigned int converter)
 		other = (first + i) % RACE_CONVERTERS;
 	}
 	at = atomic_load(&r->requests[other].at);
-	nr_pages = atomic_load(&r->requests[other].nr_pages); /* perhaps of the next request */
+	/* the number may be that of a later request, which does no harm */
+	nr_pages = atomic_load(&r->requests[other].nr_pages);
 	if (!nr_pages)
 		return race_draw(rng, r->options.pages);
 	return (at + race_draw(rng, nr_pages)) % r->options.pages;
@@ -53,7 +57,7 @@ struct wish draw_wish(struct race *r, uint64_t *rng, unsigned int converter)
 	} else if (kind < 9) {
 		wish.nr_pages = 1 + race_draw(rng, 200);
 	} else {
-		wish.at &= ~(MODEL_MAX_WISH - 1);
+		wish.at = gms_order_down(wish.at, MODEL_MAX_WISH_ORDER);
 		wish.nr_pages = MODEL_MAX_WISH;
 	}
 	if (wish.nr_pages > max - wish.at)
@@ -82,7 +86,7 @@ static void open_request(struct race *r, struct request *mine, const struct wish
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* The first of some pages that is not what was asked for, while no other request is let in. */
+/* Closes a request, and checks its first @done pages unless another request overlapped it. */
 static void close_request(struct race *r, struct request *mine, const struct wish *wish,
 			  uint64_t done)
 {
@@ -110,7 +114,7 @@ static bool was_pinned(const struct race *r, uint64_t page, uint64_t since)
 	return atomic_load(&r->pins[page]) || atomic_load(&r->unpinned[page]) >= since;
 }
 
-/* Returns true if the library may answer so. */
+/* Returns true if the library may return @err and stop at @stopped. */
 static bool answer_ok(const struct race *r, const struct wish *wish, int err, uint64_t stopped,
 		      uint64_t since, bool apply_failed)
 {

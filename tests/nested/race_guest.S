@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * race_guest.S - the guest of race.c: touches pages and asks for conversions (race_command.h)
+ * race_guest.S - the guest of race.c: touches pages and requests conversions (race_command.h)
  *
- * Each vCPU is started at it with the address of its own command in rdi. There is no stack, and
- * nothing is kept in registers from one entry to the next.
+ * Each vCPU is started here with the address of its own command in rdi. The code uses no stack,
+ * and keeps nothing in registers from one entry to the next.
  */
 #include "race_command.h"
 

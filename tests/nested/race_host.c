@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * race_host.c - the host's thread, which touches and pins; the balloon's, which converts
+ * race_host.c - the host's thread, which touches and pins; the balloon's thread, which converts
  *
- * The host touches a page in one of four ways: as a fault does (shared ones only), while it is
- * pinned, with the invalidate lock held (private ones give SIGBUS), and with nothing held. In the
- * first three nobody may convert it meanwhile.
+ * The host touches a page under a fault (shared pages only), under a pin, under gms_lock_shared()
+ * (a private page gives SIGBUS), or with nothing held. In the first three cases the page must not
+ * be converted meanwhile.
  */
 #include "race.h"
 
@@ -13,7 +13,7 @@
 
 #define NR_PINS 8
 #define MAX_PINNED 4 /* pages in one call */
-#define BALLOON_SHARE 6 /* one conversion of so many is the balloon's */
+#define BALLOON_SHARE 6 /* of this many conversions the balloon makes one */
 
 struct pin {
 	uint64_t at, nr_pages;
@@ -27,7 +27,7 @@ struct host {
 	struct pin pins[NR_PINS];
 };
 
-/* What host_touch_by() does to a page. */
+/* The context of touch_words(), which host_touch_by() calls. */
 struct touching {
 	uint64_t page, value;
 	enum probe_mode mode;
@@ -116,7 +116,7 @@ static void touch_locked(struct race *r, uint64_t page, enum probe_mode mode)
 	gms_unlock_shared(r->memory.state, index, 1);
 }
 
-/* By the sequence number: where that stands, the page was all the time what it is said to be. */
+/* Touches with nothing held. If the sequence number does not change, neither did the page. */
 static void touch_unlocked(struct race *r, uint64_t page, enum probe_mode mode)
 {
 	gms_pgoff_t index = r->memory.start + page;
@@ -131,7 +131,7 @@ static void touch_unlocked(struct race *r, uint64_t page, enum probe_mode mode)
 			      answer_name(answer));
 }
 
-/* The counts are what race_convert() goes by: at no time below the library's. */
+/* Updates the counts for race_convert(), which are never below the library's. */
 static void count_pins(struct race *r, const struct pin *pin, bool pinned)
 {
 	for (uint64_t i = pin->at; i < pin->at + pin->nr_pages; i++) {
@@ -177,7 +177,7 @@ static void unpin_pages(struct host *h, unsigned int i)
 	h->pins[i] = h->pins[--h->nr_pins];
 }
 
-/* A page that is pinned is touched again and again; at last it is what it was at first. */
+/* Touches a pinned page. At its last use, checks that it did not change since it was pinned. */
 static void use_pin(struct host *h)
 {
 	unsigned int i = (unsigned int)race_draw(&h->rng, h->nr_pins);
@@ -237,7 +237,7 @@ void race_host(struct race *r, uint64_t seed)
 		unpin_pages(&h, 0);
 }
 
-/* Now and then: it is to be one converter beside others, not the one that is always first. */
+/* Converts at a limited rate, so that the vCPUs make most of the conversions. */
 void race_balloon(struct race *r, uint64_t seed)
 {
 	const struct timespec a_while = {.tv_nsec = 50000};

@@ -1,25 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * race_model.c - what is known of a page, and what may be seen of it
+ * race_model.c - the model: what is known of a page, and what a touch may see
  *
- * A page that is converted becomes a new one, filled with 0: its generation is one higher. A cell
- * holds the page's generation, how many converters have it in hand, and a number that changes
- * with each change of the cell. A converter has a page in hand from the first hook for it until
- * gms_convert() has returned. A touch is stable if the cell is the same before and after and no
- * converter has the page in hand. One that is not races with a conversion: it may have seen any
- * generation between the two, and one more to either side. Of a touch during which nobody may
- * convert the page, the generation alone counts.
+ * A converted page is a new one, filled with 0, and its generation rises by one. For each page a
+ * cell holds the generation, the number of converters that have the page in hand, and a number
+ * that changes with each change of the cell. A converter has a page in hand from the first hook
+ * for the page until gms_convert() returns.
  *
- * Each writer has a word of its own in each page, and writes its name, the page, and a number that
- * rises. When the touch is over the writer notes down which number went into which generation, if
- * the touch was stable. Thus each reader knows of each word what it has to be, or may be:
+ * A touch is stable if the cell is the same before and after it, and no converter has the page in
+ * hand. Any other touch races with a conversion: it may see each generation between the two, and
+ * one more at each end. Where the page must not be converted during a touch (a still touch), the
+ * touch is stable if the generation is the same.
  *
- *  M1  0, or what the word's writer wrote into this page some time: anything else is corruption.
- *  M2  Not from another generation than those that the touch may have seen: a stale side.
- *  M3  Stable, and the writer's last note is of this generation: that number or a later one. Else
- *      a write was lost, or this is the wrong side, which is empty.
+ * Each writer has a word of its own in each page. It writes its number, the page, and a number
+ * that rises. After a touch the writer notes which number it wrote into which generation, and
+ * whether the touch was stable. So each reader knows what each word may hold:
  *
- * A conversion that is undone puts the generation back, and with it the content.
+ *  M1  A word is 0, or a value that its writer wrote into this page. Anything else is corruption.
+ *  M2  A value was written in one of the generations that the touch may see. Else it comes from a
+ *      stale side.
+ *  M3  If the touch is stable, and the writer's last stable note is of the same generation, the
+ *      word holds the number of that note or a later one. Else a write was lost, or this is the
+ *      wrong side.
+ *
+ * An undone conversion lowers the generation again, and the page has its former content.
  */
 #include "race.h"
 
@@ -35,7 +39,7 @@ static struct gms_backend_ops hooks;
 
 /* ---- cells and notes ---- */
 
-/* All fields change by additions. Each generation is on the other side: private ones are odd. */
+/* The fields of a cell. They change by additions. In odd generations the page is private. */
 #define CELL_CONVERTER (1ULL << 0)
 #define CELL_GENERATION (1ULL << 8)
 #define CELL_CHANGE (1ULL << 44) /* may wrap */
@@ -184,7 +188,7 @@ bool model_end(struct race *r)
 	return mine.apply_failed;
 }
 
-/* Not all backends have this hook; then nothing changes for the host before apply. */
+/* Used only if the backend has the hook. Without it nothing changes for the host before apply. */
 static int hook_unmap(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 {
 	take_in_hand(hooked, start, nr_pages);
@@ -236,12 +240,12 @@ const struct gms_backend_ops *model_backend(struct race *r)
 
 /* ---- touches ---- */
 
-/* Between what was known before a touch and after it: which generations it may have seen. */
+/* The generations that a touch may have seen, from what was known before it and after it. */
 struct range {
 	uint64_t page;
 	uint64_t first, last;
 	bool stable;
-	bool private; /* where it is stable */
+	bool private; /* if it is stable */
 };
 
 void look_begin(const struct race *r, uint64_t page, struct look *look)
@@ -267,7 +271,7 @@ static struct range look_range(const struct look *look, uint64_t cell, bool stil
 	};
 }
 
-/* M1 to M3 for the word of one writer. @before, @after: the writer's notes. */
+/* Checks M1 to M3 for the word of one writer. @before and @after are the writer's notes. */
 static void check_word(struct race *r, const struct range *range, const struct touch *touch,
 		       unsigned int writer, uint64_t before, uint64_t after)
 {
@@ -283,7 +287,7 @@ static void check_word(struct race *r, const struct range *range, const struct t
 
 		if (note_number(note) == number && note_stable(note) &&
 		    (note_generation(note) < range->first || note_generation(note) > range->last))
-			wrong = "which was on the side that is not to be seen";
+			wrong = "which was on the other side";
 	}
 	if (!wrong && range->stable && note_stable(before) &&
 	    (word ? number < note_number(before) : note_generation(before) == range->first))
@@ -301,7 +305,7 @@ static void check_word(struct race *r, const struct range *range, const struct t
 			      (unsigned long long)range->last);
 }
 
-/* May the touch have been answered like this? */
+/* Returns true if the touch may have had this answer. */
 static bool answer_ok(const struct range *range, const struct touch *touch)
 {
 	if (touch->writer == RACE_HOST) {
@@ -309,7 +313,7 @@ static bool answer_ok(const struct range *range, const struct touch *touch)
 			return touch->answer == (range->private ? ANSWER_SIGBUS : ANSWER_DATA);
 		return touch->answer == ANSWER_DATA || touch->answer == ANSWER_SIGBUS;
 	}
-	/* what a vCPU takes a page for may change before it has it, and then KVM says so */
+	/* beside a conversion KVM may report a memory fault before the access succeeds */
 	return touch->answer == ANSWER_DATA && (!touch->faults || !range->stable);
 }
 
@@ -320,7 +324,7 @@ void look_end(struct race *r, const struct look *look, const struct touch *touch
 	atomic_thread_fence(memory_order_seq_cst);
 	range = look_range(look, atomic_load(&r->cells[look->page]), touch->still);
 	if (touch->still && !range.stable)
-		race_mismatch(r, "page %llu was converted while nobody may",
+		race_mismatch(r, "page %llu was converted, which was not allowed",
 			      (unsigned long long)look->page);
 	if (!answer_ok(&range, touch))
 		race_mismatch(r, "page %llu, %s: writer %u gets %s, after %u exits for it",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * race_plant.c - mismatches made on purpose: is the race able to fail?
+ * race_plant.c - mismatches made on purpose, which show that the race can fail
  */
 #define _GNU_SOURCE
 #include "race.h"
@@ -38,8 +38,8 @@ static uint64_t shared_page(const struct race *r)
 }
 
 /*
- * Where else than at gms_kvm_host() the shared memory's page at @offset is mapped: there KVM looks
- * for it. NULL: nowhere.
+ * Returns the address in KVM's window of the shared memory's page at @offset: it is mapped there
+ * and at gms_kvm_host(). NULL: there is no window.
  */
 static unsigned char *find_window(const struct race *r, uint64_t offset)
 {
@@ -66,7 +66,7 @@ static unsigned char *find_window(const struct race *r, uint64_t offset)
 	return window;
 }
 
-/* A mapping whose file is empty refuses each touch. */
+/* Maps an empty file over a page of the window. Each touch of such a mapping is refused. */
 static int plant_window(struct race *r)
 {
 	const uint64_t page = shared_page(r), offset = (r->memory.start + page) * PROBE_PAGE;
@@ -85,7 +85,7 @@ static int plant_window(struct race *r)
 	return err;
 }
 
-/* The page was written to when all were compared, just before. */
+/* Discards a shared page, which was written when all pages were compared before. */
 static int plant_lost(struct race *r)
 {
 	const uint64_t page = shared_page(r);

@@ -2,9 +2,9 @@
 /*
  * race_vcpu.c - a vCPU's thread: batches of touches, some with a request to convert
  *
- * The model is asked about all pages of a batch before the guest runs, and again when it has
- * come to the end of it. In between it runs freely: each exit that is not of its own making is
- * counted, and answered by running it again, as a VMM does.
+ * The model is read for all pages of a batch before the guest runs the batch, and again at its
+ * end. In between the guest runs freely. An exit that the guest did not cause is counted, and the
+ * guest runs again, as in a VMM.
  */
 #include "race.h"
 
@@ -13,7 +13,7 @@
 
 #include "race_command.h"
 
-#define MAX_EXITS 1000 /* KVM_EXIT_MEMORY_FAULT for one touch, before it is given up */
+#define MAX_EXITS 1000 /* KVM_EXIT_MEMORY_FAULT for one touch before the touch is skipped */
 #define MAX_EFAULTS 3
 
 #define ALL_BATCH 64
@@ -36,15 +36,15 @@ struct command {
 
 #define COMMAND_SIZE (16ULL << 10)
 
-_Static_assert(offsetof(struct command, entries) == RACE_ENTRIES, "as race_guest.S has it");
-_Static_assert(sizeof(struct entry) == 1 << RACE_ENTRY_SHIFT, "as race_guest.S has it");
-_Static_assert(offsetof(struct entry, words) == RACE_ENTRY_WORDS, "as race_guest.S has it");
-_Static_assert(sizeof(struct command) <= COMMAND_SIZE, "it fits");
-_Static_assert(MACHINE_LOW_FREE + VCPUS_MAX * COMMAND_SIZE <= MACHINE_LOW_SIZE, "they fit");
+_Static_assert(offsetof(struct command, entries) == RACE_ENTRIES, "race_guest.S uses this offset");
+_Static_assert(sizeof(struct entry) == 1 << RACE_ENTRY_SHIFT, "race_guest.S uses this size");
+_Static_assert(offsetof(struct entry, words) == RACE_ENTRY_WORDS, "race_guest.S uses this offset");
+_Static_assert(sizeof(struct command) <= COMMAND_SIZE, "a command fits");
+_Static_assert(MACHINE_LOW_FREE + VCPUS_MAX * COMMAND_SIZE <= MACHINE_LOW_SIZE, "all commands fit");
 
 extern const unsigned char race_guest_begin[], race_guest_end[];
 
-/* A batch: of each entry, what was known before, and what came in between. */
+/* A batch: for each entry, what was known before it and how it was answered. */
 struct batch {
 	struct race *r;
 	uint64_t rng;
@@ -112,7 +112,7 @@ static void add_request(struct batch *b)
 	entry->flags = RACE_CONVERT_BIT;
 }
 
-/* What the guest has not touched yet may be looked at as late as now. */
+/* Reads the model for the touches from @from on, none of which the guest has made yet. */
 static void look_ahead(struct batch *b, uint64_t from)
 {
 	for (uint64_t n = from; n < b->command->count; n++)
@@ -137,14 +137,14 @@ static int convert_asked(struct batch *b)
 	return 0;
 }
 
-/* The guest does not get on: it goes to the next entry. */
+/* Makes the guest skip an entry, and records the answer. */
 static int give_up(struct batch *b, enum answer answer)
 {
 	b->of[b->command->next++].touch.answer = answer;
 	return machine_start(&b->r->m, b->r->vcpus.cpu[b->i].vcpu, command_gpa(b->i));
 }
 
-/* KVM_RUN returned -EFAULT and nothing else. No VMM should have to know what to do then. */
+/* Reports that KVM_RUN returned -EFAULT without an exit, which must not happen. */
 static int efault(struct batch *b)
 {
 	const uint64_t next = b->command->next;
@@ -157,7 +157,7 @@ static int efault(struct batch *b)
 	return ++b->of[next].efaults < MAX_EFAULTS ? 0 : give_up(b, ANSWER_EFAULT);
 }
 
-/* An exit. 0: run it again; 1: the batch is done; -errno: it cannot go on. */
+/* Handles an exit. Returns 0: run the guest again; 1: the batch is done; -errno: it is stuck. */
 static int handle(struct batch *b, const struct machine_exit *why)
 {
 	struct race *r = b->r;
@@ -220,7 +220,7 @@ static void batch_end(struct batch *b, bool still)
 	}
 }
 
-/* A third are the vCPU's own, which the other vCPUs touch less; a third are those of converters. */
+/* Draws a page: one third are the vCPU's own pages, one third are being converted. */
 static uint64_t draw_page(struct batch *b)
 {
 	const uint64_t nr_pages = b->r->options.pages, nr = b->r->vcpus.nr;

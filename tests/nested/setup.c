@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * setup.c - what the programs here have in common: the command line, a VM, its memory
+ * setup.c - shared by the programs here: the command line, a VM, its memory
  */
 #include "setup.h"
+
+#include <gmemstate/order.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,14 +21,14 @@ int setup_number(const char *text, uint64_t *number)
 	return errno || end == text || *end ? -EINVAL : 0;
 }
 
-int setup_way(const char *name, enum gms_kvm_way *way)
+int setup_mode(const char *name, enum gms_kvm_way *mode)
 {
 	if (!strcmp(name, "any"))
-		*way = GMS_KVM_ANY;
+		*mode = GMS_KVM_ANY;
 	else if (!strcmp(name, "attributes"))
-		*way = GMS_KVM_ATTRIBUTES;
+		*mode = GMS_KVM_ATTRIBUTES;
 	else if (!strcmp(name, "memslots"))
-		*way = GMS_KVM_MEMSLOTS;
+		*mode = GMS_KVM_MEMSLOTS;
 	else
 		return -EINVAL;
 	return 0;
@@ -42,21 +44,21 @@ bool setup_have_kvm(void)
 	return true;
 }
 
-int setup_machine(struct machine *m, enum gms_kvm_way *way)
+int setup_machine(struct machine *m, enum gms_kvm_way *mode)
 {
 	int err = -EINVAL;
 
-	if (*way != GMS_KVM_MEMSLOTS)
+	if (*mode != GMS_KVM_MEMSLOTS)
 		err = machine_create(m, MACHINE_VM_SW_PROTECTED);
 	if (!err && gms_kvm_ways(m->vm) & 1U << GMS_KVM_ATTRIBUTES) {
-		*way = GMS_KVM_ATTRIBUTES;
+		*mode = GMS_KVM_ATTRIBUTES;
 		return 0;
 	}
 	machine_destroy(m);
-	if (*way == GMS_KVM_ATTRIBUTES)
+	if (*mode == GMS_KVM_ATTRIBUTES)
 		return -EOPNOTSUPP;
 	err = machine_create(m, MACHINE_VM_DEFAULT);
-	*way = GMS_KVM_MEMSLOTS;
+	*mode = GMS_KVM_MEMSLOTS;
 	return err;
 }
 
@@ -67,7 +69,7 @@ int setup_memory(struct memory *memory, struct gms_kvm_opts *opts, uint64_t nr_p
 	int err;
 
 	*memory = (struct memory) {
-		.start = (1ULL << GMS_ORDER_1G) - nr_pages / 2,
+		.start = gms_order_pages(GMS_ORDER_1G) - nr_pages / 2,
 		.nr_pages = nr_pages,
 	};
 	opts->nr_pages = memory->start + nr_pages;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * setup.h - what the programs here have in common: the command line, a VM, its memory, exit statuses
+ * setup.h - shared by the programs here: the command line, a VM, its memory, exit statuses
  */
 #ifndef SETUP_H
 #define SETUP_H
@@ -13,7 +13,7 @@
 
 #include "machine.h"
 
-/* Where the guest sees the memory. Below 4G, which is all that it maps. */
+/* Where the guest sees the memory: below 4G, because the guest maps no more. */
 #define MAIN_GFN ((1ULL << 30) >> 12)
 
 #define FIRST_SLOT 1
@@ -22,22 +22,23 @@
 #define EXIT_CANNOT 2
 #define EXIT_SKIPPED 77
 
-/* Of the command line. 0 or -EINVAL. */
+/* Parse an argument of the command line. Return 0 or -EINVAL. */
 int setup_number(const char *text, uint64_t *number);
-int setup_way(const char *name, enum gms_kvm_way *way);
+int setup_mode(const char *name, enum gms_kvm_way *mode);
 
+/* Returns true if /dev/kvm can be opened. */
 bool setup_have_kvm(void);
 
 /*
- * A VM that can do what *@way asks for: attributes, else memslots; written back. In place is not
- * compared: here a page that was converted is taken to be a new one. 0; -EOPNOTSUPP: this
- * KVM does not have that way; -errno.
+ * Creates a VM that offers *mode. If *mode is GMS_KVM_ANY, sets it to attributes, or to memslots
+ * where KVM has no attributes. In place is not tested: the programs expect a converted page to be
+ * a new one. Returns 0; -EOPNOTSUPP: KVM does not offer the mode; -errno.
  */
-int setup_machine(struct machine *m, enum gms_kvm_way *way);
+int setup_machine(struct machine *m, enum gms_kvm_way *mode);
 
 /*
- * Pages of a state object, half of them in one block of 1G and half in the next, so that a
- * conversion may have to take two locks.
+ * Pages of a state object. Half of them are in one block of 1G and half in the next, so that some
+ * conversions take the locks of two shards.
  */
 struct memory {
 	struct gms_kvm *kvm;
@@ -48,8 +49,9 @@ struct memory {
 };
 
 /*
- * @opts: the VM, the way and what stops vCPUs; all else is filled in here. The hooks' ctx is the
- * struct gms_kvm. 0 or -errno; memory_destroy() also after a failure.
+ * Creates memory and state, and maps the pages. The caller sets the VM, the mode and the
+ * callbacks for vCPUs in @opts; the function sets the rest. The hooks' ctx is the struct gms_kvm.
+ * Returns 0 or -errno. Call memory_destroy() even after a failure.
  */
 int setup_memory(struct memory *memory, struct gms_kvm_opts *opts, uint64_t nr_pages, bool private,
 		 const struct gms_backend_ops *backend);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * vcpus.c - several vCPUs, and how a VMM keeps them out of KVM_RUN for a while
+ * vcpus.c - several vCPUs, and keeping them out of KVM_RUN for a while
  *
- * A vCPU is marked as running before it enters KVM_RUN. A signal that comes in between would be
- * lost; but immediate_exit, which is set before the signal is sent, then ends KVM_RUN at once.
+ * A vCPU is marked as running before it enters KVM_RUN. A signal that arrives in between would be
+ * lost. Therefore immediate_exit is set before the signal is sent, and KVM_RUN returns at once.
  */
 #include "vcpus.h"
 
@@ -12,7 +12,7 @@
 
 static void kicked(int signo)
 {
-	(void)signo; /* KVM_RUN has returned -EINTR: that was all */
+	(void)signo; /* the signal's only effect is that KVM_RUN returns -EINTR */
 }
 
 int vcpus_init(struct vcpus *vcpus)
