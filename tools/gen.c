@@ -12,6 +12,8 @@
  */
 #include "gen.h"
 
+#include "event.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -61,15 +63,21 @@ static uint64_t whole_2m(uint64_t nr_pages)
 	return max(nr_pages / PAGES_2M, 1) * PAGES_2M;
 }
 
-static void emit(struct gen *gen, const char *op, uint64_t start, uint64_t nr_pages)
+static void gen_row(const struct gen *gen, enum event_op op, uint64_t gpa, uint64_t size)
 {
-	fprintf(gen->out, "%" PRIu64 ",%s,0x%" PRIx64 ",%" PRIu64 "\n", gen->now_us, op,
-		start << 12, nr_pages << 12);
+	fprintf(gen->out, "%" PRIu64 ",%s,0x%" PRIx64 ",%" PRIu64 "\n", gen->now_us,
+		event_op_name(op), gpa, size);
+}
+
+static void emit(struct gen *gen, enum event_op op, uint64_t start, uint64_t nr_pages)
+{
+	gen_row(gen, op, start << GMS_PAGE_SHIFT, nr_pages << GMS_PAGE_SHIFT);
 	gen->now_us += 1 + below(gen, 20);
 }
 
 /* An op on a range, @step pages a row. */
-static void emit_steps(struct gen *gen, const char *op, uint64_t start, uint64_t end, uint64_t step)
+static void emit_steps(struct gen *gen, enum event_op op, uint64_t start, uint64_t end,
+		       uint64_t step)
 {
 	for (uint64_t at = start; at < end; at += step)
 		emit(gen, op, at, min(step, end - at));
@@ -81,9 +89,8 @@ static void bounce(struct gen *gen)
 	uint64_t slots = (gen->pool_end - gen->pool_start) * 2;
 	uint64_t nr = 1 + below(gen, 32), at = below(gen, slots - nr);
 
-	fprintf(gen->out, "%" PRIu64 ",%s,0x%" PRIx64 ",%" PRIu64 "\n", gen->now_us,
-		below(gen, 4) ? "host_write" : "host_read", (gen->pool_start << 12) + at * 2048,
-		nr * 2048);
+	gen_row(gen, below(gen, 4) ? EVENT_HOST_WRITE : EVENT_HOST_READ,
+		(gen->pool_start << GMS_PAGE_SHIFT) + at * 2048, nr * 2048);
 	gen->now_us += 50 + below(gen, 500);
 }
 
@@ -101,7 +108,7 @@ static void lay_out(struct gen *gen)
 /* The host writes what the guest boots from, through a shared mapping. */
 static void populate(struct gen *gen)
 {
-	emit_steps(gen, "host_write", 0, gen->boot_end, PAGES_2M);
+	emit_steps(gen, EVENT_HOST_WRITE, 0, gen->boot_end, PAGES_2M);
 	gen->now_us += 10000; /* it has let go of them */
 }
 
@@ -111,7 +118,7 @@ static void share_pages(struct gen *gen, uint64_t nr)
 	const uint64_t room = (gen->pool_start - gen->early_start) / nr;
 
 	for (uint64_t i = 0; i < nr; i++)
-		emit(gen, "to_shared", gen->early_start + i * room + below(gen, room), 1);
+		emit(gen, EVENT_TO_SHARED, gen->early_start + i * room + below(gen, room), 1);
 }
 
 /* One CPU for each 2 GiB, 64 at most. */
@@ -124,7 +131,7 @@ static uint64_t nr_cpus(const struct gen *gen)
  * Free memory is taken into use, ascending, @step pages a row, with I/O in between; steps
  * beyond MAX_STEPS are not made: a guest of that size uses a part of its memory only.
  */
-static void take_free(struct gen *gen, const char *op, uint64_t step)
+static void take_free(struct gen *gen, enum event_op op, uint64_t step)
 {
 	const uint64_t ranges[2][2] = {{gen->boot_end, gen->early_start},
 				       {gen->pool_end, gen->nr_pages}};
@@ -150,15 +157,15 @@ static void take_free(struct gen *gen, const char *op, uint64_t step)
  */
 static void snp_lazy_accept(struct gen *gen)
 {
-	emit(gen, "to_shared", 0, gen->nr_pages);
+	emit(gen, EVENT_TO_SHARED, 0, gen->nr_pages);
 	populate(gen);
-	emit(gen, "to_private", 0, gen->boot_end);
-	emit(gen, "guest_touch", 0, gen->boot_end);
-	emit_steps(gen, "accept", gen->early_start, gen->pool_end, 8 * PAGES_4M);
+	emit(gen, EVENT_TO_PRIVATE, 0, gen->boot_end);
+	emit(gen, EVENT_GUEST_TOUCH, 0, gen->boot_end);
+	emit_steps(gen, EVENT_ACCEPT, gen->early_start, gen->pool_end, 8 * PAGES_4M);
 	share_pages(gen, nr_cpus(gen)); /* GHCBs */
 	share_pages(gen, 64); /* coherent DMA */
-	emit(gen, "to_shared", gen->pool_start, gen->pool_end - gen->pool_start);
-	take_free(gen, "accept", PAGES_4M);
+	emit(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end - gen->pool_start);
+	take_free(gen, EVENT_ACCEPT, PAGES_4M);
 	for (int i = 0; i < 2048; i++)
 		bounce(gen);
 }
@@ -175,19 +182,19 @@ static void tdx(struct gen *gen)
 	const uint64_t early = gen->pool_start - gen->early_start;
 	const uint64_t page = gen->early_start + below(gen, early);
 
-	emit(gen, "to_private", 0, gen->nr_pages);
-	emit_steps(gen, "accept", 0, nr_4k, 1);
+	emit(gen, EVENT_TO_PRIVATE, 0, gen->nr_pages);
+	emit_steps(gen, EVENT_ACCEPT, 0, nr_4k, 1);
 	if (nr_4k < gen->boot_end)
-		emit(gen, "accept", nr_4k, gen->boot_end - nr_4k);
-	emit_steps(gen, "accept", gen->early_start, gen->pool_end, PAGES_2M);
+		emit(gen, EVENT_ACCEPT, nr_4k, gen->boot_end - nr_4k);
+	emit_steps(gen, EVENT_ACCEPT, gen->early_start, gen->pool_end, PAGES_2M);
 	share_pages(gen, 64);
-	emit_steps(gen, "to_shared", gen->pool_start, gen->pool_end, PAGES_2M);
-	take_free(gen, "accept", PAGES_4M);
+	emit_steps(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end, PAGES_2M);
+	take_free(gen, EVENT_ACCEPT, PAGES_4M);
 	for (int i = 0; i < 500; i++) {
-		emit(gen, "to_shared", page, 1);
-		emit(gen, "host_write", page, 1);
+		emit(gen, EVENT_TO_SHARED, page, 1);
+		emit(gen, EVENT_HOST_WRITE, page, 1);
 		gen->now_us += 1000 + below(gen, 2000);
-		emit(gen, "to_private", page, 1);
+		emit(gen, EVENT_TO_PRIVATE, page, 1);
 		bounce(gen);
 	}
 }
@@ -200,21 +207,21 @@ static void pkvm(struct gen *gen)
 {
 	const uint64_t room = (gen->pool_start - gen->early_start) / 256;
 
-	emit(gen, "to_private", 0, gen->nr_pages);
-	emit(gen, "guest_touch", 0, gen->boot_end);
-	emit_steps(gen, "guest_touch", gen->early_start, gen->pool_end, PAGES_2M);
+	emit(gen, EVENT_TO_PRIVATE, 0, gen->nr_pages);
+	emit(gen, EVENT_GUEST_TOUCH, 0, gen->boot_end);
+	emit_steps(gen, EVENT_GUEST_TOUCH, gen->early_start, gen->pool_end, PAGES_2M);
 	gen->pool_end = min(gen->pool_start + 64 * 256, gen->pool_end);
-	emit_steps(gen, "to_shared", gen->pool_start, gen->pool_end, PAGES_2M);
+	emit_steps(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end, PAGES_2M);
 	for (uint64_t i = 0; i < 256; i++) {
 		uint64_t page = gen->early_start + i * room;
 
-		emit(gen, "to_shared", page, 1);
-		emit(gen, "host_read", page, 1);
+		emit(gen, EVENT_TO_SHARED, page, 1);
+		emit(gen, EVENT_HOST_READ, page, 1);
 		gen->now_us += 2000;
 		if (i % 4 == 0)
-			emit(gen, "to_private", page, 1);
+			emit(gen, EVENT_TO_PRIVATE, page, 1);
 	}
-	take_free(gen, "guest_touch", PAGES_2M);
+	take_free(gen, EVENT_GUEST_TOUCH, PAGES_2M);
 }
 
 /*
@@ -230,21 +237,21 @@ static void dpdk(struct gen *gen)
 							     : gen->boot_end + 5 * PAGES_2M;
 	const uint64_t step = whole_2m(max(gen->nr_pages / 16384, PAGES_4M));
 
-	emit(gen, "to_private", 0, gen->nr_pages);
-	emit_steps(gen, "accept", 0, gen->nr_pages, step);
+	emit(gen, EVENT_TO_PRIVATE, 0, gen->nr_pages);
+	emit_steps(gen, EVENT_ACCEPT, 0, gen->nr_pages, step);
 	share_pages(gen, 64);
-	emit(gen, "to_shared", gen->pool_start, gen->pool_end - gen->pool_start);
-	emit_steps(gen, "to_shared", first, first + nr, PAGES_2M);
+	emit(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end - gen->pool_start);
+	emit_steps(gen, EVENT_TO_SHARED, first, first + nr, PAGES_2M);
 	for (int i = 0; i < 20000; i++) {
 		uint64_t size = 1ULL << below(gen, 10);
 		uint64_t at = first + below(gen, nr / size) * size;
 
-		emit(gen, "host_read", at, size);
+		emit(gen, EVENT_HOST_READ, at, size);
 		if (i % 100 == 50) {
 			uint64_t taken = first + below(gen, nr / PAGES_2M) * PAGES_2M;
 
-			emit(gen, "to_private", taken, PAGES_2M);
-			emit(gen, "to_shared", taken, PAGES_2M);
+			emit(gen, EVENT_TO_PRIVATE, taken, PAGES_2M);
+			emit(gen, EVENT_TO_SHARED, taken, PAGES_2M);
 		}
 	}
 }
@@ -258,13 +265,13 @@ static void reboot(struct gen *gen)
 	const uint64_t step = whole_2m(max(gen->nr_pages / 1024, PAGES_4M));
 
 	for (int boot = 0; boot < 3; boot++) {
-		emit(gen, "to_shared", 0, gen->nr_pages);
+		emit(gen, EVENT_TO_SHARED, 0, gen->nr_pages);
 		populate(gen);
-		emit(gen, "to_private", 0, gen->nr_pages);
+		emit(gen, EVENT_TO_PRIVATE, 0, gen->nr_pages);
 		gen->now_us += 2000000; /* firmware */
-		emit_steps(gen, "accept", 0, gen->nr_pages, step);
+		emit_steps(gen, EVENT_ACCEPT, 0, gen->nr_pages, step);
 		share_pages(gen, 64);
-		emit(gen, "to_shared", gen->pool_start, gen->pool_end - gen->pool_start);
+		emit(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end - gen->pool_start);
 		for (int i = 0; i < 512; i++)
 			bounce(gen);
 		gen->now_us += 1000000;
@@ -299,7 +306,7 @@ int gen_run(FILE *out, const char *name, uint64_t nr_pages, uint64_t seed)
 	if (nr_pages < GEN_MIN_PAGES || nr_pages > GEN_MAX_PAGES)
 		return -ERANGE;
 	lay_out(&gen);
-	fputs("time_us,op,gpa_bytes,size_bytes\n", out);
+	fputs(EVENT_CSV_HEADER "\n", out);
 	workloads[i].make(&gen);
 	return 0;
 }

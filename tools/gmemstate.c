@@ -29,7 +29,7 @@ static bool read_log(struct log *log, const struct options *options)
 		error("%s: %s", options->name, strerror(-ret));
 		return false;
 	}
-	if (log->nr_events || log->nr_other_events || log->malformed.total)
+	if (log->nr_conversions || log->nr_other_events || log->malformed.total)
 		return true;
 	error("%s: no %s event in %" PRIu64 " lines", options->name,
 	      options->format == LOG_AUTO ? "known" : log_format_name(options->format),

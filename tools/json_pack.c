@@ -53,14 +53,15 @@ json_t *json_pack_head(const char *name, const struct log *log, uint64_t nr_page
 	return json_pack("{s:o, s:s, s:I, s:b, s:s}", "file", name_string(name), "format",
 			 log_format_name(log->format), "size_bytes",
 			 json_count(nr_pages << GMS_PAGE_SHIFT), "size_from_log",
-			 (int)size_from_log, "init", init_private ? "private" : "shared");
+			 (int)size_from_log, "init",
+			 event_shareability_name(init_private ? GMS_PRIVATE : GMS_SHARED));
 }
 
 json_t *json_pack_log(const struct log *log)
 {
 	const struct json_member members[] = {
 		{"lines", log->nr_lines},
-		{"conversions", log->nr_events},
+		{"conversions", log->nr_conversions},
 		{"other_events", log->nr_other_events},
 		{"other_lines", log->nr_other_lines},
 		{"malformed", log->malformed.total},

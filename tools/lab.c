@@ -158,21 +158,22 @@ static int use(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
 	return ret ? ret : touch_used(lab, start, start + nr_pages);
 }
 
-static int convert(struct lab *lab, const struct log_event *event)
+static int convert(struct lab *lab, const struct event *event)
 {
+	const enum gms_shareability to = event_converts_to(event->op);
 	int ret;
 
 	do
-		ret = gms_convert(lab->state, event->start, event->nr_pages, event->to, 0, NULL);
+		ret = gms_convert(lab->state, event->start, event->nr_pages, to, 0, NULL);
 	while (ret == -EAGAIN && make_way(lab, event->start, event->nr_pages));
-	if (!ret && event->to == GMS_SHARED && event->nr_pages == lab->opts->nr_pages)
+	if (!ret && to == GMS_SHARED && event->nr_pages == lab->opts->nr_pages)
 		ret = gms_rtree_clear(lab->used, event->start, event->nr_pages);
 	if (!ret)
 		ret = touch_again(lab, event->start, event->nr_pages);
 	return ret;
 }
 
-static int punch(struct lab *lab, const struct log_event *event)
+static int punch(struct lab *lab, const struct event *event)
 {
 	int ret;
 
@@ -186,7 +187,7 @@ static int punch(struct lab *lab, const struct log_event *event)
 	return ret;
 }
 
-static int host_access(struct lab *lab, const struct log_event *event)
+static int host_access(struct lab *lab, const struct event *event)
 {
 	gms_pgoff_t page = event->start, end = event->start + event->nr_pages;
 	struct gms_fault fault;
@@ -243,31 +244,32 @@ static int maintain(struct lab *lab)
 	return touch_used(lab, 0, lab->opts->nr_pages);
 }
 
-static bool in_reach(const struct lab *lab, const struct log_event *event)
+static bool in_reach(const struct lab *lab, const struct event *event)
 {
 	const uint64_t nr_pages = lab->opts->nr_pages;
-	bool dma = event->op == LOG_HOST_READ || event->op == LOG_HOST_WRITE;
+	bool dma = event->op == EVENT_HOST_READ || event->op == EVENT_HOST_WRITE;
 
 	return event->start < nr_pages && event->nr_pages <= nr_pages - event->start &&
 	       (!dma || event->nr_pages <= LAB_MAX_PINNED);
 }
 
-static int do_event(struct lab *lab, const struct log_event *event)
+static int do_event(struct lab *lab, const struct event *event)
 {
 	int ret;
 
 	switch (event->op) {
-	case LOG_CONVERT:
+	case EVENT_TO_SHARED:
+	case EVENT_TO_PRIVATE:
 		return convert(lab, event);
-	case LOG_ACCEPT:
+	case EVENT_ACCEPT:
 		ret = convert(lab, event);
 		return ret ? ret : use(lab, event->start, event->nr_pages);
-	case LOG_HOST_READ:
-	case LOG_HOST_WRITE:
+	case EVENT_HOST_READ:
+	case EVENT_HOST_WRITE:
 		return host_access(lab, event);
-	case LOG_GUEST_TOUCH:
+	case EVENT_GUEST_TOUCH:
 		return use(lab, event->start, event->nr_pages);
-	case LOG_FREE:
+	case EVENT_FREE:
 		if (lab->opts->punch)
 			return punch(lab, event);
 		lab->result->nr_ignored++;
@@ -276,16 +278,15 @@ static int do_event(struct lab *lab, const struct log_event *event)
 	return 0;
 }
 
-static int take_event(struct lab *lab, const struct log_event *event)
+static int take_event(struct lab *lab, const struct event *event)
 {
-	bool conversion = event->op == LOG_CONVERT || event->op == LOG_ACCEPT;
 	int ret;
 
 	advance(lab, event->time_us);
 	ret = maintain(lab);
 	if (ret)
 		return ret;
-	if (!conversion && !in_reach(lab, event)) {
+	if (!event_is_conversion(event->op) && !in_reach(lab, event)) {
 		lab->result->nr_out_of_reach++;
 		return 0;
 	}
@@ -299,26 +300,16 @@ static int take_event(struct lab *lab, const struct log_event *event)
 	return 0;
 }
 
-/* Conversions and accesses are two lists; their lines tell the order. */
-static int take_events(struct lab *lab, const struct log *log)
+/* Applies all events. Where a log has no accesses, the guest uses all memory after the first. */
+static int lab_replay(struct lab *lab, const struct log *log)
 {
-	const bool all_used = log->format != LOG_CSV;
-	size_t i = 0, j = 0;
 	int ret = 0;
 
-	while (!ret && (i < log->nr_events || j < log->nr_accesses)) {
-		bool first = i + j == 0;
-		const struct log_event *event;
-
-		if (j == log->nr_accesses ||
-		    (i < log->nr_events && log->events[i].line < log->accesses[j].line))
-			event = &log->events[i++];
-		else
-			event = &log->accesses[j++];
-		if (first)
-			lab->now_us = lab->started_us = lab->maintained_us = event->time_us;
-		ret = take_event(lab, event);
-		if (!ret && first && all_used)
+	if (log->nr_events)
+		lab->now_us = lab->started_us = lab->maintained_us = log->events[0].time_us;
+	for (size_t i = 0; !ret && i < log->nr_events; i++) {
+		ret = take_event(lab, &log->events[i]);
+		if (!ret && !i && log->format != LOG_CSV)
 			ret = use(lab, 0, lab->opts->nr_pages);
 	}
 	return ret;
@@ -389,7 +380,7 @@ int lab_run(struct lab_result *result, const struct log *log, const struct lab_o
 	memset(result, 0, sizeof(*result));
 	ret = create(&lab);
 	if (!ret)
-		ret = take_events(&lab, log);
+		ret = lab_replay(&lab, log);
 	if (!ret)
 		finish(&lab);
 	while (lab.state && lab.nr_pins)

@@ -135,12 +135,12 @@ static void print_head(FILE *out, const struct lab_report *report)
 	char bytes[UNITS_TEXT_SIZE], count[UNITS_TEXT_SIZE];
 
 	fprintf(out, "Log      %s, %s: ", report->name, log_format_name(log->format));
-	fprintf(out, "%s conversions, ", units_count(count, log->nr_events));
+	fprintf(out, "%s conversions, ", units_count(count, log->nr_conversions));
 	fprintf(out, "%s other events, ", units_count(count, log->nr_other_events));
 	fprintf(out, "%s malformed\n", units_count(count, log->malformed.total));
 	fprintf(out, "Object   %s, all %s at first%s\n",
 		units_bytes(bytes, opts->nr_pages << GMS_PAGE_SHIFT),
-		opts->init_private ? "private" : "shared",
+		event_shareability_name(opts->init_private ? GMS_PRIVATE : GMS_SHARED),
 		report->size_from_log
 			? "\n         (size: how far the log reaches, rounded up to 1G)"
 			: "");

@@ -68,54 +68,61 @@ int log_refuse(struct log_refusals *refusals, const struct log_refusal *refusal)
 	return 0;
 }
 
-static struct log_event event_of(struct log *log, const struct log_line *line)
+/* Sets an event's line, and its time where the line has none. */
+static void log_place_event(struct log *log, struct log_line *line)
 {
 	if (line->has_time)
-		log->last_us = line->time_us;
+		log->last_us = line->event.time_us;
 	else if (log->last_us <= UINT64_MAX - LOG_STEP_US)
 		log->last_us += LOG_STEP_US;
-	return (struct log_event) {
-		.start = line->start,
-		.nr_pages = line->nr_pages,
-		.line = log->nr_lines,
-		.time_us = log->last_us,
-		.op = line->op,
-		.to = line->to,
-	};
+	line->event.line = log->nr_lines;
+	line->event.time_us = log->last_us;
 }
 
-static int add_conversion(struct log *log, const struct log_line *line)
+static void log_count_conversion(struct log *log, const struct log_line *line)
 {
-	void *events = log->events;
-	int ret = grow(&events, &log->capacity, log->nr_events, sizeof(*log->events));
+	const gms_pgoff_t end = line->event.start + line->event.nr_pages;
 
-	if (ret)
-		return ret;
-	log->events = events;
-	log->events[log->nr_events++] = event_of(log, line);
+	log->nr_conversions++;
 	if (line->other_attributes)
 		log->nr_other_attributes++;
-	/* One that no object can hold will be refused; it says nothing about the size. */
-	if (line->start + line->nr_pages <= GMS_MAX_PAGES &&
-	    log->end < line->start + line->nr_pages)
-		log->end = line->start + line->nr_pages;
+	/* A conversion past the largest object will be refused: it does not set the size. */
+	if (end <= GMS_MAX_PAGES && log->end < end)
+		log->end = end;
+}
+
+static int log_add_event(struct log *log, struct log_line *line)
+{
+	void *events = log->events;
+	int ret;
+
+	if (event_is_conversion(line->event.op))
+		log_count_conversion(log, line);
+	else
+		log->nr_other_events++;
+	if (!line->event.nr_pages)
+		return 0;
+	ret = grow(&events, &log->capacity, log->nr_events, sizeof(*log->events));
+	if (ret)
+		return ret;
+	log_place_event(log, line);
+	log->events = events;
+	log->events[log->nr_events++] = line->event;
 	return 0;
 }
 
-static int add_access(struct log *log, const struct log_line *line)
+/* Frees what the list was grown by in advance. */
+static void log_trim(struct log *log)
 {
-	void *accesses = log->accesses;
-	int ret;
+	struct event *events;
 
-	log->nr_other_events++;
-	if (!line->nr_pages)
-		return 0;
-	ret = grow(&accesses, &log->accesses_capacity, log->nr_accesses, sizeof(*log->accesses));
-	if (ret)
-		return ret;
-	log->accesses = accesses;
-	log->accesses[log->nr_accesses++] = event_of(log, line);
-	return 0;
+	if (!log->nr_events)
+		return;
+	events = reallocarray(log->events, log->nr_events, sizeof(*events));
+	if (!events)
+		return;
+	log->events = events;
+	log->capacity = log->nr_events;
 }
 
 static void count_other_line(struct log *log, const struct line_buffer *buf)
@@ -146,10 +153,8 @@ static int add_line(struct log *log, const struct line_buffer *buf)
 		line.reason = "the line is too long";
 	}
 	switch (line.kind) {
-	case LOG_CONVERSION:
-		return add_conversion(log, &line);
-	case LOG_OTHER_EVENT:
-		return add_access(log, &line);
+	case LOG_EVENT:
+		return log_add_event(log, &line);
 	case LOG_MALFORMED:
 		return log_refuse(&log->malformed,
 				  &(struct log_refusal) {log->nr_lines, line.reason, true});
@@ -202,6 +207,7 @@ int log_read(struct log *log, FILE *file, enum log_format format)
 	}
 	if (!ret && ferror(file))
 		ret = errno ? -errno : -EIO;
+	log_trim(log);
 	return ret;
 }
 
@@ -215,7 +221,6 @@ uint64_t log_nr_pages(const struct log *log)
 void log_fini(struct log *log)
 {
 	free(log->events);
-	free(log->accesses);
 	free(log->malformed.list);
 	memset(log, 0, sizeof(*log));
 }

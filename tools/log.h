@@ -23,7 +23,7 @@
 #ifndef GMS_TOOL_LOG_H
 #define GMS_TOOL_LOG_H
 
-#include <gmemstate/types.h>
+#include "event.h"
 
 #include <stdio.h>
 
@@ -37,65 +37,27 @@ enum log_format { LOG_AUTO, LOG_FTRACE, LOG_QEMU, LOG_CSV };
 
 /**
  * enum log_kind - what a line is
- * @LOG_OTHER_LINE: has nothing to do with us
- * @LOG_CONVERSION: asks for a conversion
- * @LOG_OTHER_EVENT: an event of the format that converts nothing
+ * @LOG_OTHER_LINE: no event of the format
+ * @LOG_EVENT: an event
  * @LOG_MALFORMED: an event that cannot be read
  */
-enum log_kind { LOG_OTHER_LINE, LOG_CONVERSION, LOG_OTHER_EVENT, LOG_MALFORMED };
+enum log_kind { LOG_OTHER_LINE, LOG_EVENT, LOG_MALFORMED };
 
 /**
- * enum log_op - what happens to the pages
- * @LOG_CONVERT: they are made shared or private
- * @LOG_ACCEPT: the guest accepts them: they become private, and its own
- * @LOG_HOST_READ: the host, or a device of it, reads
- * @LOG_HOST_WRITE: the host, or a device of it, writes
- * @LOG_GUEST_TOUCH: the guest begins to use them
- * @LOG_FREE: the guest no longer uses them
- */
-enum log_op { LOG_CONVERT, LOG_ACCEPT, LOG_HOST_READ, LOG_HOST_WRITE, LOG_GUEST_TOUCH, LOG_FREE };
-
-/**
- * struct log_line - one line, read
- * @kind: what it is
- * @op: of an event: what happens
- * @to: of a conversion: to what
+ * struct log_line - one line, parsed
+ * @kind: what the line is
+ * @event: of an event: all but the number of the line. @event.nr_pages is 0 only of an access
+ *         whose pages the line does not say
+ * @has_time: of an event: the line has a time, which is in @event
  * @other_attributes: of a conversion: attributes beside PRIVATE were set, too
- * @start: of an event: index of the first page
- * @nr_pages: of a conversion: length in pages, not 0; @start + @nr_pages does not wrap. Of another
- *            event: the pages that it touches, 0: that cannot be said
- * @has_time: of an event: the log says when it was
- * @time_us: when, in microseconds
  * @reason: of a malformed line: what is wrong with it, a static string
  */
 struct log_line {
 	enum log_kind kind;
-	enum log_op op;
-	enum gms_shareability to;
-	bool other_attributes;
+	struct event event;
 	bool has_time;
-	gms_pgoff_t start;
-	uint64_t nr_pages;
-	uint64_t time_us;
+	bool other_attributes;
 	const char *reason;
-};
-
-/**
- * struct log_event - one event of a log
- * @start: index of the first page
- * @nr_pages: length in pages
- * @line: number of its line, from 1
- * @time_us: when, in microseconds; where the log does not say, LOG_STEP_US after the event before
- * @op: what happens
- * @to: of a conversion: to what
- */
-struct log_event {
-	gms_pgoff_t start;
-	uint64_t nr_pages;
-	uint64_t line;
-	uint64_t time_us;
-	enum log_op op;
-	enum gms_shareability to;
 };
 
 /* Between events of a log without times. */
@@ -129,20 +91,18 @@ struct log_refusals {
 
 /**
  * struct log - a log, read to its end
- * @format: which it is; LOG_AUTO where no line told
+ * @format: of the events; LOG_AUTO: no line shows it
  * @nr_lines: lines
  * @nr_other_lines: lines that are no events of the format
- * @nr_other_events: events that convert nothing
+ * @nr_conversions: events that convert
+ * @nr_other_events: events that do not
  * @nr_other_attributes: conversions that set attributes beside PRIVATE
  * @nr_lost: events that the log says are missing from it
- * @nr_lost_gaps: places where it says so without saying how many
- * @end: index after the highest page of any conversion that ends by GMS_MAX_PAGES
- * @events: the conversions, in order
- * @nr_events: how many
+ * @nr_lost_gaps: places where the log says that events are missing, and not how many
+ * @end: index after the highest page of all conversions that end by GMS_MAX_PAGES
+ * @events: all events but accesses whose pages are not known, in the order of their lines
+ * @nr_events: events in @events
  * @capacity: of @events
- * @accesses: the other events whose pages are known, in order
- * @nr_accesses: how many
- * @accesses_capacity: of @accesses
  * @last_us: time of the last event
  * @malformed: the malformed lines
  */
@@ -150,17 +110,15 @@ struct log {
 	enum log_format format;
 	uint64_t nr_lines;
 	uint64_t nr_other_lines;
+	uint64_t nr_conversions;
 	uint64_t nr_other_events;
 	uint64_t nr_other_attributes;
 	uint64_t nr_lost;
 	uint64_t nr_lost_gaps;
 	gms_pgoff_t end;
-	struct log_event *events;
+	struct event *events;
 	size_t nr_events;
 	size_t capacity;
-	struct log_event *accesses;
-	size_t nr_accesses;
-	size_t accesses_capacity;
 	uint64_t last_us;
 	struct log_refusals malformed;
 };

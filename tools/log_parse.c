@@ -12,7 +12,6 @@
 
 #define FTRACE_EVENT "kvm_vm_set_mem_attributes"
 #define QEMU_EVENT "kvm_convert_memory"
-#define CSV_HEADER "time_us,op,"
 
 /* KVM_MEMORY_ATTRIBUTE_PRIVATE */
 #define ATTRIBUTE_PRIVATE (1ULL << 3)
@@ -141,10 +140,10 @@ static void malformed_number(struct log_line *line, enum number what, const char
 	malformed(line, what == NUMBER_TOO_LARGE ? too_large : reason);
 }
 
-static void conversion(struct log_line *line, enum gms_shareability to)
+static void parse_op(struct log_line *line, enum event_op op)
 {
-	line->kind = LOG_CONVERSION;
-	line->to = to;
+	line->kind = LOG_EVENT;
+	line->event.op = op;
 }
 
 /* The range of a conversion in bytes; false: malformed. */
@@ -152,7 +151,7 @@ static bool set_bytes(struct log_line *line, uint64_t offset, uint64_t size)
 {
 	const uint64_t in_page = (1ULL << GMS_PAGE_SHIFT) - 1;
 
-	if (!gms_range_from_bytes(offset, size, &line->start, &line->nr_pages))
+	if (!gms_range_from_bytes(offset, size, &line->event.start, &line->event.nr_pages))
 		return true;
 	if (!size)
 		malformed(line, "the size is 0");
@@ -182,7 +181,7 @@ static void set_time(struct log_line *line, const char *text, const char *end)
 		fraction += unit * (uint64_t)(*s.at - '0');
 	}
 	line->has_time = true;
-	line->time_us = seconds * 1000000 + fraction;
+	line->event.time_us = seconds * 1000000 + fraction;
 }
 
 /*
@@ -257,11 +256,11 @@ static void parse_ftrace(const char *text, size_t len, struct log_line *line)
 	} else if (end <= start) {
 		malformed(line, "the range is empty or ends before it starts");
 	} else {
-		conversion(line, attributes & ATTRIBUTE_PRIVATE ? GMS_PRIVATE : GMS_SHARED);
+		parse_op(line, attributes & ATTRIBUTE_PRIVATE ? EVENT_TO_PRIVATE : EVENT_TO_SHARED);
 		set_time(line, text, time_end);
 		line->other_attributes = attributes & ~ATTRIBUTE_PRIVATE;
-		line->start = start;
-		line->nr_pages = end - start;
+		line->event.start = start;
+		line->event.nr_pages = end - start;
 	}
 }
 
@@ -322,43 +321,24 @@ static void parse_qemu(const char *text, size_t len, struct log_line *line)
 	}
 	scan_blanks(&s);
 	if (scan_word(&s, "shared_to_private"))
-		conversion(line, GMS_PRIVATE);
+		parse_op(line, EVENT_TO_PRIVATE);
 	else if (scan_word(&s, "private_to_shared"))
-		conversion(line, GMS_SHARED);
+		parse_op(line, EVENT_TO_SHARED);
 	else
 		malformed(line, "neither shared_to_private nor private_to_shared");
-	if (line->kind == LOG_CONVERSION && s.at != s.end)
+	if (line->kind == LOG_EVENT && s.at != s.end)
 		malformed(line, "text after the direction");
-	if (line->kind == LOG_CONVERSION && set_bytes(line, start, size))
+	if (line->kind == LOG_EVENT && set_bytes(line, start, size))
 		set_time(line, text, name);
 }
 
 /* An op of a row; false: it is not known. */
 static bool scan_csv_op(struct scan *s, struct log_line *line)
 {
-	/* clang-format off */
-	static const struct {
-		const char *name;
-		enum log_kind kind;
-		enum log_op op;
-		enum gms_shareability to;
-	} ops[] = {
-		{ "accept", LOG_CONVERSION, LOG_ACCEPT, GMS_PRIVATE },
-		{ "to_private", LOG_CONVERSION, LOG_CONVERT, GMS_PRIVATE },
-		{ "to_shared", LOG_CONVERSION, LOG_CONVERT, GMS_SHARED },
-		{ "host_read", LOG_OTHER_EVENT, LOG_HOST_READ, GMS_SHARED },
-		{ "host_write", LOG_OTHER_EVENT, LOG_HOST_WRITE, GMS_SHARED },
-		{ "guest_touch", LOG_OTHER_EVENT, LOG_GUEST_TOUCH, GMS_SHARED },
-		{ "free", LOG_OTHER_EVENT, LOG_FREE, GMS_SHARED },
-	};
-	/* clang-format on */
-
-	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
-		if (!scan_word(s, ops[i].name))
+	for (enum event_op op = 0; op < EVENT_NR_OPS; op++) {
+		if (!scan_word(s, event_op_name(op)))
 			continue;
-		line->kind = ops[i].kind;
-		line->op = ops[i].op;
-		line->to = ops[i].to;
+		parse_op(line, op);
 		return true;
 	}
 	return false;
@@ -369,8 +349,8 @@ static void set_touched(struct log_line *line, uint64_t gpa, uint64_t size)
 {
 	if (!size || size - 1 > UINT64_MAX - gpa)
 		return;
-	line->start = gpa >> GMS_PAGE_SHIFT;
-	line->nr_pages = ((gpa + size - 1) >> GMS_PAGE_SHIFT) - line->start + 1;
+	line->event.start = gpa >> GMS_PAGE_SHIFT;
+	line->event.nr_pages = ((gpa + size - 1) >> GMS_PAGE_SHIFT) - line->event.start + 1;
 }
 
 /* One number of a row, in decimal or after 0x in hexadecimal, and what ends the field. */
@@ -391,9 +371,9 @@ static void parse_csv(const char *text, size_t len, struct log_line *line)
 	uint64_t gpa, size;
 	enum number n;
 
-	if (s.at == s.end || *s.at == '#' || scan_text(&s, CSV_HEADER))
+	if (s.at == s.end || *s.at == '#' || scan_text(&s, EVENT_CSV_FIRST_FIELDS))
 		return;
-	if (!scan_csv_number(&s, false, &line->time_us, &n)) {
+	if (!scan_csv_number(&s, false, &line->event.time_us, &n)) {
 		malformed_number(line, n, "the first field, time_us, is not a number");
 		return;
 	}
@@ -410,7 +390,7 @@ static void parse_csv(const char *text, size_t len, struct log_line *line)
 		malformed_number(line, n, "the fourth and last field, size_bytes, is not a number");
 		return;
 	}
-	if (line->kind == LOG_CONVERSION)
+	if (event_is_conversion(line->event.op))
 		set_bytes(line, gpa, size);
 	else
 		set_touched(line, gpa, size);
@@ -450,7 +430,7 @@ enum log_format log_detect(const char *text, size_t len)
 	if (line.kind != LOG_OTHER_LINE)
 		return LOG_QEMU;
 	/* To the CSV parser everything is a row, if a bad one: ask for more here. */
-	if (scan_text(&s, CSV_HEADER))
+	if (scan_text(&s, EVENT_CSV_FIRST_FIELDS))
 		return LOG_CSV;
 	if (scan_csv_number(&s, false, &time_us, &n) && scan_csv_op(&s, &line))
 		return LOG_CSV;

@@ -12,10 +12,13 @@
 #include <string.h>
 #include <time.h>
 
+/* Conversions between two readings of the clock. */
+#define REPLAY_BATCH 256
+
 #define PAGES_2M (1ULL << GMS_ORDER_2M)
 #define PAGES_1G (1ULL << GMS_ORDER_1G)
 
-static uint64_t now_ns(void)
+static uint64_t replay_now_ns(void)
 {
 	struct timespec ts;
 
@@ -38,8 +41,8 @@ static int create(struct replay *replay, const struct log *log, uint64_t nr_page
 	return gms_state_create(&opts, &replay->state);
 }
 
-static const char *rejected_because(const struct replay *replay, const struct log_event *event,
-				    int error)
+/* Why the library refused an event, as far as its error shows. */
+static const char *replay_reason(const struct replay *replay, const struct event *event, int error)
 {
 	const uint64_t nr_pages = gms_state_nr_pages(replay->state);
 
@@ -50,47 +53,75 @@ static const char *rejected_because(const struct replay *replay, const struct lo
 	return "the library refuses it as invalid";
 }
 
-/* The clock stands around nothing but this loop. */
-static int convert_all(struct replay *replay, const struct log *log, struct log_refusals *rejected)
+/* Adds the malformed lines that precede a line and are not added yet. */
+static int replay_add_malformed(struct replay *replay, const struct log_refusals *malformed,
+				uint64_t line)
 {
-	uint64_t start = now_ns();
+	int ret = 0;
 
-	for (size_t i = 0; i < log->nr_events; i++) {
-		const struct log_event *event = &log->events[i];
-		struct log_refusal refusal;
-		int ret;
+	while (!ret && replay->nr_malformed < malformed->nr_listed &&
+	       malformed->list[replay->nr_malformed].line < line)
+		ret = log_refuse(&replay->refused, &malformed->list[replay->nr_malformed++]);
+	return ret;
+}
 
-		ret = gms_convert(replay->state, event->start, event->nr_pages, event->to, 0, NULL);
-		if (!ret)
-			continue;
-		refusal.line = event->line;
-		refusal.reason = rejected_because(replay, event, ret);
-		refusal.malformed = false;
-		ret = log_refuse(rejected, &refusal);
+/* Adds a rejected conversion, behind the malformed lines before it. */
+static int replay_reject(struct replay *replay, const struct log *log, const struct event *event,
+			 int error)
+{
+	const struct log_refusal refusal = {
+		.line = event->line,
+		.reason = replay_reason(replay, event, error),
+		.malformed = false,
+	};
+	int ret = replay_add_malformed(replay, &log->malformed, event->line);
+
+	replay->nr_rejected++;
+	return ret ? ret : log_refuse(&replay->refused, &refusal);
+}
+
+/* Finds the next conversions from event *@at on, REPLAY_BATCH at most. Returns their number. */
+static size_t replay_find_batch(const struct log *log, size_t *at, const struct event **batch)
+{
+	size_t nr = 0;
+
+	for (; *at < log->nr_events && nr < REPLAY_BATCH; ++*at) {
+		if (event_is_conversion(log->events[*at].op))
+			batch[nr++] = &log->events[*at];
+	}
+	return nr;
+}
+
+static int replay_convert_batch(struct replay *replay, const struct log *log,
+				const struct event *const *batch, size_t nr)
+{
+	const uint64_t start = replay_now_ns();
+
+	for (size_t i = 0; i < nr; i++) {
+		const struct event *event = batch[i];
+		int ret = gms_convert(replay->state, event->start, event->nr_pages,
+				      event_converts_to(event->op), 0, NULL);
+
+		if (ret)
+			ret = replay_reject(replay, log, event, ret);
 		if (ret)
 			return ret;
 	}
-	replay->nanoseconds = now_ns() - start;
-	replay->calls = log->nr_events;
+	replay->nanoseconds += replay_now_ns() - start;
+	replay->calls += nr;
 	return 0;
 }
 
-/* Both lists ascend by line, and no line is in both. */
-static int merge_refusals(struct log_refusals *to, const struct log_refusals *a,
-			  const struct log_refusals *b)
+/* Applies the conversions, batch by batch: the clock runs for the calls and not for the search. */
+static int replay_convert(struct replay *replay, const struct log *log)
 {
-	size_t i = 0, j = 0;
+	const struct event *batch[REPLAY_BATCH];
+	size_t at = 0, nr;
+	int ret = 0;
 
-	while (i < a->nr_listed || j < b->nr_listed) {
-		bool from_a = j == b->nr_listed ||
-			      (i < a->nr_listed && a->list[i].line < b->list[j].line);
-		int ret = log_refuse(to, from_a ? &a->list[i++] : &b->list[j++]);
-
-		if (ret)
-			return ret;
-	}
-	to->total = a->total + b->total;
-	return 0;
+	while (!ret && (nr = replay_find_batch(log, &at, batch)))
+		ret = replay_convert_batch(replay, log, batch, nr);
+	return ret;
 }
 
 static void count_runs(struct replay *replay)
@@ -167,21 +198,19 @@ static void count_blocks(struct replay *replay)
 
 int replay_run(struct replay *replay, const struct log *log, uint64_t nr_pages, bool init_private)
 {
-	struct log_refusals rejected = {0};
 	int ret;
 
 	memset(replay, 0, sizeof(*replay));
 	replay->init_private = init_private;
 	ret = create(replay, log, nr_pages);
-	if (ret)
-		return ret;
-	ret = convert_all(replay, log, &rejected);
 	if (!ret)
-		ret = merge_refusals(&replay->refused, &log->malformed, &rejected);
-	replay->nr_rejected = rejected.total;
-	free(rejected.list);
+		ret = replay_convert(replay, log);
+	if (!ret)
+		ret = replay_add_malformed(replay, &log->malformed, UINT64_MAX);
 	if (ret)
 		return ret;
+	/* Of the malformed lines some may be counted and not listed. */
+	replay->refused.total = log->malformed.total + replay->nr_rejected;
 	replay->stats.struct_size = sizeof(replay->stats);
 	gms_stats_read(replay->state, &replay->stats);
 	count_runs(replay);

@@ -46,6 +46,7 @@ struct replay_block {
  * @size_from_log: nobody gave the size; it is the log's, rounded up to 1G
  * @init_private: every page was private at first
  * @nr_rejected: conversions that the library refused
+ * @nr_malformed: malformed lines of the log that are in @refused already
  * @refused: malformed lines and rejected conversions, by line
  * @calls: calls of gms_convert()
  * @nanoseconds: that they took together
@@ -61,6 +62,7 @@ struct replay {
 	bool size_from_log;
 	bool init_private;
 	uint64_t nr_rejected;
+	size_t nr_malformed;
 	struct log_refusals refused;
 	uint64_t calls;
 	uint64_t nanoseconds;

@@ -8,11 +8,6 @@
 
 #include <inttypes.h>
 
-static const char *const shareability_names[] = {
-	[GMS_SHARED] = "shared",
-	[GMS_PRIVATE] = "private",
-};
-
 static void print_count(FILE *out, const char *what, uint64_t count, const char *note)
 {
 	char text[UNITS_TEXT_SIZE];
@@ -29,7 +24,7 @@ static void print_head(FILE *out, const char *name, const struct log *log,
 	fprintf(out, "Log     %s, %s\n", name, log_format_name(log->format));
 	fprintf(out, "Object  %s, %s pages, all %s at first%s\n\n",
 		units_bytes(bytes, nr_pages << GMS_PAGE_SHIFT), units_count(pages, nr_pages),
-		shareability_names[replay->init_private ? GMS_PRIVATE : GMS_SHARED],
+		event_shareability_name(replay->init_private ? GMS_PRIVATE : GMS_SHARED),
 		replay->size_from_log
 			? "\n        (size: how far the log reaches, rounded up to 1G)"
 			: "");
@@ -40,7 +35,7 @@ static void print_events(FILE *out, const struct log *log, const struct replay *
 	char note[64], text[UNITS_TEXT_SIZE];
 
 	print_count(out, "Lines", log->nr_lines, "");
-	print_count(out, "  conversions", log->nr_events, "");
+	print_count(out, "  conversions", log->nr_conversions, "");
 	print_count(out, "  other events", log->nr_other_events,
 		    log->nr_other_events ? "accesses and the like: no conversions" : "");
 	print_count(out, "  other lines", log->nr_other_lines, "");
@@ -53,7 +48,7 @@ static void print_events(FILE *out, const struct log *log, const struct replay *
 		print_count(out, "With other attributes", log->nr_other_attributes,
 			    "beside PRIVATE: not looked at");
 	fputc('\n', out);
-	print_count(out, "Conversions", log->nr_events, "");
+	print_count(out, "Conversions", log->nr_conversions, "");
 	snprintf(note, sizeof(note), "%s pages", units_count(text, replay->stats.pages_converted));
 	print_count(out, "  that changed pages", replay->stats.conversions, note);
 	print_count(out, "  no-ops", replay->stats.noops, "");
@@ -67,10 +62,10 @@ static void print_state(FILE *out, const struct replay *replay)
 	char longest[UNITS_TEXT_SIZE];
 
 	fprintf(out, "%-10s%14s  %17s%12s%16s\n", "State", "size", "pages", "runs", "longest run");
-	for (int i = 0; i < 2; i++) {
+	for (enum gms_shareability i = GMS_SHARED; i <= GMS_PRIVATE; i++) {
 		const struct replay_pages *p = &replay->pages[i];
 
-		fprintf(out, "  %-8s%14s  %17s%12s%16s\n", shareability_names[i],
+		fprintf(out, "  %-8s%14s  %17s%12s%16s\n", event_shareability_name(i),
 			units_bytes(bytes, p->nr_pages << GMS_PAGE_SHIFT),
 			units_count(pages, p->nr_pages), units_count(runs, p->nr_runs),
 			units_bytes(longest, p->longest << GMS_PAGE_SHIFT));
@@ -159,5 +154,5 @@ void report_runs(FILE *out, const struct replay *replay)
 	while (gms_iter_next(&iter, &run))
 		fprintf(out, "0x%012" PRIx64 " 0x%012" PRIx64 " %10" PRIu64 " %s\n",
 			run.start << GMS_PAGE_SHIFT, (run.start + run.nr_pages) << GMS_PAGE_SHIFT,
-			run.nr_pages, shareability_names[run.shareability]);
+			run.nr_pages, event_shareability_name(run.shareability));
 }

@@ -16,15 +16,10 @@ static json_int_t bytes(uint64_t nr_pages)
 	return json_count(nr_pages << GMS_PAGE_SHIFT);
 }
 
-static const char *shareability_name(enum gms_shareability shareability)
-{
-	return shareability == GMS_PRIVATE ? "private" : "shared";
-}
-
 static json_t *pack_conversions(const struct log *log, const struct replay *replay)
 {
 	const struct json_member members[] = {
-		{"total", log->nr_events},
+		{"total", log->nr_conversions},
 		{"changed", replay->stats.conversions},
 		{"noops", replay->stats.noops},
 		{"refused", replay->nr_rejected},
@@ -145,7 +140,7 @@ int report_runs_json(FILE *out, const char *name, const struct log *log,
 	while (!failed && gms_iter_next(&iter, &run)) {
 		json_t *item = json_pack("{s:I, s:I, s:s}", "start_bytes", bytes(run.start),
 					 "size_bytes", bytes(run.nr_pages), "shareability",
-					 shareability_name(run.shareability));
+					 event_shareability_name(run.shareability));
 
 		failed = json_array_append_new(list, item);
 	}

@@ -16,6 +16,7 @@
 struct sample {
 	const char *text;
 	enum log_kind kind;
+	bool converts;
 	uint64_t start;
 	uint64_t nr_pages;
 	enum gms_shareability to;
@@ -23,11 +24,11 @@ struct sample {
 };
 
 /* clang-format off */
-#define PRIVATE(start, nr) LOG_CONVERSION, start, nr, GMS_PRIVATE, NULL
-#define SHARED(start, nr) LOG_CONVERSION, start, nr, GMS_SHARED, NULL
-#define OTHER LOG_OTHER_LINE, 0, 0, GMS_SHARED, NULL
-#define OTHER_EVENT LOG_OTHER_EVENT, 0, 0, GMS_SHARED, NULL
-#define BAD(reason) LOG_MALFORMED, 0, 0, GMS_SHARED, reason
+#define PRIVATE(start, nr) LOG_EVENT, true, start, nr, GMS_PRIVATE, NULL
+#define SHARED(start, nr) LOG_EVENT, true, start, nr, GMS_SHARED, NULL
+#define OTHER LOG_OTHER_LINE, false, 0, 0, GMS_SHARED, NULL
+#define OTHER_EVENT LOG_EVENT, false, 0, 0, GMS_SHARED, NULL
+#define BAD(reason) LOG_MALFORMED, false, 0, 0, GMS_SHARED, reason
 
 static const struct sample ftrace_samples[] = {
 	/* trace_pipe, the trace file; trace-cmd report, with a space in the name; perf script */
@@ -190,11 +191,17 @@ static void check_samples(enum log_format format, const struct sample *samples, 
 			fail_msg("%s: kind %d (%s), not %d (%s)", s->text, line.kind,
 				 line.reason ? line.reason : "", s->kind,
 				 s->reason ? s->reason : "");
-		if (s->kind != LOG_CONVERSION)
+		if (s->kind != LOG_EVENT)
 			continue;
-		if (line.start != s->start || line.nr_pages != s->nr_pages || line.to != s->to)
-			fail_msg("%s: 0x%" PRIx64 " + 0x%" PRIx64 " to %d", s->text, line.start,
-				 line.nr_pages, line.to);
+		if (event_is_conversion(line.event.op) != s->converts)
+			fail_msg("%s: op %s", s->text, event_op_name(line.event.op));
+		if (!s->converts)
+			continue;
+		if (line.event.start != s->start || line.event.nr_pages != s->nr_pages ||
+		    event_converts_to(line.event.op) != s->to)
+			fail_msg("%s: 0x%" PRIx64 " + 0x%" PRIx64 " op %s", s->text,
+				 line.event.start, line.event.nr_pages,
+				 event_op_name(line.event.op));
 	}
 }
 
@@ -238,8 +245,8 @@ static void attributes_beside_private(void **state)
 				   samples[i].attributes);
 
 		log_parse(LOG_FTRACE, text, (size_t)len, &line);
-		assert_int_equal(line.kind, LOG_CONVERSION);
-		assert_int_equal(line.to, samples[i].to);
+		assert_int_equal(line.kind, LOG_EVENT);
+		assert_int_equal(event_converts_to(line.event.op), samples[i].to);
 		assert_int_equal(line.other_attributes, samples[i].other);
 	}
 }
@@ -543,9 +550,10 @@ static void mutated_lines(void **state)
 		for (enum log_format format = LOG_FTRACE; format <= LOG_CSV; format++) {
 			log_parse(format, text, len, &line);
 			assert_true((line.kind == LOG_MALFORMED) == (line.reason != NULL));
-			if (line.kind == LOG_CONVERSION) {
-				assert_true(line.nr_pages > 0);
-				assert_true(line.start + line.nr_pages > line.start);
+			if (line.kind == LOG_EVENT && event_is_conversion(line.event.op)) {
+				assert_true(line.event.nr_pages > 0);
+				assert_true(line.event.start + line.event.nr_pages >
+					    line.event.start);
 			}
 		}
 		free(text);
