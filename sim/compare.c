@@ -98,10 +98,12 @@ const char *sim_compare(struct sim *sim, const struct gms_state *state)
 		sizes_next(&sim->folios, at, at + prepared.nr_pages, &run);
 		why = compare_run(sim, state, &run, prepared.set);
 	}
-	for (gms_pgoff_t at = 0; !why && at < nr_pages; at += PAGES_1G) {
-		if (sim->used[at / PAGES_1G] &&
-		    gms_rtree_fill(sim->folios.at_least[0], at, GMS_ORDER_1G) == GMS_RTREE_NONE)
-			why = differs(sim, at, "the 1G block became free, and no block_freed");
+	if (why)
+		return why;
+	gms_for_each_1g(start, end, 0, nr_pages) {
+		if (sim->used[start >> GMS_ORDER_1G] &&
+		    gms_rtree_fill(sim->folios.at_least[0], start, GMS_ORDER_1G) == GMS_RTREE_NONE)
+			return differs(sim, start, "the 1G block became free, and no block_freed");
 	}
-	return why;
+	return NULL;
 }

@@ -96,8 +96,9 @@ static bool stands_alone(const struct gms_rtree *tree, const struct sim_call *ca
 {
 	const gms_pgoff_t end = call->start + call->nr_pages;
 
-	return (call->start % PAGES_1G == 0 || !gms_rtree_test(tree, call->start - 1)) &&
-	       (end % PAGES_1G == 0 || !gms_rtree_test(tree, end));
+	return (gms_order_is_start(call->start, GMS_ORDER_1G) ||
+		!gms_rtree_test(tree, call->start - 1)) &&
+	       (gms_order_is_start(end, GMS_ORDER_1G) || !gms_rtree_test(tree, end));
 }
 
 static void check_begun(struct sim *sim, const struct sim_call *call)
@@ -112,12 +113,14 @@ static void check_begun(struct sim *sim, const struct sim_call *call)
 static uint64_t nr_entries(const struct sim_call *call)
 {
 	const gms_pgoff_t end = call->start + call->nr_pages;
-	const uint64_t in_2m = 1ULL << GMS_ORDER_2M;
-	gms_pgoff_t first = (call->start + in_2m - 1) / in_2m, last = end / in_2m;
+	const gms_pgoff_t first = gms_order_is_start(call->start, GMS_ORDER_2M)
+					  ? call->start
+					  : gms_order_up(call->start, GMS_ORDER_2M);
+	const gms_pgoff_t last = gms_order_down(end, GMS_ORDER_2M);
 
 	if (last <= first)
 		return call->nr_pages;
-	return call->nr_pages - (last - first) * (in_2m - 1);
+	return call->nr_pages - (last - first) + ((last - first) >> GMS_ORDER_2M);
 }
 
 static void drop_maps(struct sim *sim, const struct sim_call *call, enum gms_accessor accessor,
@@ -136,8 +139,8 @@ static bool cuts_map(const struct sizes *maps, const struct sim_call *call)
 	const gms_pgoff_t end = call->start + call->nr_pages;
 	int first = sizes_level(maps, call->start), last = sizes_level(maps, end - 1);
 
-	return (first > 0 && block_start(call->start, level_order(first)) < call->start) ||
-	       (last > 0 && end % (1ULL << level_order(last)));
+	return (first > 0 && !gms_order_is_start(call->start, level_order(first))) ||
+	       (last > 0 && !gms_order_is_start(end, level_order(last)));
 }
 
 static int unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
@@ -265,7 +268,7 @@ static int undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_sharea
 		struct sim_call later = call;
 
 		later.start = end;
-		later.nr_pages = (end + PAGES_1G - 1) / PAGES_1G * PAGES_1G - end;
+		later.nr_pages = gms_order_up(end - 1, GMS_ORDER_1G) - end;
 		if (fill_of(sim->begun, &call) != GMS_RTREE_ALL)
 			sim_broke(sim, &call, "outside of invalidate_begin and invalidate_end");
 		if (fill_of(sim->private, &call) != (to_private ? GMS_RTREE_NONE : GMS_RTREE_ALL))
@@ -328,10 +331,10 @@ static void invalidate_end(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 static struct sim_call block_call(enum sim_hook hook, gms_pgoff_t index, unsigned int order,
 				  unsigned int from, unsigned int to)
 {
-	bool good = order_level(order) != LEVEL_NONE && index % (1ULL << order) == 0 &&
-		    order_level(from) != LEVEL_NONE && order_level(to) != LEVEL_NONE;
+	const bool good = gms_order_is_valid(order) && gms_order_is_start(index, order) &&
+			  gms_order_is_valid(from) && gms_order_is_valid(to);
 
-	return (struct sim_call) {hook, index, good ? 1ULL << order : 0, from, to, 0};
+	return (struct sim_call) {hook, index, good ? gms_order_pages(order) : 0, from, to, 0};
 }
 
 static int prepare(void *ctx, gms_pgoff_t start, unsigned int order)
@@ -377,11 +380,11 @@ static int folio_alloc(void *ctx, gms_pgoff_t index, unsigned int order)
 			sim_broke(sim, &call, "larger than the backing's");
 		if (fill_of(sim->folios.at_least[0], &call) != GMS_RTREE_NONE)
 			sim_broke(sim, &call, "part of it is allocated");
-		if (sim->used[index / PAGES_1G] && block_is_free(sim, &call))
+		if (sim->used[index >> GMS_ORDER_1G] && block_is_free(sim, &call))
 			sim_broke(sim, &call, "its 1G block was free, and block_freed not called");
 		if (!call.ret) {
 			set_folios(sim, &call, order_level(order));
-			sim->used[index / PAGES_1G] = 1;
+			sim->used[index >> GMS_ORDER_1G] = 1;
 			charge(sim, SIM_COST_ALLOC, COST_ALLOC + call.nr_pages * COST_CLEAR_PAGE);
 		}
 	}
@@ -510,13 +513,13 @@ static void block_freed(void *ctx, gms_pgoff_t index)
 	struct sim *sim = ctx;
 
 	if (enter(sim, &call)) {
-		if (index % PAGES_1G)
+		if (!gms_order_is_start(index, GMS_ORDER_1G))
 			sim_broke(sim, &call, "not the first page of a 1G block");
 		if (!block_is_free(sim, &call))
 			sim_broke(sim, &call, "the block still has folios");
-		else if (!sim->used[index / PAGES_1G])
+		else if (!sim->used[index >> GMS_ORDER_1G])
 			sim_broke(sim, &call, "the block had no folios");
-		sim->used[index / PAGES_1G] = 0;
+		sim->used[index >> GMS_ORDER_1G] = 0;
 	}
 	call.ret = 0;
 	leave(sim, &call);

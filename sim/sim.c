@@ -64,7 +64,7 @@ int sim_create(const struct sim_opts *opts, struct sim **out)
 	sim->opts = *opts;
 	sim->ops = sim_hooks;
 	sim->ops.flags = opts->flags;
-	sim->used = calloc((opts->nr_pages + PAGES_1G - 1) / PAGES_1G, 1);
+	sim->used = calloc(gms_order_up(opts->nr_pages - 1, GMS_ORDER_1G) >> GMS_ORDER_1G, 1);
 	sim->calls = opts->record ? calloc(opts->record, sizeof(*sim->calls)) : NULL;
 	ret = create_trees(sim);
 	if (!ret && (!sim->used || (opts->record && !sim->calls)))
@@ -253,8 +253,8 @@ int sim_map(struct sim *sim, gms_pgoff_t index, unsigned int order, enum gms_acc
 	struct sim_call call = {.hook = SIM_NR_HOOKS, .from = accessor, .to = order};
 	const char *rule;
 
-	call.start = level == LEVEL_NONE ? index : block_start(index, order);
-	call.nr_pages = level == LEVEL_NONE ? 1 : 1ULL << order;
+	call.start = level == LEVEL_NONE ? index : gms_order_down(index, order);
+	call.nr_pages = level == LEVEL_NONE ? 1 : gms_order_pages(order);
 	pthread_mutex_lock(&sim->lock);
 	rule = check_map(sim, &call, level, accessor);
 	if (rule) {

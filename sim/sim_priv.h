@@ -10,9 +10,9 @@
 #include "sim.h"
 #include "sizes.h"
 
-#include <pthread.h>
+#include <gmemstate/order.h>
 
-#define PAGES_1G (1ULL << GMS_ORDER_1G)
+#include <pthread.h>
 
 struct sim_range {
 	gms_pgoff_t start;

@@ -97,8 +97,8 @@ int sizes_drop(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int ab
 		if (run.level == LEVEL_NONE || run.level < above)
 			continue;
 		order = level_order(run.level);
-		first = block_start(run.start, order);
-		last = block_start(run.start + run.nr_pages - 1, order) + (1ULL << order);
+		first = gms_order_down(run.start, order);
+		last = gms_order_up(run.start + run.nr_pages - 1, order);
 		ret = sizes_set(sizes, first, last - first, LEVEL_NONE);
 		if (ret)
 			return ret;

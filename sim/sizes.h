@@ -8,6 +8,7 @@
 #ifndef GMS_SIM_SIZES_H
 #define GMS_SIM_SIZES_H
 
+#include <gmemstate/order.h>
 #include <gmemstate/rtree.h>
 
 /* Of a block: 0 for 4K, 1 for 2M, 2 for 1G. */
@@ -27,18 +28,13 @@ struct sizes_run {
 
 static inline unsigned int level_order(int level)
 {
-	return (unsigned int)level * 9;
+	return (unsigned int)level * GMS_ORDER_2M;
 }
 
 /* LEVEL_NONE where there is no such order. */
 static inline int order_level(unsigned int order)
 {
-	return order == 0 || order == 9 || order == 18 ? (int)(order / 9) : LEVEL_NONE;
-}
-
-static inline gms_pgoff_t block_start(gms_pgoff_t index, unsigned int order)
-{
-	return index >> order << order;
+	return gms_order_is_valid(order) ? (int)(order / GMS_ORDER_2M) : LEVEL_NONE;
 }
 
 int sizes_init(struct sizes *sizes, uint64_t nr_pages);

@@ -14,14 +14,16 @@
 
 #include "event.h"
 
+#include <gmemstate/order.h>
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 
-#define PAGES_2M 512ULL
-#define PAGES_4M (2 * PAGES_2M)
-#define PAGES_1G (512 * PAGES_2M)
+#define GEN_2M gms_order_pages(GMS_ORDER_2M)
+#define GEN_4M (2 * GEN_2M)
+#define GEN_1G gms_order_pages(GMS_ORDER_1G)
 
 /* What goes in steps over all memory takes at most so many. */
 #define MAX_STEPS 65536
@@ -60,7 +62,7 @@ static uint64_t max(uint64_t a, uint64_t b)
 /* A multiple of 2M, at least one. */
 static uint64_t whole_2m(uint64_t nr_pages)
 {
-	return max(nr_pages / PAGES_2M, 1) * PAGES_2M;
+	return max(gms_order_down(nr_pages, GMS_ORDER_2M), GEN_2M);
 }
 
 static void gen_row(const struct gen *gen, enum event_op op, uint64_t gpa, uint64_t size)
@@ -96,11 +98,11 @@ static void bounce(struct gen *gen)
 
 static void lay_out(struct gen *gen)
 {
-	const uint64_t pool = whole_2m(min(gen->nr_pages * 6 / 100, PAGES_1G));
+	const uint64_t pool = whole_2m(min(gen->nr_pages * 6 / 100, GEN_1G));
 	const uint64_t early = whole_2m(min(gen->nr_pages / 8, 64 * 256));
 
 	gen->boot_end = whole_2m(min(gen->nr_pages / 4, 64 * 256));
-	gen->pool_end = min(gen->nr_pages, 4 * PAGES_1G) / PAGES_2M * PAGES_2M - PAGES_2M;
+	gen->pool_end = gms_order_down(min(gen->nr_pages, 4 * GEN_1G), GMS_ORDER_2M) - GEN_2M;
 	gen->pool_start = gen->pool_end - pool;
 	gen->early_start = gen->pool_start - early;
 }
@@ -108,7 +110,7 @@ static void lay_out(struct gen *gen)
 /* The host writes what the guest boots from, through a shared mapping. */
 static void populate(struct gen *gen)
 {
-	emit_steps(gen, EVENT_HOST_WRITE, 0, gen->boot_end, PAGES_2M);
+	emit_steps(gen, EVENT_HOST_WRITE, 0, gen->boot_end, GEN_2M);
 	gen->now_us += 10000; /* it has let go of them */
 }
 
@@ -124,7 +126,7 @@ static void share_pages(struct gen *gen, uint64_t nr)
 /* One CPU for each 2 GiB, 64 at most. */
 static uint64_t nr_cpus(const struct gen *gen)
 {
-	return min(max(gen->nr_pages / (2 * PAGES_1G), 1), 64);
+	return min(max(gen->nr_pages / (2 * GEN_1G), 1), 64);
 }
 
 /*
@@ -161,11 +163,11 @@ static void snp_lazy_accept(struct gen *gen)
 	populate(gen);
 	emit(gen, EVENT_TO_PRIVATE, 0, gen->boot_end);
 	emit(gen, EVENT_GUEST_TOUCH, 0, gen->boot_end);
-	emit_steps(gen, EVENT_ACCEPT, gen->early_start, gen->pool_end, 8 * PAGES_4M);
+	emit_steps(gen, EVENT_ACCEPT, gen->early_start, gen->pool_end, 8 * GEN_4M);
 	share_pages(gen, nr_cpus(gen)); /* GHCBs */
 	share_pages(gen, 64); /* coherent DMA */
 	emit(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end - gen->pool_start);
-	take_free(gen, EVENT_ACCEPT, PAGES_4M);
+	take_free(gen, EVENT_ACCEPT, GEN_4M);
 	for (int i = 0; i < 2048; i++)
 		bounce(gen);
 }
@@ -177,7 +179,7 @@ static void snp_lazy_accept(struct gen *gen)
  */
 static void tdx(struct gen *gen)
 {
-	const uint64_t wanted = max(gen->nr_pages * 2710 / (4 * PAGES_1G), 512);
+	const uint64_t wanted = max(gen->nr_pages * 2710 / (4 * GEN_1G), 512);
 	const uint64_t nr_4k = min(wanted, gen->boot_end);
 	const uint64_t early = gen->pool_start - gen->early_start;
 	const uint64_t page = gen->early_start + below(gen, early);
@@ -186,10 +188,10 @@ static void tdx(struct gen *gen)
 	emit_steps(gen, EVENT_ACCEPT, 0, nr_4k, 1);
 	if (nr_4k < gen->boot_end)
 		emit(gen, EVENT_ACCEPT, nr_4k, gen->boot_end - nr_4k);
-	emit_steps(gen, EVENT_ACCEPT, gen->early_start, gen->pool_end, PAGES_2M);
+	emit_steps(gen, EVENT_ACCEPT, gen->early_start, gen->pool_end, GEN_2M);
 	share_pages(gen, 64);
-	emit_steps(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end, PAGES_2M);
-	take_free(gen, EVENT_ACCEPT, PAGES_4M);
+	emit_steps(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end, GEN_2M);
+	take_free(gen, EVENT_ACCEPT, GEN_4M);
 	for (int i = 0; i < 500; i++) {
 		emit(gen, EVENT_TO_SHARED, page, 1);
 		emit(gen, EVENT_HOST_WRITE, page, 1);
@@ -209,9 +211,9 @@ static void pkvm(struct gen *gen)
 
 	emit(gen, EVENT_TO_PRIVATE, 0, gen->nr_pages);
 	emit(gen, EVENT_GUEST_TOUCH, 0, gen->boot_end);
-	emit_steps(gen, EVENT_GUEST_TOUCH, gen->early_start, gen->pool_end, PAGES_2M);
+	emit_steps(gen, EVENT_GUEST_TOUCH, gen->early_start, gen->pool_end, GEN_2M);
 	gen->pool_end = min(gen->pool_start + 64 * 256, gen->pool_end);
-	emit_steps(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end, PAGES_2M);
+	emit_steps(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end, GEN_2M);
 	for (uint64_t i = 0; i < 256; i++) {
 		uint64_t page = gen->early_start + i * room;
 
@@ -221,7 +223,7 @@ static void pkvm(struct gen *gen)
 		if (i % 4 == 0)
 			emit(gen, EVENT_TO_PRIVATE, page, 1);
 	}
-	take_free(gen, EVENT_GUEST_TOUCH, PAGES_2M);
+	take_free(gen, EVENT_GUEST_TOUCH, GEN_2M);
 }
 
 /*
@@ -232,26 +234,26 @@ static void pkvm(struct gen *gen)
  */
 static void dpdk(struct gen *gen)
 {
-	const uint64_t nr = whole_2m(min(gen->nr_pages / 4, 32 * PAGES_1G));
-	const uint64_t first = gen->nr_pages >= 8 * PAGES_1G ? 4 * PAGES_1G + PAGES_1G / 2
-							     : gen->boot_end + 5 * PAGES_2M;
-	const uint64_t step = whole_2m(max(gen->nr_pages / 16384, PAGES_4M));
+	const uint64_t nr = whole_2m(min(gen->nr_pages / 4, 32 * GEN_1G));
+	const uint64_t first =
+		gen->nr_pages >= 8 * GEN_1G ? 4 * GEN_1G + GEN_1G / 2 : gen->boot_end + 5 * GEN_2M;
+	const uint64_t step = whole_2m(max(gen->nr_pages / 16384, GEN_4M));
 
 	emit(gen, EVENT_TO_PRIVATE, 0, gen->nr_pages);
 	emit_steps(gen, EVENT_ACCEPT, 0, gen->nr_pages, step);
 	share_pages(gen, 64);
 	emit(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end - gen->pool_start);
-	emit_steps(gen, EVENT_TO_SHARED, first, first + nr, PAGES_2M);
+	emit_steps(gen, EVENT_TO_SHARED, first, first + nr, GEN_2M);
 	for (int i = 0; i < 20000; i++) {
 		uint64_t size = 1ULL << below(gen, 10);
 		uint64_t at = first + below(gen, nr / size) * size;
 
 		emit(gen, EVENT_HOST_READ, at, size);
 		if (i % 100 == 50) {
-			uint64_t taken = first + below(gen, nr / PAGES_2M) * PAGES_2M;
+			uint64_t taken = first + below(gen, nr / GEN_2M) * GEN_2M;
 
-			emit(gen, EVENT_TO_PRIVATE, taken, PAGES_2M);
-			emit(gen, EVENT_TO_SHARED, taken, PAGES_2M);
+			emit(gen, EVENT_TO_PRIVATE, taken, GEN_2M);
+			emit(gen, EVENT_TO_SHARED, taken, GEN_2M);
 		}
 	}
 }
@@ -262,7 +264,7 @@ static void dpdk(struct gen *gen)
  */
 static void reboot(struct gen *gen)
 {
-	const uint64_t step = whole_2m(max(gen->nr_pages / 1024, PAGES_4M));
+	const uint64_t step = whole_2m(max(gen->nr_pages / 1024, GEN_4M));
 
 	for (int boot = 0; boot < 3; boot++) {
 		emit(gen, EVENT_TO_SHARED, 0, gen->nr_pages);

@@ -4,6 +4,7 @@
  */
 #include "lab.h"
 
+#include <gmemstate/order.h>
 #include <gmemstate/rtree.h>
 
 #include <errno.h>
@@ -98,8 +99,8 @@ static bool make_way(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
 		unsigned int first = gms_folio_order(lab->state, start);
 		unsigned int last = gms_folio_order(lab->state, end - 1);
 
-		start = start >> first << first;
-		end = (((end - 1) >> last) + 1) << last;
+		start = gms_order_down(start, first);
+		end = gms_order_up(end - 1, last);
 	}
 	unpin_range(lab, start, end);
 	lab->result->nr_pinned_retries++;
@@ -147,8 +148,8 @@ static int touch_again(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
 {
 	const unsigned int order = lab->opts->folio_order;
 
-	return touch_used(lab, start >> order << order,
-			  (((start + nr_pages - 1) >> order) + 1) << order);
+	return touch_used(lab, gms_order_down(start, order),
+			  gms_order_up(start + nr_pages - 1, order));
 }
 
 static int use(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)

@@ -8,6 +8,8 @@
  */
 #include "log.h"
 
+#include <gmemstate/order.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,9 +215,7 @@ int log_read(struct log *log, FILE *file, enum log_format format)
 
 uint64_t log_nr_pages(const struct log *log)
 {
-	const uint64_t in_1g = 1ULL << GMS_ORDER_1G;
-
-	return (log->end + in_1g - 1) / in_1g * in_1g;
+	return log->end ? gms_order_up(log->end - 1, GMS_ORDER_1G) : 0;
 }
 
 void log_fini(struct log *log)

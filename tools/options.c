@@ -108,7 +108,7 @@ static bool set_policy(struct options *options, const char *text)
 
 static bool set_backing(struct options *options, const char *text)
 {
-	for (unsigned int order = 0; order <= GMS_ORDER_1G; order += GMS_ORDER_2M) {
+	for (unsigned int order = GMS_ORDER_4K; order <= GMS_ORDER_1G; order += GMS_ORDER_2M) {
 		if (!strcasecmp(text, lab_backing_name(order))) {
 			options->folio_order = order;
 			return true;

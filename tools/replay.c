@@ -7,6 +7,8 @@
  */
 #include "replay.h"
 
+#include <gmemstate/order.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +16,6 @@
 
 /* Conversions between two readings of the clock. */
 #define REPLAY_BATCH 256
-
-#define PAGES_2M (1ULL << GMS_ORDER_2M)
-#define PAGES_1G (1ULL << GMS_ORDER_1G)
 
 static uint64_t replay_now_ns(void)
 {
@@ -157,19 +156,19 @@ static void rank_block(struct replay *replay, const struct replay_block *block)
 	replay->top[i] = *block;
 }
 
-static void look_into_mixed(struct replay *replay, gms_pgoff_t start, uint64_t nr_pages)
+static void look_into_mixed(struct replay *replay, gms_pgoff_t start, gms_pgoff_t end)
 {
 	struct replay_block block = {.start = start};
 	struct gms_iter iter;
 	struct gms_run run;
 
-	for (uint64_t at = 0; at < nr_pages; at += PAGES_2M) {
-		enum gms_summary summary = gms_summary(replay->state, start + at, GMS_ORDER_2M);
+	gms_for_each_block(at, next, start, end, GMS_ORDER_2M) {
+		enum gms_summary summary = gms_summary(replay->state, at, GMS_ORDER_2M);
 
 		replay->blocks_2m[summary]++;
 		block.nr_mixed_2m += summary == GMS_MIXED;
 	}
-	gms_iter_init(&iter, replay->state, start, nr_pages);
+	gms_iter_init(&iter, replay->state, start, end - start);
 	while (gms_iter_next(&iter, &run)) {
 		block.nr_runs++;
 		if (run.shareability == GMS_SHARED)
@@ -184,15 +183,15 @@ static void count_blocks(struct replay *replay)
 {
 	const uint64_t nr_pages = gms_state_nr_pages(replay->state);
 
-	for (gms_pgoff_t start = 0; start < nr_pages; start += PAGES_1G) {
-		uint64_t in_block = nr_pages - start < PAGES_1G ? nr_pages - start : PAGES_1G;
+	gms_for_each_1g(start, end, 0, nr_pages) {
 		enum gms_summary summary = gms_summary(replay->state, start, GMS_ORDER_1G);
 
 		replay->blocks_1g[summary]++;
 		if (summary == GMS_MIXED)
-			look_into_mixed(replay, start, in_block);
+			look_into_mixed(replay, start, end);
 		else
-			replay->blocks_2m[summary] += (in_block + PAGES_2M - 1) / PAGES_2M;
+			replay->blocks_2m[summary] +=
+				gms_order_up(end - start - 1, GMS_ORDER_2M) >> GMS_ORDER_2M;
 	}
 }
 
