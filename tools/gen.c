@@ -26,7 +26,7 @@
 #define GEN_1G gms_order_pages(GMS_ORDER_1G)
 
 /* What goes in steps over all memory takes at most so many. */
-#define MAX_STEPS 65536
+#define GEN_MAX_STEPS 65536
 
 struct gen {
 	FILE *out;
@@ -40,7 +40,7 @@ struct gen {
 };
 
 /* splitmix64 */
-static uint64_t below(struct gen *gen, uint64_t limit)
+static uint64_t gen_below(struct gen *gen, uint64_t limit)
 {
 	uint64_t z = gen->random += 0x9e3779b97f4a7c15;
 
@@ -49,20 +49,20 @@ static uint64_t below(struct gen *gen, uint64_t limit)
 	return (z ^ z >> 31) % limit;
 }
 
-static uint64_t min(uint64_t a, uint64_t b)
+static uint64_t gen_min(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
-static uint64_t max(uint64_t a, uint64_t b)
+static uint64_t gen_max(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
 }
 
 /* A multiple of 2M, at least one. */
-static uint64_t whole_2m(uint64_t nr_pages)
+static uint64_t gen_whole_2m(uint64_t nr_pages)
 {
-	return max(gms_order_down(nr_pages, GMS_ORDER_2M), GEN_2M);
+	return gen_max(gms_order_down(nr_pages, GMS_ORDER_2M), GEN_2M);
 }
 
 static void gen_row(const struct gen *gen, enum event_op op, uint64_t gpa, uint64_t size)
@@ -71,69 +71,70 @@ static void gen_row(const struct gen *gen, enum event_op op, uint64_t gpa, uint6
 		event_op_name(op), gpa, size);
 }
 
-static void emit(struct gen *gen, enum event_op op, uint64_t start, uint64_t nr_pages)
+static void gen_emit(struct gen *gen, enum event_op op, uint64_t start, uint64_t nr_pages)
 {
 	gen_row(gen, op, start << GMS_PAGE_SHIFT, nr_pages << GMS_PAGE_SHIFT);
-	gen->now_us += 1 + below(gen, 20);
+	gen->now_us += 1 + gen_below(gen, 20);
 }
 
 /* An op on a range, @step pages a row. */
-static void emit_steps(struct gen *gen, enum event_op op, uint64_t start, uint64_t end,
-		       uint64_t step)
+static void gen_emit_steps(struct gen *gen, enum event_op op, uint64_t start, uint64_t end,
+			   uint64_t step)
 {
 	for (uint64_t at = start; at < end; at += step)
-		emit(gen, op, at, min(step, end - at));
+		gen_emit(gen, op, at, gen_min(step, end - at));
 }
 
 /* One transfer through a bounce buffer of 2K to 64K, in steps of 2K. */
-static void bounce(struct gen *gen)
+static void gen_bounce(struct gen *gen)
 {
 	uint64_t slots = (gen->pool_end - gen->pool_start) * 2;
-	uint64_t nr = 1 + below(gen, 32), at = below(gen, slots - nr);
+	uint64_t nr = 1 + gen_below(gen, 32), at = gen_below(gen, slots - nr);
 
-	gen_row(gen, below(gen, 4) ? EVENT_HOST_WRITE : EVENT_HOST_READ,
+	gen_row(gen, gen_below(gen, 4) ? EVENT_HOST_WRITE : EVENT_HOST_READ,
 		(gen->pool_start << GMS_PAGE_SHIFT) + at * 2048, nr * 2048);
-	gen->now_us += 50 + below(gen, 500);
+	gen->now_us += 50 + gen_below(gen, 500);
 }
 
-static void lay_out(struct gen *gen)
+static void gen_lay_out(struct gen *gen)
 {
-	const uint64_t pool = whole_2m(min(gen->nr_pages * 6 / 100, GEN_1G));
-	const uint64_t early = whole_2m(min(gen->nr_pages / 8, 64 * 256));
+	const uint64_t pool = gen_whole_2m(gen_min(gen->nr_pages * 6 / 100, GEN_1G));
+	const uint64_t early = gen_whole_2m(gen_min(gen->nr_pages / 8, 64 * 256));
 
-	gen->boot_end = whole_2m(min(gen->nr_pages / 4, 64 * 256));
-	gen->pool_end = gms_order_down(min(gen->nr_pages, 4 * GEN_1G), GMS_ORDER_2M) - GEN_2M;
+	gen->boot_end = gen_whole_2m(gen_min(gen->nr_pages / 4, 64 * 256));
+	gen->pool_end = gms_order_down(gen_min(gen->nr_pages, 4 * GEN_1G), GMS_ORDER_2M) - GEN_2M;
 	gen->pool_start = gen->pool_end - pool;
 	gen->early_start = gen->pool_start - early;
 }
 
 /* The host writes what the guest boots from, through a shared mapping. */
-static void populate(struct gen *gen)
+static void gen_populate(struct gen *gen)
 {
-	emit_steps(gen, EVENT_HOST_WRITE, 0, gen->boot_end, GEN_2M);
+	gen_emit_steps(gen, EVENT_HOST_WRITE, 0, gen->boot_end, GEN_2M);
 	gen->now_us += 10000; /* it has let go of them */
 }
 
 /* Single pages that a guest shares early: @nr in the early range, all different. */
-static void share_pages(struct gen *gen, uint64_t nr)
+static void gen_share_pages(struct gen *gen, uint64_t nr)
 {
 	const uint64_t room = (gen->pool_start - gen->early_start) / nr;
 
 	for (uint64_t i = 0; i < nr; i++)
-		emit(gen, EVENT_TO_SHARED, gen->early_start + i * room + below(gen, room), 1);
+		gen_emit(gen, EVENT_TO_SHARED, gen->early_start + i * room + gen_below(gen, room),
+			 1);
 }
 
 /* One CPU for each 2 GiB, 64 at most. */
-static uint64_t nr_cpus(const struct gen *gen)
+static uint64_t gen_nr_cpus(const struct gen *gen)
 {
-	return min(max(gen->nr_pages / (2 * GEN_1G), 1), 64);
+	return gen_min(gen_max(gen->nr_pages / (2 * GEN_1G), 1), 64);
 }
 
 /*
  * Free memory is taken into use, ascending, @step pages a row, with I/O in between; steps
  * beyond MAX_STEPS are not made: a guest of that size uses a part of its memory only.
  */
-static void take_free(struct gen *gen, enum event_op op, uint64_t step)
+static void gen_use_free(struct gen *gen, enum event_op op, uint64_t step)
 {
 	const uint64_t ranges[2][2] = {{gen->boot_end, gen->early_start},
 				       {gen->pool_end, gen->nr_pages}};
@@ -141,13 +142,13 @@ static void take_free(struct gen *gen, enum event_op op, uint64_t step)
 
 	for (int i = 0; i < 2; i++)
 		total += (ranges[i][1] - ranges[i][0]) / step;
-	every = max(min(total, MAX_STEPS) / 4096, 1);
+	every = gen_max(gen_min(total, GEN_MAX_STEPS) / 4096, 1);
 	for (int i = 0; i < 2; i++) {
-		for (uint64_t at = ranges[i][0]; at < ranges[i][1] && steps < MAX_STEPS;
+		for (uint64_t at = ranges[i][0]; at < ranges[i][1] && steps < GEN_MAX_STEPS;
 		     at += step, steps++) {
-			emit(gen, op, at, min(step, ranges[i][1] - at));
+			gen_emit(gen, op, at, gen_min(step, ranges[i][1] - at));
 			if (steps % every == 0)
-				bounce(gen);
+				gen_bounce(gen);
 		}
 	}
 }
@@ -157,19 +158,19 @@ static void take_free(struct gen *gen, enum event_op op, uint64_t step)
  * made private, and Linux accepts the rest in chunks of 4 MiB when it needs them. Of more than
  * 256 GiB it needs no more.
  */
-static void snp_lazy_accept(struct gen *gen)
+static void gen_snp_lazy_accept(struct gen *gen)
 {
-	emit(gen, EVENT_TO_SHARED, 0, gen->nr_pages);
-	populate(gen);
-	emit(gen, EVENT_TO_PRIVATE, 0, gen->boot_end);
-	emit(gen, EVENT_GUEST_TOUCH, 0, gen->boot_end);
-	emit_steps(gen, EVENT_ACCEPT, gen->early_start, gen->pool_end, 8 * GEN_4M);
-	share_pages(gen, nr_cpus(gen)); /* GHCBs */
-	share_pages(gen, 64); /* coherent DMA */
-	emit(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end - gen->pool_start);
-	take_free(gen, EVENT_ACCEPT, GEN_4M);
+	gen_emit(gen, EVENT_TO_SHARED, 0, gen->nr_pages);
+	gen_populate(gen);
+	gen_emit(gen, EVENT_TO_PRIVATE, 0, gen->boot_end);
+	gen_emit(gen, EVENT_GUEST_TOUCH, 0, gen->boot_end);
+	gen_emit_steps(gen, EVENT_ACCEPT, gen->early_start, gen->pool_end, 8 * GEN_4M);
+	gen_share_pages(gen, gen_nr_cpus(gen)); /* GHCBs */
+	gen_share_pages(gen, 64); /* coherent DMA */
+	gen_emit(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end - gen->pool_start);
+	gen_use_free(gen, EVENT_ACCEPT, GEN_4M);
 	for (int i = 0; i < 2048; i++)
-		bounce(gen);
+		gen_bounce(gen);
 }
 
 /*
@@ -177,27 +178,27 @@ static void snp_lazy_accept(struct gen *gen)
  * been, 2,710 pages for each 4 GiB, at least 512 and at most 64 MiB; the rest in 4 MiB, as
  * above. The pool is mapped shared 2M by 2M. One page goes back and forth five hundred times.
  */
-static void tdx(struct gen *gen)
+static void gen_tdx(struct gen *gen)
 {
-	const uint64_t wanted = max(gen->nr_pages * 2710 / (4 * GEN_1G), 512);
-	const uint64_t nr_4k = min(wanted, gen->boot_end);
+	const uint64_t wanted = gen_max(gen->nr_pages * 2710 / (4 * GEN_1G), 512);
+	const uint64_t nr_4k = gen_min(wanted, gen->boot_end);
 	const uint64_t early = gen->pool_start - gen->early_start;
-	const uint64_t page = gen->early_start + below(gen, early);
+	const uint64_t page = gen->early_start + gen_below(gen, early);
 
-	emit(gen, EVENT_TO_PRIVATE, 0, gen->nr_pages);
-	emit_steps(gen, EVENT_ACCEPT, 0, nr_4k, 1);
+	gen_emit(gen, EVENT_TO_PRIVATE, 0, gen->nr_pages);
+	gen_emit_steps(gen, EVENT_ACCEPT, 0, nr_4k, 1);
 	if (nr_4k < gen->boot_end)
-		emit(gen, EVENT_ACCEPT, nr_4k, gen->boot_end - nr_4k);
-	emit_steps(gen, EVENT_ACCEPT, gen->early_start, gen->pool_end, GEN_2M);
-	share_pages(gen, 64);
-	emit_steps(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end, GEN_2M);
-	take_free(gen, EVENT_ACCEPT, GEN_4M);
+		gen_emit(gen, EVENT_ACCEPT, nr_4k, gen->boot_end - nr_4k);
+	gen_emit_steps(gen, EVENT_ACCEPT, gen->early_start, gen->pool_end, GEN_2M);
+	gen_share_pages(gen, 64);
+	gen_emit_steps(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end, GEN_2M);
+	gen_use_free(gen, EVENT_ACCEPT, GEN_4M);
 	for (int i = 0; i < 500; i++) {
-		emit(gen, EVENT_TO_SHARED, page, 1);
-		emit(gen, EVENT_HOST_WRITE, page, 1);
-		gen->now_us += 1000 + below(gen, 2000);
-		emit(gen, EVENT_TO_PRIVATE, page, 1);
-		bounce(gen);
+		gen_emit(gen, EVENT_TO_SHARED, page, 1);
+		gen_emit(gen, EVENT_HOST_WRITE, page, 1);
+		gen->now_us += 1000 + gen_below(gen, 2000);
+		gen_emit(gen, EVENT_TO_PRIVATE, page, 1);
+		gen_bounce(gen);
 	}
 }
 
@@ -205,25 +206,25 @@ static void tdx(struct gen *gen)
  * A protected guest of pKVM: private by default, used as it goes (by 2M, 128 GiB at most), a
  * small pool for DMA, and single pages that are shared and some taken back.
  */
-static void pkvm(struct gen *gen)
+static void gen_pkvm(struct gen *gen)
 {
 	const uint64_t room = (gen->pool_start - gen->early_start) / 256;
 
-	emit(gen, EVENT_TO_PRIVATE, 0, gen->nr_pages);
-	emit(gen, EVENT_GUEST_TOUCH, 0, gen->boot_end);
-	emit_steps(gen, EVENT_GUEST_TOUCH, gen->early_start, gen->pool_end, GEN_2M);
-	gen->pool_end = min(gen->pool_start + 64 * 256, gen->pool_end);
-	emit_steps(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end, GEN_2M);
+	gen_emit(gen, EVENT_TO_PRIVATE, 0, gen->nr_pages);
+	gen_emit(gen, EVENT_GUEST_TOUCH, 0, gen->boot_end);
+	gen_emit_steps(gen, EVENT_GUEST_TOUCH, gen->early_start, gen->pool_end, GEN_2M);
+	gen->pool_end = gen_min(gen->pool_start + 64 * 256, gen->pool_end);
+	gen_emit_steps(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end, GEN_2M);
 	for (uint64_t i = 0; i < 256; i++) {
 		uint64_t page = gen->early_start + i * room;
 
-		emit(gen, EVENT_TO_SHARED, page, 1);
-		emit(gen, EVENT_HOST_READ, page, 1);
+		gen_emit(gen, EVENT_TO_SHARED, page, 1);
+		gen_emit(gen, EVENT_HOST_READ, page, 1);
 		gen->now_us += 2000;
 		if (i % 4 == 0)
-			emit(gen, EVENT_TO_PRIVATE, page, 1);
+			gen_emit(gen, EVENT_TO_PRIVATE, page, 1);
 	}
-	take_free(gen, EVENT_GUEST_TOUCH, GEN_2M);
+	gen_use_free(gen, EVENT_GUEST_TOUCH, GEN_2M);
 }
 
 /*
@@ -232,28 +233,28 @@ static void pkvm(struct gen *gen)
  * then the guest takes 2M of them back for a while. All memory is in use, in some 16,384 steps
  * at most.
  */
-static void dpdk(struct gen *gen)
+static void gen_dpdk(struct gen *gen)
 {
-	const uint64_t nr = whole_2m(min(gen->nr_pages / 4, 32 * GEN_1G));
+	const uint64_t nr = gen_whole_2m(gen_min(gen->nr_pages / 4, 32 * GEN_1G));
 	const uint64_t first =
 		gen->nr_pages >= 8 * GEN_1G ? 4 * GEN_1G + GEN_1G / 2 : gen->boot_end + 5 * GEN_2M;
-	const uint64_t step = whole_2m(max(gen->nr_pages / 16384, GEN_4M));
+	const uint64_t step = gen_whole_2m(gen_max(gen->nr_pages / 16384, GEN_4M));
 
-	emit(gen, EVENT_TO_PRIVATE, 0, gen->nr_pages);
-	emit_steps(gen, EVENT_ACCEPT, 0, gen->nr_pages, step);
-	share_pages(gen, 64);
-	emit(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end - gen->pool_start);
-	emit_steps(gen, EVENT_TO_SHARED, first, first + nr, GEN_2M);
+	gen_emit(gen, EVENT_TO_PRIVATE, 0, gen->nr_pages);
+	gen_emit_steps(gen, EVENT_ACCEPT, 0, gen->nr_pages, step);
+	gen_share_pages(gen, 64);
+	gen_emit(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end - gen->pool_start);
+	gen_emit_steps(gen, EVENT_TO_SHARED, first, first + nr, GEN_2M);
 	for (int i = 0; i < 20000; i++) {
-		uint64_t size = 1ULL << below(gen, 10);
-		uint64_t at = first + below(gen, nr / size) * size;
+		uint64_t size = 1ULL << gen_below(gen, 10);
+		uint64_t at = first + gen_below(gen, nr / size) * size;
 
-		emit(gen, EVENT_HOST_READ, at, size);
+		gen_emit(gen, EVENT_HOST_READ, at, size);
 		if (i % 100 == 50) {
-			uint64_t taken = first + below(gen, nr / GEN_2M) * GEN_2M;
+			uint64_t taken = first + gen_below(gen, nr / GEN_2M) * GEN_2M;
 
-			emit(gen, EVENT_TO_PRIVATE, taken, GEN_2M);
-			emit(gen, EVENT_TO_SHARED, taken, GEN_2M);
+			gen_emit(gen, EVENT_TO_PRIVATE, taken, GEN_2M);
+			gen_emit(gen, EVENT_TO_SHARED, taken, GEN_2M);
 		}
 	}
 }
@@ -262,20 +263,20 @@ static void dpdk(struct gen *gen)
  * Three boots of one guest. Before each everything is shared, then written, then private; all
  * memory is accepted, in at most 1,024 steps.
  */
-static void reboot(struct gen *gen)
+static void gen_reboot(struct gen *gen)
 {
-	const uint64_t step = whole_2m(max(gen->nr_pages / 1024, GEN_4M));
+	const uint64_t step = gen_whole_2m(gen_max(gen->nr_pages / 1024, GEN_4M));
 
 	for (int boot = 0; boot < 3; boot++) {
-		emit(gen, EVENT_TO_SHARED, 0, gen->nr_pages);
-		populate(gen);
-		emit(gen, EVENT_TO_PRIVATE, 0, gen->nr_pages);
+		gen_emit(gen, EVENT_TO_SHARED, 0, gen->nr_pages);
+		gen_populate(gen);
+		gen_emit(gen, EVENT_TO_PRIVATE, 0, gen->nr_pages);
 		gen->now_us += 2000000; /* firmware */
-		emit_steps(gen, EVENT_ACCEPT, 0, gen->nr_pages, step);
-		share_pages(gen, 64);
-		emit(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end - gen->pool_start);
+		gen_emit_steps(gen, EVENT_ACCEPT, 0, gen->nr_pages, step);
+		gen_share_pages(gen, 64);
+		gen_emit(gen, EVENT_TO_SHARED, gen->pool_start, gen->pool_end - gen->pool_start);
 		for (int i = 0; i < 512; i++)
-			bounce(gen);
+			gen_bounce(gen);
 		gen->now_us += 1000000;
 	}
 }
@@ -283,17 +284,17 @@ static void reboot(struct gen *gen)
 static const struct {
 	const char *name;
 	void (*make)(struct gen *gen);
-} workloads[] = {
-	{"snp-lazy-accept", snp_lazy_accept},
-	{"tdx", tdx},
-	{"pkvm", pkvm},
-	{"dpdk", dpdk},
-	{"reboot", reboot},
+} gen_workloads[] = {
+	{"snp-lazy-accept", gen_snp_lazy_accept},
+	{"tdx", gen_tdx},
+	{"pkvm", gen_pkvm},
+	{"dpdk", gen_dpdk},
+	{"reboot", gen_reboot},
 };
 
 const char *gen_name(unsigned int i)
 {
-	return i < sizeof(workloads) / sizeof(*workloads) ? workloads[i].name : NULL;
+	return i < sizeof(gen_workloads) / sizeof(*gen_workloads) ? gen_workloads[i].name : NULL;
 }
 
 int gen_run(FILE *out, const char *name, uint64_t nr_pages, uint64_t seed)
@@ -307,8 +308,8 @@ int gen_run(FILE *out, const char *name, uint64_t nr_pages, uint64_t seed)
 		return -ENOENT;
 	if (nr_pages < GEN_MIN_PAGES || nr_pages > GEN_MAX_PAGES)
 		return -ERANGE;
-	lay_out(&gen);
+	gen_lay_out(&gen);
 	fputs(EVENT_CSV_HEADER "\n", out);
-	workloads[i].make(&gen);
+	gen_workloads[i].make(&gen);
 	return 0;
 }

@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-static bool read_log(struct log *log, const struct options *options)
+static bool tool_read_log(struct log *log, const struct options *options)
 {
 	bool is_stdin = !strcmp(options->name, "-");
 	FILE *file = is_stdin ? stdin : fopen(options->name, "r");
@@ -19,60 +19,61 @@ static bool read_log(struct log *log, const struct options *options)
 
 	memset(log, 0, sizeof(*log));
 	if (!file) {
-		error("%s: %s", options->name, strerror(errno));
+		options_error("%s: %s", options->name, strerror(errno));
 		return false;
 	}
 	ret = log_read(log, file, options->format);
 	if (!is_stdin)
 		fclose(file);
 	if (ret) {
-		error("%s: %s", options->name, strerror(-ret));
+		options_error("%s: %s", options->name, strerror(-ret));
 		return false;
 	}
 	if (log->nr_conversions || log->nr_other_events || log->malformed.total)
 		return true;
-	error("%s: no %s event in %" PRIu64 " lines", options->name,
-	      options->format == LOG_AUTO ? "known" : log_format_name(options->format),
-	      log->nr_lines);
+	options_error("%s: no %s event in %" PRIu64 " lines", options->name,
+		      options->format == LOG_AUTO ? "known" : log_format_name(options->format),
+		      log->nr_lines);
 	return false;
 }
 
-static void warn_of_losses(const struct log *log, const struct options *options)
+static void tool_warn_losses(const struct log *log, const struct options *options)
 {
 	if (log->nr_lost || log->nr_lost_gaps)
-		error("%s: warning: %" PRIu64 " events lost, and %" PRIu64
-		      " gaps of unknown size: the final state may be wrong",
-		      options->name, log->nr_lost, log->nr_lost_gaps);
+		options_error("%s: warning: %" PRIu64 " events lost, and %" PRIu64
+			      " gaps of unknown size: the final state may be wrong",
+			      options->name, log->nr_lost, log->nr_lost_gaps);
 }
 
 /* To stderr, where the output has no room for them. */
-static void warn_of_refusals(const struct log_refusals *refused, const struct options *options)
+static void tool_warn_refusals(const struct log_refusals *refused, const struct options *options)
 {
 	for (size_t i = 0; i < refused->nr_listed && i < REPORT_REFUSALS; i++)
-		error("%s:%" PRIu64 ": %s: %s", options->name, refused->list[i].line,
-		      refused->list[i].malformed ? "malformed" : "refused",
-		      refused->list[i].reason);
+		options_error("%s:%" PRIu64 ": %s: %s", options->name, refused->list[i].line,
+			      refused->list[i].malformed ? "malformed" : "refused",
+			      refused->list[i].reason);
 	if (refused->total > REPORT_REFUSALS)
-		error("%s: and %" PRIu64 " more not applied", options->name,
-		      refused->total - REPORT_REFUSALS);
+		options_error("%s: and %" PRIu64 " more not applied", options->name,
+			      refused->total - REPORT_REFUSALS);
 }
 
-static void say_why(const struct options *options, int ret)
+static void tool_print_error(const struct options *options, int ret)
 {
 	if (ret == -ENODATA)
-		error("%s: no conversion that could be read tells the size: give --size",
-		      options->name);
+		options_error("%s: no conversion that could be read tells the size: give --size",
+			      options->name);
 	else
-		error("%s: %s", options->name, strerror(-ret));
+		options_error("%s: %s", options->name, strerror(-ret));
 }
 
-static int report(const struct log *log, const struct replay *replay, const struct options *options)
+static int tool_report(const struct log *log, const struct replay *replay,
+		       const struct options *options)
 {
 	int ret = 0;
 
-	if (options->command == DUMP && options->json)
+	if (options->command == OPTIONS_DUMP && options->json)
 		ret = report_runs_json(stdout, options->name, log, replay);
-	else if (options->command == DUMP)
+	else if (options->command == OPTIONS_DUMP)
 		report_runs(stdout, replay);
 	else if (options->json)
 		ret = report_json(stdout, options->name, log, replay);
@@ -81,27 +82,27 @@ static int report(const struct log *log, const struct replay *replay, const stru
 	return ret;
 }
 
-static int run(const struct options *options)
+static int tool_replay(const struct options *options)
 {
 	struct replay replay = {0};
-	int status = UNUSABLE, ret;
+	int status = TOOL_UNUSABLE, ret;
 	struct log log;
 
-	if (!read_log(&log, options))
+	if (!tool_read_log(&log, options))
 		goto out;
 	ret = replay_run(&replay, &log, options->nr_pages, options->init_private);
 	if (ret) {
-		say_why(options, ret);
+		tool_print_error(options, ret);
 		goto out;
 	}
-	warn_of_losses(&log, options);
-	if (options->command == DUMP)
-		warn_of_refusals(&replay.refused, options);
-	ret = report(&log, &replay, options);
+	tool_warn_losses(&log, options);
+	if (options->command == OPTIONS_DUMP)
+		tool_warn_refusals(&replay.refused, options);
+	ret = tool_report(&log, &replay, options);
 	if (ret)
-		error("%s", strerror(-ret));
+		options_error("%s", strerror(-ret));
 	else
-		status = replay.refused.total ? SOME_REFUSED : APPLIED;
+		status = replay.refused.total ? TOOL_SOME_REFUSED : TOOL_APPLIED;
 out:
 	replay_fini(&replay);
 	log_fini(&log);
@@ -109,7 +110,7 @@ out:
 }
 
 /* The log under each of the policies. */
-static int run_lab(struct lab_report *report, const struct options *options)
+static int tool_run_policies(struct lab_report *report, const struct options *options)
 {
 	uint64_t nr_pages = options->nr_pages ? options->nr_pages : log_nr_pages(report->log);
 
@@ -136,56 +137,56 @@ static int run_lab(struct lab_report *report, const struct options *options)
 	return 0;
 }
 
-static int compare_policies(const struct options *options)
+static int tool_compare(const struct options *options)
 {
 	struct lab_report report = {0};
-	int status = UNUSABLE, ret;
+	int status = TOOL_UNUSABLE, ret;
 	struct log log;
 
-	if (!read_log(&log, options))
+	if (!tool_read_log(&log, options))
 		goto out;
 	report.log = &log;
-	ret = run_lab(&report, options);
+	ret = tool_run_policies(&report, options);
 	if (!ret && options->json)
 		ret = lab_report_json(stdout, &report);
 	else if (!ret)
 		lab_report_table(stdout, &report);
 	if (ret) {
-		say_why(options, ret);
+		tool_print_error(options, ret);
 		goto out;
 	}
-	warn_of_losses(&log, options);
-	warn_of_refusals(&log.malformed, options);
-	status = log.malformed.total ? SOME_REFUSED : APPLIED;
+	tool_warn_losses(&log, options);
+	tool_warn_refusals(&log.malformed, options);
+	status = log.malformed.total ? TOOL_SOME_REFUSED : TOOL_APPLIED;
 	for (unsigned int i = 0; i < report.nr_runs; i++) {
-		if (report.results[i].nr_refused && status == APPLIED)
-			status = SOME_REFUSED;
+		if (report.results[i].nr_refused && status == TOOL_APPLIED)
+			status = TOOL_SOME_REFUSED;
 		if (!*report.results[i].broken)
 			continue;
-		error("%s: the library broke a rule: %s", report.opts[i].policy->name,
-		      report.results[i].broken);
-		status = UNUSABLE;
+		options_error("%s: the library broke a rule: %s", report.opts[i].policy->name,
+			      report.results[i].broken);
+		status = TOOL_UNUSABLE;
 	}
 out:
 	log_fini(&log);
 	return status;
 }
 
-static int generate(const struct options *options)
+static int tool_generate(const struct options *options)
 {
 	int ret = gen_run(stdout, options->name, options->nr_pages, options->seed);
 
 	if (!ret)
-		return APPLIED;
+		return TOOL_APPLIED;
 	if (ret == -ERANGE) {
-		error("gen: --size is from 64M to 16T");
-		return UNUSABLE;
+		options_error("gen: --size is from 64M to 16T");
+		return TOOL_UNUSABLE;
 	}
 	fprintf(stderr, "gmemstate: gen: %s: no such workload; there are", options->name);
 	for (unsigned int i = 0; gen_name(i); i++)
 		fprintf(stderr, " %s", gen_name(i));
 	fputc('\n', stderr);
-	return UNUSABLE;
+	return TOOL_UNUSABLE;
 }
 
 int main(int argc, const char **argv)
@@ -193,17 +194,17 @@ int main(int argc, const char **argv)
 	struct options options;
 	int status = options_read(&options, argc, argv);
 
-	if (status < 0 && options.command == GEN)
-		status = generate(&options);
+	if (status < 0 && options.command == OPTIONS_GEN)
+		status = tool_generate(&options);
 	else if (status < 0 && options.nr_policies)
-		status = compare_policies(&options);
+		status = tool_compare(&options);
 	else if (status < 0)
-		status = run(&options);
+		status = tool_replay(&options);
 	options_fini(&options);
 	/* Output that did not arrive is no success: a full disk, a closed pipe. */
 	if (fflush(stdout) || ferror(stdout)) {
-		error("standard output: %s", strerror(errno));
-		status = UNUSABLE;
+		options_error("standard output: %s", strerror(errno));
+		status = TOOL_UNUSABLE;
 	}
 	return status;
 }

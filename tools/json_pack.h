@@ -15,17 +15,17 @@
 #include <jansson.h>
 
 /* A member of an object. */
-struct json_member {
+struct json_pack_member {
 	const char *key;
 	uint64_t value;
 };
 
-json_int_t json_count(uint64_t value);
+json_int_t json_pack_count(uint64_t value);
 
 /* An object of numbers. */
-json_t *json_numbers(const struct json_member *members, size_t nr);
+json_t *json_pack_numbers(const struct json_pack_member *members, size_t nr);
 
-#define JSON_NUMBERS(members) json_numbers(members, sizeof(members) / sizeof(*(members)))
+#define JSON_PACK_NUMBERS(members) json_pack_numbers(members, sizeof(members) / sizeof(*(members)))
 
 /* What each report begins with. */
 json_t *json_pack_head(const char *name, const struct log *log, uint64_t nr_pages,
@@ -35,6 +35,6 @@ json_t *json_pack_log(const struct log *log);
 json_t *json_pack_refusals(const struct log_refusals *refused);
 
 /* Writes and takes over @json. 0 or -ENOMEM. */
-int json_write(FILE *out, json_t *json);
+int json_pack_write(FILE *out, json_t *json);
 
 #endif /* GMS_TOOL_JSON_PACK_H */

@@ -45,7 +45,7 @@ struct lab {
 	double weighted[2][3];
 };
 
-static uint64_t clock_ns(void *ctx)
+static uint64_t lab_clock_ns(void *ctx)
 {
 	const struct lab *lab = ctx;
 	uint64_t us = lab->now_us - lab->started_us;
@@ -53,7 +53,7 @@ static uint64_t clock_ns(void *ctx)
 	return us > UINT64_MAX / 1000 ? UINT64_MAX : us * 1000;
 }
 
-static void note_split(void *arg, const struct sim_call *call)
+static void lab_note_split(void *arg, const struct sim_call *call)
 {
 	struct lab *lab = arg;
 
@@ -62,7 +62,7 @@ static void note_split(void *arg, const struct sim_call *call)
 		gms_rtree_set(lab->split, call->start >> call->from, 1);
 }
 
-static void unpin_oldest(struct lab *lab)
+static void lab_unpin_oldest(struct lab *lab)
 {
 	struct lab_pin *pin = &lab->pins[lab->first_pin];
 
@@ -73,7 +73,7 @@ static void unpin_oldest(struct lab *lab)
 }
 
 /* Give up the pins in a range. */
-static void unpin_range(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
+static void lab_unpin_range(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
 {
 	size_t nr = lab->nr_pins;
 
@@ -81,7 +81,7 @@ static void unpin_range(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
 		struct lab_pin pin = lab->pins[lab->first_pin];
 
 		if (pin.start < end && pin.start + pin.nr_pages > start) {
-			unpin_oldest(lab);
+			lab_unpin_oldest(lab);
 			continue;
 		}
 		lab->first_pin = (lab->first_pin + 1) % LAB_MAX_PINS;
@@ -90,7 +90,7 @@ static void unpin_range(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
 }
 
 /* After -EAGAIN: true where the call is worth making again. */
-static bool make_way(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
+static bool lab_unpin_blocking(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
 {
 	const uint64_t had = lab->nr_pins;
 	gms_pgoff_t end = start + nr_pages;
@@ -102,12 +102,12 @@ static bool make_way(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
 		start = gms_order_down(start, first);
 		end = gms_order_up(end - 1, last);
 	}
-	unpin_range(lab, start, end);
+	lab_unpin_range(lab, start, end);
 	lab->result->nr_pinned_retries++;
 	return lab->nr_pins < had;
 }
 
-static int guest_fault(struct lab *lab, gms_pgoff_t index)
+static int lab_guest_fault(struct lab *lab, gms_pgoff_t index)
 {
 	struct gms_fault fault;
 	int ret;
@@ -124,7 +124,7 @@ static int guest_fault(struct lab *lab, gms_pgoff_t index)
 }
 
 /* The guest touches what it uses of a range and has not mapped. */
-static int touch_used(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
+static int lab_touch_used(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
 {
 	struct gms_rtree_run run;
 	int ret = 0;
@@ -135,7 +135,7 @@ static int touch_used(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
 		if (!run.set)
 			continue;
 		while (sim_next_unmapped(lab->sim, GMS_GUEST, page, run_end, &page)) {
-			ret = guest_fault(lab, page);
+			ret = lab_guest_fault(lab, page);
 			if (ret)
 				return ret;
 		}
@@ -143,52 +143,52 @@ static int touch_used(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
 	return ret;
 }
 
-/* As touch_used(), for all that a change in the range may have taken out of the page tables. */
-static int touch_again(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
+/* As lab_touch_used(), for all that a change in the range may have taken out of the page tables. */
+static int lab_touch_again(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
 {
 	const unsigned int order = lab->opts->folio_order;
 
-	return touch_used(lab, gms_order_down(start, order),
-			  gms_order_up(start + nr_pages - 1, order));
+	return lab_touch_used(lab, gms_order_down(start, order),
+			      gms_order_up(start + nr_pages - 1, order));
 }
 
-static int use(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
+static int lab_use(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
 {
 	int ret = gms_rtree_set(lab->used, start, nr_pages);
 
-	return ret ? ret : touch_used(lab, start, start + nr_pages);
+	return ret ? ret : lab_touch_used(lab, start, start + nr_pages);
 }
 
-static int convert(struct lab *lab, const struct event *event)
+static int lab_convert(struct lab *lab, const struct event *event)
 {
 	const enum gms_shareability to = event_converts_to(event->op);
 	int ret;
 
 	do
 		ret = gms_convert(lab->state, event->start, event->nr_pages, to, 0, NULL);
-	while (ret == -EAGAIN && make_way(lab, event->start, event->nr_pages));
+	while (ret == -EAGAIN && lab_unpin_blocking(lab, event->start, event->nr_pages));
 	if (!ret && to == GMS_SHARED && event->nr_pages == lab->opts->nr_pages)
 		ret = gms_rtree_clear(lab->used, event->start, event->nr_pages);
 	if (!ret)
-		ret = touch_again(lab, event->start, event->nr_pages);
+		ret = lab_touch_again(lab, event->start, event->nr_pages);
 	return ret;
 }
 
-static int punch(struct lab *lab, const struct event *event)
+static int lab_punch(struct lab *lab, const struct event *event)
 {
 	int ret;
 
 	do
 		ret = gms_punch_hole(lab->state, event->start, event->nr_pages, NULL);
-	while (ret == -EAGAIN && make_way(lab, event->start, event->nr_pages));
+	while (ret == -EAGAIN && lab_unpin_blocking(lab, event->start, event->nr_pages));
 	if (!ret)
 		ret = gms_rtree_clear(lab->used, event->start, event->nr_pages);
 	if (!ret)
-		ret = touch_again(lab, event->start, event->nr_pages);
+		ret = lab_touch_again(lab, event->start, event->nr_pages);
 	return ret;
 }
 
-static int host_access(struct lab *lab, const struct event *event)
+static int lab_host_access(struct lab *lab, const struct event *event)
 {
 	gms_pgoff_t page = event->start, end = event->start + event->nr_pages;
 	struct gms_fault fault;
@@ -196,7 +196,7 @@ static int host_access(struct lab *lab, const struct event *event)
 
 	while (lab->nr_pins &&
 	       (lab->nr_pins == LAB_MAX_PINS || lab->nr_pinned + event->nr_pages > LAB_MAX_PINNED))
-		unpin_oldest(lab);
+		lab_unpin_oldest(lab);
 	ret = gms_pin(lab->state, event->start, event->nr_pages, NULL);
 	if (ret)
 		return ret;
@@ -212,11 +212,11 @@ static int host_access(struct lab *lab, const struct event *event)
 		gms_fault_end(lab->state, &fault);
 	}
 	/* The fault may have split a folio that the guest had mapped in one. */
-	return ret ? ret : touch_again(lab, event->start, event->nr_pages);
+	return ret ? ret : lab_touch_again(lab, event->start, event->nr_pages);
 }
 
 /* Go to the time of an event: weigh what was mapped until then, end accesses, maintain. */
-static void advance(struct lab *lab, uint64_t time_us)
+static void lab_advance(struct lab *lab, uint64_t time_us)
 {
 	struct sim_totals totals;
 	double passed;
@@ -232,20 +232,20 @@ static void advance(struct lab *lab, uint64_t time_us)
 	}
 	lab->now_us = time_us;
 	while (lab->nr_pins && lab->pins[lab->first_pin].until_us <= time_us)
-		unpin_oldest(lab);
+		lab_unpin_oldest(lab);
 }
 
-static int maintain(struct lab *lab)
+static int lab_maintain(struct lab *lab)
 {
 	if (lab->now_us - lab->maintained_us < LAB_MAINTAIN_US)
 		return 0;
 	lab->maintained_us = lab->now_us;
 	if (!gms_maintain(lab->state, (lab->opts->nr_pages >> GMS_ORDER_1G) + 1))
 		return 0;
-	return touch_used(lab, 0, lab->opts->nr_pages);
+	return lab_touch_used(lab, 0, lab->opts->nr_pages);
 }
 
-static bool in_reach(const struct lab *lab, const struct event *event)
+static bool lab_in_reach(const struct lab *lab, const struct event *event)
 {
 	const uint64_t nr_pages = lab->opts->nr_pages;
 	bool dma = event->op == EVENT_HOST_READ || event->op == EVENT_HOST_WRITE;
@@ -254,44 +254,44 @@ static bool in_reach(const struct lab *lab, const struct event *event)
 	       (!dma || event->nr_pages <= LAB_MAX_PINNED);
 }
 
-static int do_event(struct lab *lab, const struct event *event)
+static int lab_do_event(struct lab *lab, const struct event *event)
 {
 	int ret;
 
 	switch (event->op) {
 	case EVENT_TO_SHARED:
 	case EVENT_TO_PRIVATE:
-		return convert(lab, event);
+		return lab_convert(lab, event);
 	case EVENT_ACCEPT:
-		ret = convert(lab, event);
-		return ret ? ret : use(lab, event->start, event->nr_pages);
+		ret = lab_convert(lab, event);
+		return ret ? ret : lab_use(lab, event->start, event->nr_pages);
 	case EVENT_HOST_READ:
 	case EVENT_HOST_WRITE:
-		return host_access(lab, event);
+		return lab_host_access(lab, event);
 	case EVENT_GUEST_TOUCH:
-		return use(lab, event->start, event->nr_pages);
+		return lab_use(lab, event->start, event->nr_pages);
 	case EVENT_FREE:
 		if (lab->opts->punch)
-			return punch(lab, event);
+			return lab_punch(lab, event);
 		lab->result->nr_ignored++;
 		break;
 	}
 	return 0;
 }
 
-static int take_event(struct lab *lab, const struct event *event)
+static int lab_take_event(struct lab *lab, const struct event *event)
 {
 	int ret;
 
-	advance(lab, event->time_us);
-	ret = maintain(lab);
+	lab_advance(lab, event->time_us);
+	ret = lab_maintain(lab);
 	if (ret)
 		return ret;
-	if (!event_is_conversion(event->op) && !in_reach(lab, event)) {
+	if (!event_is_conversion(event->op) && !lab_in_reach(lab, event)) {
 		lab->result->nr_out_of_reach++;
 		return 0;
 	}
-	ret = do_event(lab, event);
+	ret = lab_do_event(lab, event);
 	if (ret == -ENOMEM)
 		return ret;
 	if (ret == -EACCES)
@@ -309,14 +309,14 @@ static int lab_replay(struct lab *lab, const struct log *log)
 	if (log->nr_events)
 		lab->now_us = lab->started_us = lab->maintained_us = log->events[0].time_us;
 	for (size_t i = 0; !ret && i < log->nr_events; i++) {
-		ret = take_event(lab, &log->events[i]);
+		ret = lab_take_event(lab, &log->events[i]);
 		if (!ret && !i && log->format != LOG_CSV)
-			ret = use(lab, 0, lab->opts->nr_pages);
+			ret = lab_use(lab, 0, lab->opts->nr_pages);
 	}
 	return ret;
 }
 
-static int create(struct lab *lab)
+static int lab_create(struct lab *lab)
 {
 	const struct lab_opts *opts = lab->opts;
 	struct sim_opts sim_opts = {
@@ -341,19 +341,19 @@ static int create(struct lab *lab)
 		ret = -ENOMEM;
 	if (ret)
 		return ret;
-	sim_on_call(lab->sim, note_split, lab);
+	sim_on_call(lab->sim, lab_note_split, lab);
 	state_opts.nr_pages = opts->nr_pages;
 	state_opts.folio_order = opts->folio_order;
 	state_opts.flags = opts->init_private ? GMS_INIT_PRIVATE : 0;
 	state_opts.policy = opts->policy;
 	state_opts.backend = sim_ops(lab->sim);
 	state_opts.backend_ctx = lab->sim;
-	state_opts.clock_ns = clock_ns;
+	state_opts.clock_ns = lab_clock_ns;
 	state_opts.clock_ctx = lab;
 	return gms_state_create(&state_opts, &lab->state);
 }
 
-static void finish(struct lab *lab)
+static void lab_finish(struct lab *lab)
 {
 	struct lab_result *result = lab->result;
 	const double passed = (double)(lab->now_us - lab->started_us);
@@ -379,13 +379,13 @@ int lab_run(struct lab_result *result, const struct log *log, const struct lab_o
 	int ret;
 
 	memset(result, 0, sizeof(*result));
-	ret = create(&lab);
+	ret = lab_create(&lab);
 	if (!ret)
 		ret = lab_replay(&lab, log);
 	if (!ret)
-		finish(&lab);
+		lab_finish(&lab);
 	while (lab.state && lab.nr_pins)
-		unpin_oldest(&lab);
+		lab_unpin_oldest(&lab);
 	gms_state_destroy(lab.state);
 	sim_destroy(lab.sim);
 	gms_rtree_destroy(lab.used);

@@ -13,108 +13,119 @@
 #include <errno.h>
 #include <inttypes.h>
 
-enum kind { COUNT, BYTES, CYCLES };
+enum lab_report_kind { LAB_REPORT_COUNT, LAB_REPORT_BYTES, LAB_REPORT_CYCLES };
 
 /**
- * struct row - one number of each run
+ * struct lab_report_row - one number of each run
  * @key: in JSON
  * @text: in the table; of rows with a title above them: indented
  * @title: NULL, or a line above this row
  * @kind: how to write it
  * @value: of a result
  */
-struct row {
+struct lab_report_row {
 	const char *key;
 	const char *text;
 	const char *title;
-	enum kind kind;
+	enum lab_report_kind kind;
 	uint64_t (*value)(const struct lab_result *result);
 };
 
-#define VALUE(name, expression)                          \
-	static uint64_t name(const struct lab_result *r) \
-	{                                                \
-		return (uint64_t)(expression);           \
+/* Defines the function that reads a number from a result. */
+#define LAB_REPORT_VALUE(name, expression)                            \
+	static uint64_t lab_report_##name(const struct lab_result *r) \
+	{                                                             \
+		return (uint64_t)(expression);                        \
 	}
-#define MAPPED(name, who, level)                                                \
-	VALUE(name##_end, r->totals.mapped_pages[who][level] << GMS_PAGE_SHIFT) \
-	VALUE(name##_average, r->average_pages[who][level] * (1 << GMS_PAGE_SHIFT))
-#define CYCLES_OF(name, cause) VALUE(cycles_##name, r->totals.cycles[cause])
+#define LAB_REPORT_MAPPED(name, who, level)                                                \
+	LAB_REPORT_VALUE(name##_end, r->totals.mapped_pages[who][level] << GMS_PAGE_SHIFT) \
+	LAB_REPORT_VALUE(name##_average, r->average_pages[who][level] * (1 << GMS_PAGE_SHIFT))
+#define LAB_REPORT_CYCLES_OF(name, cause) LAB_REPORT_VALUE(cycles_##name, r->totals.cycles[cause])
 
-VALUE(split_folios, r->nr_split)
-VALUE(splits_1g, r->stats.splits_1g)
-VALUE(splits_2m, r->stats.splits_2m)
-VALUE(merges_1g, r->stats.merges_1g)
-VALUE(merges_2m, r->stats.merges_2m)
-VALUE(splits_deferred, r->stats.splits_deferred)
-VALUE(merges_refused, r->stats.merges_refused)
-VALUE(pinned_retries, r->nr_pinned_retries)
-VALUE(guest_faults, r->stats.faults_guest)
-VALUE(host_faults, r->stats.faults_host)
-VALUE(denied, r->nr_denied)
-VALUE(refused, r->nr_refused)
-VALUE(out_of_reach, r->nr_out_of_reach)
-VALUE(ignored, r->nr_ignored)
-MAPPED(guest_1g, LAB_GUEST, 2)
-MAPPED(guest_2m, LAB_GUEST, 1)
-MAPPED(guest_4k, LAB_GUEST, 0)
-MAPPED(host_1g, LAB_HOST, 2)
-MAPPED(host_2m, LAB_HOST, 1)
-MAPPED(host_4k, LAB_HOST, 0)
-VALUE(vmemmap_given_back, r->totals.vmemmap_given_back)
-VALUE(vmemmap_bytes, r->totals.vmemmap_bytes)
-CYCLES_OF(split, SIM_COST_SPLIT)
-CYCLES_OF(merge, SIM_COST_MERGE)
-CYCLES_OF(apply, SIM_COST_APPLY)
-CYCLES_OF(prepare, SIM_COST_PREPARE)
-CYCLES_OF(map, SIM_COST_MAP)
-CYCLES_OF(zap, SIM_COST_ZAP)
-CYCLES_OF(alloc, SIM_COST_ALLOC)
-CYCLES_OF(free, SIM_COST_FREE)
+LAB_REPORT_VALUE(split_folios, r->nr_split)
+LAB_REPORT_VALUE(splits_1g, r->stats.splits_1g)
+LAB_REPORT_VALUE(splits_2m, r->stats.splits_2m)
+LAB_REPORT_VALUE(merges_1g, r->stats.merges_1g)
+LAB_REPORT_VALUE(merges_2m, r->stats.merges_2m)
+LAB_REPORT_VALUE(splits_deferred, r->stats.splits_deferred)
+LAB_REPORT_VALUE(merges_refused, r->stats.merges_refused)
+LAB_REPORT_VALUE(pinned_retries, r->nr_pinned_retries)
+LAB_REPORT_VALUE(guest_faults, r->stats.faults_guest)
+LAB_REPORT_VALUE(host_faults, r->stats.faults_host)
+LAB_REPORT_VALUE(denied, r->nr_denied)
+LAB_REPORT_VALUE(refused, r->nr_refused)
+LAB_REPORT_VALUE(out_of_reach, r->nr_out_of_reach)
+LAB_REPORT_VALUE(ignored, r->nr_ignored)
+LAB_REPORT_MAPPED(guest_1g, LAB_GUEST, 2)
+LAB_REPORT_MAPPED(guest_2m, LAB_GUEST, 1)
+LAB_REPORT_MAPPED(guest_4k, LAB_GUEST, 0)
+LAB_REPORT_MAPPED(host_1g, LAB_HOST, 2)
+LAB_REPORT_MAPPED(host_2m, LAB_HOST, 1)
+LAB_REPORT_MAPPED(host_4k, LAB_HOST, 0)
+LAB_REPORT_VALUE(vmemmap_given_back, r->totals.vmemmap_given_back)
+LAB_REPORT_VALUE(vmemmap_bytes, r->totals.vmemmap_bytes)
+LAB_REPORT_CYCLES_OF(split, SIM_COST_SPLIT)
+LAB_REPORT_CYCLES_OF(merge, SIM_COST_MERGE)
+LAB_REPORT_CYCLES_OF(apply, SIM_COST_APPLY)
+LAB_REPORT_CYCLES_OF(prepare, SIM_COST_PREPARE)
+LAB_REPORT_CYCLES_OF(map, SIM_COST_MAP)
+LAB_REPORT_CYCLES_OF(zap, SIM_COST_ZAP)
+LAB_REPORT_CYCLES_OF(alloc, SIM_COST_ALLOC)
+LAB_REPORT_CYCLES_OF(free, SIM_COST_FREE)
 
 /* clang-format off */
-static const struct row rows[] = {
-	{ "folios_split", "Folios split at least once", NULL, COUNT, split_folios },
-	{ "splits_1g", "  of 1G", "Splits", COUNT, splits_1g },
-	{ "splits_2m", "  of 2M", NULL, COUNT, splits_2m },
-	{ "splits_deferred", "  put off: a page is pinned", NULL, COUNT, splits_deferred },
-	{ "merges_1g", "  to 1G", "Merges", COUNT, merges_1g },
-	{ "merges_2m", "  to 2M", NULL, COUNT, merges_2m },
-	{ "merges_refused", "  refused", NULL, COUNT, merges_refused },
-	{ "pinned_retries", "EAGAIN: pinned, made again", NULL, COUNT, pinned_retries },
-	{ "guest_faults", "Faults of the guest", NULL, COUNT, guest_faults },
-	{ "host_faults", "Faults of the host", NULL, COUNT, host_faults },
-	{ "host_accesses_denied", "Host accesses to private", NULL, COUNT, denied },
-	{ "refused", "Events refused", NULL, COUNT, refused },
-	{ "out_of_reach", "Accesses out of reach", NULL, COUNT, out_of_reach },
-	{ "ignored", "Events left out (free)", NULL, COUNT, ignored },
-	{ "guest_1g_end_bytes", "  by 1G", "The guest maps, at the end", BYTES, guest_1g_end },
-	{ "guest_2m_end_bytes", "  by 2M", NULL, BYTES, guest_2m_end },
-	{ "guest_4k_end_bytes", "  by 4K", NULL, BYTES, guest_4k_end },
-	{ "guest_1g_average_bytes", "  by 1G", "averaged over time", BYTES, guest_1g_average },
-	{ "guest_2m_average_bytes", "  by 2M", NULL, BYTES, guest_2m_average },
-	{ "guest_4k_average_bytes", "  by 4K", NULL, BYTES, guest_4k_average },
-	{ "host_1g_end_bytes", "  by 1G", "The host maps, at the end", BYTES, host_1g_end },
-	{ "host_2m_end_bytes", "  by 2M", NULL, BYTES, host_2m_end },
-	{ "host_4k_end_bytes", "  by 4K", NULL, BYTES, host_4k_end },
-	{ "host_1g_average_bytes", "  by 1G", "averaged over time", BYTES, host_1g_average },
-	{ "host_2m_average_bytes", "  by 2M", NULL, BYTES, host_2m_average },
-	{ "host_4k_average_bytes", "  by 4K", NULL, BYTES, host_4k_average },
-	{ "vmemmap_given_back_bytes", "  that splits took", "Struct pages", BYTES,
-	  vmemmap_given_back },
-	{ "vmemmap_end_bytes", "  at the end", NULL, BYTES, vmemmap_bytes },
-	{ "cycles_split", "  split", "Simulated cycles, millions", CYCLES, cycles_split },
-	{ "cycles_merge", "  merge", NULL, CYCLES, cycles_merge },
-	{ "cycles_apply", "  convert", NULL, CYCLES, cycles_apply },
-	{ "cycles_prepare", "  prepare", NULL, CYCLES, cycles_prepare },
-	{ "cycles_map", "  faults", NULL, CYCLES, cycles_map },
-	{ "cycles_zap", "  zap", NULL, CYCLES, cycles_zap },
-	{ "cycles_alloc", "  allocate and clear", NULL, CYCLES, cycles_alloc },
-	{ "cycles_free", "  free", NULL, CYCLES, cycles_free },
+#define LAB_REPORT_ROW(key, text, title, kind, name) \
+	{ key, text, title, LAB_REPORT_##kind, lab_report_##name }
+
+static const struct lab_report_row lab_report_rows[] = {
+	LAB_REPORT_ROW("folios_split", "Folios split at least once", NULL, COUNT, split_folios),
+	LAB_REPORT_ROW("splits_1g", "  of 1G", "Splits", COUNT, splits_1g),
+	LAB_REPORT_ROW("splits_2m", "  of 2M", NULL, COUNT, splits_2m),
+	LAB_REPORT_ROW("splits_deferred", "  put off: a page is pinned", NULL,
+		       COUNT, splits_deferred),
+	LAB_REPORT_ROW("merges_1g", "  to 1G", "Merges", COUNT, merges_1g),
+	LAB_REPORT_ROW("merges_2m", "  to 2M", NULL, COUNT, merges_2m),
+	LAB_REPORT_ROW("merges_refused", "  refused", NULL, COUNT, merges_refused),
+	LAB_REPORT_ROW("pinned_retries", "EAGAIN: pinned, made again", NULL,
+		       COUNT, pinned_retries),
+	LAB_REPORT_ROW("guest_faults", "Faults of the guest", NULL, COUNT, guest_faults),
+	LAB_REPORT_ROW("host_faults", "Faults of the host", NULL, COUNT, host_faults),
+	LAB_REPORT_ROW("host_accesses_denied", "Host accesses to private", NULL, COUNT, denied),
+	LAB_REPORT_ROW("refused", "Events refused", NULL, COUNT, refused),
+	LAB_REPORT_ROW("out_of_reach", "Accesses out of reach", NULL, COUNT, out_of_reach),
+	LAB_REPORT_ROW("ignored", "Events left out (free)", NULL, COUNT, ignored),
+	LAB_REPORT_ROW("guest_1g_end_bytes", "  by 1G", "The guest maps, at the end",
+		       BYTES, guest_1g_end),
+	LAB_REPORT_ROW("guest_2m_end_bytes", "  by 2M", NULL, BYTES, guest_2m_end),
+	LAB_REPORT_ROW("guest_4k_end_bytes", "  by 4K", NULL, BYTES, guest_4k_end),
+	LAB_REPORT_ROW("guest_1g_average_bytes", "  by 1G", "averaged over time",
+		       BYTES, guest_1g_average),
+	LAB_REPORT_ROW("guest_2m_average_bytes", "  by 2M", NULL, BYTES, guest_2m_average),
+	LAB_REPORT_ROW("guest_4k_average_bytes", "  by 4K", NULL, BYTES, guest_4k_average),
+	LAB_REPORT_ROW("host_1g_end_bytes", "  by 1G", "The host maps, at the end",
+		       BYTES, host_1g_end),
+	LAB_REPORT_ROW("host_2m_end_bytes", "  by 2M", NULL, BYTES, host_2m_end),
+	LAB_REPORT_ROW("host_4k_end_bytes", "  by 4K", NULL, BYTES, host_4k_end),
+	LAB_REPORT_ROW("host_1g_average_bytes", "  by 1G", "averaged over time",
+		       BYTES, host_1g_average),
+	LAB_REPORT_ROW("host_2m_average_bytes", "  by 2M", NULL, BYTES, host_2m_average),
+	LAB_REPORT_ROW("host_4k_average_bytes", "  by 4K", NULL, BYTES, host_4k_average),
+	LAB_REPORT_ROW("vmemmap_given_back_bytes", "  that splits took", "Struct pages",
+		       BYTES, vmemmap_given_back),
+	LAB_REPORT_ROW("vmemmap_end_bytes", "  at the end", NULL, BYTES, vmemmap_bytes),
+	LAB_REPORT_ROW("cycles_split", "  split", "Simulated cycles, millions",
+		       CYCLES, cycles_split),
+	LAB_REPORT_ROW("cycles_merge", "  merge", NULL, CYCLES, cycles_merge),
+	LAB_REPORT_ROW("cycles_apply", "  convert", NULL, CYCLES, cycles_apply),
+	LAB_REPORT_ROW("cycles_prepare", "  prepare", NULL, CYCLES, cycles_prepare),
+	LAB_REPORT_ROW("cycles_map", "  faults", NULL, CYCLES, cycles_map),
+	LAB_REPORT_ROW("cycles_zap", "  zap", NULL, CYCLES, cycles_zap),
+	LAB_REPORT_ROW("cycles_alloc", "  allocate and clear", NULL, CYCLES, cycles_alloc),
+	LAB_REPORT_ROW("cycles_free", "  free", NULL, CYCLES, cycles_free),
 };
 /* clang-format on */
 
-#define NR_ROWS (sizeof(rows) / sizeof(*rows))
+#define LAB_REPORT_NR_ROWS (sizeof(lab_report_rows) / sizeof(*lab_report_rows))
 
 const char *lab_backing_name(unsigned int order)
 {
@@ -128,7 +139,7 @@ const char *lab_backing_name(unsigned int order)
 	}
 }
 
-static void print_head(FILE *out, const struct lab_report *report)
+static void lab_report_print_head(FILE *out, const struct lab_report *report)
 {
 	const struct lab_opts *opts = &report->opts[0];
 	const struct log *log = report->log;
@@ -154,7 +165,8 @@ static void print_head(FILE *out, const struct lab_report *report)
 	fputc('\n', out);
 }
 
-static void print_row(FILE *out, const struct lab_report *report, const struct row *row)
+static void lab_report_print_row(FILE *out, const struct lab_report *report,
+				 const struct lab_report_row *row)
 {
 	if (row->title)
 		fprintf(out, "%s\n", row->title);
@@ -163,9 +175,9 @@ static void print_row(FILE *out, const struct lab_report *report, const struct r
 		uint64_t value = row->value(&report->results[i]);
 		char text[UNITS_TEXT_SIZE];
 
-		if (row->kind == BYTES)
+		if (row->kind == LAB_REPORT_BYTES)
 			units_bytes(text, value);
-		else if (row->kind == COUNT)
+		else if (row->kind == LAB_REPORT_COUNT)
 			units_count(text, value);
 		else
 			snprintf(text, sizeof(text), "%.2f", (double)value / 1e6);
@@ -176,24 +188,25 @@ static void print_row(FILE *out, const struct lab_report *report, const struct r
 
 void lab_report_table(FILE *out, const struct lab_report *report)
 {
-	print_head(out, report);
+	lab_report_print_head(out, report);
 	fprintf(out, "%-28s", "Policy");
 	for (unsigned int i = 0; i < report->nr_runs; i++)
 		fprintf(out, "%17s", report->opts[i].policy->name);
 	fputc('\n', out);
-	for (size_t i = 0; i < NR_ROWS; i++)
-		print_row(out, report, &rows[i]);
+	for (size_t i = 0; i < LAB_REPORT_NR_ROWS; i++)
+		lab_report_print_row(out, report, &lab_report_rows[i]);
 }
 
-static json_t *pack_run(const struct lab_opts *opts, const struct lab_result *result)
+static json_t *lab_report_pack_run(const struct lab_opts *opts, const struct lab_result *result)
 {
 	json_t *json = json_object();
 	bool failed = !json;
 
 	failed |= json_object_set_new(json, "policy", json_string(opts->policy->name));
-	for (size_t i = 0; i < NR_ROWS; i++)
-		failed |= json_object_set_new(json, rows[i].key,
-					      json_integer(json_count(rows[i].value(result))));
+	for (size_t i = 0; i < LAB_REPORT_NR_ROWS; i++)
+		failed |= json_object_set_new(
+			json, lab_report_rows[i].key,
+			json_integer(json_pack_count(lab_report_rows[i].value(result))));
 	if (!failed)
 		return json;
 	json_decref(json);
@@ -215,10 +228,10 @@ int lab_report_json(FILE *out, const struct lab_report *report)
 				      json_string(opts->pins_by_folio ? "folio" : "page"));
 	failed |= json_object_set_new(json, "punch", json_boolean(opts->punch));
 	failed |= json_object_set_new(json, "folios",
-				      json_integer(json_count(report->results[0].nr_folios)));
+				      json_integer(json_pack_count(report->results[0].nr_folios)));
 	for (unsigned int i = 0; i < report->nr_runs; i++)
-		failed |= json_array_append_new(runs,
-						pack_run(&report->opts[i], &report->results[i]));
+		failed |= json_array_append_new(
+			runs, lab_report_pack_run(&report->opts[i], &report->results[i]));
 	failed |= json_object_set_new(json, "policies", runs);
 	failed |= json_object_set_new(json, "not_applied",
 				      json_pack_refusals(&report->log->malformed));
@@ -226,5 +239,5 @@ int lab_report_json(FILE *out, const struct lab_report *report)
 		json_decref(json);
 		return -ENOMEM;
 	}
-	return json_write(out, json);
+	return json_pack_write(out, json);
 }

@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* One line, without its end. */
-struct line_buffer {
+struct log_buffer {
 	char text[LOG_LINE_MAX];
 	size_t len;
 	bool too_long;
@@ -37,7 +37,7 @@ const char *log_format_name(enum log_format format)
 }
 
 /* Make room for one more element. */
-static int grow(void **array, size_t *capacity, size_t nr, size_t size)
+static int log_grow(void **array, size_t *capacity, size_t nr, size_t size)
 {
 	size_t wanted;
 	void *p;
@@ -59,8 +59,8 @@ int log_refuse(struct log_refusals *refusals, const struct log_refusal *refusal)
 	int ret;
 
 	if (refusals->nr_listed < LOG_REFUSALS_MAX) {
-		ret = grow(&list, &refusals->capacity, refusals->nr_listed,
-			   sizeof(*refusals->list));
+		ret = log_grow(&list, &refusals->capacity, refusals->nr_listed,
+			       sizeof(*refusals->list));
 		if (ret)
 			return ret;
 		refusals->list = list;
@@ -104,7 +104,7 @@ static int log_add_event(struct log *log, struct log_line *line)
 		log->nr_other_events++;
 	if (!line->event.nr_pages)
 		return 0;
-	ret = grow(&events, &log->capacity, log->nr_events, sizeof(*log->events));
+	ret = log_grow(&events, &log->capacity, log->nr_events, sizeof(*log->events));
 	if (ret)
 		return ret;
 	log_place_event(log, line);
@@ -127,7 +127,7 @@ static void log_trim(struct log *log)
 	log->capacity = log->nr_events;
 }
 
-static void count_other_line(struct log *log, const struct line_buffer *buf)
+static void log_count_other_line(struct log *log, const struct log_buffer *buf)
 {
 	uint64_t nr_lost;
 
@@ -142,7 +142,7 @@ static void count_other_line(struct log *log, const struct line_buffer *buf)
 		log->nr_lost += nr_lost;
 }
 
-static int add_line(struct log *log, const struct line_buffer *buf)
+static int log_add_line(struct log *log, const struct log_buffer *buf)
 {
 	struct log_line line;
 
@@ -161,14 +161,14 @@ static int add_line(struct log *log, const struct line_buffer *buf)
 		return log_refuse(&log->malformed,
 				  &(struct log_refusal) {log->nr_lines, line.reason, true});
 	case LOG_OTHER_LINE:
-		count_other_line(log, buf);
+		log_count_other_line(log, buf);
 		break;
 	}
 	return 0;
 }
 
 /* False at the end of the file, or on an error. What has no line end is a line, too. */
-static bool next_line(FILE *file, struct line_buffer *buf)
+static bool log_next_line(FILE *file, struct log_buffer *buf)
 {
 	int c;
 
@@ -184,7 +184,7 @@ static bool next_line(FILE *file, struct line_buffer *buf)
 }
 
 /* Some editors put a byte order mark before the first line. */
-static void drop_bom(struct line_buffer *buf)
+static void log_drop_bom(struct log_buffer *buf)
 {
 	static const char bom[] = {'\xef', '\xbb', '\xbf'};
 
@@ -196,16 +196,16 @@ static void drop_bom(struct line_buffer *buf)
 
 int log_read(struct log *log, FILE *file, enum log_format format)
 {
-	struct line_buffer buf;
+	struct log_buffer buf;
 	int ret = 0;
 
 	memset(log, 0, sizeof(*log));
 	log->format = format;
 	errno = 0;
-	while (!ret && next_line(file, &buf)) {
+	while (!ret && log_next_line(file, &buf)) {
 		if (!log->nr_lines)
-			drop_bom(&buf);
-		ret = add_line(log, &buf);
+			log_drop_bom(&buf);
+		ret = log_add_line(log, &buf);
 	}
 	if (!ret && ferror(file))
 		ret = errno ? -errno : -EIO;

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-static const char help[] =
+static const char options_help[] =
 	"\n"
 	"replay  apply a log of conversions and print what came of it; with --policy: what it\n"
 	"        makes of huge folios\n"
@@ -63,7 +63,7 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 all applied; 1 some not applied; 2 unusable input or options.\n";
 
-void error(const char *format, ...)
+void options_error(const char *format, ...)
 {
 	va_list args;
 
@@ -74,23 +74,24 @@ void error(const char *format, ...)
 	fputc('\n', stderr);
 }
 
-static bool set_size(struct options *options, const char *text)
+static bool options_set_size(struct options *options, const char *text)
 {
 	uint64_t bytes, start;
 	int ret = units_parse_size(text, &bytes);
 
 	if (ret == -EINVAL)
-		error("--size %s: not a size such as 16G, 512M, 2T or a number of bytes", text);
+		options_error("--size %s: not a size such as 16G, 512M, 2T or a number of bytes",
+			      text);
 	else if (ret || bytes >> GMS_PAGE_SHIFT > GMS_MAX_PAGES)
-		error("--size %s: more than the largest object, 4P", text);
+		options_error("--size %s: more than the largest object, 4P", text);
 	else if (gms_range_from_bytes(0, bytes, &start, &options->nr_pages))
-		error("--size %s: not a whole number of 4K pages, at least one", text);
+		options_error("--size %s: not a whole number of 4K pages, at least one", text);
 	else
 		return true;
 	return false;
 }
 
-static bool set_policy(struct options *options, const char *text)
+static bool options_set_policy(struct options *options, const char *text)
 {
 	static const char *const names[LAB_MAX_RUNS] = {"eager", "eager-nonuniform", "lazy",
 							"adaptive"};
@@ -102,11 +103,11 @@ static bool set_policy(struct options *options, const char *text)
 	}
 	if (options->nr_policies)
 		return true;
-	error("--policy %s: none of eager, eager-nonuniform, lazy, adaptive, all", text);
+	options_error("--policy %s: none of eager, eager-nonuniform, lazy, adaptive, all", text);
 	return false;
 }
 
-static bool set_backing(struct options *options, const char *text)
+static bool options_set_backing(struct options *options, const char *text)
 {
 	for (unsigned int order = GMS_ORDER_4K; order <= GMS_ORDER_1G; order += GMS_ORDER_2M) {
 		if (!strcasecmp(text, lab_backing_name(order))) {
@@ -114,20 +115,20 @@ static bool set_backing(struct options *options, const char *text)
 			return true;
 		}
 	}
-	error("--backing %s: none of 1G, 2M, 4K", text);
+	options_error("--backing %s: none of 1G, 2M, 4K", text);
 	return false;
 }
 
-static bool set_pins(struct options *options, const char *text)
+static bool options_set_pins(struct options *options, const char *text)
 {
 	options->pins_by_folio = !strcmp(text, "folio");
 	if (options->pins_by_folio || !strcmp(text, "page"))
 		return true;
-	error("--pins %s: neither page nor folio", text);
+	options_error("--pins %s: neither page nor folio", text);
 	return false;
 }
 
-static bool set_seed(struct options *options, const char *text)
+static bool options_set_seed(struct options *options, const char *text)
 {
 	char *end;
 
@@ -135,20 +136,20 @@ static bool set_seed(struct options *options, const char *text)
 	options->seed = strtoull(text, &end, 0);
 	if (*text >= '0' && *text <= '9' && !*end && !errno)
 		return true;
-	error("--seed %s: not a number of 64 bits", text);
+	options_error("--seed %s: not a number of 64 bits", text);
 	return false;
 }
 
-static bool set_init(struct options *options, const char *text)
+static bool options_set_init(struct options *options, const char *text)
 {
 	options->init_private = !strcmp(text, "private");
 	if (options->init_private || !strcmp(text, "shared"))
 		return true;
-	error("--init %s: neither shared nor private", text);
+	options_error("--init %s: neither shared nor private", text);
 	return false;
 }
 
-static bool set_format(struct options *options, const char *text)
+static bool options_set_format(struct options *options, const char *text)
 {
 	for (enum log_format format = LOG_AUTO; format <= LOG_CSV; format++) {
 		if (!strcmp(text, log_format_name(format))) {
@@ -156,27 +157,27 @@ static bool set_format(struct options *options, const char *text)
 			return true;
 		}
 	}
-	error("--format %s: none of auto, ftrace, qemu, csv", text);
+	options_error("--format %s: none of auto, ftrace, qemu, csv", text);
 	return false;
 }
 
-static bool set_option(struct options *options, int option, const char *text)
+static bool options_set_option(struct options *options, int option, const char *text)
 {
 	switch (option) {
 	case 's':
-		return set_size(options, text);
+		return options_set_size(options, text);
 	case 'i':
-		return set_init(options, text);
+		return options_set_init(options, text);
 	case 'f':
-		return set_format(options, text);
+		return options_set_format(options, text);
 	case 'p':
-		return set_policy(options, text);
+		return options_set_policy(options, text);
 	case 'b':
-		return set_backing(options, text);
+		return options_set_backing(options, text);
 	case 'n':
-		return set_pins(options, text);
+		return options_set_pins(options, text);
 	case 'e':
-		return set_seed(options, text);
+		return options_set_seed(options, text);
 	case 'u':
 		options->punch = true;
 		return true;
@@ -191,46 +192,47 @@ static const struct {
 	const char *name;
 	const char *takes;
 	const char *lacks;
-} commands[] = {
-	[REPLAY] = {"replay", "sifjp", "no log given; - is standard input"},
-	[DUMP] = {"dump", "sifj", "no log given; - is standard input"},
-	[GEN] = {"gen", "se", "no workload given"},
+} options_commands[] = {
+	[OPTIONS_REPLAY] = {"replay", "sifjp", "no log given; - is standard input"},
+	[OPTIONS_DUMP] = {"dump", "sifj", "no log given; - is standard input"},
+	[OPTIONS_GEN] = {"gen", "se", "no workload given"},
 };
 
-static bool set_command(struct options *options, const char *name)
+static bool options_set_command(struct options *options, const char *name)
 {
 	if (!name) {
-		error("no command: replay, dump or gen (--help tells more)");
+		options_error("no command: replay, dump or gen (--help tells more)");
 		return false;
 	}
-	for (enum command command = REPLAY; command <= GEN; command++) {
+	for (enum options_command command = OPTIONS_REPLAY; command <= OPTIONS_GEN; command++) {
 		options->command = command;
-		if (!strcmp(name, commands[command].name))
+		if (!strcmp(name, options_commands[command].name))
 			return true;
 	}
-	error("%s: no such command; there are replay, dump and gen", name);
+	options_error("%s: no such command; there are replay, dump and gen", name);
 	return false;
 }
 
-static bool set_arguments(struct options *options)
+static bool options_set_arguments(struct options *options)
 {
-	if (!set_command(options, poptGetArg(options->context)))
+	if (!options_set_command(options, poptGetArg(options->context)))
 		return false;
 	options->name = poptGetArg(options->context);
 	if (!options->name) {
-		error("%s: %s", commands[options->command].name, commands[options->command].lacks);
+		options_error("%s: %s", options_commands[options->command].name,
+			      options_commands[options->command].lacks);
 		return false;
 	}
 	if (poptPeekArg(options->context)) {
-		error("%s: one %s at a time", poptPeekArg(options->context),
-		      options->command == GEN ? "workload" : "log");
+		options_error("%s: one %s at a time", poptPeekArg(options->context),
+			      options->command == OPTIONS_GEN ? "workload" : "log");
 		return false;
 	}
 	return true;
 }
 
 /* clang-format off */
-static const struct poptOption table[] = {
+static const struct poptOption options_table[] = {
 	{ "size", '\0', POPT_ARG_STRING, NULL, 's', "Size of the guest's memory", "SIZE" },
 	{ "init", '\0', POPT_ARG_STRING, NULL, 'i',
 	  "What every page is at first (default: shared)", "shared|private" },
@@ -256,23 +258,23 @@ static const struct poptOption table[] = {
 /* @given: the letters of the options that were given */
 static bool options_fit(const struct options *options, const char *given)
 {
-	const char *takes = commands[options->command].takes;
+	const char *takes = options_commands[options->command].takes;
 
-	for (const struct poptOption *option = table; option->longName; option++) {
+	for (const struct poptOption *option = options_table; option->longName; option++) {
 		if (!strchr(given, option->val) || strchr(takes, option->val))
 			continue;
-		if (options->command == REPLAY && strchr("bnu", option->val)) {
+		if (options->command == OPTIONS_REPLAY && strchr("bnu", option->val)) {
 			if (options->nr_policies)
 				continue;
-			error("--%s: only with --policy", option->longName);
+			options_error("--%s: only with --policy", option->longName);
 		} else {
-			error("--%s: not for %s", option->longName,
-			      commands[options->command].name);
+			options_error("--%s: not for %s", option->longName,
+				      options_commands[options->command].name);
 		}
 		return false;
 	}
-	if (options->command == GEN && !options->nr_pages) {
-		error("gen: no --size given");
+	if (options->command == OPTIONS_GEN && !options->nr_pages) {
+		options_error("gen: no --size given");
 		return false;
 	}
 	return true;
@@ -280,14 +282,14 @@ static bool options_fit(const struct options *options, const char *given)
 
 int options_read(struct options *options, int argc, const char **argv)
 {
-	char given[sizeof(table) / sizeof(*table)] = "";
+	char given[sizeof(options_table) / sizeof(*options_table)] = "";
 	int option;
 
 	*options = (struct options) {.format = LOG_AUTO, .folio_order = GMS_ORDER_1G};
-	options->context = poptGetContext("gmemstate", argc, argv, table, 0);
+	options->context = poptGetContext("gmemstate", argc, argv, options_table, 0);
 	if (!options->context) {
-		error("%s", strerror(ENOMEM));
-		return UNUSABLE;
+		options_error("%s", strerror(ENOMEM));
+		return TOOL_UNUSABLE;
 	}
 	poptSetOtherOptionHelp(options->context,
 			       "replay|dump [OPTION...] FILE|-\n"
@@ -298,27 +300,27 @@ int options_read(struct options *options, int argc, const char **argv)
 
 		if (option == 'h') {
 			poptPrintHelp(options->context, stdout, 0);
-			fputs(help, stdout);
-			return APPLIED;
+			fputs(options_help, stdout);
+			return TOOL_APPLIED;
 		}
 		if (option == 'v') {
 			puts("gmemstate " GMS_VERSION);
-			return APPLIED;
+			return TOOL_APPLIED;
 		}
 		text = poptGetOptArg(options->context);
-		good = set_option(options, option, text);
+		good = options_set_option(options, option, text);
 		free(text);
 		if (!good)
-			return UNUSABLE;
+			return TOOL_UNUSABLE;
 		if (!strchr(given, option))
 			given[strlen(given)] = (char)option;
 	}
 	if (option < -1) {
-		error("%s: %s", poptBadOption(options->context, POPT_BADOPTION_NOALIAS),
-		      poptStrerror(option));
-		return UNUSABLE;
+		options_error("%s: %s", poptBadOption(options->context, POPT_BADOPTION_NOALIAS),
+			      poptStrerror(option));
+		return TOOL_UNUSABLE;
 	}
-	return set_arguments(options) && options_fit(options, given) ? -1 : UNUSABLE;
+	return options_set_arguments(options) && options_fit(options, given) ? -1 : TOOL_UNUSABLE;
 }
 
 void options_fini(struct options *options)

@@ -10,9 +10,9 @@
 #include <popt.h>
 
 /* Exit status. */
-enum { APPLIED = 0, SOME_REFUSED = 1, UNUSABLE = 2 };
+enum tool_status { TOOL_APPLIED = 0, TOOL_SOME_REFUSED = 1, TOOL_UNUSABLE = 2 };
 
-enum command { REPLAY, DUMP, GEN };
+enum options_command { OPTIONS_REPLAY, OPTIONS_DUMP, OPTIONS_GEN };
 
 /**
  * struct options - read, and checked against each other
@@ -31,7 +31,7 @@ enum command { REPLAY, DUMP, GEN };
  * @context: popt's, which holds the texts
  */
 struct options {
-	enum command command;
+	enum options_command command;
 	bool json;
 	bool init_private;
 	enum log_format format;
@@ -47,10 +47,10 @@ struct options {
 };
 
 /**
- * error() - say on standard error what is wrong
+ * options_error() - say on standard error what is wrong
  * @format: as for printf()
  */
-__attribute__((format(printf, 1, 2))) void error(const char *format, ...);
+__attribute__((format(printf, 1, 2))) void options_error(const char *format, ...);
 
 /**
  * options_read() - read the command line

@@ -25,7 +25,7 @@ static uint64_t replay_now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-static int create(struct replay *replay, const struct log *log, uint64_t nr_pages)
+static int replay_create(struct replay *replay, const struct log *log, uint64_t nr_pages)
 {
 	struct gms_state_opts opts = {.struct_size = sizeof(opts)};
 
@@ -123,7 +123,7 @@ static int replay_convert(struct replay *replay, const struct log *log)
 	return ret;
 }
 
-static void count_runs(struct replay *replay)
+static void replay_count_runs(struct replay *replay)
 {
 	const uint64_t nr_pages = gms_state_nr_pages(replay->state);
 	struct gms_iter iter;
@@ -141,7 +141,7 @@ static void count_runs(struct replay *replay)
 }
 
 /* Keep the blocks of the most runs, the earlier one first where two have as many. */
-static void rank_block(struct replay *replay, const struct replay_block *block)
+static void replay_rank_block(struct replay *replay, const struct replay_block *block)
 {
 	unsigned int i = replay->nr_top;
 
@@ -156,7 +156,7 @@ static void rank_block(struct replay *replay, const struct replay_block *block)
 	replay->top[i] = *block;
 }
 
-static void look_into_mixed(struct replay *replay, gms_pgoff_t start, gms_pgoff_t end)
+static void replay_count_mixed(struct replay *replay, gms_pgoff_t start, gms_pgoff_t end)
 {
 	struct replay_block block = {.start = start};
 	struct gms_iter iter;
@@ -176,10 +176,10 @@ static void look_into_mixed(struct replay *replay, gms_pgoff_t start, gms_pgoff_
 		else
 			block.nr_private += run.nr_pages;
 	}
-	rank_block(replay, &block);
+	replay_rank_block(replay, &block);
 }
 
-static void count_blocks(struct replay *replay)
+static void replay_count_blocks(struct replay *replay)
 {
 	const uint64_t nr_pages = gms_state_nr_pages(replay->state);
 
@@ -188,7 +188,7 @@ static void count_blocks(struct replay *replay)
 
 		replay->blocks_1g[summary]++;
 		if (summary == GMS_MIXED)
-			look_into_mixed(replay, start, end);
+			replay_count_mixed(replay, start, end);
 		else
 			replay->blocks_2m[summary] +=
 				gms_order_up(end - start - 1, GMS_ORDER_2M) >> GMS_ORDER_2M;
@@ -201,7 +201,7 @@ int replay_run(struct replay *replay, const struct log *log, uint64_t nr_pages, 
 
 	memset(replay, 0, sizeof(*replay));
 	replay->init_private = init_private;
-	ret = create(replay, log, nr_pages);
+	ret = replay_create(replay, log, nr_pages);
 	if (!ret)
 		ret = replay_convert(replay, log);
 	if (!ret)
@@ -212,8 +212,8 @@ int replay_run(struct replay *replay, const struct log *log, uint64_t nr_pages, 
 	replay->refused.total = log->malformed.total + replay->nr_rejected;
 	replay->stats.struct_size = sizeof(replay->stats);
 	gms_stats_read(replay->state, &replay->stats);
-	count_runs(replay);
-	count_blocks(replay);
+	replay_count_runs(replay);
+	replay_count_blocks(replay);
 	return 0;
 }
 

@@ -8,15 +8,15 @@
 
 #include <inttypes.h>
 
-static void print_count(FILE *out, const char *what, uint64_t count, const char *note)
+static void report_print_count(FILE *out, const char *what, uint64_t count, const char *note)
 {
 	char text[UNITS_TEXT_SIZE];
 
 	fprintf(out, "%-24s%16s%s%s\n", what, units_count(text, count), *note ? "   " : "", note);
 }
 
-static void print_head(FILE *out, const char *name, const struct log *log,
-		       const struct replay *replay)
+static void report_print_head(FILE *out, const char *name, const struct log *log,
+			      const struct replay *replay)
 {
 	const uint64_t nr_pages = gms_state_nr_pages(replay->state);
 	char bytes[UNITS_TEXT_SIZE], pages[UNITS_TEXT_SIZE];
@@ -30,33 +30,34 @@ static void print_head(FILE *out, const char *name, const struct log *log,
 			: "");
 }
 
-static void print_events(FILE *out, const struct log *log, const struct replay *replay)
+static void report_print_events(FILE *out, const struct log *log, const struct replay *replay)
 {
 	char note[64], text[UNITS_TEXT_SIZE];
 
-	print_count(out, "Lines", log->nr_lines, "");
-	print_count(out, "  conversions", log->nr_conversions, "");
-	print_count(out, "  other events", log->nr_other_events,
-		    log->nr_other_events ? "accesses and the like: no conversions" : "");
-	print_count(out, "  other lines", log->nr_other_lines, "");
-	print_count(out, "  malformed", log->malformed.total, "");
-	print_count(out, "Lost events", log->nr_lost,
-		    log->nr_lost || log->nr_lost_gaps ? "the log has gaps: so may the result" : "");
+	report_print_count(out, "Lines", log->nr_lines, "");
+	report_print_count(out, "  conversions", log->nr_conversions, "");
+	report_print_count(out, "  other events", log->nr_other_events,
+			   log->nr_other_events ? "accesses and the like: no conversions" : "");
+	report_print_count(out, "  other lines", log->nr_other_lines, "");
+	report_print_count(out, "  malformed", log->malformed.total, "");
+	report_print_count(out, "Lost events", log->nr_lost,
+			   log->nr_lost || log->nr_lost_gaps ? "the log has gaps: so may the result"
+							     : "");
 	if (log->nr_lost_gaps)
-		print_count(out, "  gaps of unknown size", log->nr_lost_gaps, "");
+		report_print_count(out, "  gaps of unknown size", log->nr_lost_gaps, "");
 	if (log->nr_other_attributes)
-		print_count(out, "With other attributes", log->nr_other_attributes,
-			    "beside PRIVATE: not looked at");
+		report_print_count(out, "With other attributes", log->nr_other_attributes,
+				   "beside PRIVATE: not looked at");
 	fputc('\n', out);
-	print_count(out, "Conversions", log->nr_conversions, "");
+	report_print_count(out, "Conversions", log->nr_conversions, "");
 	snprintf(note, sizeof(note), "%s pages", units_count(text, replay->stats.pages_converted));
-	print_count(out, "  that changed pages", replay->stats.conversions, note);
-	print_count(out, "  no-ops", replay->stats.noops, "");
-	print_count(out, "  refused", replay->nr_rejected, "");
+	report_print_count(out, "  that changed pages", replay->stats.conversions, note);
+	report_print_count(out, "  no-ops", replay->stats.noops, "");
+	report_print_count(out, "  refused", replay->nr_rejected, "");
 	fputc('\n', out);
 }
 
-static void print_state(FILE *out, const struct replay *replay)
+static void report_print_state(FILE *out, const struct replay *replay)
 {
 	char bytes[UNITS_TEXT_SIZE], pages[UNITS_TEXT_SIZE], runs[UNITS_TEXT_SIZE];
 	char longest[UNITS_TEXT_SIZE];
@@ -73,7 +74,7 @@ static void print_state(FILE *out, const struct replay *replay)
 	fputc('\n', out);
 }
 
-static void print_blocks(FILE *out, const char *name, const uint64_t blocks[3])
+static void report_print_blocks(FILE *out, const char *name, const uint64_t blocks[3])
 {
 	char shared[UNITS_TEXT_SIZE], private[UNITS_TEXT_SIZE], mixed[UNITS_TEXT_SIZE];
 
@@ -82,11 +83,11 @@ static void print_blocks(FILE *out, const char *name, const uint64_t blocks[3])
 		units_count(mixed, blocks[GMS_MIXED]));
 }
 
-static void print_summaries(FILE *out, const struct replay *replay)
+static void report_print_summaries(FILE *out, const struct replay *replay)
 {
 	fprintf(out, "%-10s%14s  %17s%12s\n", "Blocks", "all shared", "all private", "mixed");
-	print_blocks(out, "2M", replay->blocks_2m);
-	print_blocks(out, "1G", replay->blocks_1g);
+	report_print_blocks(out, "2M", replay->blocks_2m);
+	report_print_blocks(out, "1G", replay->blocks_1g);
 	fputc('\n', out);
 	if (!replay->nr_top)
 		return;
@@ -104,7 +105,7 @@ static void print_summaries(FILE *out, const struct replay *replay)
 	fputc('\n', out);
 }
 
-static void print_cost(FILE *out, const struct replay *replay)
+static void report_print_cost(FILE *out, const struct replay *replay)
 {
 	char used[UNITS_TEXT_SIZE], pooled[UNITS_TEXT_SIZE], count[UNITS_TEXT_SIZE];
 
@@ -119,7 +120,7 @@ static void print_cost(FILE *out, const struct replay *replay)
 		units_count(count, replay->calls), (double)replay->nanoseconds / 1e6);
 }
 
-static void print_refused(FILE *out, const struct log_refusals *refused)
+static void report_print_refused(FILE *out, const struct log_refusals *refused)
 {
 	char count[UNITS_TEXT_SIZE];
 	size_t i;
@@ -137,12 +138,12 @@ static void print_refused(FILE *out, const struct log_refusals *refused)
 
 void report_table(FILE *out, const char *name, const struct log *log, const struct replay *replay)
 {
-	print_head(out, name, log, replay);
-	print_events(out, log, replay);
-	print_state(out, replay);
-	print_summaries(out, replay);
-	print_cost(out, replay);
-	print_refused(out, &replay->refused);
+	report_print_head(out, name, log, replay);
+	report_print_events(out, log, replay);
+	report_print_state(out, replay);
+	report_print_summaries(out, replay);
+	report_print_cost(out, replay);
+	report_print_refused(out, &replay->refused);
 }
 
 void report_runs(FILE *out, const struct replay *replay)

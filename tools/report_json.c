@@ -11,14 +11,14 @@
 
 #include <errno.h>
 
-static json_int_t bytes(uint64_t nr_pages)
+static json_int_t report_json_bytes(uint64_t nr_pages)
 {
-	return json_count(nr_pages << GMS_PAGE_SHIFT);
+	return json_pack_count(nr_pages << GMS_PAGE_SHIFT);
 }
 
-static json_t *pack_conversions(const struct log *log, const struct replay *replay)
+static json_t *report_json_conversions(const struct log *log, const struct replay *replay)
 {
-	const struct json_member members[] = {
+	const struct json_pack_member members[] = {
 		{"total", log->nr_conversions},
 		{"changed", replay->stats.conversions},
 		{"noops", replay->stats.noops},
@@ -26,35 +26,35 @@ static json_t *pack_conversions(const struct log *log, const struct replay *repl
 		{"pages_converted", replay->stats.pages_converted},
 	};
 
-	return JSON_NUMBERS(members);
+	return JSON_PACK_NUMBERS(members);
 }
 
-static json_t *pack_pages(const struct replay_pages *pages)
+static json_t *report_json_pages(const struct replay_pages *pages)
 {
-	const struct json_member members[] = {
+	const struct json_pack_member members[] = {
 		{"bytes", pages->nr_pages << GMS_PAGE_SHIFT},
 		{"pages", pages->nr_pages},
 		{"runs", pages->nr_runs},
 		{"longest_run_bytes", pages->longest << GMS_PAGE_SHIFT},
 	};
 
-	return JSON_NUMBERS(members);
+	return JSON_PACK_NUMBERS(members);
 }
 
-static json_t *pack_blocks(const uint64_t blocks[3])
+static json_t *report_json_blocks(const uint64_t blocks[3])
 {
-	const struct json_member members[] = {
+	const struct json_pack_member members[] = {
 		{"shared", blocks[GMS_ALL_SHARED]},
 		{"private", blocks[GMS_ALL_PRIVATE]},
 		{"mixed", blocks[GMS_MIXED]},
 	};
 
-	return JSON_NUMBERS(members);
+	return JSON_PACK_NUMBERS(members);
 }
 
-static json_t *pack_block(const struct replay_block *block)
+static json_t *report_json_block(const struct replay_block *block)
 {
-	const struct json_member members[] = {
+	const struct json_pack_member members[] = {
 		{"start_bytes", block->start << GMS_PAGE_SHIFT},
 		{"runs", block->nr_runs},
 		{"mixed_2m", block->nr_mixed_2m},
@@ -62,15 +62,15 @@ static json_t *pack_block(const struct replay_block *block)
 		{"private_pages", block->nr_private},
 	};
 
-	return JSON_NUMBERS(members);
+	return JSON_PACK_NUMBERS(members);
 }
 
-static json_t *pack_top(const struct replay *replay)
+static json_t *report_json_top(const struct replay *replay)
 {
 	json_t *list = json_array();
 
 	for (unsigned int i = 0; i < replay->nr_top; i++) {
-		if (json_array_append_new(list, pack_block(&replay->top[i]))) {
+		if (json_array_append_new(list, report_json_block(&replay->top[i]))) {
 			json_decref(list);
 			return NULL;
 		}
@@ -78,28 +78,29 @@ static json_t *pack_top(const struct replay *replay)
 	return list;
 }
 
-static json_t *pack_memory(const struct gms_stats *stats)
+static json_t *report_json_memory(const struct gms_stats *stats)
 {
-	const struct json_member members[] = {
+	const struct json_pack_member members[] = {
 		{"mixed_blocks", stats->nodes},
 		{"bytes_in_use", stats->bytes_in_use},
 		{"bytes_pooled", stats->bytes_pooled},
 	};
 
-	return JSON_NUMBERS(members);
+	return JSON_PACK_NUMBERS(members);
 }
 
-static json_t *pack_time(const struct replay *replay)
+static json_t *report_json_time(const struct replay *replay)
 {
 	json_t *each = json_null();
 
 	if (replay->calls)
 		each = json_real((double)replay->nanoseconds / (double)replay->calls);
-	return json_pack("{s:I, s:I, s:o}", "calls", json_count(replay->calls), "total_ns",
-			 json_count(replay->nanoseconds), "ns_per_conversion", each);
+	return json_pack("{s:I, s:I, s:o}", "calls", json_pack_count(replay->calls), "total_ns",
+			 json_pack_count(replay->nanoseconds), "ns_per_conversion", each);
 }
 
-static json_t *pack_head(const char *name, const struct log *log, const struct replay *replay)
+static json_t *report_json_head(const char *name, const struct log *log,
+				const struct replay *replay)
 {
 	return json_pack_head(name, log, gms_state_nr_pages(replay->state), replay->size_from_log,
 			      replay->init_private);
@@ -107,30 +108,32 @@ static json_t *pack_head(const char *name, const struct log *log, const struct r
 
 int report_json(FILE *out, const char *name, const struct log *log, const struct replay *replay)
 {
-	json_t *json = pack_head(name, log, replay);
+	json_t *json = report_json_head(name, log, replay);
 	bool failed = !json;
 
 	failed |= json_object_set_new(json, "log", json_pack_log(log));
-	failed |= json_object_set_new(json, "conversions", pack_conversions(log, replay));
-	failed |= json_object_set_new(json, "shared", pack_pages(&replay->pages[GMS_SHARED]));
-	failed |= json_object_set_new(json, "private", pack_pages(&replay->pages[GMS_PRIVATE]));
-	failed |= json_object_set_new(json, "blocks_2m", pack_blocks(replay->blocks_2m));
-	failed |= json_object_set_new(json, "blocks_1g", pack_blocks(replay->blocks_1g));
-	failed |= json_object_set_new(json, "most_fragmented_1g", pack_top(replay));
-	failed |= json_object_set_new(json, "memory", pack_memory(&replay->stats));
-	failed |= json_object_set_new(json, "time", pack_time(replay));
+	failed |= json_object_set_new(json, "conversions", report_json_conversions(log, replay));
+	failed |=
+		json_object_set_new(json, "shared", report_json_pages(&replay->pages[GMS_SHARED]));
+	failed |= json_object_set_new(json, "private",
+				      report_json_pages(&replay->pages[GMS_PRIVATE]));
+	failed |= json_object_set_new(json, "blocks_2m", report_json_blocks(replay->blocks_2m));
+	failed |= json_object_set_new(json, "blocks_1g", report_json_blocks(replay->blocks_1g));
+	failed |= json_object_set_new(json, "most_fragmented_1g", report_json_top(replay));
+	failed |= json_object_set_new(json, "memory", report_json_memory(&replay->stats));
+	failed |= json_object_set_new(json, "time", report_json_time(replay));
 	failed |= json_object_set_new(json, "not_applied", json_pack_refusals(&replay->refused));
 	if (failed) {
 		json_decref(json);
 		return -ENOMEM;
 	}
-	return json_write(out, json);
+	return json_pack_write(out, json);
 }
 
 int report_runs_json(FILE *out, const char *name, const struct log *log,
 		     const struct replay *replay)
 {
-	json_t *json = pack_head(name, log, replay);
+	json_t *json = report_json_head(name, log, replay);
 	json_t *list = json_array();
 	bool failed = !json || !list;
 	struct gms_iter iter;
@@ -138,9 +141,10 @@ int report_runs_json(FILE *out, const char *name, const struct log *log,
 
 	gms_iter_init(&iter, replay->state, 0, gms_state_nr_pages(replay->state));
 	while (!failed && gms_iter_next(&iter, &run)) {
-		json_t *item = json_pack("{s:I, s:I, s:s}", "start_bytes", bytes(run.start),
-					 "size_bytes", bytes(run.nr_pages), "shareability",
-					 event_shareability_name(run.shareability));
+		json_t *item =
+			json_pack("{s:I, s:I, s:s}", "start_bytes", report_json_bytes(run.start),
+				  "size_bytes", report_json_bytes(run.nr_pages), "shareability",
+				  event_shareability_name(run.shareability));
 
 		failed = json_array_append_new(list, item);
 	}
@@ -150,5 +154,5 @@ int report_runs_json(FILE *out, const char *name, const struct log *log,
 		json_decref(json);
 		return -ENOMEM;
 	}
-	return json_write(out, json);
+	return json_pack_write(out, json);
 }

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char suffixes[] = "KMGTP";
+static const char units_suffixes[] = "KMGTP";
 
 int units_parse_size(const char *text, uint64_t *bytes)
 {
@@ -30,11 +30,11 @@ int units_parse_size(const char *text, uint64_t *bytes)
 	}
 	if (*at) {
 		char upper = *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
-		const char *suffix = strchr(suffixes, upper);
+		const char *suffix = strchr(units_suffixes, upper);
 
 		if (!suffix || at[1])
 			return -EINVAL;
-		shift = 10 * (unsigned int)(suffix - suffixes + 1);
+		shift = 10 * (unsigned int)(suffix - units_suffixes + 1);
 	}
 	if (value > UINT64_MAX >> shift)
 		return -ERANGE;
@@ -47,20 +47,20 @@ const char *units_bytes(char *buf, uint64_t bytes)
 	unsigned int unit = 0;
 	uint64_t whole, rest;
 
-	while (unit < sizeof(suffixes) - 1 && bytes >> (10 * (unit + 1)))
+	while (unit < sizeof(units_suffixes) - 1 && bytes >> (10 * (unit + 1)))
 		unit++;
 	whole = bytes >> (10 * unit);
 	rest = bytes - (whole << (10 * unit));
 	if (!unit) {
 		snprintf(buf, UNITS_TEXT_SIZE, "%" PRIu64 " B", bytes);
 	} else if (!rest) {
-		snprintf(buf, UNITS_TEXT_SIZE, "%" PRIu64 " %ciB", whole, suffixes[unit - 1]);
+		snprintf(buf, UNITS_TEXT_SIZE, "%" PRIu64 " %ciB", whole, units_suffixes[unit - 1]);
 	} else {
 		/* Cut, not rounded: 1023.999 MiB must not read as 1024.00 MiB. */
 		if (unit > 1)
 			rest >>= 10 * (unit - 1);
 		snprintf(buf, UNITS_TEXT_SIZE, "%" PRIu64 ".%02u %ciB", whole,
-			 (unsigned int)(rest * 100 >> 10), suffixes[unit - 1]);
+			 (unsigned int)(rest * 100 >> 10), units_suffixes[unit - 1]);
 	}
 	return buf;
 }
