@@ -14,15 +14,26 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define EXACT_PAGES (1ULL << 21)
-#define NEAR 1024
-#define STRIDE 61
+#define COMPARE_EXACT_PAGES (1ULL << 21)
+#define COMPARE_NEAR 1024
+#define COMPARE_STRIDE 61
 
 /* The text lives in the sim, like that of sim_check(). */
-static const char *differs(struct sim *sim, gms_pgoff_t index, const char *what)
+static const char *compare_differs(struct sim *sim, gms_pgoff_t index, const char *what)
 {
 	snprintf(sim->differs, sizeof(sim->differs), "page 0x%" PRIx64 ": %s", index, what);
 	return sim->differs;
+}
+
+/* Finds the first page of a range that is not quarantined. */
+static bool compare_find_known(const struct gms_state *state, const struct gms_rtree_run *run,
+			       gms_pgoff_t *index)
+{
+	for (*index = run->start; *index < run->start + run->nr_pages; ++*index) {
+		if (!gms_is_quarantined(state, *index))
+			return true;
+	}
+	return false;
 }
 
 static const char *compare_private(struct sim *sim, const struct gms_state *state)
@@ -35,18 +46,14 @@ static const char *compare_private(struct sim *sim, const struct gms_state *stat
 		const bool private = run.shareability == GMS_PRIVATE;
 		const gms_pgoff_t end = run.start + run.nr_pages;
 		struct gms_rtree_run r;
+		gms_pgoff_t index;
 
 		for (gms_pgoff_t at = run.start; gms_rtree_next(sim->private, at, end, &r);
 		     at += r.nr_pages) {
-			if (r.set == private)
-				continue;
-			for (at = r.start; at < r.start + r.nr_pages; at++) {
-				if (!gms_is_quarantined(state, at))
-					return differs(sim, at,
+			if (r.set != private && compare_find_known(state, &r, &index))
+				return compare_differs(sim, index,
 						       private ? "private, and shared in the sim"
 							       : "shared, and private in the sim");
-			}
-			at = r.start;
 		}
 	}
 	return NULL;
@@ -55,28 +62,28 @@ static const char *compare_private(struct sim *sim, const struct gms_state *stat
 static const char *compare_page(struct sim *sim, const struct gms_state *state, gms_pgoff_t index,
 				int level, bool prepared)
 {
-	if (gms_is_allocated(state, index) != (level != LEVEL_NONE))
-		return differs(sim, index,
-			       level == LEVEL_NONE ? "allocated, and not in the sim"
-						   : "allocated in the sim only");
-	if (level != LEVEL_NONE && gms_folio_order(state, index) != level_order(level))
-		return differs(sim, index, "in a folio of another order than in the sim");
+	if (gms_is_allocated(state, index) != (level != SIZES_LEVEL_NONE))
+		return compare_differs(sim, index,
+				       level == SIZES_LEVEL_NONE ? "allocated, and not in the sim"
+								 : "allocated in the sim only");
+	if (level != SIZES_LEVEL_NONE && gms_folio_order(state, index) != sizes_level_order(level))
+		return compare_differs(sim, index, "in a folio of another order than in the sim");
 	if (gms_is_prepared(state, index) != prepared && !gms_is_quarantined(state, index))
-		return differs(sim, index,
-			       prepared ? "prepared in the sim only"
-					: "prepared, and not in the sim");
+		return compare_differs(sim, index,
+				       prepared ? "prepared in the sim only"
+						: "prepared, and not in the sim");
 	return NULL;
 }
 
 static const char *compare_run(struct sim *sim, const struct gms_state *state,
 			       const struct sizes_run *run, bool prepared)
 {
-	const uint64_t stride = sim->opts.nr_pages > EXACT_PAGES ? STRIDE : 1;
+	const uint64_t stride = sim->opts.nr_pages > COMPARE_EXACT_PAGES ? COMPARE_STRIDE : 1;
 	const char *why = NULL;
 
 	for (uint64_t i = 0; !why && i < run->nr_pages;) {
 		why = compare_page(sim, state, run->start + i, run->level, prepared);
-		i += i < NEAR || i + NEAR + stride > run->nr_pages ? 1 : stride;
+		i += i < COMPARE_NEAR || i + COMPARE_NEAR + stride > run->nr_pages ? 1 : stride;
 	}
 	return why;
 }
@@ -103,7 +110,8 @@ const char *sim_compare(struct sim *sim, const struct gms_state *state)
 	gms_for_each_1g(start, end, 0, nr_pages) {
 		if (sim->used[start >> GMS_ORDER_1G] &&
 		    gms_rtree_fill(sim->folios.at_least[0], start, GMS_ORDER_1G) == GMS_RTREE_NONE)
-			return differs(sim, start, "the 1G block became free, and no block_freed");
+			return compare_differs(sim, start,
+					       "the 1G block became free, and no block_freed");
 	}
 	return NULL;
 }

@@ -32,8 +32,14 @@
  * HugeTLB's vmemmap optimisation: a folio of 2M or 1G keeps one page of its struct pages, so
  * a split of 2M takes 28K, one of 1G to 4K 16M - 4K.
  */
-#define STRUCT_PAGE_SIZE 64
-#define VMEMMAP_HUGE 4096
+#define COST_STRUCT_PAGE 64
+#define COST_VMEMMAP_HUGE 4096
+
+/* Returns the bytes of the struct pages that folios of one order have, which cover @nr_pages. */
+static inline uint64_t cost_vmemmap(uint64_t nr_pages, unsigned int order)
+{
+	return order ? (nr_pages >> order) * COST_VMEMMAP_HUGE : nr_pages * COST_STRUCT_PAGE;
+}
 
 /*
  * Assumed.
@@ -56,12 +62,12 @@
  * (block, track, remove). pKVM: a hypercall that changes two stage-2 tables; there is nothing to
  * prepare but the guest's.
  */
-struct arch_cost {
+struct cost_arch {
 	uint64_t apply;
 	uint64_t prepare;
 };
 
-static const struct arch_cost arch_costs[] = {
+static const struct cost_arch cost_archs[] = {
 	[SIM_SNP] = {500, 1000},
 	[SIM_TDX] = {6000, 3000},
 	[SIM_PKVM] = {2000, 500},

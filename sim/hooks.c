@@ -31,12 +31,12 @@ void sim_mark(struct sim *sim, const struct sim_call *call, struct gms_rtree *tr
 		sim_broke(sim, call, "the simulation is out of memory");
 }
 
-static void charge(struct sim *sim, enum sim_cause cause, uint64_t cycles)
+static void hooks_charge(struct sim *sim, enum sim_cause cause, uint64_t cycles)
 {
 	sim->totals.cycles[cause] += cycles;
 }
 
-static int refusal(struct sim *sim, enum sim_hook hook)
+static int hooks_refusal(struct sim *sim, enum sim_hook hook)
 {
 	struct sim_refusal *r = &sim->refusal;
 
@@ -53,7 +53,7 @@ static int refusal(struct sim *sim, enum sim_hook hook)
 }
 
 /* False where there is nothing to look at. @call->ret tells whether the call is refused. */
-static bool enter(struct sim *sim, struct sim_call *call)
+static bool hooks_enter(struct sim *sim, struct sim_call *call)
 {
 	void (*on_call)(void *arg, const struct sim_call *call);
 	void *arg;
@@ -67,7 +67,7 @@ static bool enter(struct sim *sim, struct sim_call *call)
 		pthread_mutex_lock(&sim->lock);
 	}
 	sim->totals.calls[call->hook]++;
-	call->ret = refusal(sim, call->hook);
+	call->ret = hooks_refusal(sim, call->hook);
 	if (sim_in_object(sim, call->start, call->nr_pages))
 		return true;
 	sim_broke(sim, call, "no range of the object");
@@ -75,7 +75,7 @@ static bool enter(struct sim *sim, struct sim_call *call)
 	return false;
 }
 
-static int leave(struct sim *sim, const struct sim_call *call)
+static int hooks_leave(struct sim *sim, const struct sim_call *call)
 {
 	if (sim->nr_calls < sim->opts.record)
 		sim->calls[sim->nr_calls++] = *call;
@@ -83,7 +83,7 @@ static int leave(struct sim *sim, const struct sim_call *call)
 	return call->ret;
 }
 
-static enum gms_rtree_fill fill_of(const struct gms_rtree *tree, const struct sim_call *call)
+static enum gms_rtree_fill hooks_fill(const struct gms_rtree *tree, const struct sim_call *call)
 {
 	return gms_rtree_fill_range(tree, call->start, call->nr_pages);
 }
@@ -92,7 +92,7 @@ static enum gms_rtree_fill fill_of(const struct gms_rtree *tree, const struct si
  * Does nothing that is in the set adjoin the range? At the edges of 1G blocks it may: another
  * conversion may be under way there, and the library may go block by block.
  */
-static bool stands_alone(const struct gms_rtree *tree, const struct sim_call *call)
+static bool hooks_stands_alone(const struct gms_rtree *tree, const struct sim_call *call)
 {
 	const gms_pgoff_t end = call->start + call->nr_pages;
 
@@ -101,16 +101,16 @@ static bool stands_alone(const struct gms_rtree *tree, const struct sim_call *ca
 	       (gms_order_is_start(end, GMS_ORDER_1G) || !gms_rtree_test(tree, end));
 }
 
-static void check_begun(struct sim *sim, const struct sim_call *call)
+static void hooks_check_begun(struct sim *sim, const struct sim_call *call)
 {
-	if (fill_of(sim->begun, call) != GMS_RTREE_ALL)
+	if (hooks_fill(sim->begun, call) != GMS_RTREE_ALL)
 		sim_broke(sim, call, "outside of invalidate_begin and invalidate_end");
-	else if (!stands_alone(sim->begun, call))
+	else if (!hooks_stands_alone(sim->begun, call))
 		sim_broke(sim, call, "another range than that of invalidate_begin");
 }
 
 /* Entries of 4K and 2M that cover the range. */
-static uint64_t nr_entries(const struct sim_call *call)
+static uint64_t hooks_nr_entries(const struct sim_call *call)
 {
 	const gms_pgoff_t end = call->start + call->nr_pages;
 	const gms_pgoff_t first = gms_order_is_start(call->start, GMS_ORDER_2M)
@@ -123,81 +123,89 @@ static uint64_t nr_entries(const struct sim_call *call)
 	return call->nr_pages - (last - first) + ((last - first) >> GMS_ORDER_2M);
 }
 
-static void drop_maps(struct sim *sim, const struct sim_call *call, enum gms_accessor accessor,
-		      int above)
+static void hooks_charge_apply(struct sim *sim, const struct sim_call *call)
+{
+	const uint64_t cost = cost_archs[sim->opts.arch].apply;
+
+	hooks_charge(sim, SIM_COST_APPLY, COST_CONVERT + hooks_nr_entries(call) * cost);
+}
+
+static void hooks_drop_maps(struct sim *sim, const struct sim_call *call,
+			    enum gms_accessor accessor, int above)
 {
 	uint64_t nr = 0;
 
 	if (sizes_drop(&sim->maps[accessor], call->start, call->nr_pages, above, &nr))
 		sim_broke(sim, call, "the simulation is out of memory");
-	charge(sim, SIM_COST_ZAP, nr * COST_ZAP);
+	hooks_charge(sim, SIM_COST_ZAP, nr * COST_ZAP);
 }
 
 /* Is a mapping partly in the range? */
-static bool cuts_map(const struct sizes *maps, const struct sim_call *call)
+static bool hooks_cuts_map(const struct sizes *maps, const struct sim_call *call)
 {
 	const gms_pgoff_t end = call->start + call->nr_pages;
 	int first = sizes_level(maps, call->start), last = sizes_level(maps, end - 1);
 
-	return (first > 0 && !gms_order_is_start(call->start, level_order(first))) ||
-	       (last > 0 && !gms_order_is_start(end, level_order(last)));
+	return (first > 0 && !gms_order_is_start(call->start, sizes_level_order(first))) ||
+	       (last > 0 && !gms_order_is_start(end, sizes_level_order(last)));
 }
 
-static int unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
+static int hooks_unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 {
 	struct sim_call call = {SIM_UNMAP_HOST, start, nr_pages, 0, 0, 0};
 	struct sim *sim = ctx;
 
-	if (enter(sim, &call)) {
-		if (cuts_map(&sim->maps[GMS_HOST], &call))
+	if (hooks_enter(sim, &call)) {
+		if (hooks_cuts_map(&sim->maps[GMS_HOST], &call))
 			sim_broke(sim, &call,
 				  "it cuts a mapping of the host: the whole folio goes");
 		if (!call.ret)
-			drop_maps(sim, &call, GMS_HOST, 0);
+			hooks_drop_maps(sim, &call, GMS_HOST, 0);
 	}
-	return leave(sim, &call);
+	return hooks_leave(sim, &call);
 }
 
-static int check_pins(void *ctx, gms_pgoff_t start, uint64_t nr_pages, gms_pgoff_t *pinned)
+static int hooks_check_pins(void *ctx, gms_pgoff_t start, uint64_t nr_pages, gms_pgoff_t *pinned)
 {
 	struct sim_call call = {SIM_CHECK_PINS, start, nr_pages, 0, 0, 0};
 	struct sim *sim = ctx;
 
-	if (enter(sim, &call)) {
+	if (hooks_enter(sim, &call)) {
 		if (call.ret == -EAGAIN)
 			*pinned = start;
 		else if (!call.ret && sim_find_pin(sim, start, nr_pages, pinned))
 			call.ret = -EAGAIN;
 	}
-	return leave(sim, &call);
+	return hooks_leave(sim, &call);
 }
 
-static void invalidate_begin(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
+static void hooks_invalidate_begin(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 {
 	struct sim_call call = {SIM_INVALIDATE_BEGIN, start, nr_pages, 0, 0, 0};
 	struct sim *sim = ctx;
 
-	if (enter(sim, &call)) {
-		if (fill_of(sim->begun, &call) != GMS_RTREE_NONE)
+	if (hooks_enter(sim, &call)) {
+		if (hooks_fill(sim->begun, &call) != GMS_RTREE_NONE)
 			sim_broke(sim, &call, "part of it has begun already");
-		else if (!stands_alone(sim->begun, &call))
+		else if (!hooks_stands_alone(sim->begun, &call))
 			sim_broke(sim, &call, "it adjoins another run: runs are coalesced");
 		sim->nr_begun++;
 		sim_mark(sim, &call, sim->begun, true);
 	}
 	call.ret = 0;
-	leave(sim, &call);
+	hooks_leave(sim, &call);
 }
 
-static void zap_guest(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability only)
+static void hooks_zap_guest(void *ctx, gms_pgoff_t start, uint64_t nr_pages,
+			    enum gms_shareability only)
 {
 	struct sim_call call = {SIM_ZAP_GUEST, start, nr_pages, 0, only, 0};
 	struct sim *sim = ctx;
 
-	if (enter(sim, &call)) {
+	if (hooks_enter(sim, &call)) {
 		struct gms_rtree_run run;
 
-		check_begun(sim, &call);
+		hooks_check_begun(sim, &call);
 		/* A mapping is of one kind, so a page of another kind is in none that goes. */
 		for (uint64_t at = start; gms_rtree_next(sim->private, at, start + nr_pages, &run);
 		     at += run.nr_pages) {
@@ -206,42 +214,42 @@ static void zap_guest(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_
 			part.start = run.start;
 			part.nr_pages = run.nr_pages;
 			if (run.set == (only == GMS_PRIVATE))
-				drop_maps(sim, &part, GMS_GUEST, 0);
+				hooks_drop_maps(sim, &part, GMS_GUEST, 0);
 		}
 		sim_mark(sim, &call, sim->zapped[only == GMS_PRIVATE], true);
 	}
 	call.ret = 0;
-	leave(sim, &call);
+	hooks_leave(sim, &call);
 }
 
-static void check_apply(struct sim *sim, const struct sim_call *call)
+static void hooks_check_apply(struct sim *sim, const struct sim_call *call)
 {
 	const bool to_private = call->to == GMS_PRIVATE;
 	gms_pgoff_t pinned;
 
-	check_begun(sim, call);
-	if (fill_of(sim->private, call) != (to_private ? GMS_RTREE_NONE : GMS_RTREE_ALL))
+	hooks_check_begun(sim, call);
+	if (hooks_fill(sim->private, call) != (to_private ? GMS_RTREE_NONE : GMS_RTREE_ALL))
 		sim_broke(sim, call, "part of it is that already");
-	if (fill_of(sim->zapped[!to_private], call) != GMS_RTREE_ALL)
+	if (hooks_fill(sim->zapped[!to_private], call) != GMS_RTREE_ALL)
 		sim_broke(sim, call, "it was not zapped as what it is");
 	if (!to_private)
 		return;
-	if (fill_of(sim->maps[GMS_HOST].at_least[0], call) != GMS_RTREE_NONE)
+	if (hooks_fill(sim->maps[GMS_HOST].at_least[0], call) != GMS_RTREE_NONE)
 		sim_broke(sim, call, "the host maps part of it");
 	if (sim_find_pin(sim, call->start, call->nr_pages, &pinned))
 		sim_broke(sim, call, "part of it is pinned");
 }
 
-static int apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
-		 gms_pgoff_t *failed)
+static int hooks_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
+		       gms_pgoff_t *failed)
 {
 	struct sim_call call = {SIM_APPLY, start, nr_pages, 0, to, 0};
 	struct sim *sim = ctx;
 
-	if (enter(sim, &call)) {
+	if (hooks_enter(sim, &call)) {
 		struct sim_call done = call;
 
-		check_apply(sim, &call);
+		hooks_check_apply(sim, &call);
 		if (call.ret) {
 			if (done.nr_pages > sim->refusal.after)
 				done.nr_pages = sim->refusal.after;
@@ -250,47 +258,47 @@ static int apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_share
 		if (done.nr_pages) {
 			sim_mark(sim, &done, sim->private, to == GMS_PRIVATE);
 			sim_mark(sim, &done, sim->applied, true);
-			charge(sim, SIM_COST_APPLY,
-			       COST_CONVERT + nr_entries(&done) * arch_costs[sim->opts.arch].apply);
+			hooks_charge_apply(sim, &done);
 		}
 	}
-	return leave(sim, &call);
+	return hooks_leave(sim, &call);
 }
 
-static int undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability back_to)
+static int hooks_undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages,
+		      enum gms_shareability back_to)
 {
 	struct sim_call call = {SIM_UNDO, start, nr_pages, 0, back_to, 0};
 	struct sim *sim = ctx;
 
-	if (enter(sim, &call)) {
+	if (hooks_enter(sim, &call)) {
 		const bool to_private = back_to == GMS_PRIVATE;
 		const gms_pgoff_t end = start + nr_pages;
 		struct sim_call later = call;
 
 		later.start = end;
 		later.nr_pages = gms_order_up(end - 1, GMS_ORDER_1G) - end;
-		if (fill_of(sim->begun, &call) != GMS_RTREE_ALL)
+		if (hooks_fill(sim->begun, &call) != GMS_RTREE_ALL)
 			sim_broke(sim, &call, "outside of invalidate_begin and invalidate_end");
-		if (fill_of(sim->private, &call) != (to_private ? GMS_RTREE_NONE : GMS_RTREE_ALL))
+		if (hooks_fill(sim->private, &call) !=
+		    (to_private ? GMS_RTREE_NONE : GMS_RTREE_ALL))
 			sim_broke(sim, &call,
-				  fill_of(sim->applied, &call) != GMS_RTREE_ALL
+				  hooks_fill(sim->applied, &call) != GMS_RTREE_ALL
 					  ? "part of it was not applied"
 					  : "part of it is that already");
-		if (fill_of(sim->applied, &later) != GMS_RTREE_NONE)
+		if (hooks_fill(sim->applied, &later) != GMS_RTREE_NONE)
 			sim_broke(sim, &call, "a later run is to be undone before it");
 		/* also where it is refused: then those before it are undone all the same */
 		sim_mark(sim, &call, sim->applied, false);
 		if (!call.ret) {
 			sim_mark(sim, &call, sim->private, to_private);
-			charge(sim, SIM_COST_APPLY,
-			       COST_CONVERT + nr_entries(&call) * arch_costs[sim->opts.arch].apply);
+			hooks_charge_apply(sim, &call);
 		}
 	}
-	return leave(sim, &call);
+	return hooks_leave(sim, &call);
 }
 
 /* What is shared from now on is not prepared; until now it could have been undone. */
-static void unprepare_shared(struct sim *sim, const struct sim_call *call)
+static void hooks_unprepare_shared(struct sim *sim, const struct sim_call *call)
 {
 	const gms_pgoff_t end = call->start + call->nr_pages;
 	struct gms_rtree_run run;
@@ -306,30 +314,30 @@ static void unprepare_shared(struct sim *sim, const struct sim_call *call)
 	}
 }
 
-static void invalidate_end(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
+static void hooks_invalidate_end(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 {
 	struct sim_call call = {SIM_INVALIDATE_END, start, nr_pages, 0, 0, 0};
 	struct sim *sim = ctx;
 
-	if (enter(sim, &call)) {
-		check_begun(sim, &call);
+	if (hooks_enter(sim, &call)) {
+		hooks_check_begun(sim, &call);
 		if (!sim->nr_begun)
 			sim_broke(sim, &call, "more often than invalidate_begin");
 		else
 			sim->nr_begun--;
-		unprepare_shared(sim, &call);
+		hooks_unprepare_shared(sim, &call);
 		sim_mark(sim, &call, sim->begun, false);
 		sim_mark(sim, &call, sim->applied, false);
 		for (int i = 0; i < 2; i++)
 			sim_mark(sim, &call, sim->zapped[i], false);
 	}
 	call.ret = 0;
-	leave(sim, &call);
+	hooks_leave(sim, &call);
 }
 
 /* A call for one block; orders that do not exist make it one of no pages. */
-static struct sim_call block_call(enum sim_hook hook, gms_pgoff_t index, unsigned int order,
-				  unsigned int from, unsigned int to)
+static struct sim_call hooks_block_call(enum sim_hook hook, gms_pgoff_t index, unsigned int order,
+					unsigned int from, unsigned int to)
 {
 	const bool good = gms_order_is_valid(order) && gms_order_is_start(index, order) &&
 			  gms_order_is_valid(from) && gms_order_is_valid(to);
@@ -337,138 +345,132 @@ static struct sim_call block_call(enum sim_hook hook, gms_pgoff_t index, unsigne
 	return (struct sim_call) {hook, index, good ? gms_order_pages(order) : 0, from, to, 0};
 }
 
-static int prepare(void *ctx, gms_pgoff_t start, unsigned int order)
+static int hooks_prepare(void *ctx, gms_pgoff_t start, unsigned int order)
 {
-	struct sim_call call = block_call(SIM_PREPARE, start, order, order, 0);
+	struct sim_call call = hooks_block_call(SIM_PREPARE, start, order, order, 0);
 	struct sim *sim = ctx;
 
-	if (enter(sim, &call)) {
-		if (fill_of(sim->private, &call) != GMS_RTREE_ALL)
+	if (hooks_enter(sim, &call)) {
+		if (hooks_fill(sim->private, &call) != GMS_RTREE_ALL)
 			sim_broke(sim, &call, "part of it is not private");
-		if (sizes_level(&sim->folios, start) < order_level(order))
+		if (sizes_level(&sim->folios, start) < sizes_order_level(order))
 			sim_broke(sim, &call, "it is not allocated, or in a smaller folio");
-		if (fill_of(sim->begun, &call) != GMS_RTREE_NONE)
+		if (hooks_fill(sim->begun, &call) != GMS_RTREE_NONE)
 			sim_broke(sim, &call, "part of it is being invalidated");
 		if (!call.ret) {
 			sim_mark(sim, &call, sim->prepared, true);
-			charge(sim, SIM_COST_PREPARE,
-			       nr_entries(&call) * arch_costs[sim->opts.arch].prepare);
+			hooks_charge(sim, SIM_COST_PREPARE,
+				     hooks_nr_entries(&call) * cost_archs[sim->opts.arch].prepare);
 		}
 	}
-	return leave(sim, &call);
+	return hooks_leave(sim, &call);
 }
 
-static void set_folios(struct sim *sim, const struct sim_call *call, int level)
+static void hooks_set_folios(struct sim *sim, const struct sim_call *call, int level)
 {
 	if (sizes_set(&sim->folios, call->start, call->nr_pages, level))
 		sim_broke(sim, call, "the simulation is out of memory");
 }
 
 /* Is the 1G block of the call without a folio? */
-static bool block_is_free(const struct sim *sim, const struct sim_call *call)
+static bool hooks_block_is_free(const struct sim *sim, const struct sim_call *call)
 {
 	return gms_rtree_fill(sim->folios.at_least[0], call->start, GMS_ORDER_1G) == GMS_RTREE_NONE;
 }
 
-static int folio_alloc(void *ctx, gms_pgoff_t index, unsigned int order)
+static int hooks_folio_alloc(void *ctx, gms_pgoff_t index, unsigned int order)
 {
-	struct sim_call call = block_call(SIM_FOLIO_ALLOC, index, order, order, 0);
+	struct sim_call call = hooks_block_call(SIM_FOLIO_ALLOC, index, order, order, 0);
 	struct sim *sim = ctx;
 
-	if (enter(sim, &call)) {
+	if (hooks_enter(sim, &call)) {
 		if (order > sim->opts.folio_order)
 			sim_broke(sim, &call, "larger than the backing's");
-		if (fill_of(sim->folios.at_least[0], &call) != GMS_RTREE_NONE)
+		if (hooks_fill(sim->folios.at_least[0], &call) != GMS_RTREE_NONE)
 			sim_broke(sim, &call, "part of it is allocated");
-		if (sim->used[index >> GMS_ORDER_1G] && block_is_free(sim, &call))
+		if (sim->used[index >> GMS_ORDER_1G] && hooks_block_is_free(sim, &call))
 			sim_broke(sim, &call, "its 1G block was free, and block_freed not called");
 		if (!call.ret) {
-			set_folios(sim, &call, order_level(order));
+			hooks_set_folios(sim, &call, sizes_order_level(order));
 			sim->used[index >> GMS_ORDER_1G] = 1;
-			charge(sim, SIM_COST_ALLOC, COST_ALLOC + call.nr_pages * COST_CLEAR_PAGE);
+			hooks_charge(sim, SIM_COST_ALLOC,
+				     COST_ALLOC + call.nr_pages * COST_CLEAR_PAGE);
 		}
 	}
-	return leave(sim, &call);
+	return hooks_leave(sim, &call);
 }
 
 /* What goes in a hole is let go of before. At the end of the object it is freed as it is. */
-static void check_hole(struct sim *sim, const struct sim_call *call)
+static void hooks_check_hole(struct sim *sim, const struct sim_call *call)
 {
 	gms_pgoff_t pinned;
 
-	if (fill_of(sim->begun, call) == GMS_RTREE_NONE)
+	if (hooks_fill(sim->begun, call) == GMS_RTREE_NONE)
 		return;
 	for (int i = 0; i < 2; i++) {
-		if (fill_of(sim->maps[i].at_least[0], call) != GMS_RTREE_NONE)
+		if (hooks_fill(sim->maps[i].at_least[0], call) != GMS_RTREE_NONE)
 			sim_broke(sim, call, "part of it is mapped");
 	}
 	if (sim_find_pin(sim, call->start, call->nr_pages, &pinned))
 		sim_broke(sim, call, "it is pinned");
 }
 
-static void folio_free(void *ctx, gms_pgoff_t index, unsigned int order)
+static void hooks_folio_free(void *ctx, gms_pgoff_t index, unsigned int order)
 {
-	struct sim_call call = block_call(SIM_FOLIO_FREE, index, order, order, 0);
+	struct sim_call call = hooks_block_call(SIM_FOLIO_FREE, index, order, order, 0);
 	struct sim *sim = ctx;
 
-	if (enter(sim, &call)) {
-		if (!sizes_all(&sim->folios, index, call.nr_pages, order_level(order)))
+	if (hooks_enter(sim, &call)) {
+		if (!sizes_all(&sim->folios, index, call.nr_pages, sizes_order_level(order)))
 			sim_broke(sim, &call, "there is no such folio");
-		check_hole(sim, &call);
-		set_folios(sim, &call, LEVEL_NONE);
+		hooks_check_hole(sim, &call);
+		hooks_set_folios(sim, &call, SIZES_LEVEL_NONE);
 		sim_mark(sim, &call, sim->prepared, false);
-		drop_maps(sim, &call, GMS_GUEST, 0);
-		drop_maps(sim, &call, GMS_HOST, 0);
-		charge(sim, SIM_COST_FREE, COST_FREE);
+		hooks_drop_maps(sim, &call, GMS_GUEST, 0);
+		hooks_drop_maps(sim, &call, GMS_HOST, 0);
+		hooks_charge(sim, SIM_COST_FREE, COST_FREE);
 	}
 	call.ret = 0;
-	leave(sim, &call);
+	hooks_leave(sim, &call);
 }
 
 /* What a split or a merge between two orders costs. */
-static uint64_t resize_cost(unsigned int large, unsigned int small)
+static uint64_t hooks_resize_cost(unsigned int large, unsigned int small)
 {
 	if (large == GMS_ORDER_2M)
 		return COST_2M_4K;
 	return small == GMS_ORDER_2M ? COST_1G_2M : COST_1G_4K;
 }
 
-/* Bytes of struct pages of folios of one level that cover some pages. */
-static uint64_t vmemmap(uint64_t nr_pages, int level)
+static int hooks_folio_split(void *ctx, gms_pgoff_t index, unsigned int from, unsigned int to)
 {
-	return level ? (nr_pages >> level_order(level)) * VMEMMAP_HUGE
-		     : nr_pages * STRUCT_PAGE_SIZE;
-}
-
-static int folio_split(void *ctx, gms_pgoff_t index, unsigned int from, unsigned int to)
-{
-	struct sim_call call = block_call(SIM_FOLIO_SPLIT, index, from, from, to);
+	struct sim_call call = hooks_block_call(SIM_FOLIO_SPLIT, index, from, from, to);
 	struct sim *sim = ctx;
 
-	if (enter(sim, &call)) {
-		const int level = order_level(to);
+	if (hooks_enter(sim, &call)) {
+		const int level = sizes_order_level(to);
 		gms_pgoff_t pinned;
 
 		if (to >= from)
 			sim_broke(sim, &call, "no split");
-		else if (!sizes_all(&sim->folios, index, call.nr_pages, order_level(from)))
+		else if (!sizes_all(&sim->folios, index, call.nr_pages, sizes_order_level(from)))
 			sim_broke(sim, &call, "there is no such folio");
 		if (sim_find_pin(sim, index, call.nr_pages, &pinned))
 			sim_broke(sim, &call, "it is pinned");
 		if (!call.ret && to < from) {
-			set_folios(sim, &call, level);
+			hooks_set_folios(sim, &call, level);
 			/* No entry of a page table is larger than a folio. */
-			drop_maps(sim, &call, GMS_GUEST, level + 1);
-			drop_maps(sim, &call, GMS_HOST, level + 1);
-			charge(sim, SIM_COST_SPLIT, resize_cost(from, to));
+			hooks_drop_maps(sim, &call, GMS_GUEST, level + 1);
+			hooks_drop_maps(sim, &call, GMS_HOST, level + 1);
+			hooks_charge(sim, SIM_COST_SPLIT, hooks_resize_cost(from, to));
 			sim->totals.vmemmap_given_back +=
-				vmemmap(call.nr_pages, level) - VMEMMAP_HUGE;
+				cost_vmemmap(call.nr_pages, to) - COST_VMEMMAP_HUGE;
 		}
 	}
-	return leave(sim, &call);
+	return hooks_leave(sim, &call);
 }
 
-static void check_merge(struct sim *sim, const struct sim_call *call)
+static void hooks_check_merge(struct sim *sim, const struct sim_call *call)
 {
 	const gms_pgoff_t end = call->start + call->nr_pages;
 	struct sizes_run run;
@@ -479,9 +481,10 @@ static void check_merge(struct sim *sim, const struct sim_call *call)
 		sim_broke(sim, call, "no merge");
 	for (gms_pgoff_t at = call->start; sizes_next(&sim->folios, at, end, &run);
 	     at += run.nr_pages) {
-		if (run.level < order_level(call->from) || run.level >= order_level(call->to))
+		if (run.level < sizes_order_level(call->from) ||
+		    run.level >= sizes_order_level(call->to))
 			sim_broke(sim, call, "not all of it is in folios of such orders");
-		smallest |= run.level == order_level(call->from);
+		smallest |= run.level == sizes_order_level(call->from);
 	}
 	if (!smallest)
 		sim_broke(sim, call, "no folio of the smaller order in it");
@@ -489,55 +492,55 @@ static void check_merge(struct sim *sim, const struct sim_call *call)
 		sim_broke(sim, call, "it is pinned");
 }
 
-static int folio_merge(void *ctx, gms_pgoff_t index, unsigned int from, unsigned int to)
+static int hooks_folio_merge(void *ctx, gms_pgoff_t index, unsigned int from, unsigned int to)
 {
-	struct sim_call call = block_call(SIM_FOLIO_MERGE, index, to, from, to);
+	struct sim_call call = hooks_block_call(SIM_FOLIO_MERGE, index, to, from, to);
 	struct sim *sim = ctx;
 
-	if (enter(sim, &call)) {
-		check_merge(sim, &call);
+	if (hooks_enter(sim, &call)) {
+		hooks_check_merge(sim, &call);
 		if (!call.ret) {
-			set_folios(sim, &call, order_level(to));
+			hooks_set_folios(sim, &call, sizes_order_level(to));
 			/* Smaller entries go, or larger ones would never be made. */
-			drop_maps(sim, &call, GMS_GUEST, 0);
-			drop_maps(sim, &call, GMS_HOST, 0);
-			charge(sim, SIM_COST_MERGE, resize_cost(to, from));
+			hooks_drop_maps(sim, &call, GMS_GUEST, 0);
+			hooks_drop_maps(sim, &call, GMS_HOST, 0);
+			hooks_charge(sim, SIM_COST_MERGE, hooks_resize_cost(to, from));
 		}
 	}
-	return leave(sim, &call);
+	return hooks_leave(sim, &call);
 }
 
-static void block_freed(void *ctx, gms_pgoff_t index)
+static void hooks_block_freed(void *ctx, gms_pgoff_t index)
 {
 	struct sim_call call = {SIM_BLOCK_FREED, index, 1, 0, 0, 0};
 	struct sim *sim = ctx;
 
-	if (enter(sim, &call)) {
+	if (hooks_enter(sim, &call)) {
 		if (!gms_order_is_start(index, GMS_ORDER_1G))
 			sim_broke(sim, &call, "not the first page of a 1G block");
-		if (!block_is_free(sim, &call))
+		if (!hooks_block_is_free(sim, &call))
 			sim_broke(sim, &call, "the block still has folios");
 		else if (!sim->used[index >> GMS_ORDER_1G])
 			sim_broke(sim, &call, "the block had no folios");
 		sim->used[index >> GMS_ORDER_1G] = 0;
 	}
 	call.ret = 0;
-	leave(sim, &call);
+	hooks_leave(sim, &call);
 }
 
 const struct gms_backend_ops sim_hooks = {
 	.struct_size = sizeof(sim_hooks),
-	.unmap_host = unmap_host,
-	.check_pins = check_pins,
-	.invalidate_begin = invalidate_begin,
-	.zap_guest = zap_guest,
-	.apply = apply,
-	.undo = undo,
-	.invalidate_end = invalidate_end,
-	.prepare = prepare,
-	.folio_alloc = folio_alloc,
-	.folio_free = folio_free,
-	.folio_split = folio_split,
-	.folio_merge = folio_merge,
-	.block_freed = block_freed,
+	.unmap_host = hooks_unmap_host,
+	.check_pins = hooks_check_pins,
+	.invalidate_begin = hooks_invalidate_begin,
+	.zap_guest = hooks_zap_guest,
+	.apply = hooks_apply,
+	.undo = hooks_undo,
+	.invalidate_end = hooks_invalidate_end,
+	.prepare = hooks_prepare,
+	.folio_alloc = hooks_folio_alloc,
+	.folio_free = hooks_folio_free,
+	.folio_split = hooks_folio_split,
+	.folio_merge = hooks_folio_merge,
+	.block_freed = hooks_block_freed,
 };

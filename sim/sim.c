@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const hook_names[SIM_NR_HOOKS] = {
+static const char *const sim_hook_names[SIM_NR_HOOKS] = {
 	[SIM_UNMAP_HOST] = "unmap_host",
 	[SIM_CHECK_PINS] = "check_pins",
 	[SIM_INVALIDATE_BEGIN] = "invalidate_begin",
@@ -28,10 +28,10 @@ static const char *const hook_names[SIM_NR_HOOKS] = {
 
 const char *sim_hook_name(enum sim_hook hook)
 {
-	return (unsigned int)hook < SIM_NR_HOOKS ? hook_names[hook] : "map";
+	return (unsigned int)hook < SIM_NR_HOOKS ? sim_hook_names[hook] : "map";
 }
 
-static int create_trees(struct sim *sim)
+static int sim_create_trees(struct sim *sim)
 {
 	const struct sim_opts *opts = &sim->opts;
 	struct gms_rtree **const empty[] = {&sim->prepared, &sim->begun, &sim->applied,
@@ -55,7 +55,7 @@ int sim_create(const struct sim_opts *opts, struct sim **out)
 	int ret;
 
 	if (!opts->nr_pages || opts->nr_pages > GMS_MAX_PAGES ||
-	    order_level(opts->folio_order) == LEVEL_NONE || (unsigned int)opts->arch > SIM_PKVM)
+	    !gms_order_is_valid(opts->folio_order) || (unsigned int)opts->arch > SIM_PKVM)
 		return -EINVAL;
 	sim = calloc(1, sizeof(*sim));
 	if (!sim)
@@ -66,7 +66,7 @@ int sim_create(const struct sim_opts *opts, struct sim **out)
 	sim->ops.flags = opts->flags;
 	sim->used = calloc(gms_order_up(opts->nr_pages - 1, GMS_ORDER_1G) >> GMS_ORDER_1G, 1);
 	sim->calls = opts->record ? calloc(opts->record, sizeof(*sim->calls)) : NULL;
-	ret = create_trees(sim);
+	ret = sim_create_trees(sim);
 	if (!ret && (!sim->used || (opts->record && !sim->calls)))
 		ret = -ENOMEM;
 	if (ret) {
@@ -201,9 +201,9 @@ void sim_totals(struct sim *sim, struct sim_totals *totals)
 
 	pthread_mutex_lock(&sim->lock);
 	*totals = sim->totals;
-	totals->vmemmap_bytes = folios[0] * STRUCT_PAGE_SIZE;
-	for (int level = 1; level < NR_LEVELS; level++)
-		totals->vmemmap_bytes += (folios[level] >> level_order(level)) * VMEMMAP_HUGE;
+	totals->vmemmap_bytes = 0;
+	for (int level = 0; level < SIZES_NR_LEVELS; level++)
+		totals->vmemmap_bytes += cost_vmemmap(folios[level], sizes_level_order(level));
 	for (int i = 0; i < 2; i++) {
 		const struct sizes *maps = &sim->maps[i == 0 ? GMS_GUEST : GMS_HOST];
 
@@ -223,12 +223,12 @@ const char *sim_check(struct sim *sim)
 }
 
 /* NULL, or why the block may not be mapped. */
-static const char *check_map(const struct sim *sim, const struct sim_call *call, int level,
-			     enum gms_accessor accessor)
+static const char *sim_check_map(const struct sim *sim, const struct sim_call *call, int level,
+				 enum gms_accessor accessor)
 {
 	enum gms_rtree_fill fill;
 
-	if (level == LEVEL_NONE || (unsigned int)accessor > GMS_GUEST ||
+	if (level == SIZES_LEVEL_NONE || (unsigned int)accessor > GMS_GUEST ||
 	    !sim_in_object(sim, call->start, call->nr_pages))
 		return "no block of the object";
 	fill = gms_rtree_fill_range(sim->private, call->start, call->nr_pages);
@@ -249,14 +249,14 @@ static const char *check_map(const struct sim *sim, const struct sim_call *call,
 
 int sim_map(struct sim *sim, gms_pgoff_t index, unsigned int order, enum gms_accessor accessor)
 {
-	int level = order_level(order), ret = 0;
+	int level = sizes_order_level(order), ret = 0;
 	struct sim_call call = {.hook = SIM_NR_HOOKS, .from = accessor, .to = order};
 	const char *rule;
 
-	call.start = level == LEVEL_NONE ? index : gms_order_down(index, order);
-	call.nr_pages = level == LEVEL_NONE ? 1 : gms_order_pages(order);
+	call.start = level == SIZES_LEVEL_NONE ? index : gms_order_down(index, order);
+	call.nr_pages = level == SIZES_LEVEL_NONE ? 1 : gms_order_pages(order);
 	pthread_mutex_lock(&sim->lock);
-	rule = check_map(sim, &call, level, accessor);
+	rule = sim_check_map(sim, &call, level, accessor);
 	if (rule) {
 		sim_broke(sim, &call, rule);
 		ret = -EINVAL;

@@ -9,7 +9,7 @@
 int sizes_init(struct sizes *sizes, uint64_t nr_pages)
 {
 	memset(sizes, 0, sizeof(*sizes));
-	for (int l = 0; l < NR_LEVELS; l++) {
+	for (int l = 0; l < SIZES_NR_LEVELS; l++) {
 		int ret = gms_rtree_create(nr_pages, GMS_RTREE_NONE, NULL, &sizes->at_least[l]);
 
 		if (ret)
@@ -20,7 +20,7 @@ int sizes_init(struct sizes *sizes, uint64_t nr_pages)
 
 void sizes_fini(struct sizes *sizes)
 {
-	for (int l = 0; l < NR_LEVELS; l++)
+	for (int l = 0; l < SIZES_NR_LEVELS; l++)
 		gms_rtree_destroy(sizes->at_least[l]);
 }
 
@@ -28,7 +28,7 @@ int sizes_set(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int lev
 {
 	uint64_t larger = 0;
 
-	for (int l = NR_LEVELS - 1; l >= 0; l--) {
+	for (int l = SIZES_NR_LEVELS - 1; l >= 0; l--) {
 		struct gms_rtree *set = sizes->at_least[l];
 		uint64_t nr = gms_rtree_count(set, start, nr_pages);
 		uint64_t wanted = l <= level ? nr_pages : 0;
@@ -43,14 +43,14 @@ int sizes_set(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int lev
 		sizes->nr_pages[l] -= nr - larger;
 		larger = nr;
 	}
-	if (level != LEVEL_NONE)
+	if (level != SIZES_LEVEL_NONE)
 		sizes->nr_pages[level] += nr_pages;
 	return 0;
 }
 
 int sizes_level(const struct sizes *sizes, gms_pgoff_t index)
 {
-	int level = NR_LEVELS - 1;
+	int level = SIZES_NR_LEVELS - 1;
 
 	while (level >= 0 && !gms_rtree_test(sizes->at_least[level], index))
 		level--;
@@ -59,8 +59,8 @@ int sizes_level(const struct sizes *sizes, gms_pgoff_t index)
 
 bool sizes_next(const struct sizes *sizes, gms_pgoff_t from, gms_pgoff_t end, struct sizes_run *run)
 {
-	run->level = LEVEL_NONE;
-	for (int l = 0; l < NR_LEVELS; l++) {
+	run->level = SIZES_LEVEL_NONE;
+	for (int l = 0; l < SIZES_NR_LEVELS; l++) {
 		struct gms_rtree_run r;
 
 		if (!gms_rtree_next(sizes->at_least[l], from, end, &r))
@@ -94,12 +94,12 @@ int sizes_drop(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int ab
 		unsigned int order;
 		int ret;
 
-		if (run.level == LEVEL_NONE || run.level < above)
+		if (run.level == SIZES_LEVEL_NONE || run.level < above)
 			continue;
-		order = level_order(run.level);
+		order = sizes_level_order(run.level);
 		first = gms_order_down(run.start, order);
 		last = gms_order_up(run.start + run.nr_pages - 1, order);
-		ret = sizes_set(sizes, first, last - first, LEVEL_NONE);
+		ret = sizes_set(sizes, first, last - first, SIZES_LEVEL_NONE);
 		if (ret)
 			return ret;
 		*nr_blocks += (last - first) >> order;

@@ -12,12 +12,12 @@
 #include <gmemstate/rtree.h>
 
 /* Of a block: 0 for 4K, 1 for 2M, 2 for 1G. */
-#define NR_LEVELS 3
-#define LEVEL_NONE (-1)
+#define SIZES_NR_LEVELS 3
+#define SIZES_LEVEL_NONE (-1)
 
 struct sizes {
-	struct gms_rtree *at_least[NR_LEVELS];
-	uint64_t nr_pages[NR_LEVELS]; /* in blocks of just this level */
+	struct gms_rtree *at_least[SIZES_NR_LEVELS];
+	uint64_t nr_pages[SIZES_NR_LEVELS]; /* in blocks of just this level */
 };
 
 struct sizes_run {
@@ -26,15 +26,15 @@ struct sizes_run {
 	int level;
 };
 
-static inline unsigned int level_order(int level)
+static inline unsigned int sizes_level_order(int level)
 {
 	return (unsigned int)level * GMS_ORDER_2M;
 }
 
 /* LEVEL_NONE where there is no such order. */
-static inline int order_level(unsigned int order)
+static inline int sizes_order_level(unsigned int order)
 {
-	return gms_order_is_valid(order) ? (int)(order / GMS_ORDER_2M) : LEVEL_NONE;
+	return gms_order_is_valid(order) ? (int)(order / GMS_ORDER_2M) : SIZES_LEVEL_NONE;
 }
 
 int sizes_init(struct sizes *sizes, uint64_t nr_pages);
