@@ -2,7 +2,7 @@
 /*
  * event.c - the table of ops
  *
- * All that depends on an op's name, or on what it converts to, is read from this table.
+ * Invariant: the names of ops, and what they convert to, are defined here only.
  */
 #include "event.h"
 

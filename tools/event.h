@@ -9,7 +9,7 @@
 
 #include <gmemstate/types.h>
 
-/* The header of a log in CSV. Its first two fields tell it from a row. */
+/* The header of a CSV log. A line with its first two fields is no row. */
 #define EVENT_CSV_FIRST_FIELDS "time_us,op,"
 #define EVENT_CSV_HEADER EVENT_CSV_FIRST_FIELDS "gpa_bytes,size_bytes"
 
@@ -52,7 +52,7 @@ struct event {
 };
 
 /**
- * event_op_name() - returns the name of an op, as in a log in CSV
+ * event_op_name() - return the name of an op, as in a CSV log
  * @op: the op
  *
  * Return: a static string.
@@ -60,23 +60,23 @@ struct event {
 const char *event_op_name(enum event_op op);
 
 /**
- * event_is_conversion() - returns true if an op converts pages
+ * event_is_conversion() - find out if an op converts pages
  * @op: the op
  *
- * Return: true: a conversion; false: an access, or a free.
+ * Return: true for a conversion; false for an access or a free.
  */
 bool event_is_conversion(enum event_op op);
 
 /**
- * event_converts_to() - returns what a conversion makes of the pages
- * @op: the op, a conversion
+ * event_converts_to() - return the shareability that a conversion sets
+ * @op: the op of a conversion
  *
  * Return: the shareability.
  */
 enum gms_shareability event_converts_to(enum event_op op);
 
 /**
- * event_shareability_name() - returns the name of a shareability, for the reports
+ * event_shareability_name() - return the name of a shareability, for reports
  * @shareability: the shareability
  *
  * Return: "shared" or "private".

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * gen.c - invented logs
+ * gen.c - generate logs
  *
- * A guest's memory is flat, and laid out as Linux does it, all but the holes:
+ * The memory of a guest is flat. It is laid out as by Linux, without holes:
  *
- *	0                       firmware, kernel and initrd: there before the guest runs
- *	...                     free memory
- *	pool_start - early      what the kernel allocates first
- *	pool_start              the pool of bounce buffers (swiotlb), below 4G, 2M aligned
- *	pool_end to the end     free memory
+ *	0 to boot_end           firmware, kernel and initrd, loaded before the guest runs
+ *	... to early_start      free memory
+ *	... to pool_start       memory that the kernel allocates first
+ *	... to pool_end         the pool of bounce buffers (swiotlb), below 4G, 2M aligned
+ *	... to nr_pages         free memory
  */
 #include "gen.h"
 
@@ -25,7 +25,7 @@
 #define GEN_4M (2 * GEN_2M)
 #define GEN_1G gms_order_pages(GMS_ORDER_1G)
 
-/* What goes in steps over all memory takes at most so many. */
+/* Limit on the steps of a workload over all memory. */
 #define GEN_MAX_STEPS 65536
 
 struct gen {
@@ -39,7 +39,7 @@ struct gen {
 	uint64_t pool_end;
 };
 
-/* splitmix64 */
+/* Returns a random number below a limit, by splitmix64. */
 static uint64_t gen_below(struct gen *gen, uint64_t limit)
 {
 	uint64_t z = gen->random += 0x9e3779b97f4a7c15;
@@ -59,7 +59,7 @@ static uint64_t gen_max(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* A multiple of 2M, at least one. */
+/* Rounds down to a multiple of 2M, but not to 0. */
 static uint64_t gen_whole_2m(uint64_t nr_pages)
 {
 	return gen_max(gms_order_down(nr_pages, GMS_ORDER_2M), GEN_2M);
@@ -77,7 +77,7 @@ static void gen_emit(struct gen *gen, enum event_op op, uint64_t start, uint64_t
 	gen->now_us += 1 + gen_below(gen, 20);
 }
 
-/* An op on a range, @step pages a row. */
+/* Writes an op on a range, a row for every @step pages. */
 static void gen_emit_steps(struct gen *gen, enum event_op op, uint64_t start, uint64_t end,
 			   uint64_t step)
 {
@@ -85,7 +85,7 @@ static void gen_emit_steps(struct gen *gen, enum event_op op, uint64_t start, ui
 		gen_emit(gen, op, at, gen_min(step, end - at));
 }
 
-/* One transfer through a bounce buffer of 2K to 64K, in steps of 2K. */
+/* Writes one transfer through a bounce buffer of 2K to 64K, in steps of 2K. */
 static void gen_bounce(struct gen *gen)
 {
 	uint64_t slots = (gen->pool_end - gen->pool_start) * 2;
@@ -107,14 +107,14 @@ static void gen_lay_out(struct gen *gen)
 	gen->early_start = gen->pool_start - early;
 }
 
-/* The host writes what the guest boots from, through a shared mapping. */
+/* Lets the host write firmware, kernel and initrd through a shared mapping. */
 static void gen_populate(struct gen *gen)
 {
 	gen_emit_steps(gen, EVENT_HOST_WRITE, 0, gen->boot_end, GEN_2M);
-	gen->now_us += 10000; /* it has let go of them */
+	gen->now_us += 10000; /* the pins are gone by then */
 }
 
-/* Single pages that a guest shares early: @nr in the early range, all different. */
+/* Shares @nr different single pages in the early range. */
 static void gen_share_pages(struct gen *gen, uint64_t nr)
 {
 	const uint64_t room = (gen->pool_start - gen->early_start) / nr;
@@ -124,15 +124,15 @@ static void gen_share_pages(struct gen *gen, uint64_t nr)
 			 1);
 }
 
-/* One CPU for each 2 GiB, 64 at most. */
+/* Returns the number of CPUs: one for each 2 GiB, 64 at most. */
 static uint64_t gen_nr_cpus(const struct gen *gen)
 {
 	return gen_min(gen_max(gen->nr_pages / (2 * GEN_1G), 1), 64);
 }
 
 /*
- * Free memory is taken into use, ascending, @step pages a row, with I/O in between; steps
- * beyond MAX_STEPS are not made: a guest of that size uses a part of its memory only.
+ * Lets the guest use free memory, ascending, a row for every @step pages, with I/O in between.
+ * Stops after GEN_MAX_STEPS: a larger guest uses a part of its memory only.
  */
 static void gen_use_free(struct gen *gen, enum event_op op, uint64_t step)
 {
@@ -154,9 +154,9 @@ static void gen_use_free(struct gen *gen, enum event_op op, uint64_t step)
 }
 
 /*
- * An SNP guest whose memory is shared at first: the host writes the payload in place, it is
- * made private, and Linux accepts the rest in chunks of 4 MiB when it needs them. Of more than
- * 256 GiB it needs no more.
+ * Generates an SNP guest whose memory is shared at first. The host writes the payload in place,
+ * the payload is made private, and Linux accepts the rest in chunks of 4 MiB as it needs them, up
+ * to 256 GiB.
  */
 static void gen_snp_lazy_accept(struct gen *gen)
 {
@@ -174,9 +174,10 @@ static void gen_snp_lazy_accept(struct gen *gen)
 }
 
 /*
- * A TDX guest: memory is private at first; some of it is accepted by 4K though 2M could have
- * been, 2,710 pages for each 4 GiB, at least 512 and at most 64 MiB; the rest in 4 MiB, as
- * above. The pool is mapped shared 2M by 2M. One page goes back and forth five hundred times.
+ * Generates a TDX guest, whose memory is private at first. The guest accepts some memory by 4K,
+ * though 2M were possible: 2,710 pages for each 4 GiB, at least 512 pages and at most 64 MiB. It
+ * accepts the rest in chunks of 4 MiB as it needs them, up to 256 GiB. It shares the pool by 2M.
+ * It converts one page to shared and back five hundred times.
  */
 static void gen_tdx(struct gen *gen)
 {
@@ -203,8 +204,9 @@ static void gen_tdx(struct gen *gen)
 }
 
 /*
- * A protected guest of pKVM: private by default, used as it goes (by 2M, 128 GiB at most), a
- * small pool for DMA, and single pages that are shared and some taken back.
+ * Generates a protected guest of pKVM. Its memory is private by default, and in use as it is
+ * touched, by 2M, up to 128 GiB. It shares a small pool for DMA and 256 single pages, and takes
+ * back a quarter of the pages.
  */
 static void gen_pkvm(struct gen *gen)
 {
@@ -228,10 +230,10 @@ static void gen_pkvm(struct gen *gen)
 }
 
 /*
- * A guest with DPDK: a quarter of its memory, at most 32 GiB, is buffers that the host reads
- * all the time, by 2K to 2M. They begin in the middle of a 1G block where there is one. Now and
- * then the guest takes 2M of them back for a while. All memory is in use, in some 16,384 steps
- * at most.
+ * Generates a guest with DPDK. A quarter of its memory, at most 32 GiB, is buffers that the host
+ * reads all the time, by 4K to 2M. In a guest of 8 GiB or more the buffers begin in the middle of
+ * a 1G block. Now and then the guest makes 2M of them private for a while. All memory is in use,
+ * in some 16,384 steps at most.
  */
 static void gen_dpdk(struct gen *gen)
 {
@@ -260,8 +262,8 @@ static void gen_dpdk(struct gen *gen)
 }
 
 /*
- * Three boots of one guest. Before each everything is shared, then written, then private; all
- * memory is accepted, in at most 1,024 steps.
+ * Generates three boots of one guest. Before each boot all memory is made shared, then written,
+ * then made private. The guest accepts all memory, in at most some 1,024 steps.
  */
 static void gen_reboot(struct gen *gen)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * gen.h - invented logs: workloads of any size, as CSV that `gmemstate replay` reads
+ * gen.h - generate logs: workloads of any size, as CSV that `gmemstate replay` reads
  *
- * They have the shape of what guests are known to do, and nothing of their timing. The same
- * workload, size and seed make the same log, byte for byte.
+ * The conversions are like those of real guests; their times are not. One workload, size and seed
+ * always give one log, byte for byte.
  */
 #ifndef GMS_TOOL_GEN_H
 #define GMS_TOOL_GEN_H
@@ -11,27 +11,27 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Sizes of guests, in pages: 64 MiB to 16 TiB. */
+/* Limits on the size of a guest in pages: 64 MiB and 16 TiB. */
 #define GEN_MIN_PAGES (1ULL << 14)
 #define GEN_MAX_PAGES (1ULL << 32)
 
 /**
- * gen_name() - the name of a workload
- * @i: its number, from 0
+ * gen_name() - return the name of a workload
+ * @i: number of the workload, from 0
  *
- * Return: a static string; NULL: there are no more.
+ * Return: a static string; NULL: no workload has this number.
  */
 const char *gen_name(unsigned int i);
 
 /**
  * gen_run() - write a log
- * @out: where to; whether writing worked is the stream's to tell
- * @name: the workload's
+ * @out: the stream to write to; the caller checks it with ferror()
+ * @name: name of the workload
  * @nr_pages: size of the guest in pages
- * @seed: of what is random
+ * @seed: seed of all random choices
  *
- * At most some 100,000 rows: what goes in steps over all memory is cut short, or takes
- * larger steps, in large guests, as is told at each workload.
+ * A log has at most some 100,000 rows. In a large guest, a workload that steps over all memory
+ * takes larger steps or stops early: see the comment of the workload.
  *
  * Return: 0; -ENOENT: no such workload; -ERANGE: no such size.
  */

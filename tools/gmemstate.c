@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * gmemstate.c - the command: files, exit status
+ * gmemstate.c - the command: reads the log, runs the command, sets the exit status
  */
 #include "gen.h"
 #include "options.h"
@@ -45,7 +45,7 @@ static void tool_warn_losses(const struct log *log, const struct options *option
 			      options->name, log->nr_lost, log->nr_lost_gaps);
 }
 
-/* To stderr, where the output has no room for them. */
+/* Prints to standard error the lines that were not applied, for reports that do not list them. */
 static void tool_warn_refusals(const struct log_refusals *refused, const struct options *options)
 {
 	for (size_t i = 0; i < refused->nr_listed && i < REPORT_REFUSALS; i++)
@@ -60,7 +60,7 @@ static void tool_warn_refusals(const struct log_refusals *refused, const struct 
 static void tool_print_error(const struct options *options, int ret)
 {
 	if (ret == -ENODATA)
-		options_error("%s: no conversion that could be read tells the size: give --size",
+		options_error("%s: no readable conversion gives the size: use --size",
 			      options->name);
 	else
 		options_error("%s: %s", options->name, strerror(-ret));
@@ -109,7 +109,7 @@ out:
 	return status;
 }
 
-/* The log under each of the policies. */
+/* Replays the log under each policy. */
 static int tool_run_policies(struct lab_report *report, const struct options *options)
 {
 	uint64_t nr_pages = options->nr_pages ? options->nr_pages : log_nr_pages(report->log);
@@ -182,7 +182,7 @@ static int tool_generate(const struct options *options)
 		options_error("gen: --size is from 64M to 16T");
 		return TOOL_UNUSABLE;
 	}
-	fprintf(stderr, "gmemstate: gen: %s: no such workload; there are", options->name);
+	fprintf(stderr, "gmemstate: gen: %s: no such workload; the workloads are", options->name);
 	for (unsigned int i = 0; gen_name(i); i++)
 		fprintf(stderr, " %s", gen_name(i));
 	fputc('\n', stderr);
@@ -201,7 +201,7 @@ int main(int argc, const char **argv)
 	else if (status < 0)
 		status = tool_replay(&options);
 	options_fini(&options);
-	/* Output that did not arrive is no success: a full disk, a closed pipe. */
+	/* Lost output (a full disk, a closed pipe) is an error. */
 	if (fflush(stdout) || ferror(stdout)) {
 		options_error("standard output: %s", strerror(errno));
 		status = TOOL_UNUSABLE;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * json_pack.c - what the reports in JSON have in common
+ * json_pack.c - parts of the reports in JSON
  */
 #include "json_pack.h"
 
@@ -13,7 +13,7 @@ json_int_t json_pack_count(uint64_t value)
 	return value > INT64_MAX ? INT64_MAX : (json_int_t)value;
 }
 
-/* A file's name may be any bytes, a JSON string may not: what is neither becomes ?. */
+/* Returns a file's name as a string. In a name that is no UTF-8, bytes beyond ASCII become ?. */
 static json_t *json_pack_name(const char *name)
 {
 	json_t *json = json_string(name);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * lab.c - a log under one policy, on the simulated backend
+ * lab.c - replay a log under one policy, on the simulated backend
  */
 #include "lab.h"
 
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An access of the host that is under way. */
+/* An access of the host whose pages are pinned. */
 struct lab_pin {
 	gms_pgoff_t start;
 	uint64_t nr_pages;
@@ -22,11 +22,15 @@ struct lab_pin {
 /**
  * struct lab - one run
  * @used: pages that the guest uses
- * @split: first pages of folios of the backing's order that were split at some time
- * @pins: under way, a ring; the oldest first
- * @nr_pinned: their pages
- * @now_us: time of the event at hand; never goes back
- * @weighted: mappings times microseconds, so far
+ * @split: numbers of the folios of the backing's order that were split at least once
+ * @pins: a ring of LAB_MAX_PINS
+ * @first_pin: the oldest pin in @pins
+ * @nr_pins: pins in @pins
+ * @nr_pinned: pages of all pins
+ * @now_us: time of the current event; never goes back
+ * @started_us: time of the first event
+ * @maintained_us: time of the last gms_maintain()
+ * @weighted: mapped pages times microseconds, by accessor and level
  */
 struct lab {
 	const struct lab_opts *opts;
@@ -57,7 +61,7 @@ static void lab_note_split(void *arg, const struct sim_call *call)
 {
 	struct lab *lab = arg;
 
-	/* A set that cannot grow counts too few; a sum in the result is not worth a failure. */
+	/* Where the set cannot grow, nr_split is too low. That is no reason to fail the run. */
 	if (call->hook == SIM_FOLIO_SPLIT && call->from == lab->opts->folio_order)
 		gms_rtree_set(lab->split, call->start >> call->from, 1);
 }
@@ -72,7 +76,7 @@ static void lab_unpin_oldest(struct lab *lab)
 	lab->nr_pins--;
 }
 
-/* Give up the pins in a range. */
+/* Drops the pins that overlap a range. */
 static void lab_unpin_range(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
 {
 	size_t nr = lab->nr_pins;
@@ -89,7 +93,7 @@ static void lab_unpin_range(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
 	}
 }
 
-/* After -EAGAIN: true where the call is worth making again. */
+/* Drops the pins that refused a call. Returns true if there were any: the call may succeed now. */
 static bool lab_unpin_blocking(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
 {
 	const uint64_t had = lab->nr_pins;
@@ -123,7 +127,7 @@ static int lab_guest_fault(struct lab *lab, gms_pgoff_t index)
 	return ret;
 }
 
-/* The guest touches what it uses of a range and has not mapped. */
+/* Faults in the pages of a range that the guest uses and has not mapped. */
 static int lab_touch_used(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
 {
 	struct gms_rtree_run run;
@@ -143,7 +147,9 @@ static int lab_touch_used(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
 	return ret;
 }
 
-/* As lab_touch_used(), for all that a change in the range may have taken out of the page tables. */
+/*
+ * Faults in the pages that a change of a range may have unmapped, in all folios that it touches.
+ */
 static int lab_touch_again(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
 {
 	const unsigned int order = lab->opts->folio_order;
@@ -211,11 +217,11 @@ static int lab_host_access(struct lab *lab, const struct event *event)
 		ret = sim_map(lab->sim, page, fault.max_order, GMS_HOST);
 		gms_fault_end(lab->state, &fault);
 	}
-	/* The fault may have split a folio that the guest had mapped in one. */
+	/* A fault of the host may have split a folio that the guest had mapped as a whole. */
 	return ret ? ret : lab_touch_again(lab, event->start, event->nr_pages);
 }
 
-/* Go to the time of an event: weigh what was mapped until then, end accesses, maintain. */
+/* Advances to the time of an event: adds up the mapped pages so far, and drops old pins. */
 static void lab_advance(struct lab *lab, uint64_t time_us)
 {
 	struct sim_totals totals;
@@ -225,10 +231,10 @@ static void lab_advance(struct lab *lab, uint64_t time_us)
 		return;
 	sim_totals(lab->sim, &totals);
 	passed = (double)(time_us - lab->now_us);
-	for (int who = 0; who < 2; who++) {
+	for (int accessor = 0; accessor < 2; accessor++) {
 		for (int level = 0; level < 3; level++)
-			lab->weighted[who][level] +=
-				passed * (double)totals.mapped_pages[who][level];
+			lab->weighted[accessor][level] +=
+				passed * (double)totals.mapped_pages[accessor][level];
 	}
 	lab->now_us = time_us;
 	while (lab->nr_pins && lab->pins[lab->first_pin].until_us <= time_us)
@@ -254,7 +260,7 @@ static bool lab_in_reach(const struct lab *lab, const struct event *event)
 	       (!dma || event->nr_pages <= LAB_MAX_PINNED);
 }
 
-static int lab_do_event(struct lab *lab, const struct event *event)
+static int lab_apply(struct lab *lab, const struct event *event)
 {
 	int ret;
 
@@ -279,7 +285,7 @@ static int lab_do_event(struct lab *lab, const struct event *event)
 	return 0;
 }
 
-static int lab_take_event(struct lab *lab, const struct event *event)
+static int lab_step(struct lab *lab, const struct event *event)
 {
 	int ret;
 
@@ -291,7 +297,7 @@ static int lab_take_event(struct lab *lab, const struct event *event)
 		lab->result->nr_out_of_reach++;
 		return 0;
 	}
-	ret = lab_do_event(lab, event);
+	ret = lab_apply(lab, event);
 	if (ret == -ENOMEM)
 		return ret;
 	if (ret == -EACCES)
@@ -301,7 +307,7 @@ static int lab_take_event(struct lab *lab, const struct event *event)
 	return 0;
 }
 
-/* Applies all events. Where a log has no accesses, the guest uses all memory after the first. */
+/* Applies all events. */
 static int lab_replay(struct lab *lab, const struct log *log)
 {
 	int ret = 0;
@@ -309,7 +315,7 @@ static int lab_replay(struct lab *lab, const struct log *log)
 	if (log->nr_events)
 		lab->now_us = lab->started_us = lab->maintained_us = log->events[0].time_us;
 	for (size_t i = 0; !ret && i < log->nr_events; i++) {
-		ret = lab_take_event(lab, &log->events[i]);
+		ret = lab_step(lab, &log->events[i]);
 		if (!ret && !i && log->format != LOG_CSV)
 			ret = lab_use(lab, 0, lab->opts->nr_pages);
 	}
@@ -363,11 +369,11 @@ static void lab_finish(struct lab *lab)
 	gms_stats_read(lab->state, &result->stats);
 	sim_totals(lab->sim, &result->totals);
 	result->nr_split = gms_rtree_count(lab->split, 0, result->nr_folios);
-	for (int who = 0; who < 2; who++) {
+	for (int accessor = 0; accessor < 2; accessor++) {
 		for (int level = 0; level < 3; level++)
-			result->average_pages[who][level] =
-				passed > 0 ? lab->weighted[who][level] / passed
-					   : (double)result->totals.mapped_pages[who][level];
+			result->average_pages[accessor][level] =
+				passed > 0 ? lab->weighted[accessor][level] / passed
+					   : (double)result->totals.mapped_pages[accessor][level];
 	}
 	if (broken)
 		snprintf(result->broken, sizeof(result->broken), "%s", broken);

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * lab.h - a log under one policy, on the simulated backend
+ * lab.h - replay a log under one policy, on the simulated backend
  *
- * What the log's events are taken for:
+ * What an event does:
  *
  *  to_shared, to_private  gms_convert()
- *  accept                 gms_convert() to private, where that is due; then the guest uses it
- *  guest_touch            the guest uses it: a fault for each largest mapping that it may have,
- *                         with what is private prepared
+ *  accept                 gms_convert() to private; then the guest uses the range
+ *  guest_touch            the guest uses the range: it faults once for each largest block that it
+ *                         may map, and private pages are prepared
  *  host_read, host_write  DMA: the pages are pinned, faulted and mapped, and stay pinned for
  *                         LAB_PIN_US
- *  free                   nothing, as guests do not tell their hosts; or a hole is punched
+ *  free                   nothing, because guests do not report it; with lab_opts.punch a hole is
+ *                         punched
  *
- * What the guest uses it goes on using: what a conversion, split or merge has taken out of its
- * page tables it faults again at once. So the mappings at any time are what the policy
- * allows to a guest that touches all of its memory all the time. Where everything is made shared
- * at once there is no guest (it reboots), and nothing is in use. A log without accesses (ftrace,
- * qemu) does not say what is used: there it is all memory, from the first event on.
+ * Invariants:
+ *  1. The guest maps all pages that it uses. Where a conversion, a split or a merge removes a
+ *     mapping, the guest faults again at once. So the mappings at any time are those that the
+ *     policy allows to a guest that touches all of its memory all the time.
+ *  2. After a conversion of all memory to shared the guest uses nothing: that is a reboot.
+ *  3. A log without accesses (ftrace, qemu) does not show what the guest uses. There the guest
+ *     uses all memory after the first event.
  *
- * Where a pin is in the way (-EAGAIN) all pins there are given up, and the call is made again: as
- * by a VMM that waits for the device. gms_maintain() is called every LAB_MAINTAIN_US. Time is the
- * log's.
+ * Where a pin refuses a call (-EAGAIN), the pins in the range are dropped and the call is
+ * repeated, as by a VMM that waits for a device. gms_maintain() is called every LAB_MAINTAIN_US.
+ * Time is the log's.
  */
 #ifndef GMS_TOOL_LAB_H
 #define GMS_TOOL_LAB_H
@@ -32,30 +35,30 @@
 #include <gmemstate/state.h>
 
 /*
- * How long the host keeps pages pinned. The bundled logs have an access when a DMA buffer is
- * mapped or unmapped, and leave out what follows the same access by less than a millisecond:
- * so a buffer may have been in use for that long after each.
+ * Time for which the host keeps pages pinned. The bundled logs have an access where a DMA buffer
+ * is mapped or unmapped, and leave out an access that repeats another within a millisecond. So a
+ * buffer may have been in use for a millisecond after an access.
  */
 #define LAB_PIN_US 1000
 
 #define LAB_MAINTAIN_US 100000
 
-/* Accesses that are pinned at one time, and their pages: the oldest is given up for a new one. */
+/* Limits on pinned accesses and their pages. A new pin drops the oldest ones beyond them. */
 #define LAB_MAX_PINS 4096
 #define LAB_MAX_PINNED (1ULL << 20)
 
-/* Mappings by accessor: as in struct sim_totals. */
+/* Accessors, as indexes of mapped_pages in struct sim_totals. */
 #define LAB_GUEST 0
 #define LAB_HOST 1
 
 /**
- * struct lab_opts - what to try
- * @policy: when to split and merge
+ * struct lab_opts - options of a run
+ * @policy: the policy
  * @nr_pages: size of the object in pages
- * @folio_order: of its backing
+ * @folio_order: order of the backing's folios
  * @init_private: every page is private at first
  * @pins_by_folio: GMS_BACKEND_PINS_BY_FOLIO
- * @punch: punch a hole for each free
+ * @punch: a free punches a hole
  */
 struct lab_opts {
 	const struct gms_policy_ops *policy;
@@ -67,18 +70,18 @@ struct lab_opts {
 };
 
 /**
- * struct lab_result - what came of it
+ * struct lab_result - result of a run
  * @stats: the object's counters after the last event
- * @totals: the simulation's
- * @nr_folios: of the backing's order that the object has, complete ones
- * @nr_split: of those: split at least once
- * @nr_pinned_retries: calls that were made again because of a pin
- * @nr_denied: accesses of the host that a private page was in the way of
+ * @totals: the simulation's counters after the last event
+ * @nr_folios: complete folios of the backing's order in the object
+ * @nr_split: folios of the backing's order that were split at least once
+ * @nr_pinned_retries: calls that were repeated because of a pin
+ * @nr_denied: accesses of the host that the library refused because a page is private
  * @nr_refused: events that the library refused for another reason
- * @nr_out_of_reach: accesses that do not lie in the object, or are of more than LAB_MAX_PINNED
- * @nr_ignored: events that do nothing: free, without @punch
- * @average_pages: the mappings, averaged over the log's time
- * @broken: the rule that the library broke, by the simulation; empty: none
+ * @nr_out_of_reach: accesses outside the object, or of more than LAB_MAX_PINNED pages
+ * @nr_ignored: frees that did nothing, because lab_opts.punch is not set
+ * @average_pages: mapped pages by accessor and level, averaged over the log's time
+ * @broken: the rule that the library broke, as the simulation noticed; empty: none
  */
 struct lab_result {
 	struct gms_stats stats;
@@ -95,10 +98,10 @@ struct lab_result {
 };
 
 /**
- * lab_run() - replay a log
+ * lab_run() - replay a log under one policy
  * @result: filled in
  * @log: the log
- * @opts: how
+ * @opts: the options
  *
  * Return: 0; -ENOMEM; -EINVAL: the library takes no such object.
  */

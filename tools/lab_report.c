@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * lab_report.c - the policies beside each other
+ * lab_report.c - write the results of policies side by side, as a table and as JSON
  *
- * One list of rows makes both the table and the JSON, so that neither says what the other
- * does not.
+ * Invariant: the table and the JSON have the same numbers, because both are made from one list of
+ * rows. A row's key is never renamed.
  */
 #include "lab_report.h"
 
@@ -17,11 +17,11 @@ enum lab_report_kind { LAB_REPORT_COUNT, LAB_REPORT_BYTES, LAB_REPORT_CYCLES };
 
 /**
  * struct lab_report_row - one number of each run
- * @key: in JSON
- * @text: in the table; of rows with a title above them: indented
- * @title: NULL, or a line above this row
- * @kind: how to write it
- * @value: of a result
+ * @key: key in the JSON
+ * @text: text in the table, indented under a title
+ * @title: a line above the row; NULL: none
+ * @kind: format of the number in the table
+ * @value: function that returns the number of a result
  */
 struct lab_report_row {
 	const char *key;
@@ -31,15 +31,15 @@ struct lab_report_row {
 	uint64_t (*value)(const struct lab_result *result);
 };
 
-/* Defines the function that reads a number from a result. */
+/* Defines a function that returns a number of a result. */
 #define LAB_REPORT_VALUE(name, expression)                            \
 	static uint64_t lab_report_##name(const struct lab_result *r) \
 	{                                                             \
 		return (uint64_t)(expression);                        \
 	}
-#define LAB_REPORT_MAPPED(name, who, level)                                                \
-	LAB_REPORT_VALUE(name##_end, r->totals.mapped_pages[who][level] << GMS_PAGE_SHIFT) \
-	LAB_REPORT_VALUE(name##_average, r->average_pages[who][level] * (1 << GMS_PAGE_SHIFT))
+#define LAB_REPORT_MAPPED(name, accessor, level)                                                \
+	LAB_REPORT_VALUE(name##_end, r->totals.mapped_pages[accessor][level] << GMS_PAGE_SHIFT) \
+	LAB_REPORT_VALUE(name##_average, r->average_pages[accessor][level] * (1 << GMS_PAGE_SHIFT))
 #define LAB_REPORT_CYCLES_OF(name, cause) LAB_REPORT_VALUE(cycles_##name, r->totals.cycles[cause])
 
 LAB_REPORT_VALUE(split_folios, r->nr_split)

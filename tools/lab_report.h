@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * lab_report.h - the policies beside each other: for people, and for programs
+ * lab_report.h - write the results of policies side by side, as a table and as JSON
  */
 #ifndef GMS_TOOL_LAB_REPORT_H
 #define GMS_TOOL_LAB_REPORT_H
@@ -11,13 +11,13 @@
 #define LAB_MAX_RUNS 4
 
 /**
- * struct lab_report - one log, replayed under some policies
+ * struct lab_report - one log, replayed under one or more policies
  * @name: the log's file name
  * @log: the log
- * @size_from_log: nobody gave the size
- * @opts: of each run; they differ in the policy only
- * @results: of each run
- * @nr_runs: how many
+ * @size_from_log: no size was given: it is log_nr_pages()
+ * @opts: options of each run; only the policy differs
+ * @results: result of each run
+ * @nr_runs: number of runs
  */
 struct lab_report {
 	const char *name;
@@ -29,26 +29,26 @@ struct lab_report {
 };
 
 /**
- * lab_report_table() - the table of `gmemstate replay --policy`: a column for each policy
- * @out: where to
- * @report: what to write
+ * lab_report_table() - write the table of `gmemstate replay --policy`, a column for each policy
+ * @out: the stream to write to
+ * @report: the results
  */
 void lab_report_table(FILE *out, const struct lab_report *report);
 
 /**
- * lab_report_json() - the same as JSON
- * @out: where to
- * @report: what to write
+ * lab_report_json() - write the results as JSON
+ * @out: the stream to write to
+ * @report: the results
  *
- * Return: 0; -ENOMEM: nothing, or not all, was written.
+ * Return: 0; -ENOMEM: the output is missing or incomplete.
  */
 int lab_report_json(FILE *out, const struct lab_report *report);
 
 /**
- * lab_backing_name() - "4K", "2M" or "1G"
+ * lab_backing_name() - return the name of a folio size
  * @order: 0, 9 or 18
  *
- * Return: a static string.
+ * Return: "4K", "2M" or "1G".
  */
 const char *lab_backing_name(unsigned int order);
 

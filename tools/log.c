@@ -2,9 +2,9 @@
 /*
  * log.c - read a log, line by line, once
  *
- * The events are kept: the size of the object may have to be found from them before the
- * first can be applied, and a pipe cannot be read twice. Of a line only LOG_LINE_MAX
- * bytes are, so that a file without line ends costs no memory.
+ * All events are kept, because the size of the object may follow from the last of them, and a pipe
+ * cannot be read twice. Only LOG_LINE_MAX bytes of a line are kept, so that a file without line
+ * ends takes no memory.
  */
 #include "log.h"
 
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One line, without its end. */
+/* One line, without the line end. */
 struct log_buffer {
 	char text[LOG_LINE_MAX];
 	size_t len;
@@ -36,7 +36,7 @@ const char *log_format_name(enum log_format format)
 	return "auto";
 }
 
-/* Make room for one more element. */
+/* Makes room for one more element. */
 static int log_grow(void **array, size_t *capacity, size_t nr, size_t size)
 {
 	size_t wanted;
@@ -70,7 +70,7 @@ int log_refuse(struct log_refusals *refusals, const struct log_refusal *refusal)
 	return 0;
 }
 
-/* Sets an event's line, and its time where the line has none. */
+/* Sets the line of an event, and its time where the line has none. */
 static void log_place_event(struct log *log, struct log_line *line)
 {
 	if (line->has_time)
@@ -113,7 +113,7 @@ static int log_add_event(struct log *log, struct log_line *line)
 	return 0;
 }
 
-/* Frees what the list was grown by in advance. */
+/* Frees the room that no event needs. */
 static void log_trim(struct log *log)
 {
 	struct event *events;
@@ -167,7 +167,10 @@ static int log_add_line(struct log *log, const struct log_buffer *buf)
 	return 0;
 }
 
-/* False at the end of the file, or on an error. What has no line end is a line, too. */
+/*
+ * Reads the next line. Returns false at the end of the file, or on an error. Bytes behind the last
+ * line end are a line, too.
+ */
 static bool log_next_line(FILE *file, struct log_buffer *buf)
 {
 	int c;
@@ -183,7 +186,7 @@ static bool log_next_line(FILE *file, struct log_buffer *buf)
 	return c == '\n' || buf->len;
 }
 
-/* Some editors put a byte order mark before the first line. */
+/* Drops the byte order mark that some editors put before the first line. */
 static void log_drop_bom(struct log_buffer *buf)
 {
 	static const char bom[] = {'\xef', '\xbb', '\xbf'};

@@ -1,24 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * log.h - conversions as hosts write them down
+ * log.h - read logs of conversions and accesses, as hosts write them
  *
- * Three formats, each a line an event:
+ * A log has one of three formats. Each line has at most one event:
  *
- *  ftrace  Linux's kvm_vm_set_mem_attributes, from trace_pipe, the trace file,
- *          trace-cmd report or perf script:
+ *  ftrace  Linux's kvm_vm_set_mem_attributes, from trace_pipe, the trace file, trace-cmd report
+ *          or perf script:
  *          CPU 0/KVM-42 [002] ..... 13.8: kvm_vm_set_mem_attributes: 0x20 -- 0x21 [0x8]
- *          guest frame numbers, the second exclusive; attribute bit 3 is private
+ *          The range is in guest frame numbers and ends before the second. Attribute bit 3 is
+ *          private.
  *  qemu    QEMU's trace event kvm_convert_memory, in bytes:
  *          kvm_convert_memory start 0x20000 size 0x1000 shared_to_private
  *  csv     time_us,op,gpa_bytes,size_bytes
  *
- * A guest frame number is an index: the tool knows no memslots.
+ * A guest frame number is an index: the tool does not know memslots.
  *
- * A line is one of four things. What names our event but cannot be read is
- * *malformed*: something is missing from the replay, so it must be shown. What does
- * not is an *other line* (headers, other tracepoints, messages), of which a log
- * from a real host is full: that is no fault, and only counted. In CSV every line
- * but a header, a comment and an empty one is an event, well- or malformed.
+ * Invariants:
+ *  1. A log is read once, into one array of events, which every replay and report iterates over.
+ *  2. Memory grows with the events only: lines are not kept, and the list of malformed lines is
+ *     bounded.
+ *  3. A line that names the format's event and cannot be read is malformed. It is reported,
+ *     because an event is missing from the replay. Any other line without an event is an other
+ *     line: a header, another tracepoint, a message. Other lines are only counted: logs of real
+ *     hosts are full of them. In CSV every line but a header, a comment and an empty line is an
+ *     event or malformed.
  */
 #ifndef GMS_TOOL_LOG_H
 #define GMS_TOOL_LOG_H
@@ -27,10 +32,10 @@
 
 #include <stdio.h>
 
-/* Bytes of a line that are looked at. No event is as long as that. */
+/* Bytes of a line that are read. No event is as long. */
 #define LOG_LINE_MAX 4096
 
-/* Refusals that are kept with line and reason; more are counted only. */
+/* Refusals that are listed with line and reason. Further ones are only counted. */
 #define LOG_REFUSALS_MAX 10000
 
 enum log_format { LOG_AUTO, LOG_FTRACE, LOG_QEMU, LOG_CSV };
@@ -60,14 +65,14 @@ struct log_line {
 	const char *reason;
 };
 
-/* Between events of a log without times. */
+/* Time between two events of a log without times. */
 #define LOG_STEP_US 1000
 
 /**
  * struct log_refusal - a line that was not applied
- * @line: its number, from 1
- * @reason: why, a static string
- * @malformed: the line could not be read; else the library refused the conversion
+ * @line: number of the line, from 1
+ * @reason: what is wrong, a static string
+ * @malformed: true: the line cannot be read; false: the library refused the conversion
  */
 struct log_refusal {
 	uint64_t line;
@@ -124,7 +129,7 @@ struct log {
 };
 
 /**
- * log_format_name() - the name of a format, as in --format
+ * log_format_name() - return the name of a format, as in --format
  * @format: the format
  *
  * Return: a static string.
@@ -132,66 +137,67 @@ struct log {
 const char *log_format_name(enum log_format format);
 
 /**
- * log_parse() - read one line
+ * log_parse() - parse one line
  * @format: LOG_FTRACE, LOG_QEMU or LOG_CSV
- * @text: the line; any bytes, need not be terminated; a line end may follow
+ * @text: the line: any bytes, with or without a line end; a NUL is not needed
  * @len: length of @text in bytes
- * @line: where to store what it is; always written
+ * @line: stores the result; always written
  *
  * Context: Any. Pure function.
  */
 void log_parse(enum log_format format, const char *text, size_t len, struct log_line *line);
 
 /**
- * log_detect() - which format has events like this line?
+ * log_detect() - find the format that a line belongs to
  * @text: the line, as for log_parse()
  * @len: length of @text in bytes
  *
- * A malformed event tells as well as a good one.
+ * A malformed event shows the format, too.
  *
  * Context: Any. Pure function.
- * Return: the format, or LOG_AUTO where the line does not tell.
+ * Return: the format; LOG_AUTO: the line is an event of no format.
  */
 enum log_format log_detect(const char *text, size_t len);
 
 /**
- * log_parse_lost() - does a line say that events are missing?
+ * log_parse_lost() - find out if a line says that events are missing
  * @text: the line, as for log_parse()
  * @len: length of @text in bytes
- * @nr_lost: where to store how many, 0: it does not say; written where true is returned
+ * @nr_lost: stores the number of missing events, 0: not known; written where true is returned
  *
- * Knows what trace_pipe and trace-cmd write where the ring buffer was overrun, and the
- * trace file's header, where more entries were written than the buffer still holds.
+ * Such lines are those of trace_pipe and trace-cmd after an overrun of the ring buffer, and the
+ * header of a trace file whose ring buffer no longer holds all entries.
  *
  * Context: Any. Pure function.
- * Return: whether it says so.
+ * Return: true if events are missing.
  */
 bool log_parse_lost(const char *text, size_t len, uint64_t *nr_lost);
 
 /**
  * log_refuse() - add a line that was not applied
- * @refusals: where to; zeroed at first
- * @refusal: the line; above those that are there
+ * @refusals: the list, at first zeroed
+ * @refusal: the line; its number is above those in the list
  *
- * Return: 0; -ENOMEM: not added.
+ * Return: 0; -ENOMEM: the line was not added.
  */
 int log_refuse(struct log_refusals *refusals, const struct log_refusal *refusal);
 
 /**
  * log_read() - read a log to its end
- * @log: filled in; on failure, too, to be handed to log_fini()
- * @file: where from; is read once, so it may be a pipe
- * @format: which it is; LOG_AUTO: the first line that tells decides for all
+ * @log: filled in; after a failure, too, the caller frees it with log_fini()
+ * @file: the file to read; it is read once, so it may be a pipe
+ * @format: format of the log; LOG_AUTO: the first line that shows a format decides for all lines
  *
- * Return: 0; -ENOMEM; another -errno where reading failed.
+ * Return: 0; -ENOMEM; another -errno: reading failed.
  */
 int log_read(struct log *log, FILE *file, enum log_format format);
 
 /**
- * log_nr_pages() - the size of the object that a log speaks of
+ * log_nr_pages() - return the size of the object that a log needs
  * @log: the log
  *
- * Return: pages, as far as the conversions reach, rounded up to whole 1G blocks; 0: none tells.
+ * Return: the end of the highest conversion in pages, rounded up to whole 1G blocks; 0: there is
+ * no conversion to find the size from.
  */
 uint64_t log_nr_pages(const struct log *log);
 

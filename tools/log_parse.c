@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * log_parse.c - from one line to an event, or to what is wrong with it
+ * log_parse.c - parse one line of a log
  *
- * Pure functions over (text, length): a log is hostile input, and a line may hold any
- * byte. Nothing here allocates, remembers or fails.
+ * A log is hostile input: a line may hold any byte. So all functions are pure, over (text,
+ * length): they do not allocate, keep no state, and cannot fail.
  */
 #define _GNU_SOURCE /* memmem */
 #include "log.h"
@@ -16,7 +16,7 @@
 /* KVM_MEMORY_ATTRIBUTE_PRIVATE */
 #define PARSE_ATTRIBUTE_PRIVATE (1ULL << 3)
 
-/* What is left of a line: [at, end). */
+/* The part of a line that is not parsed yet: [at, end). */
 struct parse_scan {
 	const char *at;
 	const char *end;
@@ -65,7 +65,7 @@ static bool parse_scan_text(struct parse_scan *s, const char *text)
 	return true;
 }
 
-/* As parse_scan_text(), and the word ends there. */
+/* Skips a whole word; skips nothing if a longer word begins with it. */
 static bool parse_scan_word(struct parse_scan *s, const char *word)
 {
 	struct parse_scan t = *s;
@@ -111,8 +111,8 @@ static enum parse_number parse_scan_digits(struct parse_scan *s, unsigned int ba
 }
 
 /*
- * A number as %#llx prints it. The kernel's puts 0x before each, the C library's,
- * which trace-cmd uses, before each but 0.
+ * Reads a number that %#llx printed. The kernel prints 0x before every number; the C library,
+ * which trace-cmd uses, prints 0x before every number but 0.
  */
 static enum parse_number parse_scan_hex(struct parse_scan *s, uint64_t *value)
 {
@@ -148,7 +148,7 @@ static void parse_op(struct log_line *line, enum event_op op)
 	line->event.op = op;
 }
 
-/* The range of a conversion in bytes; false: malformed. */
+/* Sets the range of a conversion from bytes. Returns false if that makes the line malformed. */
 static bool parse_set_bytes(struct log_line *line, uint64_t offset, uint64_t size)
 {
 	const uint64_t in_page = (1ULL << GMS_PAGE_SHIFT) - 1;
@@ -165,8 +165,8 @@ static bool parse_set_bytes(struct log_line *line, uint64_t offset, uint64_t siz
 }
 
 /*
- * The time stamp that ends at @end, as in "13.854023:": seconds, a point, decimals. What is no
- * such word is no time, and no fault.
+ * Sets the time from the time stamp that ends at @end, such as "13.854023:": seconds, a point and
+ * decimals. A line without a time stamp is not malformed.
  */
 static void parse_set_time(struct log_line *line, const char *text, const char *end)
 {
@@ -187,10 +187,10 @@ static void parse_set_time(struct log_line *line, const char *text, const char *
 }
 
 /*
- * Find the event's name as a word, and leave what follows it in @rest. A line of
- * another event may quote ours, as trace_marker's "tracing_mark_write:" does: then
- * what stands before the name is the name of that event and its colon. Before an
- * event of its own stands a time, or nothing. (Task names stand before the time.)
+ * Finds the event's name as a word. @rest is the text behind the name. A line of another event may
+ * quote ours, as trace_marker's "tracing_mark_write:" does: then the name of the other event and a
+ * colon precede our name. In a line of our own event, a time or nothing precedes the name. (The
+ * name of the task precedes the time.)
  */
 static bool parse_find_ftrace(const char *text, size_t len, struct parse_scan *rest,
 			      const char **time_end)
@@ -207,7 +207,7 @@ static bool parse_find_ftrace(const char *text, size_t len, struct parse_scan *r
 		rest->end = line.end;
 		before = name;
 		if (before - line.at >= 4 && !memcmp(before - 4, "kvm:", 4))
-			before -= 4; /* perf script names the subsystem, too */
+			before -= 4; /* perf script prints the subsystem, too */
 		if ((before == line.at || !parse_is_word(before[-1])) && parse_scan_text(rest, ":"))
 			break;
 	}
@@ -270,8 +270,9 @@ static void parse_ftrace(const char *text, size_t len, struct log_line *line)
 }
 
 /*
- * Any prefix is fine: QEMU's own (pid@sec.usec:), libvirt's, journald's. But the name
- * in quotes, or as part of another, is a message about it.
+ * Finds the event's name as a word. @rest is the text behind the name. Any prefix is accepted:
+ * QEMU's (pid@sec.usec:), libvirt's, journald's. A name in quotes, or within a longer word, is
+ * part of a message and no event.
  */
 static bool parse_find_qemu(const char *text, size_t len, struct parse_scan *rest,
 			    const char **name)
@@ -313,7 +314,7 @@ static void parse_qemu(const char *text, size_t len, struct log_line *line)
 		n = parse_scan_hex(&s, &start);
 	}
 	if (n != PARSE_OK) {
-		parse_malformed_number(line, n, "no start and a hexadecimal number");
+		parse_malformed_number(line, n, "no start with a hexadecimal number");
 		return;
 	}
 	parse_scan_blanks(&s);
@@ -323,7 +324,7 @@ static void parse_qemu(const char *text, size_t len, struct log_line *line)
 		n = parse_scan_hex(&s, &size);
 	}
 	if (n != PARSE_OK) {
-		parse_malformed_number(line, n, "no size and a hexadecimal number");
+		parse_malformed_number(line, n, "no size with a hexadecimal number");
 		return;
 	}
 	parse_scan_blanks(&s);
@@ -332,14 +333,15 @@ static void parse_qemu(const char *text, size_t len, struct log_line *line)
 	else if (parse_scan_word(&s, "private_to_shared"))
 		parse_op(line, EVENT_TO_SHARED);
 	else
-		parse_malformed(line, "neither shared_to_private nor private_to_shared");
+		parse_malformed(line,
+				"the direction is neither shared_to_private nor private_to_shared");
 	if (line->kind == LOG_EVENT && s.at != s.end)
 		parse_malformed(line, "text after the direction");
 	if (line->kind == LOG_EVENT && parse_set_bytes(line, start, size))
 		parse_set_time(line, text, name);
 }
 
-/* An op of a row; false: it is not known. */
+/* Reads the op of a row. Returns false if the op is not known. */
 static bool parse_csv_op(struct parse_scan *s, struct log_line *line)
 {
 	for (enum event_op op = 0; op < EVENT_NR_OPS; op++) {
@@ -351,7 +353,7 @@ static bool parse_csv_op(struct parse_scan *s, struct log_line *line)
 	return false;
 }
 
-/* The pages that an access touches, if only in part: none where there is no such range. */
+/* Sets the pages that an access touches, wholly or in part: none if the range wraps. */
 static void parse_set_touched(struct log_line *line, uint64_t gpa, uint64_t size)
 {
 	if (!size || size - 1 > UINT64_MAX - gpa)
@@ -360,7 +362,7 @@ static void parse_set_touched(struct log_line *line, uint64_t gpa, uint64_t size
 	line->event.nr_pages = ((gpa + size - 1) >> GMS_PAGE_SHIFT) - line->event.start + 1;
 }
 
-/* One number of a row, in decimal or after 0x in hexadecimal, and what ends the field. */
+/* Reads a number of a row, decimal or hexadecimal after 0x, and the end of the field. */
 static bool parse_csv_number(struct parse_scan *s, bool last, uint64_t *value, enum parse_number *n)
 {
 	*n = parse_scan_digits(s, parse_scan_text(s, "0x") ? 16 : 10, value);
@@ -437,7 +439,7 @@ enum log_format log_detect(const char *text, size_t len)
 	log_parse(LOG_QEMU, text, len, &line);
 	if (line.kind != LOG_OTHER_LINE)
 		return LOG_QEMU;
-	/* To the CSV parser everything is a row, if a bad one: ask for more here. */
+	/* parse_csv() takes nearly any line for a row. The first two fields are a safer sign. */
 	if (parse_scan_text(&s, EVENT_CSV_FIRST_FIELDS))
 		return LOG_CSV;
 	if (parse_csv_number(&s, false, &time_us, &n) && parse_csv_op(&s, &line))
@@ -445,7 +447,7 @@ enum log_format log_detect(const char *text, size_t len)
 	return LOG_AUTO;
 }
 
-/* "# entries-in-buffer/entries-written: 650/12345   #P:8", at the head of a trace file. */
+/* Parses the head of a trace file: "# entries-in-buffer/entries-written: 650/12345   #P:8". */
 static bool parse_overwritten(struct parse_scan s, uint64_t *nr_lost)
 {
 	uint64_t held, written;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * options.c - the command line
+ *
+ * Invariant: options_read() accepts a command line only if each option fits the command.
  */
 #include "options.h"
 
@@ -15,53 +17,59 @@
 
 static const char options_help[] =
 	"\n"
-	"replay  apply a log of conversions and print what came of it; with --policy: what it\n"
-	"        makes of huge folios\n"
-	"dump    apply a log and print the runs of the final state, a line each: first byte,\n"
-	"        byte after the last, 4K pages, shareability\n"
-	"gen     invent a log and print it, as CSV. WORKLOAD: snp-lazy-accept, tdx, pkvm, dpdk or\n"
-	"        reboot. --size is the guest's, from 64M to 16T; --seed varies what is random.\n"
-	"        At most some 100,000 rows: large guests go in larger steps, or use less\n"
+	"replay  apply the conversions of a log and print what they did; with --policy: print\n"
+	"        what each policy does to huge folios\n"
+	"dump    apply the conversions of a log and print the runs of the final state, one a "
+	"line:\n"
+	"        first byte, byte after the last, 4K pages, shareability\n"
+	"gen     generate a log and print it as CSV. WORKLOAD is snp-lazy-accept, tdx, pkvm, dpdk\n"
+	"        or reboot. --size is the size of the guest, from 64M to 16T; --seed changes the\n"
+	"        random choices. A log has at most some 100,000 rows: large guests take larger\n"
+	"        steps, or use less of their memory\n"
 	"\n"
-	"FILE is what a host wrote; - is standard input. A format is found by content:\n"
+	"FILE is a log that a host wrote; - is standard input. The first event in the log decides\n"
+	"its format, and lines of other formats are then counted as other lines. Formats:\n"
 	"  ftrace  Linux's kvm_vm_set_mem_attributes: trace_pipe, the trace file, or\n"
 	"          trace-cmd report. Attribute bit 3 is private, other bits are ignored\n"
 	"  qemu    QEMU's trace event kvm_convert_memory, with or without a time stamp\n"
-	"  csv     time_us,op,gpa_bytes,size_bytes; op accept or to_private makes private,\n"
-	"          to_shared shared; host_read, host_write, guest_touch and free are counted,\n"
-	"          and replayed with --policy\n"
-	"The first event in the log tells; lines of other formats are other lines then.\n"
+	"  csv     time_us,op,gpa_bytes,size_bytes. The ops accept and to_private make private,\n"
+	"          to_shared makes shared; host_read, host_write, guest_touch and free are\n"
+	"          counted, and replayed with --policy\n"
 	"\n"
-	"The log is taken for one VM with one flat memory object: a guest frame number is an\n"
-	"index. Several VMs in one log are not told apart, as the kernel's event does not say\n"
-	"whose it is: record one VM (set_event_pid), or pick its lines beforehand.\n"
+	"A log is of one VM with one flat memory object: a guest frame number is an index.\n"
+	"Several VMs in one log cannot be separated, because the kernel's event does not name\n"
+	"the VM. Record one VM (set_event_pid), or select its lines first.\n"
 	"\n"
-	"SIZE is in bytes or ends in K, M, G, T or P, and is a whole number of 4K pages. Not\n"
-	"given, it is how far the log's conversions reach, rounded up to a whole 1G. Guests\n"
-	"of SNP and TDX start private, but pages are shared at first unless --init says so.\n"
+	"SIZE is in bytes, or ends in K, M, G, T or P. It is a whole number of 4K pages. Without\n"
+	"--size, the size is the end of the highest conversion, rounded up to a whole 1G. Guests\n"
+	"of SNP and TDX start private, but pages are shared at first unless --init says private.\n"
 	"\n"
-	"Events that cannot be read are malformed, those that the object cannot take refused:\n"
-	"both are named by line, and the replay goes on. Other lines are counted. Gaps that\n"
-	"the log admits to (events lost) are reported: the final state may be wrong then.\n"
+	"An event that cannot be read is malformed; a conversion that the library does not take "
+	"is\n"
+	"refused. Both are reported by line, and the replay goes on. Other lines are counted. If\n"
+	"the log says that it lost events, that is reported: the final state may be wrong.\n"
 	"\n"
-	"--policy NAME runs the log over a simulated machine, once for each policy: eager,\n"
-	"eager-nonuniform, lazy, adaptive, or all. There\n"
-	"  accept       converts to private where that is due; then the guest uses the range\n"
-	"  guest_touch  the guest uses the range: it faults, and what is private is prepared.\n"
-	"               What it uses it goes on using: mappings that a conversion, a split or a\n"
-	"               merge takes away it faults again at once\n"
+	"--policy NAME replays the log on a simulated machine, once for each policy: eager,\n"
+	"eager-nonuniform, lazy, adaptive, or all of them. There\n"
+	"  accept       converts to private; then the guest uses the range\n"
+	"  guest_touch  the guest uses the range: it faults, and private pages are prepared. It\n"
+	"               uses the range from then on: where a conversion, a split or a merge\n"
+	"               removes a mapping, the guest faults again at once\n"
 	"  host_read, host_write\n"
 	"               the pages are pinned, faulted and mapped, and stay pinned for 1 ms of\n"
-	"               the log's time. --pins folio: a pin anywhere in a folio keeps all of\n"
-	"               it from becoming private, as in a kernel; page: just its page\n"
-	"  free         with --punch punches a hole; else nothing, as guests do not tell\n"
-	"A log without accesses (ftrace, qemu): the guest uses all memory. What a pin refuses\n"
-	"is tried again without the pin. The policy may merge every 100 ms of the log's time;\n"
-	"logs without times take 1 ms an event. Cycles are simulated: one conversion (320),\n"
-	"a split or merge of 1G (46,475,980) and of 2M (100 conversions) as published for SNP,\n"
-	"the rest assumed. They compare policies and forecast nothing.\n"
+	"               the log's time. --pins folio: a pin keeps its whole folio from becoming\n"
+	"               private, as in a kernel; --pins page: a pin keeps only its page\n"
+	"  free         with --punch a hole is punched; else nothing, as guests do not report it\n"
+	"If a log has no accesses (ftrace, qemu), the guest uses all memory. A call that a pin\n"
+	"refuses is repeated without the pin. The policy may merge every 100 ms of the log's "
+	"time;\n"
+	"in a log without times each event takes 1 ms. Cycles are simulated: one conversion "
+	"(320),\n"
+	"a split or merge of 1G (46,475,980) and of 2M (100 conversions) are as published for "
+	"SNP,\n"
+	"the rest is assumed. Cycles compare policies and forecast nothing.\n"
 	"\n"
-	"Exit status: 0 all applied; 1 some not applied; 2 unusable input or options.\n";
+	"Exit status: 0: all was applied; 1: some was not applied; 2: unusable input or options.\n";
 
 void options_error(const char *format, ...)
 {
@@ -187,7 +195,7 @@ static bool options_set_option(struct options *options, int option, const char *
 	}
 }
 
-/* Which options a command takes, by their letters. */
+/* @takes: letters of the options that a command takes; @lacks: error if it has no argument. */
 static const struct {
 	const char *name;
 	const char *takes;
@@ -201,7 +209,7 @@ static const struct {
 static bool options_set_command(struct options *options, const char *name)
 {
 	if (!name) {
-		options_error("no command: replay, dump or gen (--help tells more)");
+		options_error("no command given: replay, dump or gen (see --help)");
 		return false;
 	}
 	for (enum options_command command = OPTIONS_REPLAY; command <= OPTIONS_GEN; command++) {
@@ -209,7 +217,7 @@ static bool options_set_command(struct options *options, const char *name)
 		if (!strcmp(name, options_commands[command].name))
 			return true;
 	}
-	options_error("%s: no such command; there are replay, dump and gen", name);
+	options_error("%s: no such command; the commands are replay, dump and gen", name);
 	return false;
 }
 
@@ -235,27 +243,27 @@ static bool options_set_arguments(struct options *options)
 static const struct poptOption options_table[] = {
 	{ "size", '\0', POPT_ARG_STRING, NULL, 's', "Size of the guest's memory", "SIZE" },
 	{ "init", '\0', POPT_ARG_STRING, NULL, 'i',
-	  "What every page is at first (default: shared)", "shared|private" },
+	  "State of every page at first (default: shared)", "shared|private" },
 	{ "format", '\0', POPT_ARG_STRING, NULL, 'f',
 	  "Format of the log (default: auto)", "auto|ftrace|qemu|csv" },
 	{ "json", '\0', POPT_ARG_NONE, NULL, 'j', "Print JSON", NULL },
 	{ "policy", '\0', POPT_ARG_STRING, NULL, 'p',
-	  "Replay over a simulated machine", "NAME|all" },
+	  "Replay on a simulated machine", "NAME|all" },
 	{ "backing", '\0', POPT_ARG_STRING, NULL, 'b',
 	  "With --policy: size of the folios (default: 1G)", "1G|2M|4K" },
 	{ "pins", '\0', POPT_ARG_STRING, NULL, 'n',
-	  "With --policy: what a pin counts for (default: page)", "page|folio" },
+	  "With --policy: a pin counts for this (default: page)", "page|folio" },
 	{ "punch", '\0', POPT_ARG_NONE, NULL, 'u',
-	  "With --policy: punch out what the guest frees", NULL },
+	  "With --policy: punch a hole where the guest frees", NULL },
 	{ "seed", '\0', POPT_ARG_STRING, NULL, 'e',
-	  "With gen: seed of what is random (default: 0)", "N" },
+	  "With gen: seed of all random choices (default: 0)", "N" },
 	{ "help", 'h', POPT_ARG_NONE, NULL, 'h', "Print this help", NULL },
 	{ "version", '\0', POPT_ARG_NONE, NULL, 'v', "Print the version", NULL },
 	POPT_TABLEEND
 };
 /* clang-format on */
 
-/* @given: the letters of the options that were given */
+/* Returns true if the command takes all options. @given has the letters of the options given. */
 static bool options_fit(const struct options *options, const char *given)
 {
 	const char *takes = options_commands[options->command].takes;

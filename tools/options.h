@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * options.h - what the command is asked to do
+ * options.h - the command line
  */
 #ifndef GMS_TOOL_OPTIONS_H
 #define GMS_TOOL_OPTIONS_H
@@ -15,20 +15,20 @@ enum tool_status { TOOL_APPLIED = 0, TOOL_SOME_REFUSED = 1, TOOL_UNUSABLE = 2 };
 enum options_command { OPTIONS_REPLAY, OPTIONS_DUMP, OPTIONS_GEN };
 
 /**
- * struct options - read, and checked against each other
- * @command: what to do
+ * struct options - the options of a run, which fit the command and each other
+ * @command: the command
  * @json: print JSON
  * @init_private: every page is private at first
- * @format: of the log
- * @nr_pages: size of the guest in pages; 0: as the log says
- * @policies: to compare
- * @nr_policies: how many; 0: none, the plain replay
- * @folio_order: of the backing
- * @pins_by_folio: a pin counts for its folio
- * @punch: what the guest frees is punched out
- * @seed: of a workload
- * @name: of the log, or of the workload
- * @context: popt's, which holds the texts
+ * @format: format of the log
+ * @nr_pages: size of the guest in pages; 0: the log gives the size
+ * @policies: policies to compare
+ * @nr_policies: number of policies; 0: the plain replay
+ * @folio_order: order of the backing's folios
+ * @pins_by_folio: a pin counts for its whole folio
+ * @punch: a free punches a hole
+ * @seed: seed of a workload
+ * @name: name of the log, or of the workload
+ * @context: popt's context, which holds the texts
  */
 struct options {
 	enum options_command command;
@@ -47,20 +47,20 @@ struct options {
 };
 
 /**
- * options_error() - say on standard error what is wrong
+ * options_error() - print an error to standard error
  * @format: as for printf()
  */
 __attribute__((format(printf, 1, 2))) void options_error(const char *format, ...);
 
 /**
  * options_read() - read the command line
- * @options: filled in; to be handed to options_fini(), whatever is returned
- * @argc: as given to main()
- * @argv: as given to main()
+ * @options: filled in; the caller frees them with options_fini(), also after a failure
+ * @argc: argument of main()
+ * @argv: argument of main()
  *
- * Help and version are printed here, as is what is wrong.
+ * Prints help, version and errors.
  *
- * Return: an exit status where the program is to end here, else -1.
+ * Return: -1: the program goes on; else the exit status, with which the program ends.
  */
 int options_read(struct options *options, int argc, const char **argv);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * replay.c - apply a log to a state object, and look at what came of it
+ * replay.c - apply the conversions of a log to a state object, and count the result
  *
- * Cost: a call of the library for each conversion; then one for each 1G block, 512 more
- * for each mixed one, and a walk over the runs. Nothing is in proportion to the pages.
+ * Cost: one call of the library for each conversion; then one for each 1G block and 512 more for
+ * each mixed 1G block, and a walk over the runs. No cost is in proportion to the pages.
  */
 #include "replay.h"
 
@@ -40,7 +40,7 @@ static int replay_create(struct replay *replay, const struct log *log, uint64_t 
 	return gms_state_create(&opts, &replay->state);
 }
 
-/* Why the library refused an event, as far as its error shows. */
+/* Returns the reason why the library refused an event. */
 static const char *replay_reason(const struct replay *replay, const struct event *event, int error)
 {
 	const uint64_t nr_pages = gms_state_nr_pages(replay->state);
@@ -52,7 +52,7 @@ static const char *replay_reason(const struct replay *replay, const struct event
 	return "the library refuses it as invalid";
 }
 
-/* Adds the malformed lines that precede a line and are not added yet. */
+/* Lists the malformed lines that precede a line and are not listed yet. */
 static int replay_add_malformed(struct replay *replay, const struct log_refusals *malformed,
 				uint64_t line)
 {
@@ -64,7 +64,7 @@ static int replay_add_malformed(struct replay *replay, const struct log_refusals
 	return ret;
 }
 
-/* Adds a rejected conversion, behind the malformed lines before it. */
+/* Lists a rejected conversion, and before it the malformed lines that precede it. */
 static int replay_reject(struct replay *replay, const struct log *log, const struct event *event,
 			 int error)
 {
@@ -140,7 +140,7 @@ static void replay_count_runs(struct replay *replay)
 	}
 }
 
-/* Keep the blocks of the most runs, the earlier one first where two have as many. */
+/* Keeps the blocks with the most runs. Of two blocks with as many, the lower one comes first. */
 static void replay_rank_block(struct replay *replay, const struct replay_block *block)
 {
 	unsigned int i = replay->nr_top;
@@ -208,7 +208,7 @@ int replay_run(struct replay *replay, const struct log *log, uint64_t nr_pages, 
 		ret = replay_add_malformed(replay, &log->malformed, UINT64_MAX);
 	if (ret)
 		return ret;
-	/* Of the malformed lines some may be counted and not listed. */
+	/* The log counts malformed lines that it does not list. */
 	replay->refused.total = log->malformed.total + replay->nr_rejected;
 	replay->stats.struct_size = sizeof(replay->stats);
 	gms_stats_read(replay->state, &replay->stats);

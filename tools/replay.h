@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * replay.h - apply a log to a state object, and look at what came of it
+ * replay.h - apply the conversions of a log to a state object, and count the result
  */
 #ifndef GMS_TOOL_REPLAY_H
 #define GMS_TOOL_REPLAY_H
@@ -9,14 +9,14 @@
 
 #include <gmemstate/state.h>
 
-/* The most fragmented 1G blocks that are named. */
+/* Number of the most fragmented 1G blocks that are listed. */
 #define REPLAY_TOP_BLOCKS 8
 
 /**
  * struct replay_pages - the pages of one shareability
- * @nr_pages: how many
- * @nr_runs: in how many runs
- * @longest: length of the longest run, in pages
+ * @nr_pages: number of pages
+ * @nr_runs: number of runs
+ * @longest: length of the longest run in pages
  */
 struct replay_pages {
 	uint64_t nr_pages;
@@ -27,10 +27,10 @@ struct replay_pages {
 /**
  * struct replay_block - one mixed 1G block
  * @start: index of its first page
- * @nr_runs: runs in it; one that crosses its edge counts
- * @nr_mixed_2m: mixed 2M blocks in it
- * @nr_shared: shared pages in it
- * @nr_private: private pages in it
+ * @nr_runs: runs in the block; a run that crosses its edge counts
+ * @nr_mixed_2m: mixed 2M blocks in the block
+ * @nr_shared: shared pages in the block
+ * @nr_private: private pages in the block
  */
 struct replay_block {
 	gms_pgoff_t start;
@@ -41,21 +41,21 @@ struct replay_block {
 };
 
 /**
- * struct replay - a log, applied
+ * struct replay - an applied log
  * @state: the object
- * @size_from_log: nobody gave the size; it is the log's, rounded up to 1G
+ * @size_from_log: no size was given: it is log_nr_pages()
  * @init_private: every page was private at first
  * @nr_rejected: conversions that the library refused
- * @nr_malformed: malformed lines of the log that are in @refused already
+ * @nr_malformed: malformed lines in @refused
  * @refused: malformed lines and rejected conversions, by line
  * @calls: calls of gms_convert()
- * @nanoseconds: that they took together
- * @stats: the object's counters after the last
+ * @nanoseconds: time of all calls together
+ * @stats: the object's counters after the last call
  * @pages: by enum gms_shareability
  * @blocks_2m: number of 2M blocks by enum gms_summary
  * @blocks_1g: number of 1G blocks by enum gms_summary
- * @top: the mixed 1G blocks of the most runs, the most fragmented first
- * @nr_top: how many there are in @top
+ * @top: the mixed 1G blocks with the most runs, the most fragmented first
+ * @nr_top: number of blocks in @top
  */
 struct replay {
 	struct gms_state *state;
@@ -76,16 +76,15 @@ struct replay {
 
 /**
  * replay_run() - apply a log
- * @replay: filled in; on failure, too, to be handed to replay_fini()
+ * @replay: filled in; after a failure, too, the caller frees it with replay_fini()
  * @log: the log
- * @nr_pages: size of the object in pages; 0: as far as the log's conversions reach,
- *            rounded up to whole 1G blocks
- * @init_private: every page is private at first; else shared
+ * @nr_pages: size of the object in pages; 0: log_nr_pages()
+ * @init_private: true: every page is private at first; false: shared
  *
- * A conversion that the library refuses is noted, and the next one tried.
+ * A conversion that the library refuses is listed, and the replay goes on.
  *
- * Return: 0; -ENODATA: @nr_pages is 0 and no conversion tells the size; -ENOMEM;
- * -EINVAL: the library takes no object of that size.
+ * Return: 0; -ENODATA: @nr_pages is 0 and the log gives no size; -ENOMEM; -EINVAL: the library
+ * takes no object of that size.
  */
 int replay_run(struct replay *replay, const struct log *log, uint64_t nr_pages, bool init_private);
 

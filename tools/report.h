@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * report.h - write down what a replay came to: for people, and for programs
+ * report.h - write the result of a replay, as a table and as JSON
  *
- * Whether writing worked is the stream's to tell (ferror()), and the caller's to ask.
+ * The functions do not check the stream. The caller does, with ferror().
  */
 #ifndef GMS_TOOL_REPORT_H
 #define GMS_TOOL_REPORT_H
 
 #include "replay.h"
 
-/* Refused lines that the table names; the rest are counted. */
+/* Lines that were not applied and that the table lists. Further ones are only counted. */
 #define REPORT_REFUSALS 10
 
 /**
- * report_table() - the table of `gmemstate replay`
- * @out: where to
+ * report_table() - write the table of `gmemstate replay`
+ * @out: the stream to write to
  * @name: the log's file name
  * @log: the log
  * @replay: the replay
@@ -22,31 +22,31 @@
 void report_table(FILE *out, const char *name, const struct log *log, const struct replay *replay);
 
 /**
- * report_json() - the same as JSON, with all refused lines that are listed
- * @out: where to
+ * report_json() - write the result as JSON, with all listed lines that were not applied
+ * @out: the stream to write to
  * @name: the log's file name
  * @log: the log
  * @replay: the replay
  *
- * Return: 0; -ENOMEM: nothing, or not all, was written.
+ * Return: 0; -ENOMEM: the output is missing or incomplete.
  */
 int report_json(FILE *out, const char *name, const struct log *log, const struct replay *replay);
 
 /**
- * report_runs() - the runs of the state, a line each: start, end, pages, shareability
- * @out: where to
+ * report_runs() - write the runs of the state, one a line: start, end, pages, shareability
+ * @out: the stream to write to
  * @replay: the replay
  */
 void report_runs(FILE *out, const struct replay *replay);
 
 /**
- * report_runs_json() - the runs of the state as JSON
- * @out: where to
+ * report_runs_json() - write the runs of the state as JSON
+ * @out: the stream to write to
  * @name: the log's file name
  * @log: the log
  * @replay: the replay
  *
- * Return: 0; -ENOMEM: nothing, or not all, was written.
+ * Return: 0; -ENOMEM: the output is missing or incomplete.
  */
 int report_runs_json(FILE *out, const char *name, const struct log *log,
 		     const struct replay *replay);

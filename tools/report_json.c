@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * report_json.c - what a replay came to, for programs
+ * report_json.c - write the result of a replay as JSON
  *
- * Keys are never renamed nor given another meaning; new ones may be added. All numbers
- * are integers but ns_per_conversion. How jansson is used is told in json_pack.h.
+ * Invariants:
+ *  1. No key is renamed or gets another meaning. New keys may be added.
+ *  2. All numbers are integers but ns_per_conversion.
+ *  3. Ownership of values is as json_pack.h says.
  */
 #include "report.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * units.c - sizes and counts, as people write and read them
+ * units.c - parse and write sizes and counts
  *
- * Not by way of the locale: a table or an option means the same on every host.
+ * Invariant: nothing depends on the locale. A table or an option means the same on every host.
  */
 #include "units.h"
 

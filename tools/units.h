@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * units.h - sizes and counts, as people write and read them
+ * units.h - parse and write sizes and counts
  */
 #ifndef GMS_TOOL_UNITS_H
 #define GMS_TOOL_UNITS_H
 
 #include <stdint.h>
 
-/* Room for the longest text that the functions below write. */
+/* Bytes of the longest text that the functions below write. */
 #define UNITS_TEXT_SIZE 32
 
 /**
- * units_parse_size() - read a size in bytes
+ * units_parse_size() - parse a size
  * @text: decimal digits, then nothing or one of K, M, G, T, P (binary, either case)
- * @bytes: where to store the size; written on success only
+ * @bytes: stores the size in bytes; written on success only
  *
- * Return: 0; -EINVAL: not such a text; -ERANGE: more than 64 bits.
+ * Return: 0; -EINVAL: the text is no size; -ERANGE: the size does not fit in 64 bits.
  */
 int units_parse_size(const char *text, uint64_t *bytes);
 
@@ -24,14 +24,14 @@ int units_parse_size(const char *text, uint64_t *bytes);
  * @buf: UNITS_TEXT_SIZE bytes
  * @bytes: the size
  *
- * A size that is a whole number of the unit has no decimals, another has two.
+ * A whole number of units has no decimals; any other size has two.
  *
  * Return: @buf.
  */
 const char *units_bytes(char *buf, uint64_t bytes);
 
 /**
- * units_count() - write a number with its thousands apart: "1,234,567"
+ * units_count() - write a number with its thousands separated: "1,234,567"
  * @buf: UNITS_TEXT_SIZE bytes
  * @count: the number
  *

@@ -357,7 +357,7 @@ static void refused_lines_are_bounded(void **state)
 }
 
 /* A log that says itself that events are missing. */
-static void lost_events_are_told(void **state)
+static void lost_events_are_reported(void **state)
 {
 	static const char log[] =
 		"# tracer: nop\n#\n# entries-in-buffer/entries-written: 2/5   #P:8\n#\n" FTRACE
@@ -532,7 +532,7 @@ int main(void)
 		cmocka_unit_test(most_fragmented_blocks),
 		cmocka_unit_test(refused_lines_are_named),
 		cmocka_unit_test(refused_lines_are_bounded),
-		cmocka_unit_test(lost_events_are_told),
+		cmocka_unit_test(lost_events_are_reported),
 		cmocka_unit_test(options),
 		cmocka_unit_test(output_that_does_not_arrive),
 		cmocka_unit_test(names_in_json),

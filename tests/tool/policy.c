@@ -339,7 +339,7 @@ static void odd_logs(void **state)
 	run_free(&run);
 	TOOL_IN(&run, "0,free,0x0,1\n", 13, "replay", "--policy", "lazy", "-");
 	assert_int_equal(run.status, 2);
-	assert_has(run.err, "tells the size: give --size");
+	assert_has(run.err, "gives the size: use --size");
 	run_free(&run);
 }
 
@@ -363,7 +363,8 @@ static void bad_options(void **state)
 		{{"gen", "tdx"}, "gen: no --size given"},
 		{{"gen", "--size", "63M", "tdx"}, "gen: --size is from 64M to 16T"},
 		{{"gen", "--size", "17T", "tdx"}, "gen: --size is from 64M to 16T"},
-		{{"gen", "--size", "1G", "sev"}, "gen: sev: no such workload; there are snp-lazy"},
+		{{"gen", "--size", "1G", "sev"},
+		 "gen: sev: no such workload; the workloads are snp-lazy"},
 		{{"gen", "--size", "1G", "tdx", "pkvm"}, "pkvm: one workload at a time"},
 		{{"gen", "--size", "1G", "--json", "tdx"}, "--json: not for gen"},
 		{{"gen", "--size", "1G", "--init", "private", "tdx"}, "--init: not for gen"},
@@ -371,7 +372,7 @@ static void bad_options(void **state)
 		{{"gen", "--size", "1G", "--seed", "-1", "tdx"}, "--seed -1: not a number"},
 		{{"gen", "--size", "1G", "--seed", "18446744073709551616", "tdx"}, "--seed 1844"},
 		{{"replay", "--policy"}, "--policy: missing argument"},
-		{{"frob", "x"}, "frob: no such command; there are replay, dump and gen"},
+		{{"frob", "x"}, "frob: no such command; the commands are replay, dump and gen"},
 	};
 
 	(void)state;
