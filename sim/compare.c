@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * compare.c - does the simulated machine agree with the library?
+ * compare.c - compare the library with the simulated machine
  *
- * Shareability is compared exactly, run by run. The rest the library tells page by page only:
- * up to EXACT_PAGES every page is asked; in a larger object, of a run that is uniform in the
- * simulation, the pages near its ends and every STRIDE-th in between, so that a block of 2M
- * that differs is found wherever it is.
+ * Shareability is compared for every page, run by run. For the rest the library has queries of
+ * single pages only. In an object of at most COMPARE_EXACT_PAGES every page is queried. In a
+ * larger object, for each run that is uniform in the simulation, the pages near its ends are
+ * queried, and every COMPARE_STRIDE-th page in between: so a 2M block that differs is found
+ * anywhere.
  */
 #include "sim_priv.h"
 
@@ -18,7 +19,7 @@
 #define COMPARE_NEAR 1024
 #define COMPARE_STRIDE 61
 
-/* The text lives in the sim, like that of sim_check(). */
+/* Stores a difference in the sim, and returns it. */
 static const char *compare_differs(struct sim *sim, gms_pgoff_t index, const char *what)
 {
 	snprintf(sim->differs, sizeof(sim->differs), "page 0x%" PRIx64 ": %s", index, what);
@@ -110,8 +111,9 @@ const char *sim_compare(struct sim *sim, const struct gms_state *state)
 	gms_for_each_1g(start, end, 0, nr_pages) {
 		if (sim->used[start >> GMS_ORDER_1G] &&
 		    gms_rtree_fill(sim->folios.at_least[0], start, GMS_ORDER_1G) == GMS_RTREE_NONE)
-			return compare_differs(sim, start,
-					       "the 1G block became free, and no block_freed");
+			return compare_differs(
+				sim, start,
+				"the 1G block became free, and block_freed was not called");
 	}
 	return NULL;
 }

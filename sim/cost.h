@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * cost.h - what the simulated machine charges, in cycles
+ * cost.h - costs of the simulated machine in cycles
  *
- * Three figures were published, with the HugeTLB patches for guest_memfd (SNP, eager
- * splitting), and all that follows from them is marked so. The rest is assumed: round
- * numbers of a plausible size, all in this file, so that they can be doubted in one place.
- * Sums compare runs with each other; they are no forecast of a machine.
+ * Three figures were published, with the HugeTLB patches for guest_memfd (SNP, eager splitting).
+ * Each figure below is marked as published, as derived from a published one, or as assumed.
+ * Assumed figures are round numbers of a plausible size. Sums compare runs with each other; they
+ * do not forecast a machine.
  */
 #ifndef GMS_SIM_COST_H
 #define GMS_SIM_COST_H
@@ -15,27 +15,27 @@
 /* Published: one conversion that neither splits nor merges. */
 #define COST_CONVERT 320
 
-/* Published: one split or one merge of a 1G folio; it was one between 1G and 4K. */
+/* Published: one split or merge of a 1G folio, which was between 1G and 4K. */
 #define COST_1G_4K 46475980
 
 /* Published: with 2M folios "about 100 times" a plain conversion. */
 #define COST_2M_4K (100 * COST_CONVERT)
 
 /*
- * Derived: between 1G and 2M, by the pages of struct pages that have to be put back: 511 of
- * the 4095 between 1G and 4K. (By that rule 2M would cost 79,446, so it is right by a factor
- * of 3.)
+ * Derived: a split or merge between 1G and 2M, by the pages of struct pages that it restores: 511,
+ * of 4095 between 1G and 4K. (This rule gives 79,446 for 2M, which is within a factor of 3 of the
+ * published figure.)
  */
 #define COST_1G_2M (COST_1G_4K / 4095 * 511)
 
 /*
- * HugeTLB's vmemmap optimisation: a folio of 2M or 1G keeps one page of its struct pages, so
- * a split of 2M takes 28K, one of 1G to 4K 16M - 4K.
+ * HugeTLB's vmemmap optimisation: a folio of 2M or 1G keeps one page of its struct pages. So a
+ * split of 2M restores 28K, and a split of 1G to 4K restores 16M - 4K.
  */
 #define COST_STRUCT_PAGE 64
 #define COST_VMEMMAP_HUGE 4096
 
-/* Returns the bytes of the struct pages that folios of one order have, which cover @nr_pages. */
+/* Returns the bytes of struct pages of the folios of one order that cover @nr_pages. */
 static inline uint64_t cost_vmemmap(uint64_t nr_pages, unsigned int order)
 {
 	return order ? (nr_pages >> order) * COST_VMEMMAP_HUGE : nr_pages * COST_STRUCT_PAGE;
@@ -44,9 +44,9 @@ static inline uint64_t cost_vmemmap(uint64_t nr_pages, unsigned int order)
 /*
  * Assumed.
  *
- * MAP: a fault, whose first touch took 1500 ns on a machine of some 3 GHz, mapping included.
- * ZAP: one entry of a page table taken out; TLB shootdowns are not charged.
- * ALLOC, FREE: a folio's bookkeeping. CLEAR: a page of it set to zero, 8 bytes a cycle.
+ * MAP: a fault; a first touch with its mapping took 1500 ns on a machine of some 3 GHz.
+ * ZAP: the removal of one entry of a page table, without the TLB shootdown.
+ * ALLOC, FREE: a folio's bookkeeping. CLEAR: one page is set to zero, 8 bytes a cycle.
  */
 #define COST_MAP 4500
 #define COST_ZAP 500
@@ -55,12 +55,11 @@ static inline uint64_t cost_vmemmap(uint64_t nr_pages, unsigned int order)
 #define COST_CLEAR_PAGE 512
 
 /*
- * Assumed, for one entry of 4K or 2M. apply: the page changes sides; prepare: it is made ready
- * for the guest.
+ * Assumed, for one entry of 4K or 2M.
  *
- * SNP: RMPUPDATE. TDX: calls of the module, which are slower, and several to take a page away
- * (block, track, remove). pKVM: a hypercall that changes two stage-2 tables; there is nothing to
- * prepare but the guest's.
+ * SNP: RMPUPDATE. TDX: calls of the module, which are slower; the removal of a page takes several
+ * (block, track, remove). pKVM: apply is a hypercall that changes two stage-2 tables; prepare
+ * changes the guest's table only.
  */
 struct cost_arch {
 	uint64_t apply;

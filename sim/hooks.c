@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * hooks.c - the hooks of the simulated backend: what they do, what they cost, and whether the
- * library may call them so
+ * hooks.c - the hooks of the simulated backend: their effects, their costs and their rules
  *
- * A rule is judged before a refusal: a wrong call is wrong, whatever it returns. A call that
- * is refused does nothing, and costs nothing.
+ * Invariants:
+ *  1. Rules are checked before a refusal takes effect: a refused call can break a rule.
+ *  2. A refused call changes nothing and costs nothing. Only apply may do a part of its work, and
+ *     after a refused undo its range counts as not applied.
  */
 #include "cost.h"
 #include "sim_priv.h"
@@ -52,7 +53,7 @@ static int hooks_refusal(struct sim *sim, enum sim_hook hook)
 	return r->err;
 }
 
-/* False where there is nothing to look at. @call->ret tells whether the call is refused. */
+/* Begins a call. Returns false if its range is invalid. Sets @call->ret if the call is refused. */
 static bool hooks_enter(struct sim *sim, struct sim_call *call)
 {
 	void (*on_call)(void *arg, const struct sim_call *call);
@@ -70,7 +71,7 @@ static bool hooks_enter(struct sim *sim, struct sim_call *call)
 	call->ret = hooks_refusal(sim, call->hook);
 	if (sim_in_object(sim, call->start, call->nr_pages))
 		return true;
-	sim_broke(sim, call, "no range of the object");
+	sim_broke(sim, call, "outside the object");
 	call->ret = -EINVAL;
 	return false;
 }
@@ -89,8 +90,8 @@ static enum gms_rtree_fill hooks_fill(const struct gms_rtree *tree, const struct
 }
 
 /*
- * Does nothing that is in the set adjoin the range? At the edges of 1G blocks it may: another
- * conversion may be under way there, and the library may go block by block.
+ * Returns true if no page of the set adjoins the range. A page beyond an edge of a 1G block does
+ * not count: it may belong to another conversion, and the library may convert block by block.
  */
 static bool hooks_stands_alone(const struct gms_rtree *tree, const struct sim_call *call)
 {
@@ -109,7 +110,7 @@ static void hooks_check_begun(struct sim *sim, const struct sim_call *call)
 		sim_broke(sim, call, "another range than that of invalidate_begin");
 }
 
-/* Entries of 4K and 2M that cover the range. */
+/* Returns the number of entries of 4K and 2M that cover a range. */
 static uint64_t hooks_nr_entries(const struct sim_call *call)
 {
 	const gms_pgoff_t end = call->start + call->nr_pages;
@@ -140,7 +141,7 @@ static void hooks_drop_maps(struct sim *sim, const struct sim_call *call,
 	hooks_charge(sim, SIM_COST_ZAP, nr * COST_ZAP);
 }
 
-/* Is a mapping partly in the range? */
+/* Returns true if a mapping lies partly in the range. */
 static bool hooks_cuts_map(const struct sizes *maps, const struct sim_call *call)
 {
 	const gms_pgoff_t end = call->start + call->nr_pages;
@@ -158,7 +159,8 @@ static int hooks_unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 	if (hooks_enter(sim, &call)) {
 		if (hooks_cuts_map(&sim->maps[GMS_HOST], &call))
 			sim_broke(sim, &call,
-				  "it cuts a mapping of the host: the whole folio goes");
+				  "the range cuts a mapping of the host: whole folios must be "
+				  "unmapped");
 		if (!call.ret)
 			hooks_drop_maps(sim, &call, GMS_HOST, 0);
 	}
@@ -186,9 +188,10 @@ static void hooks_invalidate_begin(void *ctx, gms_pgoff_t start, uint64_t nr_pag
 
 	if (hooks_enter(sim, &call)) {
 		if (hooks_fill(sim->begun, &call) != GMS_RTREE_NONE)
-			sim_broke(sim, &call, "part of it has begun already");
+			sim_broke(sim, &call, "part of the range has begun already");
 		else if (!hooks_stands_alone(sim->begun, &call))
-			sim_broke(sim, &call, "it adjoins another run: runs are coalesced");
+			sim_broke(sim, &call,
+				  "the range adjoins another run: runs must be coalesced");
 		sim->nr_begun++;
 		sim_mark(sim, &call, sim->begun, true);
 	}
@@ -206,7 +209,7 @@ static void hooks_zap_guest(void *ctx, gms_pgoff_t start, uint64_t nr_pages,
 		struct gms_rtree_run run;
 
 		hooks_check_begun(sim, &call);
-		/* A mapping is of one kind, so a page of another kind is in none that goes. */
+		/* A mapping has pages of one shareability, so no other page loses its mapping. */
 		for (uint64_t at = start; gms_rtree_next(sim->private, at, start + nr_pages, &run);
 		     at += run.nr_pages) {
 			struct sim_call part = call;
@@ -229,15 +232,15 @@ static void hooks_check_apply(struct sim *sim, const struct sim_call *call)
 
 	hooks_check_begun(sim, call);
 	if (hooks_fill(sim->private, call) != (to_private ? GMS_RTREE_NONE : GMS_RTREE_ALL))
-		sim_broke(sim, call, "part of it is that already");
+		sim_broke(sim, call, "part of the range is converted already");
 	if (hooks_fill(sim->zapped[!to_private], call) != GMS_RTREE_ALL)
-		sim_broke(sim, call, "it was not zapped as what it is");
+		sim_broke(sim, call, "part of the range was not zapped before");
 	if (!to_private)
 		return;
 	if (hooks_fill(sim->maps[GMS_HOST].at_least[0], call) != GMS_RTREE_NONE)
-		sim_broke(sim, call, "the host maps part of it");
+		sim_broke(sim, call, "the host maps part of the range");
 	if (sim_find_pin(sim, call->start, call->nr_pages, &pinned))
-		sim_broke(sim, call, "part of it is pinned");
+		sim_broke(sim, call, "part of the range is pinned");
 }
 
 static int hooks_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
@@ -283,11 +286,11 @@ static int hooks_undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages,
 		    (to_private ? GMS_RTREE_NONE : GMS_RTREE_ALL))
 			sim_broke(sim, &call,
 				  hooks_fill(sim->applied, &call) != GMS_RTREE_ALL
-					  ? "part of it was not applied"
-					  : "part of it is that already");
+					  ? "part of the range was not applied"
+					  : "part of the range is converted already");
 		if (hooks_fill(sim->applied, &later) != GMS_RTREE_NONE)
-			sim_broke(sim, &call, "a later run is to be undone before it");
-		/* also where it is refused: then those before it are undone all the same */
+			sim_broke(sim, &call, "a later run must be undone first");
+		/* Refused or not: the library goes on to undo the runs before this one. */
 		sim_mark(sim, &call, sim->applied, false);
 		if (!call.ret) {
 			sim_mark(sim, &call, sim->private, to_private);
@@ -297,7 +300,7 @@ static int hooks_undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages,
 	return hooks_leave(sim, &call);
 }
 
-/* What is shared from now on is not prepared; until now it could have been undone. */
+/* Makes shared pages unprepared. The conversion can no longer be undone. */
 static void hooks_unprepare_shared(struct sim *sim, const struct sim_call *call)
 {
 	const gms_pgoff_t end = call->start + call->nr_pages;
@@ -335,7 +338,7 @@ static void hooks_invalidate_end(void *ctx, gms_pgoff_t start, uint64_t nr_pages
 	hooks_leave(sim, &call);
 }
 
-/* A call for one block; orders that do not exist make it one of no pages. */
+/* Returns a call for one block: of no pages if an order or the index is invalid. */
 static struct sim_call hooks_block_call(enum sim_hook hook, gms_pgoff_t index, unsigned int order,
 					unsigned int from, unsigned int to)
 {
@@ -352,11 +355,11 @@ static int hooks_prepare(void *ctx, gms_pgoff_t start, unsigned int order)
 
 	if (hooks_enter(sim, &call)) {
 		if (hooks_fill(sim->private, &call) != GMS_RTREE_ALL)
-			sim_broke(sim, &call, "part of it is not private");
+			sim_broke(sim, &call, "part of the range is not private");
 		if (sizes_level(&sim->folios, start) < sizes_order_level(order))
-			sim_broke(sim, &call, "it is not allocated, or in a smaller folio");
+			sim_broke(sim, &call, "the block is not allocated, or in a smaller folio");
 		if (hooks_fill(sim->begun, &call) != GMS_RTREE_NONE)
-			sim_broke(sim, &call, "part of it is being invalidated");
+			sim_broke(sim, &call, "part of the range is being invalidated");
 		if (!call.ret) {
 			sim_mark(sim, &call, sim->prepared, true);
 			hooks_charge(sim, SIM_COST_PREPARE,
@@ -372,7 +375,7 @@ static void hooks_set_folios(struct sim *sim, const struct sim_call *call, int l
 		sim_broke(sim, call, "the simulation is out of memory");
 }
 
-/* Is the 1G block of the call without a folio? */
+/* Returns true if the 1G block of a call has no folio. */
 static bool hooks_block_is_free(const struct sim *sim, const struct sim_call *call)
 {
 	return gms_rtree_fill(sim->folios.at_least[0], call->start, GMS_ORDER_1G) == GMS_RTREE_NONE;
@@ -385,11 +388,12 @@ static int hooks_folio_alloc(void *ctx, gms_pgoff_t index, unsigned int order)
 
 	if (hooks_enter(sim, &call)) {
 		if (order > sim->opts.folio_order)
-			sim_broke(sim, &call, "larger than the backing's");
+			sim_broke(sim, &call, "the order is larger than the backing's");
 		if (hooks_fill(sim->folios.at_least[0], &call) != GMS_RTREE_NONE)
-			sim_broke(sim, &call, "part of it is allocated");
+			sim_broke(sim, &call, "part of the range is allocated");
 		if (sim->used[index >> GMS_ORDER_1G] && hooks_block_is_free(sim, &call))
-			sim_broke(sim, &call, "its 1G block was free, and block_freed not called");
+			sim_broke(sim, &call,
+				  "the 1G block became free, and block_freed was not called");
 		if (!call.ret) {
 			hooks_set_folios(sim, &call, sizes_order_level(order));
 			sim->used[index >> GMS_ORDER_1G] = 1;
@@ -400,7 +404,7 @@ static int hooks_folio_alloc(void *ctx, gms_pgoff_t index, unsigned int order)
 	return hooks_leave(sim, &call);
 }
 
-/* What goes in a hole is let go of before. At the end of the object it is freed as it is. */
+/* Checks that a punched folio is neither mapped nor pinned. Folios freed otherwise may be both. */
 static void hooks_check_hole(struct sim *sim, const struct sim_call *call)
 {
 	gms_pgoff_t pinned;
@@ -409,10 +413,10 @@ static void hooks_check_hole(struct sim *sim, const struct sim_call *call)
 		return;
 	for (int i = 0; i < 2; i++) {
 		if (hooks_fill(sim->maps[i].at_least[0], call) != GMS_RTREE_NONE)
-			sim_broke(sim, call, "part of it is mapped");
+			sim_broke(sim, call, "part of the range is mapped");
 	}
 	if (sim_find_pin(sim, call->start, call->nr_pages, &pinned))
-		sim_broke(sim, call, "it is pinned");
+		sim_broke(sim, call, "part of the range is pinned");
 }
 
 static void hooks_folio_free(void *ctx, gms_pgoff_t index, unsigned int order)
@@ -434,7 +438,7 @@ static void hooks_folio_free(void *ctx, gms_pgoff_t index, unsigned int order)
 	hooks_leave(sim, &call);
 }
 
-/* What a split or a merge between two orders costs. */
+/* Returns the cost of a split or a merge between two orders. */
 static uint64_t hooks_resize_cost(unsigned int large, unsigned int small)
 {
 	if (large == GMS_ORDER_2M)
@@ -452,14 +456,14 @@ static int hooks_folio_split(void *ctx, gms_pgoff_t index, unsigned int from, un
 		gms_pgoff_t pinned;
 
 		if (to >= from)
-			sim_broke(sim, &call, "no split");
+			sim_broke(sim, &call, "the order is not smaller");
 		else if (!sizes_all(&sim->folios, index, call.nr_pages, sizes_order_level(from)))
 			sim_broke(sim, &call, "there is no such folio");
 		if (sim_find_pin(sim, index, call.nr_pages, &pinned))
-			sim_broke(sim, &call, "it is pinned");
+			sim_broke(sim, &call, "part of the range is pinned");
 		if (!call.ret && to < from) {
 			hooks_set_folios(sim, &call, level);
-			/* No entry of a page table is larger than a folio. */
+			/* No mapping is larger than its folio. */
 			hooks_drop_maps(sim, &call, GMS_GUEST, level + 1);
 			hooks_drop_maps(sim, &call, GMS_HOST, level + 1);
 			hooks_charge(sim, SIM_COST_SPLIT, hooks_resize_cost(from, to));
@@ -478,18 +482,18 @@ static void hooks_check_merge(struct sim *sim, const struct sim_call *call)
 	gms_pgoff_t pinned;
 
 	if (call->to <= call->from || call->to > sim->opts.folio_order)
-		sim_broke(sim, call, "no merge");
+		sim_broke(sim, call, "the order is not larger, or larger than the backing's");
 	for (gms_pgoff_t at = call->start; sizes_next(&sim->folios, at, end, &run);
 	     at += run.nr_pages) {
 		if (run.level < sizes_order_level(call->from) ||
 		    run.level >= sizes_order_level(call->to))
-			sim_broke(sim, call, "not all of it is in folios of such orders");
+			sim_broke(sim, call, "part of the range is in no folio of these orders");
 		smallest |= run.level == sizes_order_level(call->from);
 	}
 	if (!smallest)
-		sim_broke(sim, call, "no folio of the smaller order in it");
+		sim_broke(sim, call, "no folio of the smaller order in the range");
 	if (sim_find_pin(sim, call->start, call->nr_pages, &pinned))
-		sim_broke(sim, call, "it is pinned");
+		sim_broke(sim, call, "part of the range is pinned");
 }
 
 static int hooks_folio_merge(void *ctx, gms_pgoff_t index, unsigned int from, unsigned int to)
@@ -501,7 +505,7 @@ static int hooks_folio_merge(void *ctx, gms_pgoff_t index, unsigned int from, un
 		hooks_check_merge(sim, &call);
 		if (!call.ret) {
 			hooks_set_folios(sim, &call, sizes_order_level(to));
-			/* Smaller entries go, or larger ones would never be made. */
+			/* Smaller mappings are removed, so that later faults make larger ones. */
 			hooks_drop_maps(sim, &call, GMS_GUEST, 0);
 			hooks_drop_maps(sim, &call, GMS_HOST, 0);
 			hooks_charge(sim, SIM_COST_MERGE, hooks_resize_cost(to, from));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * sim.c - a backend without a machine behind it: making one, and its controls
+ * sim.c - the simulated backend: creation, controls, counters and mappings
  */
 #include "sim_priv.h"
 
@@ -222,7 +222,7 @@ const char *sim_check(struct sim *sim)
 	return broken;
 }
 
-/* NULL, or why the block may not be mapped. */
+/* Returns the rule that a mapping of a block breaks, or NULL. */
 static const char *sim_check_map(const struct sim *sim, const struct sim_call *call, int level,
 				 enum gms_accessor accessor)
 {
@@ -230,7 +230,7 @@ static const char *sim_check_map(const struct sim *sim, const struct sim_call *c
 
 	if (level == SIZES_LEVEL_NONE || (unsigned int)accessor > GMS_GUEST ||
 	    !sim_in_object(sim, call->start, call->nr_pages))
-		return "no block of the object";
+		return "not a block of the object";
 	fill = gms_rtree_fill_range(sim->private, call->start, call->nr_pages);
 	if (accessor == GMS_HOST && fill != GMS_RTREE_NONE)
 		return "the host maps a private page";
@@ -238,12 +238,12 @@ static const char *sim_check_map(const struct sim *sim, const struct sim_call *c
 		return "one mapping of shared and private pages";
 	if (gms_rtree_fill_range(sim->folios.at_least[0], call->start, call->nr_pages) !=
 	    GMS_RTREE_ALL)
-		return "it is not allocated";
+		return "part of the range is not allocated";
 	if (accessor == GMS_GUEST && fill == GMS_RTREE_ALL &&
 	    gms_rtree_fill_range(sim->prepared, call->start, call->nr_pages) != GMS_RTREE_ALL)
-		return "it is private and not prepared";
+		return "part of the range is private and not prepared";
 	if (gms_rtree_fill_range(sim->begun, call->start, call->nr_pages) != GMS_RTREE_NONE)
-		return "it is being invalidated";
+		return "part of the range is being invalidated";
 	return NULL;
 }
 

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * sim.h - a backend without a machine behind it
+ * sim.h - a simulated backend, for tests, benchmarks and the tool
  *
- * It has simulated folios, page tables of host and guest, an RMP (SNP) or S-EPT (TDX), and
- * vmemmap; it counts what each costs in cycles, records the calls, refuses where it is told
- * to, and watches the library: a call that breaks a rule of backend.h is kept as a text.
- * For tests, benchmarks and the policy tool. Thread-safe.
+ * The backend simulates folios, page tables of host and guest, an RMP (SNP) or S-EPT (TDX), and
+ * vmemmap. It counts cycles, records calls, and refuses calls on demand. All functions are
+ * thread-safe but sim_calls() and sim_compare(), during which no call may be under way.
+ *
+ * Invariants:
+ *  1. A call of the library that breaks a rule of backend.h is noticed, and the first such call is
+ *     kept as a text: sim_check().
+ *  2. A refused call changes nothing and costs nothing. Only apply may do a part of its work
+ *     before it fails: sim_refuse_after().
  */
 #ifndef GMS_SIM_H
 #define GMS_SIM_H
@@ -33,11 +38,12 @@ enum sim_hook {
 
 /**
  * struct sim_call - one call of a hook
- * @hook: which
- * @start: first page
- * @nr_pages: length in pages; of a folio, 2^order
- * @from: order before: of a split or merge; else the folio's or block's order, or 0
- * @to: order after; or the enum gms_shareability of zap_guest, apply, undo; else 0
+ * @hook: the hook
+ * @start: index of the first page
+ * @nr_pages: length in pages; for a folio, 2^order
+ * @from: of a split or merge, the order before; else the order of the folio or block, or 0
+ * @to: of a split or merge, the order after; of zap_guest, apply and undo, the enum
+ *      gms_shareability; else 0
  * @ret: what the hook returned
  */
 struct sim_call {
@@ -52,13 +58,13 @@ struct sim_call {
 enum sim_arch { SIM_SNP, SIM_TDX, SIM_PKVM };
 
 /**
- * struct sim_opts - how to make one
+ * struct sim_opts - options of a simulated backend
  * @nr_pages: size of the object in pages
- * @folio_order: of the backing, as in struct gms_state_opts
- * @init_private: as GMS_INIT_PRIVATE
- * @arch: what prepare and apply cost, and of which grain they are
- * @flags: of struct gms_backend_ops
- * @record: calls that are kept, the first ones; 0: none, only counts
+ * @folio_order: order of the backing's folios, as in struct gms_state_opts
+ * @init_private: every page is private at first, as with GMS_INIT_PRIVATE
+ * @arch: the machine, which sets the cost of prepare and apply
+ * @flags: flags of struct gms_backend_ops
+ * @record: number of calls that are recorded, from the first on; 0: calls are only counted
  */
 struct sim_opts {
 	uint64_t nr_pages;
@@ -69,27 +75,28 @@ struct sim_opts {
 	size_t record;
 };
 
-/* What cycles are spent on. */
+/* Causes of cycles. */
 enum sim_cause {
 	SIM_COST_ALLOC,
 	SIM_COST_FREE,
 	SIM_COST_SPLIT,
 	SIM_COST_MERGE,
-	SIM_COST_ZAP, /* guest and host mappings torn down */
-	SIM_COST_MAP, /* mappings made: sim_map() */
+	SIM_COST_ZAP, /* removal of guest and host mappings */
+	SIM_COST_MAP, /* sim_map() */
 	SIM_COST_APPLY,
 	SIM_COST_PREPARE,
 	SIM_NR_COSTS
 };
 
 /**
- * struct sim_totals - what came together
- * @calls: by hook, refused ones included
- * @cycles: by cause
- * @vmemmap_bytes: of struct pages, now
- * @vmemmap_given_back: bytes that splits have cost so far: a folio of order 9 or 18 needs one
- *                      page of struct pages (HugeTLB's vmemmap optimisation), pages of 4K all
- * @mapped_pages: guest [0] and host [1] mappings by order (0: 4K, 1: 2M, 2: 1G), in pages, now
+ * struct sim_totals - the counters
+ * @calls: calls by hook, with refused calls
+ * @cycles: cycles by cause
+ * @vmemmap_bytes: bytes of struct pages at present
+ * @vmemmap_given_back: bytes of struct pages that all splits so far had to restore: a folio of 2M
+ *                      or 1G keeps one page of its struct pages (HugeTLB's vmemmap optimisation),
+ *                      folios of 4K need all
+ * @mapped_pages: pages mapped now, of guest [0] and host [1], by level (0: 4K, 1: 2M, 2: 1G)
  */
 struct sim_totals {
 	uint64_t calls[SIM_NR_HOOKS];
@@ -99,61 +106,72 @@ struct sim_totals {
 	uint64_t mapped_pages[2][3];
 };
 
-/* 0, -EINVAL or -ENOMEM. */
+/* Creates a simulated backend. Returns 0, -EINVAL or -ENOMEM. */
 int sim_create(const struct sim_opts *opts, struct sim **sim);
 void sim_destroy(struct sim *sim);
 
-/* To be given to gms_state_create(), with the sim as context. May be changed before that. */
+/*
+ * Returns the hooks for gms_state_create(), with the sim as context. The caller may change them
+ * before that.
+ */
 struct gms_backend_ops *sim_ops(struct sim *sim);
 
 /*
- * Of the calls to come of hooks in @hooks (bits 1 << enum sim_hook), let @skip pass, then have
- * @count fail with @err. Hooks that return nothing are counted, and cannot fail.
+ * Refuses calls of the hooks in @hooks (bits 1 << enum sim_hook): the next @skip calls pass, then
+ * @count calls return @err. A hook that returns nothing is counted, and does not fail.
  */
 void sim_refuse(struct sim *sim, unsigned int hooks, uint64_t skip, uint64_t count, int err);
 
-/* apply does @nr_pages of the run that it refuses, and says so; 0 at first. */
+/* Makes a refused apply convert the first @nr_pages of its run, and report them; 0 at first. */
 void sim_refuse_after(struct sim *sim, uint64_t nr_pages);
 
-/* References of the backend's own, which check_pins tells of. */
+/* Adds and removes references of the backend's own, which check_pins finds. */
 int sim_pin(struct sim *sim, gms_pgoff_t start, uint64_t nr_pages);
 int sim_unpin(struct sim *sim, gms_pgoff_t start, uint64_t nr_pages);
 
-/* Called in each hook before it does anything, by the thread that is in it; no lock is held. */
+/* Sets a function that each hook calls first, in its thread and without a lock. */
 void sim_on_call(struct sim *sim, void (*fn)(void *arg, const struct sim_call *call), void *arg);
 
-/* The recorded calls, and forget them (totals stay). */
+/* Returns the recorded calls. No call may be under way. */
 const struct sim_call *sim_calls(struct sim *sim, size_t *count);
+
+/* Drops the recorded calls, and keeps the totals. */
 void sim_forget(struct sim *sim);
+
+/* Returns the name of a hook: "apply". */
 const char *sim_hook_name(enum sim_hook hook);
 
 /*
- * What a VMM does between gms_fault_begin() and gms_fault_end(): map the block of 2^order pages
- * at the index. -EINVAL where it may not: a broken rule, as the fault said that it may.
+ * Maps the block of 2^order pages at an index, as a VMM does between gms_fault_begin() and
+ * gms_fault_end(). Returns 0, -ENOMEM, or -EINVAL where the mapping breaks a rule: then the fault
+ * allowed too much.
  */
 int sim_map(struct sim *sim, gms_pgoff_t index, unsigned int order, enum gms_accessor accessor);
 
-/* The first page from @from on, and before @end, that the accessor has not mapped. */
+/* Finds the first page of [from, end) that the accessor has not mapped. */
 bool sim_next_unmapped(struct sim *sim, enum gms_accessor accessor, gms_pgoff_t from,
 		       gms_pgoff_t end, gms_pgoff_t *index);
 
-/* What a caller of gms_repair() does before it: the pages are @to now, and not prepared. */
+/* Makes pages @to and not prepared, as the caller of gms_repair() does before that call. */
 int sim_set(struct sim *sim, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to);
 
+/* Reads the counters. */
 void sim_totals(struct sim *sim, struct sim_totals *totals);
 
 /*
- * NULL, or the first rule that the library broke: "hook [start, end) from to: rule", as in struct
- * sim_call. For what is missing, like an invalidate_end, ask sim_compare() at rest.
+ * Returns the first rule that the library broke, or NULL: "hook [start, end) from to: rule", as in
+ * struct sim_call. A call that is missing, such as an invalidate_end, is found by sim_compare().
  */
 const char *sim_check(struct sim *sim);
 
-/*
- * NULL, or where the library and the machine do not agree: what is private, allocated, prepared,
- * of which order; invalidate_end and block_freed that are missing. At rest. What is quarantined
- * may be anything. Exact up to 8 GiB; beyond, each block of 2M is looked into.
- */
 struct gms_state;
+
+/*
+ * Returns the first difference between the library and the machine, or NULL: in what is private,
+ * allocated or prepared, in the orders of folios, or a missing invalidate_end or block_freed. No
+ * operation may be under way. Quarantined pages may differ. Every page is compared up to 8 GiB,
+ * and some pages of each 2M block beyond.
+ */
 const char *sim_compare(struct sim *sim, const struct gms_state *state);
 
 #endif /* GMS_SIM_H */

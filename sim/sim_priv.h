@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * sim_priv.h - what the files of the simulated backend share
+ * sim_priv.h - the simulated backend, for its own files
  *
- * Everything is under one lock: the hooks are called by several threads.
+ * Invariant: the hooks and the controls hold sim->lock while they access the machine, because
+ * several threads call them.
  */
 #ifndef GMS_SIM_PRIV_H
 #define GMS_SIM_PRIV_H
@@ -19,7 +20,7 @@ struct sim_range {
 	uint64_t nr_pages;
 };
 
-/* sim_refuse() */
+/* The arguments of sim_refuse() and sim_refuse_after(). */
 struct sim_refusal {
 	unsigned int hooks;
 	uint64_t skip;
@@ -30,19 +31,19 @@ struct sim_refusal {
 
 /**
  * struct sim - the machine
- * @private: pages that are
- * @prepared: pages that are ready for the guest
- * @begun: between invalidate_begin and invalidate_end
- * @zapped: of those: zapped while they were shared [0], private [1]
- * @applied: of those: changed sides
- * @nr_begun: invalidate_begin less invalidate_end
- * @folios: what is allocated
+ * @private: private pages
+ * @prepared: prepared pages
+ * @begun: pages between invalidate_begin and invalidate_end
+ * @zapped: pages of @begun that were zapped while they were shared [0] or private [1]
+ * @applied: pages of @begun that were converted
+ * @nr_begun: calls of invalidate_begin less calls of invalidate_end
+ * @folios: the folios
  * @maps: page tables, by enum gms_accessor
- * @used: for each 1G block, whether it had folios since it was last free
- * @pins: of the backend's own
- * @calls: the recorded ones
+ * @used: for each 1G block: not 0 if it had folios after the last block_freed
+ * @pins: references of the backend's own
+ * @calls: the recorded calls
  * @broken: the first broken rule; empty: none
- * @differs: what sim_compare() says
+ * @differs: text of sim_compare()
  */
 struct sim {
 	struct sim_opts opts;
@@ -72,16 +73,16 @@ struct sim {
 /* The hooks, without struct_size and flags. */
 extern const struct gms_backend_ops sim_hooks;
 
-/* Note that a rule is broken; the first text stays. */
+/* Records a broken rule. The first text stays. */
 void sim_broke(struct sim *sim, const struct sim_call *call, const char *rule);
 
-/* Is the range in the object? */
+/* Returns true if a range is not empty and lies in the object. */
 bool sim_in_object(const struct sim *sim, gms_pgoff_t start, uint64_t nr_pages);
 
-/* The first pin of the backend's own in the range. */
+/* Finds the first page of a range that the backend itself has pinned. */
 bool sim_find_pin(const struct sim *sim, gms_pgoff_t start, uint64_t nr_pages, gms_pgoff_t *index);
 
-/* Put a range into a set, or take it out. */
+/* Adds the range of a call to a set, or removes it. */
 void sim_mark(struct sim *sim, const struct sim_call *call, struct gms_rtree *tree, bool set);
 
 #endif /* GMS_SIM_PRIV_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * sizes.c - pages that are there in blocks of 4K, 2M or 1G
+ * sizes.c - a set of pages in blocks of 4K, 2M or 1G
  */
 #include "sizes.h"
 

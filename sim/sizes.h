@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * sizes.h - pages that are there in blocks of 4K, 2M or 1G: folios, or mappings
+ * sizes.h - a set of pages in blocks of 4K, 2M or 1G: folios, or mappings
  *
- * Three sets, each within the one before: pages that are there at all, in blocks of 2M at
- * least, in blocks of 1G. So a guest of 1 TiB in 1G blocks takes 3 KiB.
+ * Invariant: each of three sets of pages is a subset of the one before: the pages in any block,
+ * those in blocks of at least 2M, those in blocks of 1G. So 1 TiB in 1G blocks needs 3 KiB.
  */
 #ifndef GMS_SIM_SIZES_H
 #define GMS_SIM_SIZES_H
@@ -11,13 +11,13 @@
 #include <gmemstate/order.h>
 #include <gmemstate/rtree.h>
 
-/* Of a block: 0 for 4K, 1 for 2M, 2 for 1G. */
+/* Levels of blocks: 0 for 4K, 1 for 2M, 2 for 1G. */
 #define SIZES_NR_LEVELS 3
 #define SIZES_LEVEL_NONE (-1)
 
 struct sizes {
 	struct gms_rtree *at_least[SIZES_NR_LEVELS];
-	uint64_t nr_pages[SIZES_NR_LEVELS]; /* in blocks of just this level */
+	uint64_t nr_pages[SIZES_NR_LEVELS]; /* pages in blocks of just this level */
 };
 
 struct sizes_run {
@@ -26,12 +26,13 @@ struct sizes_run {
 	int level;
 };
 
+/* Returns the order of a level. */
 static inline unsigned int sizes_level_order(int level)
 {
 	return (unsigned int)level * GMS_ORDER_2M;
 }
 
-/* LEVEL_NONE where there is no such order. */
+/* Returns the level of an order, or SIZES_LEVEL_NONE if the order is invalid. */
 static inline int sizes_order_level(unsigned int order)
 {
 	return gms_order_is_valid(order) ? (int)(order / GMS_ORDER_2M) : SIZES_LEVEL_NONE;
@@ -40,22 +41,25 @@ static inline int sizes_order_level(unsigned int order)
 int sizes_init(struct sizes *sizes, uint64_t nr_pages);
 void sizes_fini(struct sizes *sizes);
 
-/* Make the range, whole blocks, one of this level; LEVEL_NONE: it is not there. 0 or -ENOMEM. */
+/*
+ * Sets the level of a range, which consists of whole blocks. SIZES_LEVEL_NONE removes the range.
+ * Returns 0 or -ENOMEM.
+ */
 int sizes_set(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int level);
 
-/* The level of the block at an index. */
+/* Returns the level of the block at an index, or SIZES_LEVEL_NONE. */
 int sizes_level(const struct sizes *sizes, gms_pgoff_t index);
 
-/* The next run of one level, or of nothing. */
+/* Finds the next run of one level or of no blocks. Returns false at @end. */
 bool sizes_next(const struct sizes *sizes, gms_pgoff_t from, gms_pgoff_t end,
 		struct sizes_run *run);
 
-/* Is the range wholly of this level? */
+/* Returns true if all blocks of a range have this level. */
 bool sizes_all(const struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int level);
 
 /*
- * Take out the blocks that the range touches and that are of @above or larger. @nr_blocks grows
- * by their number. 0 or -ENOMEM.
+ * Removes the blocks of level @above or larger that the range touches, and adds their number to
+ * @nr_blocks. Returns 0 or -ENOMEM.
  */
 int sizes_drop(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int above,
 	       uint64_t *nr_blocks);

@@ -340,7 +340,7 @@ static void comparing_notices(void **state)
 	CHECK("page 0x400: prepared in the sim only", NR_PAGES,
 	      assert_int_equal(gms_allocate(library, 1024, 1, NULL), 0), CALL(m, prepare, 1024, 9));
 	CHECK("invalidate_begin without", NR_PAGES, CALL(m, invalidate_begin, 0, 1));
-	CHECK("page 0x40000: the 1G block became free, and no block_freed", NR_PAGES,
+	CHECK("page 0x40000: the 1G block became free, and block_freed was not called", NR_PAGES,
 	      CALL(m, folio_alloc, BLOCK_1G, 9), CALL(m, folio_free, BLOCK_1G, 9));
 	/* in a large object not every page is asked, but each block of 2M is seen */
 	CHECK("allocated in the sim only", 16 * BLOCK_1G,

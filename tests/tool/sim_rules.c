@@ -53,19 +53,19 @@ static void notices_bad_ranges(void **state)
 
 	(void)state;
 	assert_int_equal(CALL(m, unmap_host, NR_PAGES - 1, 2), -EINVAL);
-	machine_end(&m, "unmap_host [0x7ffff, 0x80001) 0 0: no range of the object");
+	machine_end(&m, "unmap_host [0x7ffff, 0x80001) 0 0: outside the object");
 
 	m = machine(GMS_ORDER_1G, false);
 	CALL(m, invalidate_begin, 0, 0);
-	machine_end(&m, "no range of the object");
+	machine_end(&m, "outside the object");
 
 	m = machine(GMS_ORDER_1G, false);
 	assert_int_equal(CALL(m, folio_alloc, 1, 9), -EINVAL);
-	machine_end(&m, "no range of the object");
+	machine_end(&m, "outside the object");
 
 	m = machine(GMS_ORDER_1G, false);
 	assert_int_equal(CALL(m, folio_alloc, 0, 3), -EINVAL);
-	machine_end(&m, "no range of the object");
+	machine_end(&m, "outside the object");
 }
 
 static void notices_bad_folios(void **state)
@@ -81,43 +81,48 @@ static void notices_bad_folios(void **state)
 		__VA_ARGS__;                    \
 		machine_end(&m, text);          \
 	} while (0)
-	CHECK("larger than the backing's", 9, CALL(m, folio_alloc, BLOCK_1G, 18));
-	CHECK("part of it is allocated", 9, CALL(m, folio_alloc, 7, 0));
-	CHECK("folio_alloc [0x0, 0x40000) 18 0: part of it is allocated", 18,
+	CHECK("the order is larger than the backing's", 9, CALL(m, folio_alloc, BLOCK_1G, 18));
+	CHECK("part of the range is allocated", 9, CALL(m, folio_alloc, 7, 0));
+	CHECK("folio_alloc [0x0, 0x40000) 18 0: part of the range is allocated", 18,
 	      CALL(m, folio_alloc, 0, 18));
 	CHECK("there is no such folio", 9, CALL(m, folio_free, 512, 9));
 	CHECK("there is no such folio", 9, CALL(m, folio_free, 0, 0));
 	CHECK("there is no such folio", 9, CALL(m, folio_split, 512, 9, 0));
 	CHECK("there is no such folio", 18, CALL(m, folio_split, 0, 9, 0));
-	CHECK("no split", 9, CALL(m, folio_split, 0, 9, 9));
-	CHECK("it is pinned", 9, sim_pin(m.sim, 511, 1), CALL(m, folio_split, 0, 9, 0));
-	CHECK("not all of it is in folios of such orders", 9, CALL(m, folio_merge, 0, 0, 9));
-	CHECK("not all of it is in folios of such orders", 18, CALL(m, folio_split, 0, 18, 0),
-	      CALL(m, folio_merge, 0, 9, 18));
-	CHECK("not all of it is in folios of such orders", 18, CALL(m, folio_split, 0, 18, 0),
-	      CALL(m, folio_free, 99, 0), CALL(m, folio_merge, 0, 0, 9));
+	CHECK("the order is not smaller", 9, CALL(m, folio_split, 0, 9, 9));
+	CHECK("part of the range is pinned", 9, sim_pin(m.sim, 511, 1),
+	      CALL(m, folio_split, 0, 9, 0));
+	CHECK("part of the range is in no folio of these orders", 9, CALL(m, folio_merge, 0, 0, 9));
+	CHECK("part of the range is in no folio of these orders", 18,
+	      CALL(m, folio_split, 0, 18, 0), CALL(m, folio_merge, 0, 9, 18));
+	CHECK("part of the range is in no folio of these orders", 18,
+	      CALL(m, folio_split, 0, 18, 0), CALL(m, folio_free, 99, 0),
+	      CALL(m, folio_merge, 0, 0, 9));
 	CHECK("no folio of the smaller order", 18, CALL(m, folio_split, 0, 18, 9),
 	      CALL(m, folio_merge, 0, 0, 18));
-	CHECK("no merge", 9, CALL(m, folio_merge, 0, 9, 18));
-	CHECK("no merge", 9, CALL(m, folio_merge, 0, 9, 9));
-	CHECK("it is pinned", 9, CALL(m, folio_split, 0, 9, 0), sim_pin(m.sim, 511, 1),
-	      CALL(m, folio_merge, 0, 0, 9));
+	CHECK("the order is not larger, or larger than the backing's", 9,
+	      CALL(m, folio_merge, 0, 9, 18));
+	CHECK("the order is not larger, or larger than the backing's", 9,
+	      CALL(m, folio_merge, 0, 9, 9));
+	CHECK("part of the range is pinned", 9, CALL(m, folio_split, 0, 9, 0),
+	      sim_pin(m.sim, 511, 1), CALL(m, folio_merge, 0, 0, 9));
 	CHECK("the block still has folios", 9, CALL(m, block_freed, 0));
 	CHECK("the block had no folios", 9, CALL(m, block_freed, BLOCK_1G));
 	CHECK("the block had no folios", 9, CALL(m, folio_free, 0, 9), CALL(m, block_freed, 0),
 	      CALL(m, block_freed, 0));
 	CHECK("not the first page of a 1G block", 9, CALL(m, folio_free, 0, 9),
 	      CALL(m, block_freed, 1));
-	CHECK("part of it is mapped", 9, sim_map(m.sim, 4, 0, GMS_HOST),
+	CHECK("part of the range is mapped", 9, sim_map(m.sim, 4, 0, GMS_HOST),
 	      CALL(m, invalidate_begin, 0, 512), CALL(m, folio_free, 0, 9));
-	CHECK("part of it is mapped", 9, sim_map(m.sim, 4, 9, GMS_GUEST),
+	CHECK("part of the range is mapped", 9, sim_map(m.sim, 4, 9, GMS_GUEST),
 	      CALL(m, invalidate_begin, 0, 512), CALL(m, zap_guest, 0, 512, GMS_PRIVATE),
 	      CALL(m, folio_free, 0, 9));
-	CHECK("it is pinned", 9, sim_pin(m.sim, 4, 1), CALL(m, invalidate_begin, 0, 512),
-	      CALL(m, folio_free, 0, 9));
+	CHECK("part of the range is pinned", 9, sim_pin(m.sim, 4, 1),
+	      CALL(m, invalidate_begin, 0, 512), CALL(m, folio_free, 0, 9));
 	CHECK(NULL, 9, sim_map(m.sim, 4, 9, GMS_GUEST), sim_pin(m.sim, 4, 1),
 	      CALL(m, folio_free, 0, 9));
-	CHECK("block_freed not called", 9, CALL(m, folio_free, 0, 9), CALL(m, folio_alloc, 512, 9));
+	CHECK("block_freed was not called", 9, CALL(m, folio_free, 0, 9),
+	      CALL(m, folio_alloc, 512, 9));
 #undef CHECK
 }
 
@@ -141,9 +146,9 @@ static void notices_bad_conversions(void **state)
 #define ZAP(start, nr, only) CALL(m, zap_guest, start, nr, only)
 #define APPLY(start, nr, to) CALL(m, apply, start, nr, to, &at)
 #define END(start, nr) CALL(m, invalidate_end, start, nr)
-	CHECK("part of it has begun already", BEGIN(600, 8), BEGIN(607, 2));
-	CHECK("it adjoins another run", BEGIN(600, 8), BEGIN(608, 2));
-	CHECK("it adjoins another run", BEGIN(600, 8), BEGIN(598, 2));
+	CHECK("part of the range has begun already", BEGIN(600, 8), BEGIN(607, 2));
+	CHECK("the range adjoins another run", BEGIN(600, 8), BEGIN(608, 2));
+	CHECK("the range adjoins another run", BEGIN(600, 8), BEGIN(598, 2));
 	CHECK(NULL, BEGIN(BLOCK_1G - 2, 2), BEGIN(BLOCK_1G, 2));
 	CHECK("outside of invalidate_begin", ZAP(600, 8, GMS_SHARED));
 	CHECK("outside of invalidate_begin", BEGIN(600, 8), ZAP(600, 9, GMS_SHARED));
@@ -151,26 +156,26 @@ static void notices_bad_conversions(void **state)
 	CHECK("outside of invalidate_begin", APPLY(600, 8, GMS_PRIVATE));
 	CHECK("another range than that", begin_and_zap(&m, 600, 8, GMS_SHARED),
 	      APPLY(601, 7, GMS_PRIVATE));
-	CHECK("part of it is that already", begin_and_zap(&m, 510, 8, GMS_SHARED),
+	CHECK("part of the range is converted already", begin_and_zap(&m, 510, 8, GMS_SHARED),
 	      APPLY(510, 8, GMS_PRIVATE));
-	CHECK("part of it is that already", begin_and_zap(&m, 510, 8, GMS_PRIVATE),
+	CHECK("part of the range is converted already", begin_and_zap(&m, 510, 8, GMS_PRIVATE),
 	      APPLY(510, 8, GMS_SHARED));
-	CHECK("it was not zapped", BEGIN(600, 8), APPLY(600, 8, GMS_PRIVATE));
-	CHECK("it was not zapped", begin_and_zap(&m, 600, 8, GMS_PRIVATE),
+	CHECK("not zapped before", BEGIN(600, 8), APPLY(600, 8, GMS_PRIVATE));
+	CHECK("not zapped before", begin_and_zap(&m, 600, 8, GMS_PRIVATE),
 	      APPLY(600, 8, GMS_PRIVATE));
-	CHECK("it was not zapped", begin_and_zap(&m, 0, 8, GMS_SHARED), APPLY(0, 8, GMS_SHARED));
-	CHECK("it was not zapped", begin_and_zap(&m, 0, 8, GMS_PRIVATE), END(0, 8), BEGIN(0, 8),
+	CHECK("not zapped before", begin_and_zap(&m, 0, 8, GMS_SHARED), APPLY(0, 8, GMS_SHARED));
+	CHECK("not zapped before", begin_and_zap(&m, 0, 8, GMS_PRIVATE), END(0, 8), BEGIN(0, 8),
 	      APPLY(0, 8, GMS_SHARED));
-	CHECK("the host maps part of it", sim_map(m.sim, 600, 0, GMS_HOST),
+	CHECK("the host maps part of the range", sim_map(m.sim, 600, 0, GMS_HOST),
 	      begin_and_zap(&m, 600, 8, GMS_SHARED), APPLY(600, 8, GMS_PRIVATE));
 	CHECK(NULL, sim_map(m.sim, 600, 0, GMS_HOST), CALL(m, unmap_host, 600, 8),
 	      begin_and_zap(&m, 600, 8, GMS_SHARED), APPLY(600, 8, GMS_PRIVATE));
-	CHECK("it cuts a mapping", sim_map(m.sim, 1024, 9, GMS_HOST),
+	CHECK("the range cuts a mapping", sim_map(m.sim, 1024, 9, GMS_HOST),
 	      CALL(m, unmap_host, 1024, 511));
-	CHECK("it cuts a mapping", sim_map(m.sim, 1024, 9, GMS_HOST),
+	CHECK("the range cuts a mapping", sim_map(m.sim, 1024, 9, GMS_HOST),
 	      CALL(m, unmap_host, 1025, 511));
-	CHECK("part of it is pinned", sim_pin(m.sim, 607, 2), begin_and_zap(&m, 600, 8, GMS_SHARED),
-	      APPLY(600, 8, GMS_PRIVATE));
+	CHECK("part of the range is pinned", sim_pin(m.sim, 607, 2),
+	      begin_and_zap(&m, 600, 8, GMS_SHARED), APPLY(600, 8, GMS_PRIVATE));
 	CHECK(NULL, sim_pin(m.sim, 4, 1), begin_and_zap(&m, 0, 8, GMS_PRIVATE),
 	      APPLY(0, 8, GMS_SHARED));
 	CHECK("invalidate_end [0x258, 0x260) 0 0: outside", END(600, 8));
@@ -188,13 +193,13 @@ static void notices_bad_undoing(void **state)
 	(void)state;
 #define UNDO(start, nr, to) CALL(m, undo, start, nr, to)
 	CHECK("outside of invalidate_begin", UNDO(0, 8, GMS_SHARED));
-	CHECK("part of it was not applied", begin_and_zap(&m, 600, 8, GMS_SHARED),
+	CHECK("part of the range was not applied", begin_and_zap(&m, 600, 8, GMS_SHARED),
 	      UNDO(600, 8, GMS_SHARED));
-	CHECK("part of it was not applied", begin_and_zap(&m, 600, 8, GMS_SHARED),
+	CHECK("part of the range was not applied", begin_and_zap(&m, 600, 8, GMS_SHARED),
 	      APPLY(600, 8, GMS_PRIVATE), UNDO(600, 8, GMS_SHARED), UNDO(600, 1, GMS_SHARED));
-	CHECK("part of it is that already", begin_and_zap(&m, 600, 8, GMS_SHARED),
+	CHECK("part of the range is converted already", begin_and_zap(&m, 600, 8, GMS_SHARED),
 	      APPLY(600, 8, GMS_PRIVATE), UNDO(600, 8, GMS_PRIVATE));
-	CHECK("a later run is to be undone before it", begin_and_zap(&m, 600, 8, GMS_SHARED),
+	CHECK("a later run must be undone first", begin_and_zap(&m, 600, 8, GMS_SHARED),
 	      begin_and_zap(&m, 700, 8, GMS_SHARED), APPLY(600, 8, GMS_PRIVATE),
 	      APPLY(700, 8, GMS_PRIVATE), UNDO(600, 8, GMS_SHARED));
 #undef UNDO
@@ -222,34 +227,34 @@ static void notices_bad_preparing_and_mapping(void **state)
 		__VA_ARGS__;                       \
 		machine_end(&m, text);             \
 	} while (0)
-	CHECK("part of it is not private", CALL(m, prepare, 1024, 9));
+	CHECK("part of the range is not private", CALL(m, prepare, 1024, 9));
 	CHECK("not allocated, or in a smaller folio", CALL(m, prepare, 0, 9));
 	CHECK("not allocated, or in a smaller folio", convert(&m, 2048, 1, GMS_PRIVATE),
 	      CALL(m, prepare, 2048, 0));
-	CHECK("part of it is being invalidated", CALL(m, invalidate_begin, 513, 1),
+	CHECK("part of the range is being invalidated", CALL(m, invalidate_begin, 513, 1),
 	      CALL(m, prepare, 512, 9));
 	CHECK("map [0x0, 0x1) 0 0: the host maps a private page", sim_map(m.sim, 0, 0, GMS_HOST));
-	CHECK("it is private and not prepared", CALL(m, prepare, 0, 0),
+	CHECK("part of the range is private and not prepared", CALL(m, prepare, 0, 0),
 	      sim_map(m.sim, 0, 0, GMS_GUEST), sim_map(m.sim, 1, 0, GMS_GUEST));
 	CHECK("one mapping of shared and private", CALL(m, prepare, 512, 9),
 	      convert(&m, 512, 1, GMS_SHARED), sim_map(m.sim, 600, 9, GMS_GUEST));
-	CHECK("it is not allocated", sim_map(m.sim, 2048, 0, GMS_GUEST));
-	CHECK("it is being invalidated", CALL(m, invalidate_begin, 1024, 1),
+	CHECK("part of the range is not allocated", sim_map(m.sim, 2048, 0, GMS_GUEST));
+	CHECK("part of the range is being invalidated", CALL(m, invalidate_begin, 1024, 1),
 	      sim_map(m.sim, 1024, 9, GMS_GUEST));
-	CHECK("no block of the object", sim_map(m.sim, NR_PAGES, 0, GMS_GUEST));
-	CHECK("no block of the object", sim_map(m.sim, 0, 4, GMS_GUEST));
+	CHECK("not a block of the object", sim_map(m.sim, NR_PAGES, 0, GMS_GUEST));
+	CHECK("not a block of the object", sim_map(m.sim, 0, 4, GMS_GUEST));
 	/* what was shared, or freed, is no longer prepared; what was undone is */
-	CHECK("it is private and not prepared", CALL(m, prepare, 512, 9),
+	CHECK("part of the range is private and not prepared", CALL(m, prepare, 512, 9),
 	      convert(&m, 512, 1, GMS_SHARED), convert(&m, 512, 1, GMS_PRIVATE),
 	      sim_map(m.sim, 512, 0, GMS_GUEST));
-	CHECK("it is private and not prepared", CALL(m, prepare, 512, 9),
+	CHECK("part of the range is private and not prepared", CALL(m, prepare, 512, 9),
 	      CALL(m, folio_free, 512, 9), CALL(m, folio_alloc, 512, 9),
 	      sim_map(m.sim, 512, 9, GMS_GUEST));
 	CHECK(NULL, CALL(m, prepare, 512, 9), begin_and_zap(&m, 512, 1, GMS_PRIVATE),
 	      CALL(m, apply, 512, 1, GMS_SHARED, &(gms_pgoff_t) {512}),
 	      CALL(m, undo, 512, 1, GMS_PRIVATE), CALL(m, invalidate_end, 512, 1),
 	      sim_map(m.sim, 512, 9, GMS_GUEST));
-	CHECK("it is private and not prepared", CALL(m, prepare, 512, 9),
+	CHECK("part of the range is private and not prepared", CALL(m, prepare, 512, 9),
 	      sim_set(m.sim, 512, 1, GMS_PRIVATE), sim_map(m.sim, 512, 9, GMS_GUEST));
 #undef CHECK
 }
