@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * tool_run.c - run the gmemstate command and look at what it says
+ * run.c - run the gmemstate command and check its output
  *
- * Files, not pipes: neither side can block on the other.
+ * Input and output are files, not pipes, so that neither side blocks on the other.
  */
 #include "tool_run.h"
 

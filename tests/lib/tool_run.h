@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * tool_run.h - run the gmemstate command and look at what it says
+ * test_tool.h - run the gmemstate command and check its output
  *
  * GMS_TOOL and GMS_TEST_DATA, the paths of the command and of tests/data, come from the
  * build.
@@ -14,7 +14,7 @@
 
 #define DATA(name) GMS_TEST_DATA "/" name
 
-/* What a run left behind. Output is terminated by a NUL that @out_len does not count. */
+/* The result of a run. Output ends in a NUL that @out_len does not count. */
 struct run {
 	int status;
 	char *out;
@@ -23,8 +23,8 @@ struct run {
 };
 
 /*
- * Run the tool with @args, which end in NULL, and @len bytes at @input as its standard
- * input. Fails the test where the tool does not exit (a signal, a sanitizer).
+ * Runs the tool with @args, which end in NULL, and @len bytes at @input as its standard input.
+ * Fails the test if the tool does not exit (a signal, a sanitizer).
  */
 void tool_run(struct run *run, const char *const *args, const void *input, size_t len);
 
@@ -34,13 +34,13 @@ void tool_run(struct run *run, const char *const *args, const void *input, size_
 
 void run_free(struct run *run);
 
-/* The whole file, terminated by a NUL that @len does not count. */
+/* Returns a whole file. It ends in a NUL that @len does not count. */
 char *read_file(const char *path, size_t *len);
 
-/* The output as JSON; fails the test where it is not. */
+/* Returns the output as JSON. Fails the test if the output is not JSON. */
 json_t *run_json(const struct run *run);
 
-/* A number in @json by its path: "blocks_2m.mixed". Fails the test where there is none. */
+/* Returns a number by its path: "blocks_2m.mixed". Fails the test if there is none. */
 json_int_t json_number(const json_t *json, const char *path);
 
 #endif /* GMS_TESTS_TOOL_RUN_H */

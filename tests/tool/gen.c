@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * gen.c - invented logs: well-formed, in order, in bounds, repeatable, and worth replaying
+ * gen.c - generated logs are well-formed, in order, in bounds, repeatable, and show something
  */
 #include "test.h"
 
@@ -71,7 +71,7 @@ static void rows_are_sound(void **state)
 			assert_int_equal(log.nr_conversions + log.nr_other_events, log.nr_events);
 			assert_in_range(log.nr_lines, 300, 110000);
 			assert_true(log.nr_conversions > 70 && log.nr_other_events > 200);
-			/* the first row speaks of all memory, so the size need not be given */
+			/* the first row converts all memory, so the size need not be given */
 			assert_int_equal(log.end, sizes[j] / 4096);
 			check_rows(name, log.events, log.nr_events, log.end);
 			log_fini(&log);
@@ -98,7 +98,7 @@ static void seeds_decide(void **state)
 	}
 }
 
-/* Every workload runs under every policy, on every backing, and does what its name says. */
+/* Every workload runs under every policy, on every backing. */
 static void replays(void **state)
 {
 	static const struct gms_policy_ops *(*const policies[])(void) = {
@@ -113,7 +113,7 @@ static void replays(void **state)
 
 		read_back(&log, name, size);
 		for (size_t j = 0; j < ARRAY_SIZE(policies) * 4; j++) {
-			/* by 4K each page is a fault: once will do */
+			/* with folios of 4K each page is a fault: one run is enough */
 			const unsigned int orders[] = {18, 9, 18, 0};
 			struct lab_opts opts = {policies[j / 4](), size / 4096, orders[j % 4],
 						j % 3 == 0,        j % 4 == 2,  true};
@@ -146,7 +146,7 @@ static struct lab_result run(const char *name, const struct gms_policy_ops *poli
 	return r;
 }
 
-/* What the workloads are there to show, in a guest of 16 GiB. */
+/* In a guest of 16 GiB, each workload shows what it was made for. */
 static void workloads_show_something(void **state)
 {
 	struct lab_result r;
@@ -154,26 +154,26 @@ static void workloads_show_something(void **state)
 	(void)state;
 	if (test_on_valgrind())
 		return;
-	/* accepting memory that was shared splits every 1G folio, or just where the host was */
+	/* at an accept eager splits every 1G folio, lazy those that the host uses */
 	r = run("snp-lazy-accept", gms_policy_eager(), 18, false);
 	assert_int_equal(r.nr_split, 16);
 	r = run("snp-lazy-accept", gms_policy_lazy(), 18, false);
 	assert_in_range(r.nr_split, 1, 2);
-	/* one page goes back and forth: two conversions for each of 500 times */
+	/* one page is converted to shared and back 500 times */
 	r = run("tdx", gms_policy_eager(), 9, false);
 	assert_in_range(r.nr_split, 491 + 1, 491 + 33);
 	assert_true(r.stats.conversions > 1500);
-	/* pins in 1G folios are in the way of their neighbours */
+	/* with pins by folio, pins in 1G folios refuse conversions of other pages */
 	r = run("dpdk", gms_policy_lazy(), 18, false);
 	assert_in_range(r.nr_pinned_retries, 1, 50);
 	assert_true(r.totals.mapped_pages[LAB_HOST][2] >= 2 * GIB / 4096);
 	r = run("dpdk", gms_policy_lazy(), 18, true);
 	assert_in_range(r.nr_pinned_retries, 100, 200);
-	/* each reboot splits it all under eager */
+	/* eager splits all memory in each reboot */
 	r = run("reboot", gms_policy_eager(), 18, false);
 	assert_in_range(r.stats.splits_1g, 32, 40);
 	assert_in_range(r.stats.merges_1g, 32, 40);
-	/* adaptive merges what lazy leaves split */
+	/* adaptive merges folios that lazy leaves split */
 	r = run("reboot", gms_policy_adaptive(), 18, false);
 	assert_in_range(r.stats.merges_1g, 1, 4);
 	r = run("pkvm", gms_policy_eager_nonuniform(), 18, false);

@@ -16,7 +16,7 @@
 			fail_msg("no \"%s\" in\n%s", part, text); \
 	} while (0)
 
-/* Run on @input, check the exit status, and that of a number or two in the JSON. */
+/* Runs the tool on @input. Checks the exit status, and the number at @path in the JSON. */
 static void check_input(const char *input, size_t len, int status, const char *path,
 			json_int_t value)
 {
@@ -47,7 +47,7 @@ static void exit_status(void **state)
 #define CHECK(text, ...) check_input(text, sizeof(text) - 1, __VA_ARGS__)
 	CHECK(FTRACE "0x0 -- 0x1 [0x8]\n", 0, "conversions.changed", 1);
 	CHECK(FTRACE "0x0 -- 0x1 [0x0]\n", 0, "conversions.noops", 1);
-	/* past the end: by one page, wholly, and by as much as there is */
+	/* past the end by one page, wholly, and by as much as a number holds */
 	CHECK(FTRACE "0x3ffff -- 0x40000 [0x8]\n", 0, "conversions.changed", 1);
 	CHECK(FTRACE "0x3ffff -- 0x40001 [0x8]\n", 1, "conversions.refused", 1);
 	CHECK(FTRACE "0x40000 -- 0x40001 [0x8]\n", 1, "conversions.refused", 1);
@@ -73,14 +73,14 @@ static void exit_status(void **state)
 	TOOL(&run, "replay", DATA("README.md"));
 	assert_int_equal(run.status, 2);
 	run_free(&run);
-	/* The wrong format: nothing in it is one of its events. */
+	/* The wrong format: the log has no event of that format. */
 	TOOL(&run, "replay", "--format", "qemu", DATA("A.csv"));
 	assert_int_equal(run.status, 2);
 	assert_has(run.err, "no qemu event in 9407 lines");
 	run_free(&run);
 }
 
-/* Line ends, their lack, and bytes that have no place in a log. */
+/* Odd line ends, no line end, and bytes that no log has. */
 static void odd_bytes(void **state)
 {
 	static const char two[] = FTRACE "0x0 -- 0x1 [0x8]\r\n" FTRACE "0x1 -- 0x2 [0x8]";
@@ -222,7 +222,7 @@ static void sizes_given(void **state)
 	}
 }
 
-/* An object whose last blocks are incomplete is judged by the pages that it has. */
+/* An incomplete last block is summarised by the pages that it has. */
 static void incomplete_blocks(void **state)
 {
 	static const char log[] = FTRACE "0x40000 -- 0x40201 [0x8]\n";
@@ -246,8 +246,8 @@ static void incomplete_blocks(void **state)
 }
 
 /*
- * The eight blocks of the most runs, the lower one first where two have as many. Block i
- * gets 6 - i % 6 private pages apart from each other, and so twice as many runs.
+ * The eight blocks with the most runs are listed; of two with as many, the lower one comes first.
+ * Block i gets 6 - i % 6 separate private pages, and so twice as many runs.
  */
 static void most_fragmented_blocks(void **state)
 {
@@ -286,7 +286,7 @@ static void most_fragmented_blocks(void **state)
 	free(log);
 }
 
-/* Refusals of both kinds are one list in the log's order; the table shows its head. */
+/* Malformed and refused lines are one list in the log's order. The table shows the first ones. */
 static void refused_lines_are_named(void **state)
 {
 	char log[4096] = "#\n" FTRACE "0x0 -- 0x1 [0x8]\n";
@@ -356,7 +356,7 @@ static void refused_lines_are_bounded(void **state)
 	free(log);
 }
 
-/* A log that says itself that events are missing. */
+/* A log says that events are missing. */
 static void lost_events_are_reported(void **state)
 {
 	static const char log[] =
@@ -417,7 +417,7 @@ static void options(void **state)
 	assert_int_equal(run.status, 0);
 	assert_string_equal(run.out, "gmemstate " GMS_VERSION "\n");
 	run_free(&run);
-	/* The last of two counts; options may follow the file. */
+	/* The last of two options counts. Options may follow the file. */
 	TOOL(&run, "dump", "--size=4G", DATA("A.csv"), "--size=2G", "--init=private",
 	     "--format=csv");
 	assert_int_equal(run.status, 0);
@@ -425,7 +425,7 @@ static void options(void **state)
 	run_free(&run);
 }
 
-static void output_that_does_not_arrive(void **state)
+static void output_is_lost(void **state)
 {
 	char command[8192];
 	int status;
@@ -437,7 +437,7 @@ static void output_that_does_not_arrive(void **state)
 	assert_true(status != -1 && (status >> 8) == 2);
 }
 
-/* However a name is spelt in bytes, JSON stays JSON. */
+/* Any bytes in a name give valid JSON. */
 static void names_in_json(void **state)
 {
 	char name[] = "/tmp/gmemstate-\xff\"\n-XXXXXX";
@@ -456,7 +456,7 @@ static void names_in_json(void **state)
 	run_free(&run);
 }
 
-/* A log cut off anywhere: the whole lines before the cut count, and one rest at most. */
+/* In a log that is cut anywhere, the whole lines before the cut count, and at most one part. */
 static void truncated_logs(void **state)
 {
 	static const char *const logs[] = {DATA("A.csv"), DATA("C.snp.ftrace.txt"),
@@ -490,7 +490,7 @@ static void truncated_logs(void **state)
 	}
 }
 
-/* Random bytes, and logs in which random bytes were changed. */
+/* Random bytes, and logs with random changes. */
 static void garbage(void **state)
 {
 	static const char *const logs[] = {DATA("A.csv"), DATA("A.snp.ftrace.txt"),
@@ -534,7 +534,7 @@ int main(void)
 		cmocka_unit_test(refused_lines_are_bounded),
 		cmocka_unit_test(lost_events_are_reported),
 		cmocka_unit_test(options),
-		cmocka_unit_test(output_that_does_not_arrive),
+		cmocka_unit_test(output_is_lost),
 		cmocka_unit_test(names_in_json),
 		cmocka_unit_test(truncated_logs),
 		cmocka_unit_test(garbage),

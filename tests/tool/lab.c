@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * lab.c - logs of a few lines under each policy, and what must come of them
+ * lab.c - logs of a few lines under each policy, and their results
  */
 #include "test.h"
 
@@ -44,10 +44,10 @@ static struct lab_result run(const char *text, const struct gms_policy_ops *poli
 	return result;
 }
 
-static void check_maps(const struct lab_result *result, int who, uint64_t by_1g, uint64_t by_2m,
-		       uint64_t by_4k)
+static void check_maps(const struct lab_result *result, int accessor, uint64_t by_1g,
+		       uint64_t by_2m, uint64_t by_4k)
 {
-	const uint64_t *pages = result->totals.mapped_pages[who];
+	const uint64_t *pages = result->totals.mapped_pages[accessor];
 
 	assert_int_equal(pages[2] * 4096, by_1g);
 	assert_int_equal(pages[1] * 4096, by_2m);
@@ -92,7 +92,7 @@ static void sharing_splits_where_the_policy_says(void **state)
 	}
 }
 
-/* Rules 26 and 27: the host then reads the page, and the guest makes it private again. */
+/* The host reads the shared page, and the guest makes the page private again (rules 26 and 27). */
 static void touching_and_taking_back(void **state)
 {
 	struct lab_result r;
@@ -118,7 +118,7 @@ static void touching_and_taking_back(void **state)
 	check_maps(&r, LAB_HOST, 0, 0, 0);
 }
 
-/* Rule 30: adaptive merges what has been at rest, when the log goes on. */
+/* The adaptive policy merges a folio at rest, at a later event of the log (rule 30). */
 static void maintenance(void **state)
 {
 	struct lab_result r;
@@ -134,10 +134,7 @@ static void maintenance(void **state)
 #undef LATER
 }
 
-/*
- * Rule 29: a pin is held for a millisecond, and pins by page are less in the way than pins by
- * folio.
- */
+/* A pin lasts a millisecond. Whether it counts by page or by folio decides what it refuses (rule 29). */
 static void pins(void **state)
 {
 	static const struct {
@@ -151,7 +148,7 @@ static void pins(void **state)
 		{"100,to_private,0x40000000,4096\n", 0, 0},
 		{"1019,to_private,0x1000,4096\n", 1, 1},
 		{"1020,to_private,0x1000,4096\n", 0, 0},
-		/* a second access holds it longer; both go at once */
+		/* a second access pins the page longer; a retry drops both pins */
 		{"900,host_write,0x1000,4096\n1800,to_private,0x1000,4096\n", 1, 1},
 		{"900,host_write,0x1000,4096\n950,to_private,0x1000,4096\n", 1, 1},
 		{"30,host_write,0x3000,4096\n40,to_private,0x2000,8192\n", 1, 1},
@@ -168,7 +165,7 @@ static void pins(void **state)
 		char text[256];
 		int len;
 
-		/* all is shared, so that the access splits nothing */
+		/* all pages are shared, so that the access splits nothing */
 		len = snprintf(text, sizeof(text), READ "%s", cases[i / 2].rows);
 		run_text(&r, text, (size_t)len, &opts);
 		if (r.nr_pinned_retries != want)
@@ -179,7 +176,7 @@ static void pins(void **state)
 	}
 }
 
-/* More accesses at a time than are kept: the oldest is given up. */
+/* Of more accesses than LAB_MAX_PINS, the oldest is dropped. */
 static void many_pins(void **state)
 {
 	struct lab_opts opts = {
@@ -199,7 +196,7 @@ static void many_pins(void **state)
 	free(text);
 }
 
-/* What is given up is what is in the way, and what is too much. */
+/* Only pins that refuse a call, or that exceed the limit, are dropped. */
 static void some_pins(void **state)
 {
 	struct lab_opts opts = {
@@ -245,7 +242,7 @@ static void averages_are_over_time(void **state)
 		    r.average_pages[LAB_GUEST][1] < 1194.7);
 	assert_int_equal(r.average_pages[LAB_GUEST][0], 0);
 	assert_int_equal(r.average_pages[LAB_HOST][0], 0);
-	/* a log that takes no time */
+	/* a log whose events have one time */
 	run_text(&r, text, strchr(text, '\n') + 1 - text, &opts);
 	assert_int_equal(r.average_pages[LAB_GUEST][1], 512);
 }
@@ -279,7 +276,7 @@ static void what_cannot_be_done_is_counted(void **state)
 		"1,host_read,0x100000000,1\n" /* past the end: reads, touches, frees */
 		"1,guest_touch,0xfffff000,4097\n"
 		"1,free,0xffffffffffffffff,1\n"
-		"1,free,0xffffffffffffffff,2\n" /* wraps: no range at all */
+		"1,free,0xffffffffffffffff,2\n" /* wraps: not a range */
 		"1,to_shared,0x100000000,4096\n"
 		"18446744073709551615,to_shared,0x0,4294967296\n"
 		"18446744073709551615,host_read,0x0,4294967296\n"
@@ -290,7 +287,7 @@ static void what_cannot_be_done_is_counted(void **state)
 	assert_int_equal(r.nr_refused, 1);
 	assert_int_equal(r.stats.conversions, 1);
 	check_maps(&r, LAB_HOST, 4 * GIB, 0, 0);
-	/* longer than is pinned at a time */
+	/* longer than LAB_MAX_PINNED */
 	assert_int_equal(LAB_MAX_PINNED, PAGES(4 * GIB));
 	r.nr_out_of_reach = 0;
 	run_text(&r, "0,host_read,0x0,4294967297\n", 27,
@@ -298,7 +295,7 @@ static void what_cannot_be_done_is_counted(void **state)
 	assert_int_equal(r.nr_out_of_reach, 1);
 }
 
-/* All is made shared: nobody is there to fault. */
+/* All memory is made shared: there is no guest that faults. */
 static void a_reboot(void **state)
 {
 	struct lab_result r;
@@ -312,7 +309,7 @@ static void a_reboot(void **state)
 	check_maps(&r, LAB_GUEST, 2 * GIB, 0, 0);
 }
 
-/* Without accesses in it a log says nothing of use: all memory is. Its times are read. */
+/* In a log without accesses the guest uses all memory. The times of the log are read. */
 static void logs_without_accesses(void **state)
 {
 	static const char ftrace[] =
@@ -331,12 +328,12 @@ static void logs_without_accesses(void **state)
 	assert_int_equal(r.average_pages[LAB_GUEST][0] * 4, PAGES(3 * GIB));
 	r = run(qemu, gms_policy_eager());
 	check_maps(&r, LAB_GUEST, 4 * GIB, 0, 0);
-	/* shared when the guest came, so split from the first; both lines at 1 ms each */
+	/* the page was shared before the first fault, so its folio is split; a line takes 1 ms */
 	assert_int_equal(r.stats.splits_1g, 1);
 	assert_int_equal(r.average_pages[LAB_GUEST][0], PAGES(GIB));
 }
 
-/* Whatever the rows: no rule is broken, and nothing is left undone. */
+/* Random rows break no rule. */
 static void any_rows(void **state)
 {
 	static const char *const ops[] = {"accept",     "to_shared",   "to_private", "host_read",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * log.c - the tool's log readers: good, odd and hostile input
+ * log.c - the readers of logs: good, odd and hostile input
  */
 #include "test.h"
 
@@ -12,7 +12,7 @@
 #define FTRACE_HEAD " qemu-system-x86-4210    [002] .....    13.854023: "
 #define FTRACE_NAME "kvm_vm_set_mem_attributes: "
 
-/* One line and what it is; @reason: a part of it, for malformed lines. */
+/* One line and its result. @reason: part of the reason of a malformed line. */
 struct sample {
 	const char *text;
 	enum log_kind kind;
@@ -36,12 +36,12 @@ static const struct sample ftrace_samples[] = {
 	{ FTRACE_HEAD FTRACE_NAME "0x000000000000b8 -- 0x000000000000ba [0x0]", SHARED(0xb8, 2) },
 	{ "       CPU 0/KVM-4210  [002] .....    13.854034: " FTRACE_NAME "0x20 -- 0x21 [0x0]", SHARED(0x20, 1) },
 	{ "CPU 0/KVM  4210 [002]    13.854034: kvm:" FTRACE_NAME "0x20 -- 0x21 [0x8]", PRIVATE(0x20, 1) },
-	/* latency format; no context at all; a counter for a clock; a time span in brackets */
+	/* latency format; no context at all; a counter for a clock; a duration in brackets */
 	{ "qemu-sys-4210    2..... 13854023us : " FTRACE_NAME "0x20 -- 0x21 [0x8]", PRIVATE(0x20, 1) },
 	{ FTRACE_NAME "0x20 -- 0x21 [0x8]", PRIVATE(0x20, 1) },
 	{ "qemu-4210 [002] ..... 77: " FTRACE_NAME "0x20 -- 0x21 [0x8]", PRIVATE(0x20, 1) },
 	{ "qemu-4210 [002] 13.854023: (+12) " FTRACE_NAME "0x20 -- 0x21 [0x8]", PRIVATE(0x20, 1) },
-	/* a task of an unhelpful name */
+	/* a task whose name looks like an event */
 	{ " a: kvm: 0x1 -- [8]-42 [002] ..... 1.0: " FTRACE_NAME "0x20 -- 0x21 [0x8]", PRIVATE(0x20, 1) },
 	/* the C library's %#llx, in trace-cmd, does not put 0x before a 0 */
 	{ FTRACE_HEAD FTRACE_NAME "0000000000000000 -- 0x00000000000001 [0]", SHARED(0, 1) },
@@ -72,7 +72,7 @@ static const struct sample ftrace_samples[] = {
 	{ FTRACE_HEAD FTRACE_NAME "0x0 -- 0x10000000000000000 [0x8]", BAD("64 bits") },
 	{ FTRACE_HEAD FTRACE_NAME "0x0 -- 0x1 [0x10000000000000000]", BAD("64 bits") },
 	{ FTRACE_HEAD FTRACE_NAME "[FAILED TO PARSE] start=0x20 end=0x21 attr=0x8", BAD("start") },
-	/* what else a trace holds */
+	/* other lines of a trace */
 	{ "", OTHER },
 	{ "cpus=8", OTHER },
 	{ "version = 7", OTHER },
@@ -124,7 +124,7 @@ static const struct sample qemu_samples[] = {
 	{ "kvm_convert_memory start 0xffffffffff000 size 0x2000 private_to_shared", BAD("4 PiB") },
 	{ "kvm_convert_memory start 0x1ffffffffffffffff size 0x1000 private_to_shared", BAD("64 bits") },
 	{ "kvm_convert_memory start 0x0 size 0x10000000000000000 private_to_shared", BAD("64 bits") },
-	/* what else a log holds */
+	/* other lines of a log */
 	{ "", OTHER },
 	{ "kvm_memory_fault start 0x2000000 size 0x1000 flags 0x8", OTHER },
 	{ "4200@1700000000.123456:kvm_run_exit cpu_index 0, reason 39", OTHER },
@@ -179,7 +179,7 @@ static void check_samples(enum log_format format, const struct sample *samples, 
 	for (size_t i = 0; i < nr; i++) {
 		const struct sample *s = &samples[i];
 		size_t len = strlen(s->text);
-		/* An exact copy, so that a read past the end is one past an allocation. */
+		/* An exact copy: a read past the end is a read past the allocation. */
 		char *copy = malloc(len ? len : 1);
 		struct log_line line;
 
@@ -251,7 +251,7 @@ static void attributes_beside_private(void **state)
 	}
 }
 
-/* A NUL is a byte as others in a foreign line, and a reason to distrust one of ours. */
+/* A NUL makes an event malformed, and means nothing in another line. */
 static void nul_bytes(void **state)
 {
 	static const char ftrace[] = "\0\0\0" FTRACE_NAME "0x20 -- 0x21 [0x8]";
@@ -384,7 +384,7 @@ static void reading_a_mixed_log(void **state)
 	assert_int_equal(log.events[0].line, 7);
 	assert_int_equal(log.events[1].line, 11);
 	assert_int_equal(log.events[2].line, 12);
-	/* What ends past the largest object does not make the object larger. */
+	/* A conversion past the largest object does not make the object larger. */
 	assert_int_equal(log.end, 0x40000);
 	assert_int_equal(log.malformed.total, 2);
 	assert_int_equal(log.malformed.list[0].line, 10);
@@ -392,8 +392,30 @@ static void reading_a_mixed_log(void **state)
 	log_fini(&log);
 }
 
-/* A given format is kept to, whatever the content. */
-static void reading_as_told(void **state)
+/* Conversions and accesses are one list. An access without known pages is only counted. */
+static void reading_all_ops(void **state)
+{
+	static const char text[] = "1,host_read,0x1fff,2\n2,accept,0x0,8192\n3,free,0x0,0\n"
+				   "4,to_shared,0x1000,8192\n5,free,0x1000,8192\n";
+	static const enum event_op ops[] = {EVENT_HOST_READ, EVENT_ACCEPT, EVENT_TO_SHARED,
+					    EVENT_FREE};
+	struct log log;
+
+	(void)state;
+	read_text(&log, text, sizeof(text) - 1, LOG_AUTO);
+	assert_int_equal(log.nr_conversions, 2);
+	assert_int_equal(log.nr_other_events, 3);
+	assert_int_equal(log.nr_events, ARRAY_SIZE(ops));
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		assert_int_equal(log.events[i].op, ops[i]);
+		assert_int_equal(log.events[i].line, log.events[i].time_us);
+		assert_int_equal(log.events[i].nr_pages, 2);
+	}
+	log_fini(&log);
+}
+
+/* A given format is used, whatever the content. */
+static void reading_one_format(void **state)
 {
 	static const char text[] = FTRACE_HEAD FTRACE_NAME
 		"0x0 -- 0x1 [0x8]\n"
@@ -412,7 +434,7 @@ static void reading_as_told(void **state)
 	log_fini(&log);
 }
 
-/* A byte order mark is no part of the CSV's header, and one is enough. */
+/* The first byte order mark is dropped; a second one is an error. */
 static void reading_after_a_bom(void **state)
 {
 	static const char text[] = "\xef\xbb\xbftime_us,op,gpa_bytes,size_bytes\n"
@@ -437,7 +459,7 @@ static void reading_long_lines(void **state)
 
 	(void)state;
 	assert_non_null(text);
-	/* An event at the head of a line that does not end, one at its tail, and a good one. */
+	/* An event at the head of a long line, one at its tail, and a good one. */
 	memset(text, ' ', 2 * len);
 	memcpy(text, event, sizeof(event) - 1);
 	text[len - 1] = '\n';
@@ -453,7 +475,7 @@ static void reading_long_lines(void **state)
 	assert_int_equal(log.nr_events, 1);
 	assert_int_equal(log.events[0].line, 3);
 	log_fini(&log);
-	/* Exactly as long as is looked at, and one more. */
+	/* A line as long as is read, and one byte longer. */
 	for (size_t extra = 0; extra < 2; extra++) {
 		size_t at = LOG_LINE_MAX - (sizeof(event) - 1);
 
@@ -495,7 +517,7 @@ static void reading_fails(void **state)
 	log_fini(&log);
 }
 
-static void refusals_are_bounded(void **state)
+static void bounded_refusals(void **state)
 {
 	struct log_refusals refusals = {0};
 
@@ -509,8 +531,8 @@ static void refusals_are_bounded(void **state)
 }
 
 /*
- * Good lines with a few bytes changed, cut or doubled, in exactly sized allocations: no
- * parser may read outside them (the sanitizers watch), nor call a broken range good.
+ * Good lines with a few bytes changed, cut or doubled, in exactly sized allocations. No parser may
+ * read outside them (the sanitizers watch), or accept a broken range.
  */
 static void mutated_lines(void **state)
 {
@@ -563,14 +585,14 @@ static void mutated_lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ftrace_lines),       cmocka_unit_test(qemu_lines),
-		cmocka_unit_test(csv_lines),          cmocka_unit_test(attributes_beside_private),
-		cmocka_unit_test(nul_bytes),          cmocka_unit_test(detection),
-		cmocka_unit_test(lost_events),        cmocka_unit_test(reading_a_mixed_log),
-		cmocka_unit_test(reading_as_told),    cmocka_unit_test(reading_after_a_bom),
-		cmocka_unit_test(reading_long_lines), cmocka_unit_test(reading_nothing),
-		cmocka_unit_test(reading_fails),      cmocka_unit_test(refusals_are_bounded),
-		cmocka_unit_test(mutated_lines),
+		cmocka_unit_test(ftrace_lines),        cmocka_unit_test(qemu_lines),
+		cmocka_unit_test(csv_lines),           cmocka_unit_test(attributes_beside_private),
+		cmocka_unit_test(nul_bytes),           cmocka_unit_test(detection),
+		cmocka_unit_test(lost_events),         cmocka_unit_test(reading_a_mixed_log),
+		cmocka_unit_test(reading_all_ops),     cmocka_unit_test(reading_one_format),
+		cmocka_unit_test(reading_after_a_bom), cmocka_unit_test(reading_long_lines),
+		cmocka_unit_test(reading_nothing),     cmocka_unit_test(reading_fails),
+		cmocka_unit_test(bounded_refusals),    cmocka_unit_test(mutated_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

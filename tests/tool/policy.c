@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * policy.c - the gmemstate command: comparing policies, and inventing logs
+ * policy.c - the gmemstate command: comparing policies, and generating logs
  *
- * Oracle: the policies are simple enough to be worked out for folios of 2M with a flat array,
- * a byte a page, and what was recorded does not pin a page that is converted. Folios of 1G
- * add one split for each of the guest's two.
+ * Oracle: for folios of 2M, a flat array of one byte a page is enough to follow the policies,
+ * because the recorded guests pin no page that they convert. With folios of 1G, each of the
+ * guest's two folios is split once more.
  */
 #include "tool_run.h"
 
@@ -20,11 +20,11 @@
 			fail_msg("no \"%s\" in\n%s", part, text); \
 	} while (0)
 
-/* What becomes of each page and 2M block. */
+/* The expected state of each page and 2M block. */
 struct expect {
 	unsigned char shared[NR_PAGES];
 	unsigned char used[NR_PAGES];
-	bool eager[NR_BLOCKS]; /* split under that policy at some time */
+	bool eager[NR_BLOCKS]; /* split under that policy at least once */
 	bool nonuniform[NR_BLOCKS];
 	bool lazy[NR_BLOCKS];
 	uint64_t eager_merges;
@@ -47,7 +47,7 @@ static bool is_mixed(const struct expect *e, uint64_t block)
 	return shared_in(e, block) % 512;
 }
 
-/* All that is converted in these logs was in use before, and so is backed by a folio. */
+/* In these logs every converted page was in use before, and so has a folio. */
 static void convert(struct expect *e, uint64_t start, uint64_t nr, bool shared)
 {
 	memset(e->shared + start, shared, nr);
@@ -106,8 +106,8 @@ static uint64_t count(const bool *blocks)
 }
 
 /*
- * How the guest maps what it uses, at the end: by 2M where the block is @whole, else by 4K. No 1G
- * is uniform then.
+ * Counts how the guest maps the pages that it uses, at the end: by 2M where a block is @whole,
+ * else by 4K. No 1G block is uniform at the end.
  */
 static void expect_maps(const struct expect *e, bool (*whole)(const struct expect *, uint64_t),
 			uint64_t *by_2m, uint64_t *by_4k)
@@ -135,7 +135,7 @@ static bool is_uniform(const struct expect *e, uint64_t block)
 	return !is_mixed(e, block);
 }
 
-/* Lazy does not merge. */
+/* Lazy does not merge, so a folio that was split stays split. */
 static bool is_unsplit(const struct expect *e, uint64_t block)
 {
 	return !is_mixed(e, block) && !e->lazy[block];
@@ -210,7 +210,7 @@ static void check_2m(const struct expect *e, const char *path, const char *pins)
 	check_guest(json, "eager", by_2m, by_4k);
 	expect_maps(e, is_uniform, &by_2m, &by_4k);
 	check_guest(json, "eager-nonuniform", by_2m, by_4k);
-	/* by the end of these logs all that could be merged has been at rest */
+	/* by the end of these logs, all folios that adaptive may merge have been at rest */
 	check_guest(json, "adaptive", by_2m, by_4k);
 	expect_maps(e, is_unsplit, &by_2m, &by_4k);
 	check_guest(json, "lazy", by_2m, by_4k);
@@ -226,7 +226,7 @@ static void check_1g(const struct expect *e, const char *path, const char *pins)
 	uint64_t by_2m, by_4k;
 
 	assert_int_equal(json_number(json, "folios"), 2);
-	/* eager splits to 4K at once; what it splits in 2M it had merged before */
+	/* eager splits 1G to 4K at once; it splits a 2M folio only after a merge */
 	check_policy(json, "eager", 2, 2, json_number(policy(json, "eager"), "splits_2m"),
 		     e->eager_merges);
 	assert_true(json_number(policy(json, "eager"), "splits_2m") <= (int64_t)e->eager_merges);
@@ -256,10 +256,7 @@ static void recorded_logs(void **state)
 	}
 }
 
-/*
- * Rules 26 and 27: a log of conversions alone splits the same folios under eager, and none under
- * lazy.
- */
+/* A log of conversions only, whose guest uses all memory: conversions split the same folios (rules 26 and 27). */
 static void logs_of_conversions(void **state)
 {
 	static const char *const paths[] = {DATA("C.snp.ftrace.txt"), DATA("C.snp.qemu.log")};
@@ -277,7 +274,7 @@ static void logs_of_conversions(void **state)
 	}
 }
 
-/* The table has the numbers of the JSON. */
+/* The table has the numbers that the JSON has. */
 static void the_table(void **state)
 {
 	struct run run;
@@ -387,8 +384,8 @@ static void bad_options(void **state)
 	}
 }
 
-/* What gen prints replay reads; a seed of its own makes another log. */
-static void inventing(void **state)
+/* replay reads what gen prints. Another seed gives another log. */
+static void generating(void **state)
 {
 	struct run log, other, run;
 	json_t *json;
@@ -421,7 +418,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recorded_logs), cmocka_unit_test(logs_of_conversions),
 		cmocka_unit_test(the_table),     cmocka_unit_test(odd_logs),
-		cmocka_unit_test(bad_options),   cmocka_unit_test(inventing),
+		cmocka_unit_test(bad_options),   cmocka_unit_test(generating),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

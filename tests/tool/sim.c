@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * sim.c - the simulated backend: its controls, what it counts, and comparing it
+ * sim.c - the simulated backend: its controls, its counters, and sim_compare()
  */
 #include "machine.h"
 
 #include <gmemstate/state.h>
 
-static void refuses_as_told(void **state)
+static void refuses_chosen_calls(void **state)
 {
 	struct machine m = machine(GMS_ORDER_2M, false);
 	gms_pgoff_t at = 77;
@@ -16,7 +16,7 @@ static void refuses_as_told(void **state)
 	assert_int_equal(CALL(m, folio_alloc, 0, 9), 0);
 	assert_int_equal(CALL(m, unmap_host, 0, 1), 0);
 	assert_int_equal(CALL(m, folio_alloc, 512, 9), -ENOSPC);
-	CALL(m, folio_free, 0, 9); /* is counted, and done */
+	CALL(m, folio_free, 0, 9); /* counts as refused, and is done */
 	CALL(m, block_freed, 0);
 	assert_int_equal(CALL(m, folio_alloc, 512, 9), 0);
 
@@ -148,7 +148,7 @@ static void mappings_are_counted(void **state)
 	(void)state;
 	CALL(m, folio_alloc, 0, 18);
 	CALL(m, folio_alloc, BLOCK_1G, 18);
-	for (int i = 0; i < 2; i++) /* a mapping that is there is not made again */
+	for (int i = 0; i < 2; i++) /* an existing mapping is not made again */
 		sim_map(m.sim, 3, 18, GMS_GUEST);
 	sim_map(m.sim, 3, 0, GMS_GUEST);
 	sim_map(m.sim, BLOCK_1G, 0, GMS_GUEST);
@@ -163,7 +163,7 @@ static void mappings_are_counted(void **state)
 	assert_true(sim_next_unmapped(m.sim, GMS_GUEST, 0, NR_PAGES, &at));
 	assert_int_equal(at, BLOCK_1G + 1);
 	assert_false(sim_next_unmapped(m.sim, GMS_GUEST, 0, BLOCK_1G + 1, &at));
-	/* a zapped page takes its mapping along; a split only what is larger than the folio */
+	/* a zap removes a page's whole mapping; a split removes mappings larger than the folio */
 	begin_and_zap(&m, 70, 1, GMS_PRIVATE);
 	totals_at(&m, &t);
 	assert_int_equal(t.mapped_pages[0][2], BLOCK_1G);
@@ -176,7 +176,7 @@ static void mappings_are_counted(void **state)
 	totals_at(&m, &t);
 	assert_int_equal(t.mapped_pages[1][1], 512);
 	assert_int_equal(t.cycles[SIM_COST_ZAP], 2 * 500);
-	/* the guest's go with the host's, and a merge takes what is smaller */
+	/* a split removes mappings of guest and host; a merge removes smaller mappings */
 	sim_map(m.sim, BLOCK_1G + 512, 9, GMS_GUEST);
 	sim_map(m.sim, BLOCK_1G + 1024, 0, GMS_GUEST);
 	CALL(m, folio_split, BLOCK_1G + 512, 9, 0);
@@ -189,7 +189,7 @@ static void mappings_are_counted(void **state)
 	totals_at(&m, &t);
 	assert_int_equal(t.mapped_pages[0][0], 0);
 	assert_int_equal(t.mapped_pages[1][0], 0);
-	/* as does freeing */
+	/* a free removes all mappings */
 	sim_map(m.sim, BLOCK_1G, 18, GMS_HOST);
 	sim_map(m.sim, BLOCK_1G, 18, GMS_GUEST);
 	CALL(m, folio_free, BLOCK_1G, 18);
@@ -238,7 +238,7 @@ static void see_call(void *arg, const struct sim_call *call)
 	struct machine *m = arg;
 	struct sim_totals t;
 
-	/* it has not been done yet, and the sim may be used from here */
+	/* the hook has done nothing yet, and the callback may call the sim */
 	assert_int_equal(call->hook, SIM_FOLIO_ALLOC);
 	sim_totals(m->sim, &t);
 	assert_int_equal(t.calls[SIM_FOLIO_ALLOC], 0);
@@ -286,7 +286,7 @@ static void flags_and_arch_are_passed_on(void **state)
 	machine_end(&m, NULL);
 }
 
-/* A machine with a library on it: the 2M at 0 private and prepared, at 512 shared, no more. */
+/* A machine and a library: the 2M at 0 is private and prepared, the 2M at 512 is shared. */
 static struct gms_state *library_on(struct machine *m, uint64_t nr_pages)
 {
 	struct sim_opts sim_opts = {.nr_pages = nr_pages, .folio_order = 9, .init_private = true};
@@ -342,7 +342,7 @@ static void comparing_notices(void **state)
 	CHECK("invalidate_begin without", NR_PAGES, CALL(m, invalidate_begin, 0, 1));
 	CHECK("page 0x40000: the 1G block became free, and block_freed was not called", NR_PAGES,
 	      CALL(m, folio_alloc, BLOCK_1G, 9), CALL(m, folio_free, BLOCK_1G, 9));
-	/* in a large object not every page is asked, but each block of 2M is seen */
+	/* in a large object not every page is compared, but each 2M block is */
 	CHECK("allocated in the sim only", 16 * BLOCK_1G,
 	      CALL(m, folio_alloc, 7 * BLOCK_1G + 512, 9));
 	CHECK("allocated, and not in the sim", 16 * BLOCK_1G,
@@ -372,7 +372,7 @@ static void comparing_leaves_out_quarantine(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(refuses_as_told),
+		cmocka_unit_test(refuses_chosen_calls),
 		cmocka_unit_test(a_refused_apply_does_what_it_says),
 		cmocka_unit_test(pins_are_found),
 		cmocka_unit_test(calls_are_recorded),

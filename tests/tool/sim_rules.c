@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * sim_rules.c - what the simulated backend notices
+ * sim_rules.c - the simulated backend notices broken rules
  *
- * What is tested with this backend is worth what it notices: each rule that it watches is
- * broken here once, after a sequence that keeps them all.
+ * A test with this backend is worth as much as the backend notices. So each rule is broken here
+ * once, after a sequence that keeps all rules.
  */
 #include "machine.h"
 
@@ -32,7 +32,7 @@ static void keeps_quiet_where_rules_are_kept(void **state)
 	assert_int_equal(CALL(m, undo, 0, 512, GMS_SHARED), 0);
 	CALL(m, invalidate_end, 0, 512);
 	CALL(m, invalidate_end, 2048, 8);
-	/* the guest takes its part, and the folio goes to pieces and comes back */
+	/* the guest maps its part; the folio is split and merged */
 	assert_int_equal(CALL(m, prepare, 512, 9), 0);
 	assert_int_equal(CALL(m, prepare, 512, 9), 0);
 	assert_int_equal(sim_map(m.sim, 513, 9, GMS_GUEST), 0);
@@ -132,7 +132,7 @@ static void notices_bad_conversions(void **state)
 	gms_pgoff_t at;
 
 	(void)state;
-	/* [0, 512) private at first, the rest shared; both in one folio, nothing mapped */
+	/* [0, 512) is private at first, the rest shared; all in one folio, nothing is mapped */
 #define CHECK(text, ...)                          \
 	do {                                      \
 		m = machine(GMS_ORDER_1G, false); \
@@ -214,7 +214,7 @@ static void notices_bad_preparing_and_mapping(void **state)
 	struct machine m;
 
 	(void)state;
-	/* private: the 2M at 0, where folios are of 4K, and at 512, a folio; at 1024: shared */
+	/* the 2M at 0 is private, in folios of 4K; at 512, private, one folio; at 1024, shared */
 #define CHECK(text, ...)                           \
 	do {                                       \
 		m = machine(GMS_ORDER_2M, false);  \
@@ -243,7 +243,7 @@ static void notices_bad_preparing_and_mapping(void **state)
 	      sim_map(m.sim, 1024, 9, GMS_GUEST));
 	CHECK("not a block of the object", sim_map(m.sim, NR_PAGES, 0, GMS_GUEST));
 	CHECK("not a block of the object", sim_map(m.sim, 0, 4, GMS_GUEST));
-	/* what was shared, or freed, is no longer prepared; what was undone is */
+	/* a page that was shared or freed is no longer prepared; after an undo it still is */
 	CHECK("part of the range is private and not prepared", CALL(m, prepare, 512, 9),
 	      convert(&m, 512, 1, GMS_SHARED), convert(&m, 512, 1, GMS_PRIVATE),
 	      sim_map(m.sim, 512, 0, GMS_GUEST));

@@ -2,8 +2,8 @@
 /*
  * tool.c - the gmemstate command on the bundled logs
  *
- * Oracles: the facts in the traces' meta.txt, which were not made by this project's code,
- * and a flat array, one byte a page, filled by a parser of the test's own.
+ * Oracles: the facts in the traces' meta.txt, which this project's code did not make, and a flat
+ * array, one byte a page, which the test fills with its own parser.
  */
 #include "tool_run.h"
 
@@ -27,7 +27,7 @@ static const char *log_path(const char *trace, const char *log)
 	return path;
 }
 
-/* 1 where a page is private. Each page must be in one run, and runs must alternate. */
+/* Returns 1 for each private page. Each page must be in one run, and runs must alternate. */
 static unsigned char *pages_of_dump(const char *text)
 {
 	unsigned char *pages = malloc(NR_PAGES);
@@ -70,7 +70,7 @@ static unsigned char *pages_by_tool(const char *trace, const char *log)
 	return pages;
 }
 
-/* The oracle: one line; returns whether it converts. */
+/* Parses one line for the oracle. Returns true if the line converts. */
 static bool oracle_line(const char *line, uint64_t *start, uint64_t *nr, int *to)
 {
 	uint64_t end, attributes, bytes, size;
@@ -97,7 +97,7 @@ static bool oracle_line(const char *line, uint64_t *start, uint64_t *nr, int *to
 	return *to || !strcmp(op, "private_to_shared") || !strcmp(op, "to_shared");
 }
 
-/* The oracle: a log; @changed and @noops count conversions. */
+/* Applies a log for the oracle. @changed and @noops count conversions. */
 static unsigned char *pages_by_oracle(const char *path, uint64_t *changed, uint64_t *noops)
 {
 	unsigned char *pages = malloc(NR_PAGES);
@@ -153,7 +153,7 @@ static void logs_match_the_oracle(void **state)
 	}
 }
 
-/* What happened is one thing, however it was written down. */
+/* One trace in several formats gives one state. */
 static void formats_agree(void **state)
 {
 	(void)state;
@@ -171,9 +171,9 @@ static void formats_agree(void **state)
 }
 
 /*
- * A TDX guest does not share what only an SNP guest does: what is left of
- * .bss..decrypted (0x2000 to 0x2002), a steal-time page for each of two CPUs (0x7da2a,
- * 0x7db2a), a GHCB for each (the last two).
+ * A TDX guest does not share the pages that only an SNP guest shares: the rest of .bss..decrypted
+ * (0x2000 to 0x2002), a steal-time page for each of two CPUs (0x7da2a, 0x7db2a), and a GHCB for
+ * each CPU (the last two).
  */
 static void tdx_lacks_the_snp_only_pages(void **state)
 {
@@ -204,7 +204,7 @@ static void tdx_lacks_the_snp_only_pages(void **state)
 	}
 }
 
-/* The number after @label in the trace's facts. */
+/* Returns the number after @label in the trace's facts. */
 static uint64_t fact(const char *facts, const char *label)
 {
 	const char *at = strstr(facts, label);
@@ -223,7 +223,7 @@ static uint64_t shared_in(const unsigned char *pages, uint64_t start, uint64_t n
 	return shared;
 }
 
-/* "0x0(66) 0x2000000(3)": start and shared pages of all 2M blocks that are mixed. */
+/* Checks all mixed 2M blocks: the facts have their start and shared pages, "0x0(66) ...". */
 static void check_mixed_2m(const char *facts, const unsigned char *pages, uint64_t *nr_mixed)
 {
 	const char *at = strstr(facts, "2M blocks mixed at end ");
@@ -246,7 +246,7 @@ static void check_mixed_2m(const char *facts, const unsigned char *pages, uint64
 	assert_int_equal(at[-1], '\n');
 }
 
-/* The 1G blocks in "most_fragmented_1g", which lists both of these small guests. */
+/* Checks "most_fragmented_1g", which lists both 1G blocks of a small guest. */
 static void check_mixed_1g(const char *facts, const unsigned char *pages, const json_t *json)
 {
 	const json_t *list = json_object_get(json, "most_fragmented_1g");
@@ -277,7 +277,7 @@ static void check_mixed_1g(const char *facts, const unsigned char *pages, const 
 	}
 }
 
-static void numbers_are_the_trace_s(void **state)
+static void numbers_match_the_facts(void **state)
 {
 	(void)state;
 	for (size_t t = 0; t < ARRAY_SIZE(traces); t++) {
@@ -353,7 +353,7 @@ static void every_line_is_accounted_for(void **state)
 	}
 }
 
-static void the_table_says_it(void **state)
+static void the_table_has_the_numbers(void **state)
 {
 	static const char *const parts[] = {
 		"A.snp.ftrace.txt, ftrace\n",
@@ -423,9 +423,9 @@ int main(void)
 		cmocka_unit_test(logs_match_the_oracle),
 		cmocka_unit_test(formats_agree),
 		cmocka_unit_test(tdx_lacks_the_snp_only_pages),
-		cmocka_unit_test(numbers_are_the_trace_s),
+		cmocka_unit_test(numbers_match_the_facts),
 		cmocka_unit_test(every_line_is_accounted_for),
-		cmocka_unit_test(the_table_says_it),
+		cmocka_unit_test(the_table_has_the_numbers),
 		cmocka_unit_test(dump_as_json),
 	};
 
