@@ -72,7 +72,7 @@ static inline uint64_t gms_order_offset(gms_pgoff_t index, unsigned int order)
 /* Returns true if a block begins at an index. */
 static inline bool gms_order_is_start(gms_pgoff_t index, unsigned int order)
 {
-	return !gms_order_offset(index, order);
+	return gms_order_down(index, order) == index;
 }
 
 /*
