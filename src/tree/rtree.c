@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree.c - making, preparing, sizing and freeing a range tree
+ * rtree.c - creates, prepares, measures and destroys a range tree
  *
- * The tree and its top lines are one piece of memory. That is all that a uniform tree has. Chunks
- * of nodes and leaf pages come with gms_rtree_prepare(), which depends on the range alone and
- * never on what the tree holds: another thread may change that before the commit. A range needs a
- * chunk where it ends inside a 1G block, and a leaf page where it ends inside a 2M block; two of
- * each at most.
+ * The tree and its top lines are one piece of memory, and a uniform tree has no other. Chunks of
+ * nodes and leaf pages come with gms_rtree_prepare(). What a range needs depends on the range
+ * alone and never on the set, because another thread may change the set before the commit: a
+ * chunk for an end inside a 1G block, and a leaf page for an end inside a 2M block, two of each
+ * at most.
  *
- * Preparing takes no lock and may race: a place is installed by compare-and-swap, and a thread
- * that comes second frees its own. It fills nothing: a place first holds something when a commit
- * makes it count. So a leaf page is not even touched before.
+ * Preparing takes no lock and may race: a thread installs a place by compare-and-swap, and frees
+ * its own if another thread was first. Nothing is filled: the first commit that makes a place
+ * count fills it. So the memory of a leaf page is not even touched before.
  */
 #include "base/opts.h"
 #include "rtree_node.h"
 #include "tree.h"
 
-/* ---- making and freeing ---- */
+/* ---- creating and destroying ---- */
 
+/* Returns the bytes that gms_rtree_create() allocates. */
 static size_t rtree_bytes(uint64_t nr_blocks)
 {
 	return sizeof(struct gms_rtree) + gms_nr_tops(nr_blocks) * sizeof(struct gms_top);
@@ -70,6 +71,7 @@ void gms_rtree_destroy(struct gms_rtree *t)
 
 /* ---- places ---- */
 
+/* Returns a chunk, or NULL. */
 static void *rtree_alloc_chunk(struct gms_rtree *t)
 {
 	void *chunk = t->allocator.alloc(t->allocator.ctx, sizeof(struct gms_chunk), GMS_ALIGN);
@@ -79,12 +81,13 @@ static void *rtree_alloc_chunk(struct gms_rtree *t)
 	return chunk;
 }
 
+/* Returns a leaf page, or NULL. */
 static void *rtree_alloc_page(struct gms_rtree *t)
 {
 	return t->allocator.alloc(t->allocator.ctx, sizeof(struct gms_leaf_page), GMS_ALIGN);
 }
 
-/* Puts what was made in its place, unless another thread was faster. Returns what is there. */
+/* Installs @made unless it is NULL or another thread was first. Returns what is installed. */
 static void *rtree_install(struct gms_rtree *t, void **place, void *made, size_t bytes)
 {
 	void *found;
@@ -100,7 +103,7 @@ static void *rtree_install(struct gms_rtree *t, void **place, void *made, size_t
 	return made;
 }
 
-/* Makes the chunk of a page, unless it is there. Returns the page's group, or NULL. */
+/* Makes the chunk of a page, unless it exists. Returns the group of the page, or NULL. */
 static struct gms_group *rtree_make_group(struct gms_rtree *t, gms_pgoff_t at)
 {
 	void **place = &gms_top(t, gms_block_of(at))->chunk;
@@ -111,7 +114,7 @@ static struct gms_group *rtree_make_group(struct gms_rtree *t, gms_pgoff_t at)
 	return chunk ? gms_group(chunk, at) : NULL;
 }
 
-/* Makes the places that a range needs which begins or ends at page @at. Returns 0 or -ENOMEM. */
+/* Makes the places that a range needs for an end at page @at. Returns 0 or -ENOMEM. */
 static int rtree_make_end_places(struct gms_rtree *t, gms_pgoff_t at)
 {
 	struct gms_group *group;
@@ -185,7 +188,7 @@ void gms_rtree_spare_free(struct gms_rtree *t, struct gms_rtree_spare *spare)
 		rtree_free_place(t, spare->page[i], sizeof(struct gms_leaf_page));
 }
 
-/* ---- how much it takes ---- */
+/* ---- measuring ---- */
 
 void gms_rtree_usage(const struct gms_rtree *t, size_t *in_use, size_t *pooled, uint64_t *mixed)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_read.c - queries: they take no lock, write nothing and never wait
+ * rtree_read.c - queries, which take no lock, write nothing and never wait
  *
- * A query goes down from the kind of a 1G block to the states of its 2M blocks and to a leaf, one
- * load-acquire a step, and stops at what is uniform. rtree_node.h argues why that is enough.
+ * A query goes down from the kind of a 1G block to the state of a 2M block to a leaf, with one
+ * load-acquire a step, and stops at a block that is uniform. rtree_node.h says why that is enough.
  */
 #include "rtree_node.h"
 
@@ -78,13 +78,13 @@ unsigned int gms_rtree_uniform_order(const struct gms_rtree *t, gms_pgoff_t inde
 		return (index | GMS_BLOCK_MASK) < t->nr_pages ? GMS_BLOCK_SHIFT : GMS_RTREE_SHIFT;
 	group = gms_group(gms_chunk(t, gms_block_of(index)), index);
 	states = gms_load_acquire(gms_word_in_group(group, i));
-	/* no branch: which blocks are mixed is what no processor foresees */
+	/* no branch, because no processor foresees which blocks are mixed */
 	return GMS_RTREE_SHIFT & ((unsigned int)(states >> (32 + i % GMS_STATE_BLOCKS) & 1) - 1);
 }
 
 /* ---- many blocks ---- */
 
-/* Which blocks of the group of a page have a fill? */
+/* Returns a mask of the blocks with a summary, in the group of a page. */
 static gms_always_inline uint64_t read_group_mask(const struct gms_rtree *t, gms_pgoff_t page,
 						  enum gms_rtree_fill fill)
 {
@@ -119,7 +119,7 @@ uint64_t gms_rtree_fill_mask(const struct gms_rtree *t, gms_pgoff_t index, enum 
 		if (page < t->nr_pages)
 			mask |= read_group_mask(t, page, fill) << i;
 	}
-	/* past the end there are no blocks */
+	/* the mask has no blocks past the end */
 	nr = (t->nr_pages - first + GMS_LEAF_MASK) >> GMS_RTREE_SHIFT;
 	return nr < 64 ? mask & ((1ULL << nr) - 1) : mask;
 }
@@ -152,6 +152,7 @@ static uint64_t read_count_node(struct gms_group *node, unsigned int lo, unsigne
 	return sum;
 }
 
+/* A function of its own, so that gms_rtree_count() of one page need not save registers. */
 static gms_noinline uint64_t read_count(const struct gms_rtree *t, gms_pgoff_t start,
 					uint64_t nr_pages)
 {

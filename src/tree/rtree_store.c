@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_store.c - changing a range tree: prepare, commit, revert, release
+ * rtree_store.c - changes a range tree: prepare, commit, revert, release
  *
  *	        part            whole 1G blocks: a byte each       part
  *	|....[#########|##############|##############|##############|####).....|
  *
- * A range covers a part of two 1G blocks at most, and all of those between. A part covers a piece
- * of two 2M blocks at most, and all of those between, which are bits in words of states.
+ * A range covers a part of two 1G blocks at most, and all 1G blocks between. A part covers a piece
+ * of two 2M blocks at most, and all 2M blocks between, which are bits in words of states.
  *
- * A block that turns uniform costs the one store to the entry above: its place is not touched. A
- * block that turns mixed has its place filled first. All in the order that rtree_node.h asks for.
+ * A block that becomes uniform costs one store, to the entry above: its place is not touched. A
+ * block that becomes mixed has its place filled first. rtree_node.h says in which order.
  *
- * A commit with a reserve saves what it may overwrite. In the reserve: the kind of each part, its
- * words of states, and the leaf at each end. In the byte of each block between: the kind that it
- * had. What the places below hold need not be saved, because a place that no longer counts is
- * left as it was: a revert puts the saved words and kinds back, and it counts again.
+ * A commit with a reserve saves what it may overwrite. The reserve takes the kind of each part,
+ * its words of states, and the leaf at each end. The byte of each whole block keeps the kind
+ * before. The places below need not be saved, because a place that no longer counts stays as it
+ * was. A revert restores the saved words and kinds, and the places count again.
  */
 #include "rtree_node.h"
 
 enum store_stage { STORE_IDLE, STORE_PREPARED, STORE_COMMITTED_WORD, STORE_COMMITTED };
 
-/* The byte of a 1G block: its kind; the kind to revert to; debug builds: can it be reverted? */
+/* In the byte of a 1G block: its kind, the kind to revert to, and, in debug builds, a claim. */
 #define STORE_SAVED_SHIFT 2
 #define STORE_CLAIMED 0x80U
 
 /*
- * A part of one 1G block, not all of it: from page @a of its 2M block @first up to and without page
- * @b of its 2M block @last.
+ * A part of one 1G block, not all of it: from page @a of its 2M block @first up to, but without,
+ * page @b of its 2M block @last.
  */
 struct store_part {
 	uint64_t block;
@@ -34,7 +34,7 @@ struct store_part {
 	unsigned int first, last, a, b;
 };
 
-/* How a range is cut: parts first, then the whole blocks in [first, end). */
+/* A range, cut into parts of 1G blocks and the whole 1G blocks in [first, end). */
 struct store_cut {
 	struct store_part part[2];
 	unsigned int nr_parts;
@@ -112,8 +112,8 @@ static gms_always_inline void store_cut_range(struct gms_rtree *t, gms_pgoff_t s
 /* ---- filling a place, before it is made to count ---- */
 
 /*
- * A reader with a stale entry above may look at a place before the place counts again. A reader
- * that sees the fill must also see the store that made the block uniform. Hence a fence before
+ * A reader with a stale entry above may look at a place before the place counts again. If it
+ * sees the fill, it must also see the store that made the block uniform: hence a fence before
  * each fill.
  */
 static gms_always_inline void store_fill_leaf(struct gms_line *leaf, bool set)
@@ -132,12 +132,13 @@ static void store_fill_node(struct gms_group *node, bool set)
 
 /* ---- a part of a 2M block ---- */
 
-/* The states of a word once the blocks of a mask are uniformly @set. */
+/* Returns a word of states in which the blocks of a mask are uniformly @set. */
 static gms_always_inline uint64_t store_with_uniform(uint64_t states, uint64_t mask, bool set)
 {
 	return (states & ~gms_both(mask)) | (set ? mask : 0);
 }
 
+/* Sets pages [a, b) of 2M block @i of a mixed 1G block to @set. */
 static gms_always_inline void store_leaf(struct gms_group *node, unsigned int i, unsigned int a,
 					 unsigned int b, bool set)
 {
@@ -161,7 +162,7 @@ static gms_always_inline void store_leaf(struct gms_group *node, unsigned int i,
 
 /* ---- a part of a 1G block ---- */
 
-/* The 2M blocks from @first up to @last, all of them, become uniform. */
+/* Makes the 2M blocks from @first up to @last uniformly @set. */
 static void store_states(struct gms_group *node, unsigned int first, unsigned int last, bool set)
 {
 	for (unsigned int w = first >> GMS_STATE_SHIFT; w <= last >> GMS_STATE_SHIFT; w++) {
@@ -175,7 +176,7 @@ static void store_states(struct gms_group *node, unsigned int first, unsigned in
 	}
 }
 
-/* Is a 2M block all @set, but perhaps for its pages [a, b)? */
+/* Returns true if a 2M block is @set everywhere outside of its pages [a, b). */
 static bool store_leaf_rest_is(struct gms_group *node, unsigned int i, unsigned int a,
 			       unsigned int b, bool set)
 {
@@ -186,7 +187,7 @@ static bool store_leaf_rest_is(struct gms_group *node, unsigned int i, unsigned 
 	return gms_line_rest_is(gms_leaf(node, i), a, b, set);
 }
 
-/* Do states differ from uniform @set, outside of the blocks from @first up to @last? */
+/* Returns the bits of a word of states that are not @set, outside of blocks @first to @last. */
 static gms_always_inline uint64_t store_states_differ(struct gms_group *node, unsigned int w,
 						      unsigned int first, unsigned int last,
 						      bool set)
@@ -197,7 +198,7 @@ static gms_always_inline uint64_t store_states_differ(struct gms_group *node, un
 	return differ & ~gms_both(gms_state_mask(w, first, last));
 }
 
-/* Counts the words of states, from number @v up to but not @z, that are not uniformly @set. */
+/* Counts those words of states in [v, z) whose blocks are not all uniformly @set. */
 static gms_always_inline unsigned int store_count_unlike(struct gms_group *node, bool set,
 							 unsigned int v, unsigned int z)
 {
@@ -210,7 +211,7 @@ static gms_always_inline unsigned int store_count_unlike(struct gms_group *node,
 	return differ;
 }
 
-/* Is a mixed 1G block all @set, but perhaps for a part? The nearest words tell most. */
+/* Returns true if a mixed 1G block is @set outside of a part. The words at its ends tell most. */
 static gms_always_inline bool store_node_rest_is(const struct store_part *p, bool set)
 {
 	const unsigned int v = p->first >> GMS_STATE_SHIFT, z = p->last >> GMS_STATE_SHIFT;
@@ -281,7 +282,7 @@ static void store_save_part(struct gms_rtree *t, const struct store_part *p,
 		store_save_leaf(p->node, p->last, &r->leaf[1]);
 }
 
-/* A leaf has to be restored only if its block was mixed before the commit and is mixed now. */
+/* Restores a leaf. Only one whose block was mixed before the commit and is mixed now needs it. */
 static void store_restore_leaf(struct gms_group *node, unsigned int i, uint64_t before,
 			       const struct gms_line *saved)
 {
@@ -324,7 +325,7 @@ static void store_restore_part(struct gms_rtree *t, const struct store_part *p,
 
 /* ---- whole 1G blocks ---- */
 
-/* Sets the blocks in [first, end), and leaves in the byte of each what it was. */
+/* Makes the 1G blocks in [first, end) uniformly @set. The byte of each keeps the kind before. */
 static gms_always_inline void store_kinds(struct gms_rtree *t, uint64_t first, uint64_t end,
 					  bool set)
 {
@@ -363,9 +364,9 @@ static void store_range(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_page
 		gms_assert(gms_rtree_block_ok(t, c.part[n].block));
 }
 
-/* ---- one word of a mixed 1G block: most of what a guest does ---- */
+/* ---- one word of a mixed 1G block, which most changes of a guest are ---- */
 
-/* Stores a word of states or of a leaf, and notes what it replaces. */
+/* Stores a word of states or of a leaf, and saves what it replaces. */
 static gms_always_inline void store_word(uint64_t *word, uint64_t before, uint64_t after,
 					 struct store_reserve *r)
 {
@@ -378,9 +379,9 @@ static gms_always_inline void store_word(uint64_t *word, uint64_t before, uint64
 }
 
 /*
- * Changes pages in one word of a leaf: [a, b) of 2M block @i, which may turn uniform or mixed by it.
- * To revert the change, one word is put back in any case. Returns false, and has changed nothing,
- * where the 1G block may turn uniform, or where there is no leaf page.
+ * Sets pages [a, b) of 2M block @i, which are in one word of its leaf. The block may become
+ * uniform or mixed; to revert the change is to restore one word in each case. Returns false and
+ * changes nothing if the 1G block may become uniform, or if there is no leaf page.
  */
 static gms_always_inline bool store_pages(struct gms_group *group, uint64_t i, unsigned int a,
 					  unsigned int b, bool set, struct store_reserve *r)
@@ -400,7 +401,7 @@ static gms_always_inline bool store_pages(struct gms_group *group, uint64_t i, u
 	if (before & bit << 32) {
 		const uint64_t now = gms_load_relaxed(word), then = set ? now | mask : now & ~mask;
 
-		/* the block turns uniform only if no other word of the leaf differs from @set */
+		/* the block becomes uniform only if no other word of the leaf differs from @set */
 		if (then != gms_word_of(set) || gms_line_unlike(leaf, set) != (now != then)) {
 			store_word(word, now, then, r);
 			return true;
@@ -418,7 +419,7 @@ static gms_always_inline bool store_pages(struct gms_group *group, uint64_t i, u
 	return true;
 }
 
-/* Makes any change. Where the range was prepared, it cannot fail. */
+/* Makes any change. Returns 0 or -ENOMEM. Cannot fail if the range is prepared. */
 static gms_noinline int store_rest(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 				   bool set, struct store_reserve *r)
 {
@@ -426,7 +427,7 @@ static gms_noinline int store_rest(struct gms_rtree *t, gms_pgoff_t start, uint6
 
 	if (gms_unlikely(!gms_has_places(t, start, end))) {
 		if (gms_rtree_fill_range(t, start, nr_pages) == (enum gms_rtree_fill)set)
-			return 0; /* no change needs no memory */
+			return 0; /* nothing changes */
 		if (gms_rtree_make_places(t, start, end))
 			return -ENOMEM;
 	}
@@ -434,7 +435,7 @@ static gms_noinline int store_rest(struct gms_rtree *t, gms_pgoff_t start, uint6
 	return 0;
 }
 
-/* A function of its own, so that the shorter ways need not save registers for this one. */
+/* A function of its own, so that the shorter paths of store_any() need not save registers. */
 static gms_noinline int store_in_leaf(struct gms_rtree *t, struct gms_group *group,
 				      gms_pgoff_t start, uint64_t nr_pages, bool set,
 				      struct store_reserve *r)
@@ -447,8 +448,9 @@ static gms_noinline int store_in_leaf(struct gms_rtree *t, struct gms_group *gro
 }
 
 /*
- * The short ways come first: one whole 1G block; in a mixed 1G block, whole 2M blocks in one word
- * of states, and pages in one word of a leaf. Not where pages past the end follow.
+ * Makes any change, by the shortest path: one whole 1G block; in a mixed 1G block, whole 2M blocks
+ * in one word of states, or pages in one word of a leaf. If pages past the end follow, only
+ * store_rest() will do.
  */
 static gms_always_inline int store_any(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 				       bool set, struct store_reserve *r)
@@ -484,9 +486,9 @@ static gms_always_inline int store_any(struct gms_rtree *t, gms_pgoff_t start, u
 	return store_rest(t, start, nr_pages, set, r);
 }
 
-/* ---- debug builds: one commit of a 1G block at a time can still be reverted ---- */
+/* ---- debug builds: in a 1G block one commit at a time can be reverted (W1) ---- */
 
-/* Is no block of the range claimed by a commit that may be reverted? */
+/* Returns true if no block of the range is claimed by a commit that can be reverted. */
 static inline bool store_is_unclaimed(const struct gms_rtree *t, gms_pgoff_t start,
 				      uint64_t nr_pages)
 {
@@ -556,7 +558,7 @@ void gms_rtree_commit(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 	gms_assert(!r ||
 		   (r->stage == STORE_PREPARED && r->start == start && r->nr_pages == nr_pages));
 	gms_assert(store_is_unclaimed(t, start, nr_pages));
-	(void)store_any(t, start, nr_pages, set, r); /* cannot fail: it was prepared */
+	(void)store_any(t, start, nr_pages, set, r); /* cannot fail: the range is prepared */
 	if (GMS_CHECKED && r)
 		store_claim(t, start, nr_pages, true);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_verify.c - every invariant of rtree_node.h, by brute force
+ * rtree_verify.c - checks the invariants of rtree_node.h by brute force
  */
 #include "rtree_node.h"
 #include "tree.h"
@@ -60,7 +60,7 @@ bool gms_rtree_block_ok(const struct gms_rtree *t, uint64_t block)
 	return !verify_block(t, block);
 }
 
-/* Pages past the end have the value of the last page. */
+/* Checks that pages past the end have the value of the last page. */
 static const char *verify_tail(const struct gms_rtree *t)
 {
 	const gms_pgoff_t last = t->nr_pages - 1;

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_walk.c - walking over a range: runs of equal pages, one after another
+ * rtree_walk.c - walks over the runs of equal pages of a range
  *
- * Each step reads kinds, states and leaves anew, so each answer is one from during the call. What a
- * cursor keeps is addresses, and these never change: the group that it is in, and the leaf page of
- * the group. What a step cannot find in the cache is the next leaf. So when a cursor comes to a
- * group, it asks for the leaves of the group behind.
+ * Each step loads kinds, states and leaves anew, so that each answer is a value during the call. A
+ * cursor keeps addresses only, which never change: that of its group, and that of the leaf page of
+ * the group. The memory that a step waits for is the next leaf. So a cursor that comes to a group
+ * prefetches the leaves of the group behind.
  */
 #include "rtree_node.h"
 
 struct gms_may_alias walk_cursor {
 	const struct gms_rtree *tree;
 	gms_pgoff_t at, end;
-	gms_pgoff_t ahead; /* the leaves of the groups before this page have been asked for */
-	gms_pgoff_t number; /* of the group, counted through the tree; none: ~0 */
+	gms_pgoff_t ahead; /* the leaves of all groups before this page were prefetched */
+	gms_pgoff_t number; /* of the group in the tree; ~0: the cursor is in none yet */
 	struct gms_group *group;
-	struct gms_leaf_page *page; /* of the group; NULL: not looked up */
+	struct gms_leaf_page *page; /* of the group; NULL: not loaded yet */
 };
 
 _Static_assert(sizeof(struct walk_cursor) <= sizeof(struct gms_rtree_cursor), "the cursor's size");
@@ -33,7 +33,7 @@ static gms_always_inline void walk_init(struct walk_cursor *c, const struct gms_
 	};
 }
 
-/* The group of a page, whose 1G block is mixed. */
+/* Makes the group of a page the group of the cursor. Returns it. The 1G block is mixed. */
 static gms_always_inline struct gms_group *walk_enter_group(struct walk_cursor *c, gms_pgoff_t at)
 {
 	if (c->number != at / WALK_GROUP_PAGES) {
@@ -44,7 +44,7 @@ static gms_always_inline struct gms_group *walk_enter_group(struct walk_cursor *
 	return c->group;
 }
 
-/* The leaf of 2M block @i, which is mixed, of the group that was entered. */
+/* Returns the leaf of 2M block @i, which is mixed and in the group of the cursor. */
 static gms_always_inline struct gms_line *walk_leaf(struct walk_cursor *c, uint64_t i)
 {
 	if (!c->page)
@@ -54,7 +54,7 @@ static gms_always_inline struct gms_line *walk_leaf(struct walk_cursor *c, uint6
 
 /* ---- looking ahead ---- */
 
-/* Asks for the mixed leaves of the group of a page. */
+/* Prefetches the leaves of the mixed blocks in the group of a page. */
 static void walk_prefetch_group(const struct gms_rtree *t, gms_pgoff_t at)
 {
 	struct gms_group *group;
@@ -70,7 +70,7 @@ static void walk_prefetch_group(const struct gms_rtree *t, gms_pgoff_t at)
 	}
 }
 
-/* Asks for the leaves of the group behind the one that the cursor is in, unless that was done. */
+/* Prefetches the leaves of the group behind the one of the cursor, unless that was done. */
 static gms_always_inline void walk_look_ahead(struct walk_cursor *c)
 {
 	const gms_pgoff_t behind = (c->at | (WALK_GROUP_PAGES - 1)) + 1;
@@ -84,8 +84,8 @@ static gms_always_inline void walk_look_ahead(struct walk_cursor *c)
 /* ---- finding the end of a run ---- */
 
 /*
- * Finds the first page that is not @set, from *at on, which begins a 2M block, to the end of its
- * group. Returns false, and *at is the first page behind the group, where there is none.
+ * Stores in *at the first page of its group from *at on that is not @set. Returns false if there
+ * is none: *at is then the first page behind the group. A 2M block begins at *at.
  */
 static gms_always_inline bool walk_find_in_group(struct walk_cursor *c, gms_pgoff_t *at, bool set)
 {
@@ -114,8 +114,8 @@ static gms_always_inline bool walk_find_in_group(struct walk_cursor *c, gms_pgof
 }
 
 /*
- * The first page from @at on that is not @set; @at begins a 2M block. @end where there is none.
- * @entered: @at is in the group that was entered last, of a 1G block that is mixed.
+ * Returns the first page of [at, end) that is not @set, or @end. A 2M block begins at @at.
+ * @entered: @at is in the group of the cursor, and its 1G block is mixed.
  */
 static gms_always_inline gms_pgoff_t walk_find(struct walk_cursor *c, gms_pgoff_t at,
 					       gms_pgoff_t end, bool set, bool entered)
@@ -137,7 +137,7 @@ static gms_always_inline gms_pgoff_t walk_find(struct walk_cursor *c, gms_pgoff_
 	return at < end ? at : end;
 }
 
-/* The run at the cursor, which is not at its end. */
+/* Stores the run at the cursor, which is not at its end, and moves the cursor behind it. */
 static gms_always_inline void walk_next_run(struct walk_cursor *c, struct gms_rtree_run *run)
 {
 	const gms_pgoff_t from = c->at;
@@ -158,7 +158,7 @@ static gms_always_inline void walk_next_run(struct walk_cursor *c, struct gms_rt
 
 		next = (from & ~(gms_pgoff_t)GMS_LEAF_MASK) + found;
 		if (found < GMS_LEAF_PAGES && next < end)
-			end = next; /* it ends here: look no further */
+			end = next; /* the run ends inside the leaf */
 	}
 	c->at = walk_find(c, next, end, set, entered);
 	*run = (struct gms_rtree_run) {.start = from, .nr_pages = c->at - from, .set = set};
