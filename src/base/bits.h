@@ -15,6 +15,8 @@
 #ifndef GMS_BITS_H
 #define GMS_BITS_H
 
+#include <gmemstate/types.h>
+
 #include "platform.h"
 
 #ifndef GMS_RTREE_SHIFT
@@ -29,6 +31,12 @@
 struct gms_line {
 	uint64_t w[GMS_LINE_WORDS];
 };
+
+/* Returns the bit of the 2M block at an index, in a line for its 1G block. */
+static gms_always_inline unsigned int gms_block_2m(gms_pgoff_t index)
+{
+	return (index >> GMS_ORDER_2M) & (GMS_LINE_BITS - 1);
+}
 
 /*
  * Counts the bits of a word. It is written out because a compiler that may not assume the

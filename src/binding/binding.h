@@ -67,6 +67,17 @@ static inline gms_pgoff_t gms_binding_index(const struct gms_binding *b, uint64_
 /* Returns the largest order of a mapping at an index of a binding; @order at most. */
 unsigned int gms_binding_order(const struct gms_binding *b, gms_pgoff_t index, unsigned int order);
 
+/* Returns @order, lowered by the binding that an index is in, if it is in one. */
+static inline unsigned int gms_bindings_order(const struct gms_bindings *all, gms_pgoff_t index,
+					      unsigned int order)
+{
+	struct gms_binding b;
+
+	if (!order || !gms_bindings_find(all, GMS_BY_INDEX, index, &b))
+		return order;
+	return gms_binding_order(&b, index, order);
+}
+
 /* Returns the bytes that the lists take. */
 size_t gms_bindings_bytes(const struct gms_bindings *all);
 

@@ -34,7 +34,7 @@
 
 struct gms_shard {
 	uint64_t seq; /* odd while a block of this shard is being changed */
-	uint64_t events; /* see clock.h */
+	uint64_t events; /* see history.h */
 	/* calls of gms_convert(): counted in the first shard of the range, under its convert lock */
 	uint64_t conversions, pages_converted, noops;
 	struct gms_mutex convert;

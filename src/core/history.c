@@ -1,8 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * history.c - flips of 1G blocks: see history.h
+ * history.c - the time and the past of a 1G block: see history.h
  */
 #include "history.h"
+
+/* ---- time ---- */
+
+#define HISTORY_BATCH 16
+
+static void history_add_global(struct gms_state *s, uint64_t events)
+{
+	if (events % HISTORY_BATCH == 0)
+		gms_add_relaxed(&s->events, HISTORY_BATCH);
+}
+
+void gms_history_tick(struct gms_state *s, gms_pgoff_t index)
+{
+	history_add_global(s, gms_fetch_add_relaxed(&s->shard[gms_shard_of(index)].events, 1) + 1);
+}
+
+void gms_history_tick_exclusive(struct gms_state *s, gms_pgoff_t index)
+{
+	struct gms_shard *shard = &s->shard[gms_shard_of(index)];
+	const uint64_t events = gms_load_relaxed(&shard->events) + 1;
+
+	gms_store_relaxed(&shard->events, events);
+	history_add_global(s, events);
+}
+
+uint64_t gms_history_now(const struct gms_state *s, gms_pgoff_t index)
+{
+	const struct gms_shard *shard = &s->shard[gms_shard_of(index)];
+
+	if (s->clock_ns)
+		return s->clock_ns(s->clock_ctx) - s->clock_start;
+	return gms_load_relaxed(&s->events) + gms_load_relaxed(&shard->events) % HISTORY_BATCH;
+}
+
+/* ---- flips ---- */
 
 int gms_history_make_records(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
@@ -52,7 +87,7 @@ void gms_history_compare(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end
 		mixed = history_mixed(s, at, next);
 		if (committed && mixed != b->mixed) {
 			gms_store_relaxed(&b->flips, b->flips + 1);
-			gms_store_relaxed(&b->since, gms_clock_now(s, at));
+			gms_store_relaxed(&b->since, gms_history_now(s, at));
 		}
 		b->mixed = mixed;
 	}

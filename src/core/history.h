@@ -1,15 +1,49 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * history.h - how often a 1G block changed between uniform and mixed, and when it last did
+ * history.h - the time and the past of a 1G block, as policies see them
  *
- * Policies are shown this history. A flip is such a change of the 1G block, or of a 2M block in it;
- * one conversion is at most one flip of a 1G block. An object whose folios are all of order 0 has
- * nothing to split, and keeps no history.
+ * The time is the caller's clock, in nanoseconds since the object was created. Without a clock it is
+ * a count of events: allocations, conversions, holes, splits and merges. Each shard has its own
+ * counter, so that conversions in different shards share no cache line. A shard's count is added to
+ * the global one every 16 events.
+ *
+ * A flip is a change of a 1G block, or of a 2M block in it, between uniform and mixed. One conversion
+ * is at most one flip of a 1G block. The record of the block holds the number of flips, and the time
+ * of the last one. An object whose folios are all of order 0 has nothing to split, and counts none.
+ *
+ * Usage, around a change of [start, end):
+ *
+ *	gms_history_before(s, start, end);
+ *	gms_rtree_commit(s->private, ...);
+ *	gms_history_after(s, start, end);
  */
 #ifndef GMS_CORE_HISTORY_H
 #define GMS_CORE_HISTORY_H
 
-#include "clock.h"
+#include "core.h"
+
+/* Counts an event in the 1G block at an index. */
+void gms_history_tick(struct gms_state *s, gms_pgoff_t index);
+
+/* Counts an event at less cost: no other thread counts in the shard meanwhile. */
+void gms_history_tick_exclusive(struct gms_state *s, gms_pgoff_t index)
+	GMS_REQUIRES(gms_invalidate_lock);
+
+/* Returns the time, as the 1G block at an index sees it. */
+uint64_t gms_history_now(const struct gms_state *s, gms_pgoff_t index);
+
+/* Fills in what the view says of the time and of the 1G block's past: now, since and flips. */
+static inline void gms_history_view(const struct gms_state *s, gms_pgoff_t index,
+				    struct gms_policy_view *view)
+{
+	const struct gms_block *b = gms_block_at(&s->folios.blocks, index);
+
+	view->flips = b ? gms_load_relaxed(&b->flips) : 0;
+	view->since = b ? gms_load_relaxed(&b->since) : 0;
+	view->now = gms_history_now(s, index);
+	if (view->now < view->since) /* the caller's clock has stepped back */
+		view->now = view->since;
+}
 
 int gms_history_make_records(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end);
 void gms_history_compare(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool committed)
@@ -36,7 +70,7 @@ static inline void gms_history_before(struct gms_state *s, gms_pgoff_t start, gm
 static inline void gms_history_after(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 	GMS_REQUIRES(gms_invalidate_lock)
 {
-	gms_clock_tick_exclusive(s, start);
+	gms_history_tick_exclusive(s, start);
 	if (s->folios.order)
 		gms_history_compare(s, start, end, true);
 }

@@ -29,8 +29,8 @@ static inline unsigned int gms_limit_uniform(const struct gms_state *s, gms_pgof
 }
 
 /* Returns @order, lowered so that the block at an index has no quarantined page. */
-static inline unsigned int gms_limit_host(const struct gms_state *s, gms_pgoff_t index,
-					  unsigned int order)
+static inline unsigned int gms_limit_quarantine(const struct gms_state *s, gms_pgoff_t index,
+						unsigned int order)
 {
 	if (gms_likely(!gms_load_relaxed(&s->quarantined)))
 		return order;
@@ -56,29 +56,17 @@ static inline unsigned int gms_limit_attributes(const struct gms_state *s, gms_p
 	return order;
 }
 
-/* Returns @order, lowered by all that limits the guest. @b: NULL if the page is in no binding. */
-static inline unsigned int gms_limit_guest(const struct gms_state *s, gms_pgoff_t index,
-					   const struct gms_binding *b, unsigned int order)
-{
-	order = gms_limit_host(s, index, order);
-	if (b)
-		order = gms_binding_order(b, index, order);
-	return gms_limit_attributes(s, index, order);
-}
-
 /* Returns the order of the largest mapping for a fault in a folio of @order. @look: of the page. */
 static inline unsigned int gms_limit_fault(const struct gms_state *s, gms_pgoff_t index,
 					   enum gms_accessor accessor,
 					   const struct gms_rtree_look *look, unsigned int order)
 {
-	struct gms_binding b;
-
 	order = gms_limit_uniform(s, index, look, order);
+	order = gms_limit_quarantine(s, index, order);
 	if (accessor == GMS_HOST)
-		return gms_limit_host(s, index, order);
-	if (order && gms_bindings_find(&s->bindings, GMS_BY_INDEX, index, &b))
-		return gms_limit_guest(s, index, &b, order);
-	return gms_limit_guest(s, index, NULL, order);
+		return order;
+	order = gms_bindings_order(&s->bindings, index, order);
+	return gms_limit_attributes(s, index, order);
 }
 
 #endif /* GMS_CORE_LIMIT_H */

@@ -18,13 +18,6 @@ struct gms_quarantine {
 	gms_pgoff_t start, end;
 };
 
-/* Returns true if a page is quarantined. */
-static inline bool gms_quarantine_has(const struct gms_state *s, gms_pgoff_t index)
-{
-	return gms_unlikely(gms_load_relaxed(&s->quarantined)) &&
-	       gms_rtree_test(s->quarantine, index);
-}
-
 gms_pgoff_t gms_quarantine_first_slow(const struct gms_state *s, gms_pgoff_t start,
 				      gms_pgoff_t end);
 

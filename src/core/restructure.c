@@ -4,8 +4,8 @@
  */
 #include "restructure.h"
 
-#include "clock.h"
 #include "entry.h"
+#include "history.h"
 
 /* ---- policy queries ---- */
 
@@ -65,7 +65,6 @@ static struct gms_policy_verdict restructure_decide(const struct gms_state *s,
 						    gms_pgoff_t index, struct gms_folio folio)
 {
 	struct gms_policy_verdict verdict = {.order = folio.order, .uniform = true};
-	const struct gms_block *b = gms_block_at(&s->folios.blocks, index);
 	struct gms_policy_view view;
 
 	if (!gms_policy_wants(s, query->event, query->accessor))
@@ -77,11 +76,7 @@ static struct gms_policy_verdict restructure_decide(const struct gms_state *s,
 	view.folio_order = folio.order;
 	restructure_view_blocks(s, query, &view);
 	view.pinned = gms_folio_pinned(&s->folios, folio);
-	view.flips = b ? gms_load_relaxed(&b->flips) : 0;
-	view.since = b ? gms_load_relaxed(&b->since) : 0;
-	view.now = gms_clock_now(s, index);
-	if (view.now < view.since) /* the caller's clock has stepped back */
-		view.now = view.since;
+	gms_history_view(s, index, &view);
 	s->policy.decide(s->policy_ctx, &view, &verdict);
 	verdict.order = restructure_round(verdict.order);
 cap:
@@ -115,7 +110,7 @@ static int restructure_split_step(struct gms_state *s, const struct gms_policy_q
 		err = gms_folio_split_locked(&s->folios, folio, to, query->journal);
 		gms_folio_split_end(&s->folios, folio);
 		if (!err)
-			gms_clock_tick(s, index);
+			gms_history_tick(s, index);
 	}
 unlock:
 	gms_folio_unlock(&s->folios, now);
@@ -203,7 +198,7 @@ static void restructure_merge_at(struct gms_state *s, struct restructure_merge *
 	}
 	if (!err) {
 		m->merges++;
-		gms_clock_tick(s, m->at);
+		gms_history_tick(s, m->at);
 	}
 	if (order < folio.order)
 		order = folio.order;

@@ -12,7 +12,6 @@
 
 #include "core/entry.h"
 #include "core/limit.h"
-#include "core/quarantine.h"
 #include "populate.h"
 
 /* Finds the folio at an index: allocates it, and splits it as the policy decides. */
@@ -44,7 +43,7 @@ static int fault_begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_a
 	unsigned int order;
 	int err;
 
-	if (gms_quarantine_has(s, index))
+	if (gms_unlikely(gms_load_relaxed(&s->quarantined)) && gms_rtree_test(s->quarantine, index))
 		return -ENOTRECOVERABLE;
 	look = gms_rtree_look(s->private, index);
 	if (!guest && look.set)
@@ -82,13 +81,14 @@ static int fault_begin(struct gms_state *s, gms_pgoff_t index, const uint64_t *g
 	if (gms_unlikely(err))
 		return gms_refused(s, err);
 	/* The binding cannot change any more. It may have changed before the lock was taken. */
-	if (gfn && (gms_gfn_to_index(s, *gfn, &now) || now != index)) {
+	if (gfn && (gms_gfn_to_index(s, *gfn, &now) || now != index))
+		err = FAULT_MOVED;
+	else
+		err = fault_begin_locked(s, index, accessor, fault);
+	if (gms_unlikely(err)) {
 		(void)gms_leave_shared(s, index, 1, 0);
-		return FAULT_MOVED;
+		return err == FAULT_MOVED ? err : gms_refused(s, err);
 	}
-	err = fault_begin_locked(s, index, accessor, fault);
-	if (gms_unlikely(err))
-		return gms_leave_shared(s, index, 1, err);
 	gms_count_add(&s->counters, accessor == GMS_HOST ? GMS_FAULTS_HOST : GMS_FAULTS_GUEST, 1);
 	return 0;
 }

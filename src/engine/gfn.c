@@ -23,6 +23,8 @@ int gms_gfn_max_order(const struct gms_state *s, uint64_t gfn, unsigned int *ord
 	if (!gms_bindings_find(&s->bindings, GMS_BY_GFN, gfn, &b))
 		return -ENOENT;
 	index = gms_binding_index(&b, gfn);
-	*order = gms_limit_guest(s, index, &b, gms_rtree_uniform_order(s->private, index));
+	*order = gms_limit_quarantine(s, index, gms_rtree_uniform_order(s->private, index));
+	*order = gms_binding_order(&b, index, *order);
+	*order = gms_limit_attributes(s, index, *order);
 	return 0;
 }

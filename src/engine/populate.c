@@ -4,8 +4,8 @@
  */
 #include "populate.h"
 
-#include "core/clock.h"
 #include "core/entry.h"
+#include "core/history.h"
 
 int gms_populate(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor, bool *fresh)
 {
@@ -20,7 +20,7 @@ int gms_populate(struct gms_state *s, gms_pgoff_t index, enum gms_accessor acces
 	err = gms_folio_populate(&s->folios, index, fresh);
 	if (err || !*fresh)
 		return err;
-	gms_clock_tick(s, index);
+	gms_history_tick(s, index);
 	return gms_restructure_fault(s, &query, index, &folio);
 }
 
@@ -42,7 +42,7 @@ int gms_populate_range(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, 
 			err = gms_folios_populate_pages(&s->folios, *at, run.nr_pages, &nr);
 			if (err)
 				return err;
-			gms_clock_tick(s, *at);
+			gms_history_tick(s, *at);
 			*at += run.nr_pages;
 		} else {
 			err = gms_populate(s, *at, GMS_HOST, &fresh);

@@ -13,8 +13,8 @@
  *
  * Hooks are called for the pages that are allocated.
  */
-#include "core/clock.h"
 #include "core/entry.h"
+#include "core/history.h"
 #include "core/mappings.h"
 #include "core/quarantine.h"
 #include "core/restructure.h"
@@ -98,7 +98,7 @@ static void punch_commit(struct punch_hole *h) GMS_REQUIRES(gms_convert_lock, gm
 	for (unsigned int i = 0; i < h->nr_trees; i++)
 		gms_rtree_commit(h->tree[i], h->start, h->end - h->start, false, NULL);
 	gms_folios_reset(&s->folios, h->start, h->end);
-	gms_clock_tick(s, h->start);
+	gms_history_tick(s, h->start);
 	gms_mappings_invalidate_end(s, &h->ranges);
 	punch_notify_freed(h);
 }

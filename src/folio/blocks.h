@@ -44,7 +44,7 @@ struct gms_block {
 	uint64_t since;
 	uint32_t flips;
 	/* for the operation that runs; under the exclusive invalidate lock */
-	uint8_t mixed; /* see gms_history() */
+	uint8_t mixed; /* see core/history.h */
 	bool noted; /* the record is on a journal of splits */
 	uint8_t noted_1g; /* split_1g and split_2m when the record was put on the journal */
 	struct gms_line noted_2m;
@@ -83,12 +83,6 @@ static inline int gms_block_make(struct gms_blocks *blocks, gms_pgoff_t index)
 
 /* Returns true if a folio of the block is smaller than the backing. */
 bool gms_block_is_split(const struct gms_blocks *blocks, const struct gms_block *b);
-
-/* Returns the number of the 2M block at an index in its 1G block. */
-static inline unsigned int gms_block_2m(gms_pgoff_t index)
-{
-	return (index >> GMS_ORDER_2M) & (GMS_LINE_BITS - 1);
-}
 
 /*
  * Counts the bytes of the pointers, the records and the pins. A record is in use while its block
