@@ -1,42 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * explore.c - runs a program in each way that the memory allows, once
+ * explore.c - runs a program once in each way that the memory model allows
  *
- * An execution is determined by what each load reads and where each store goes in modification
- * order. (The order in which threads run is not a part of it: a program cannot see that.) So the threads run one after
- * another, the lowest number first, each as far as it can, and there is a choice point
+ * Two things determine an execution: which message each load reads, and where each store goes in
+ * modification order. The order in which threads run does not: a program cannot see that order. So
+ * the threads run one after another, the lowest number first, each as far as it can. There is a
+ * choice point
  *
- *	at a load	for each message that may be read; and "wait", see below
- *	at a store	for each place in modification order, if there is more than one
+ *	at a load	with a choice for each message that may be read, and "wait" (see below)
+ *	at a store	with a choice for each place in modification order, if there are several
  *
- * The choices of an execution are a path from the root of a tree, which is searched depth first.
- * Each path is run from the start: the program is deterministic but for the choices.
+ * The choices of an execution are a path from the root of a tree. The tree is searched depth
+ * first. Each path is run from the start: except for the choices, the program is deterministic.
  *
- * Waiting. A load must also be offered the messages that are made after it came up. So at a load
- * there is one more choice: none of the messages that are there; wait for another. The other
- * threads then go on. When a message of the location comes, the load has a choice point again,
- * between the new ones and to wait on. To wait is tried only where an execution was seen in which
+ * Waiting. A load may also read a message that is made after the thread has come to the load. So a
+ * load has one more choice: to wait for another message. The other threads then go on. When a
+ * message of the location comes, the load has a choice point again: the new messages, and "wait".
+ * "Wait" is tried only if an execution was seen in which
  *
- *  - a store to the location was made later, by another thread,
+ *  - another thread made a store to the location later,
  *  - the store does not come after the load in program order and reads-from, and
- *  - the message could have been read by the load: it is newer than the thread's view was.
+ *  - the load could have read the message, which is newer than the thread's view was.
  *
- * That is enough. Take an execution in which the load reads from a store that is made later. Leave
- * out all that comes after the load in program order and reads-from; the store stays. What is left
- * could happen as well if the load had read a message that was there. The search sees all
- * executions of that kind, this one among them; there it finds the store, and asks for the wait.
- * (With rmws one more step is needed: a load that is part of an rmw can prevent the rmw of another
- * thread from reading the same message. So the second thread's rmw counts before it chooses, and a
- * compare-and-swap counts also where it failed, against loads that were part of rmws.)
+ * These three conditions suffice. Take an execution in which the load reads from a store that is
+ * made later. Leave out all that comes after the load in program order and reads-from; the store
+ * stays. The rest could also happen if the load read a message that existed when the thread came
+ * to the load. The search sees all executions of that kind. In one of them it finds the store, and
+ * then tries the wait.
  *
- * No execution is seen twice: of two paths that differ, the first choice that differs has a load
- * read from different messages, or puts a store in different places among the same messages. Some
- * paths are abandoned, where a load waits and no message comes ("blocked").
+ * Rmws need one more rule. A load that is part of an rmw can prevent the rmw of another thread
+ * from reading the same message. So the rmw of that thread counts as a store before it chooses its
+ * message; and against loads that are parts of rmws, a compare-and-swap that fails counts as well.
  *
- * A thread that stores nothing belongs last: all messages are there when it runs, and no load of
- * it ever waits.
+ * No execution is seen twice. Where two paths part, a load reads different messages, or a store
+ * takes different places among the same messages. A path is abandoned ("blocked") if a load waits
+ * and no message comes.
  *
- * Threads are coroutines. Each has a stack, on which one function waits for work; a thread that is
+ * A thread that stores nothing should have the highest number: all messages exist when it runs,
+ * and its loads never wait.
+ *
+ * Threads are coroutines. Each has a stack, on which one function waits for work. A thread that is
  * abandoned is resumed at that function.
  */
 #include <setjmp.h>
@@ -48,34 +51,34 @@
 
 #include "machine.h"
 
-#define NODES 4096u
-#define STACK (256u << 10)
-#define OUTSIDE WEAK_THREADS /* the coroutine of setup() and end() */
+#define EXPLORE_NODES 4096u
+#define EXPLORE_STACK (256u << 10)
+#define EXPLORE_OUTSIDE WEAK_THREADS /* the coroutine of setup() and end() */
 
-struct node {
+struct explore_node {
 	uint8_t nr; /* of choices */
 	uint8_t choice;
-	bool can_wait; /* a load */
+	bool can_wait; /* the choice point of a load */
 	bool want_wait;
 	bool waits;
 };
 
-struct coroutine {
+struct explore_coroutine {
 	void (*run)(void);
 	jmp_buf start, resume;
 	bool started; /* has run some of its function */
 	bool done;
 };
 
-static struct node node[NODES];
-static unsigned int nr_nodes; /* the path */
-static unsigned int at; /* how far this execution followed it */
+static struct explore_node node[EXPLORE_NODES];
+static unsigned int nr_nodes; /* of the path */
+static unsigned int at; /* number of nodes that this execution has passed */
 static bool eager;
 static const char *replayed;
 
-static unsigned char stack[WEAK_THREADS + 1][STACK] __attribute__((aligned(64)));
-static struct coroutine coroutine[WEAK_THREADS + 1];
-static struct coroutine *running;
+static unsigned char stack[WEAK_THREADS + 1][EXPLORE_STACK] __attribute__((aligned(64)));
+static struct explore_coroutine coroutine[WEAK_THREADS + 1];
+static struct explore_coroutine *running;
 static jmp_buf scheduler;
 static ucontext_t first_scheduler, first_context;
 
@@ -83,8 +86,8 @@ static struct weak_result *result;
 
 /* ---- choices ---- */
 
-/* The choice at node @i that a replay asks for. Where it does not say, the first. */
-static unsigned int replayed_choice(unsigned int i)
+/* Returns the choice at node @i that a replay names; else the first. */
+static unsigned int explore_replayed_choice(unsigned int i)
 {
 	const char *p = replayed;
 
@@ -102,16 +105,16 @@ static unsigned int replayed_choice(unsigned int i)
 
 unsigned int weak_choose(unsigned int n, uint16_t *where)
 {
-	struct node *c = &node[at];
+	struct explore_node *c = &node[at];
 
-	if (at == NODES || n >= WEAK_WAIT)
-		weak_fail("more choices than the checker has room for");
+	if (at == EXPLORE_NODES || n >= WEAK_WAIT)
+		weak_fail("the checker has no room for more choices");
 	if (at == nr_nodes) {
-		*c = (struct node) {
+		*c = (struct explore_node) {
 			.nr = (uint8_t)n, .can_wait = where, .want_wait = where && eager};
 		nr_nodes++;
 		if (replayed) {
-			const unsigned int choice = replayed_choice(at);
+			const unsigned int choice = explore_replayed_choice(at);
 
 			c->waits = choice == WEAK_WAIT;
 			c->choice = c->waits || choice >= n ? 0 : (uint8_t)choice;
@@ -130,12 +133,12 @@ void weak_want_wait(uint16_t where)
 	node[where].want_wait = true;
 }
 
-/* Moves on to the next path; false: there is none. */
-static bool next_path(void)
+/* Moves on to the next path. Returns false if there is none. */
+static bool explore_next_path(void)
 {
 	nr_nodes = at;
 	for (; nr_nodes; nr_nodes--) {
-		struct node *c = &node[nr_nodes - 1];
+		struct explore_node *c = &node[nr_nodes - 1];
 
 		if (!c->waits && c->choice + 1u < c->nr) {
 			c->choice++;
@@ -149,7 +152,7 @@ static bool next_path(void)
 	return false;
 }
 
-static void write_choices(char *to, size_t size)
+static void explore_write_choices(char *to, size_t size)
 {
 	size_t length = 0;
 
@@ -171,47 +174,47 @@ static void write_choices(char *to, size_t size)
 
 /* ---- coroutines ---- */
 
-static void leave(void)
+static void explore_leave(void)
 {
 	_longjmp(scheduler, 1);
 }
 
-/* Runs on a stack of its own, for all executions. */
-static void wait_for_work(void)
+/* The function of a coroutine: runs one thread of each execution, on a stack of its own. */
+static void explore_wait_for_work(void)
 {
-	struct coroutine *c = running;
+	struct explore_coroutine *c = running;
 
 	if (!_setjmp(c->start))
 		swapcontext(&first_context, &first_scheduler);
 	c = running;
 	c->run();
 	c->done = true;
-	leave();
+	explore_leave();
 }
 
-static void make_coroutine(struct coroutine *c, unsigned char *p)
+static void explore_make_coroutine(struct explore_coroutine *c, unsigned char *p)
 {
 	running = c;
 	getcontext(&first_context);
 	first_context.uc_stack.ss_sp = p;
-	first_context.uc_stack.ss_size = STACK;
+	first_context.uc_stack.ss_size = EXPLORE_STACK;
 	first_context.uc_link = NULL;
-	makecontext(&first_context, wait_for_work, 0);
+	makecontext(&first_context, explore_wait_for_work, 0);
 	swapcontext(&first_scheduler, &first_context);
 }
 
-static void make_coroutines(void)
+static void explore_make_coroutines(void)
 {
 	static bool made;
 
 	if (made)
 		return;
 	for (unsigned int i = 0; i <= WEAK_THREADS; i++)
-		make_coroutine(&coroutine[i], stack[i]);
+		explore_make_coroutine(&coroutine[i], stack[i]);
 	made = true;
 }
 
-static void resume(struct coroutine *c)
+static void explore_resume(struct explore_coroutine *c)
 {
 	running = c;
 	if (!_setjmp(scheduler)) {
@@ -223,7 +226,7 @@ static void resume(struct coroutine *c)
 	running = NULL;
 }
 
-static void begin(struct coroutine *c, void (*run)(void))
+static void explore_begin(struct explore_coroutine *c, void (*run)(void))
 {
 	c->run = run;
 	c->started = c->done = false;
@@ -232,15 +235,15 @@ static void begin(struct coroutine *c, void (*run)(void))
 void weak_yield(void)
 {
 	if (!_setjmp(running->resume))
-		leave();
+		explore_leave();
 }
 
-static void note_failure(const char *format, va_list args)
+static void explore_note_failure(const char *format, va_list args)
 {
 	result->failed = true;
 	vsnprintf(result->why, sizeof(result->why), format, args);
-	write_choices(result->choices, sizeof(result->choices));
-	leave();
+	explore_write_choices(result->choices, sizeof(result->choices));
+	explore_leave();
 	abort();
 }
 
@@ -249,7 +252,7 @@ void weak_fail(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	note_failure(format, args);
+	explore_note_failure(format, args);
 	va_end(args);
 	abort();
 }
@@ -261,23 +264,23 @@ void weak_check(bool ok, const char *format, ...)
 	if (ok)
 		return;
 	va_start(args, format);
-	note_failure(format, args);
+	explore_note_failure(format, args);
 	va_end(args);
 }
 
 /* ---- executions ---- */
 
-static bool run_outside(void (*run)(void))
+static bool explore_run_outside(void (*run)(void))
 {
 	if (!run)
 		return true;
-	begin(&coroutine[OUTSIDE], run);
-	resume(&coroutine[OUTSIDE]);
+	explore_begin(&coroutine[EXPLORE_OUTSIDE], run);
+	explore_resume(&coroutine[EXPLORE_OUTSIDE]);
 	return !result->failed;
 }
 
-/* Runs threads until none can go on. */
-static void run_threads(void)
+/* Runs threads until no thread can go on. */
+static void explore_run_threads(void)
 {
 	for (unsigned int i = 0; i < weak.nr_threads;) {
 		struct weak_thread *t = &weak.thread[i];
@@ -287,7 +290,7 @@ static void run_threads(void)
 			continue;
 		}
 		weak.self = t;
-		resume(&coroutine[i]);
+		explore_resume(&coroutine[i]);
 		weak.self = NULL;
 		if (result->failed)
 			return;
@@ -297,12 +300,12 @@ static void run_threads(void)
 	}
 }
 
-static void deadlock(void)
+static void explore_deadlock(void)
 {
-	weak_fail("a deadlock");
+	weak_fail("deadlock");
 }
 
-static void run_once(const struct weak_program *program)
+static void explore_run_once(const struct weak_program *program)
 {
 	bool all_done = true, waiting = false;
 
@@ -310,11 +313,11 @@ static void run_once(const struct weak_program *program)
 	weak_memory_reset();
 	weak_machine_reset(program->nr_threads);
 	weak.describe = program->describe;
-	if (!run_outside(program->setup))
+	if (!explore_run_outside(program->setup))
 		return;
 	for (unsigned int i = 0; i < program->nr_threads; i++)
-		begin(&coroutine[i], program->thread[i]);
-	run_threads();
+		explore_begin(&coroutine[i], program->thread[i]);
+	explore_run_threads();
 	if (result->failed)
 		return;
 	for (unsigned int i = 0; i < program->nr_threads; i++) {
@@ -325,14 +328,14 @@ static void run_once(const struct weak_program *program)
 		result->blocked++;
 		return;
 	}
-	if (run_outside(all_done ? program->end : deadlock))
+	if (explore_run_outside(all_done ? program->end : explore_deadlock))
 		result->executions++;
 }
 
 void weak_explore(const struct weak_program *program, uint64_t limit, enum weak_reduction reduction,
 		  struct weak_result *r)
 {
-	make_coroutines();
+	explore_make_coroutines();
 	memset(r, 0, sizeof(*r));
 	result = r;
 	eager = reduction == WEAK_EAGER;
@@ -344,22 +347,22 @@ void weak_explore(const struct weak_program *program, uint64_t limit, enum weak_
 			r->bounded = true;
 			return;
 		}
-		run_once(program);
-	} while (!r->failed && next_path());
+		explore_run_once(program);
+	} while (!r->failed && explore_next_path());
 }
 
 bool weak_replay(const struct weak_program *program, const char *choices, struct weak_result *r)
 {
 	if (choices[strspn(choices, "0123456789:,w")])
 		return false;
-	make_coroutines();
+	explore_make_coroutines();
 	memset(r, 0, sizeof(*r));
 	result = r;
 	eager = false;
 	replayed = choices;
 	weak.tracing = true;
 	nr_nodes = 0;
-	run_once(program);
+	explore_run_once(program);
 	weak.tracing = false;
 	return true;
 }

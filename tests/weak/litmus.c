@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * litmus.c - the classic litmus tests: the machine allows what it should, and nothing else
+ * litmus.c - the classic litmus tests: the machine must allow their outcomes, and no others
  *
- * A thread is written as its accesses, with blanks between them:
+ * A thread is a list of accesses, with blanks between them:
  *
  *	x=1	store			x	load
  *	x+1	add (an rmw)		x?01	compare-and-swap, from 0 to 1
  *	F	fence
  *
- * each followed by its order: nothing for relaxed, a for acquire, r for release, ar for both.
- * The outcomes of a test are what all loads and rmws found, in the order of threads; after
- * a bar the last values of x and y. The test says all outcomes that there are.
+ * Each is followed by its order: nothing for relaxed, a for acquire, r for release, ar for both.
+ * An outcome lists the values that all loads and rmws found, in the order of threads; after a bar,
+ * if there is one, the last values of x and y. A test lists all of its outcomes.
  */
 #include <stdio.h>
 #include <string.h>
@@ -24,18 +24,21 @@ unsigned int litmus_nr_values;
 
 static const struct litmus *current;
 static uint64_t var[LITMUS_VARS];
-/* by thread and op; 0 where the op is no load */
+/* By thread and op; 0 if the op is no load. */
 static uint64_t read_value[LITMUS_THREADS][LITMUS_OPS];
 static unsigned int read_source[LITMUS_THREADS][LITMUS_OPS];
 static void (*after)(void);
 
-/* Each access and fence is one event, so the number of an event says which op it is. */
-static unsigned int store_of(const struct weak_message *m)
+/*
+ * Returns the number of a store, as in litmus_source. Each access and fence of a thread is one
+ * event.
+ */
+static unsigned int litmus_store_of(const struct weak_message *m)
 {
 	return m->thread == WEAK_SETUP ? 0 : 1 + m->thread * LITMUS_OPS + m->event - 1;
 }
 
-static void run_thread(unsigned int t)
+static void litmus_run_thread(unsigned int t)
 {
 	for (unsigned int i = 0; i < current->nr_ops[t]; i++) {
 		const struct litmus_op *op = &current->op[t][i];
@@ -59,36 +62,36 @@ static void run_thread(unsigned int t)
 			weak_fence(op->order, NULL);
 			continue;
 		}
-		read_source[t][i] = store_of(&weak.message[weak.last_read]);
+		read_source[t][i] = litmus_store_of(&weak.message[weak.last_read]);
 	}
 }
 
-static void thread0(void)
+static void litmus_thread0(void)
 {
-	run_thread(0);
+	litmus_run_thread(0);
 }
 
-static void thread1(void)
+static void litmus_thread1(void)
 {
-	run_thread(1);
+	litmus_run_thread(1);
 }
 
-static void thread2(void)
+static void litmus_thread2(void)
 {
-	run_thread(2);
+	litmus_run_thread(2);
 }
 
-static void thread3(void)
+static void litmus_thread3(void)
 {
-	run_thread(3);
+	litmus_run_thread(3);
 }
 
-static void setup(void)
+static void litmus_setup(void)
 {
 	memset(var, 0, sizeof(var));
 }
 
-static void end(void)
+static void litmus_end(void)
 {
 	litmus_nr_values = 0;
 	for (unsigned int t = 0; t < current->nr_threads; t++)
@@ -111,7 +114,7 @@ unsigned int litmus_order(unsigned int v, unsigned int *stores)
 		if ((void *)l->p != &var[v])
 			continue;
 		for (unsigned int pos = 1; pos < l->nr; pos++)
-			stores[pos - 1] = store_of(&weak.message[l->order[pos]]);
+			stores[pos - 1] = litmus_store_of(&weak.message[l->order[pos]]);
 		return l->nr - 1u;
 	}
 	return 0;
@@ -127,21 +130,22 @@ struct weak_program litmus_program(const char *name, const struct litmus *litmus
 {
 	current = litmus;
 	after = end_of;
-	return (struct weak_program) {.name = name,
-				      .nr_threads = litmus->nr_threads,
-				      .setup = setup,
-				      .thread = {thread0, thread1, thread2, thread3},
-				      .end = end};
+	return (struct weak_program) {
+		.name = name,
+		.nr_threads = litmus->nr_threads,
+		.setup = litmus_setup,
+		.thread = {litmus_thread0, litmus_thread1, litmus_thread2, litmus_thread3},
+		.end = litmus_end};
 }
 
 /* ---- the classics ---- */
 
 /* clang-format off */
-static const struct classic {
+static const struct litmus_classic {
 	const char *name;
 	const char *thread[LITMUS_THREADS];
 	const char *outcomes;
-	unsigned int executions; /* 0: not counted */
+	unsigned int executions; /* 0: not checked */
 } classics[] = {
 	{"MP, relaxed", {"x=1 y=1", "y x"},
 	 "00 01 10 11", 4},
@@ -189,7 +193,7 @@ static const struct classic {
 	 "00 01 11 20 21", 5},
 	{"release sequence mended by a fence", {"x=1 y=1r Fr y=2", "ya x"},
 	 "00 01 11 21", 4},
-	{"release sequence broken by another's store", {"x=1 y=1r", "y=2", "ya x"},
+	{"release sequence broken by a store of another thread", {"x=1 y=1r", "y=2", "ya x"},
 	 "00 01 11 20 21", 0},
 	{"ISA2", {"x=1 y=1r", "ya z=1r", "za x"},
 	 "000 001 010 011 100 101 111", 0},
@@ -210,7 +214,7 @@ static const struct classic {
 };
 /* clang-format on */
 
-static bool parse_op(const char **p, struct litmus_op *op)
+static bool litmus_parse_op(const char **p, struct litmus_op *op)
 {
 	memset(op, 0, sizeof(*op));
 	op->op = **p == 'F' ? WEAK_FENCE : WEAK_LOAD;
@@ -235,7 +239,7 @@ static bool parse_op(const char **p, struct litmus_op *op)
 	return op->var < LITMUS_VARS;
 }
 
-static bool parse(const struct classic *c, struct litmus *l)
+static bool litmus_parse(const struct litmus_classic *c, struct litmus *l)
 {
 	memset(l, 0, sizeof(*l));
 	for (const char *p; l->nr_threads < LITMUS_THREADS; l->nr_threads++) {
@@ -245,17 +249,18 @@ static bool parse(const struct classic *c, struct litmus *l)
 		if (!p)
 			return true;
 		while (*p)
-			if (l->nr_ops[t] == LITMUS_OPS || !parse_op(&p, &l->op[t][l->nr_ops[t]++]))
+			if (l->nr_ops[t] == LITMUS_OPS ||
+			    !litmus_parse_op(&p, &l->op[t][l->nr_ops[t]++]))
 				return false;
 	}
 	return true;
 }
 
-static const struct classic *test;
+static const struct litmus_classic *test;
 static char outcomes[64][24];
 static unsigned int nr_outcomes;
 
-static void note_outcome(void)
+static void litmus_note_outcome(void)
 {
 	char s[24];
 	unsigned int n = 0;
@@ -271,12 +276,12 @@ static void note_outcome(void)
 	for (unsigned int i = 0; i < nr_outcomes; i++)
 		if (!strcmp(outcomes[i], s))
 			return;
-	weak_check(nr_outcomes < 64, "too many outcomes");
+	weak_check(nr_outcomes < 64, "the test has no room for more outcomes");
 	strcpy(outcomes[nr_outcomes++], s);
 }
 
-/* Is every word of @words an outcome, and every outcome a word? */
-static bool compare(const char *words)
+/* Returns true if every word of @words is an outcome, and every outcome a word. */
+static bool litmus_compare(const char *words)
 {
 	bool seen[64] = {false}, ok = true;
 	char word[24];
@@ -303,16 +308,16 @@ static bool compare(const char *words)
 	return ok;
 }
 
-static bool run_classic(const struct classic *c)
+static bool litmus_run_classic(const struct litmus_classic *c)
 {
 	struct weak_program program;
 	struct weak_result lazy, eager;
 	struct litmus litmus;
-	bool ok = parse(c, &litmus);
+	bool ok = litmus_parse(c, &litmus);
 
 	test = c;
 	nr_outcomes = 0;
-	program = litmus_program(c->name, &litmus, note_outcome);
+	program = litmus_program(c->name, &litmus, litmus_note_outcome);
 	weak_explore(&program, UINT64_MAX, WEAK_REDUCED, &lazy);
 	weak_explore(&program, UINT64_MAX, WEAK_EAGER, &eager);
 	if (lazy.failed) {
@@ -329,7 +334,7 @@ static bool run_classic(const struct classic *c)
 		       (unsigned long long)lazy.executions, c->executions);
 		ok = false;
 	}
-	return compare(c->outcomes) && ok;
+	return litmus_compare(c->outcomes) && ok;
 }
 
 bool litmus_classics(void)
@@ -337,7 +342,7 @@ bool litmus_classics(void)
 	bool ok = true;
 
 	for (size_t i = 0; i < sizeof(classics) / sizeof(*classics); i++)
-		ok &= run_classic(&classics[i]);
+		ok &= litmus_run_classic(&classics[i]);
 	printf("litmus: %zu classics\n", sizeof(classics) / sizeof(*classics));
 	return ok;
 }

@@ -28,17 +28,17 @@ struct litmus {
 struct weak_program litmus_program(const char *name, const struct litmus *litmus,
 				   void (*end)(void));
 
-/* In end(): what a load or rmw read, in the order of threads and ops; and the number of them. */
+/* For end(): the values that loads and rmws read, in the order of threads and ops. */
 extern uint64_t litmus_value[LITMUS_THREADS * LITMUS_OPS];
 extern unsigned int litmus_nr_values;
-/* The store that it read from: 0: the initial value, else 1 + thread * LITMUS_OPS + op. */
+/* The store that each of them read from: 1 + thread * LITMUS_OPS + op; 0 is the initial value. */
 extern unsigned int litmus_source[LITMUS_THREADS * LITMUS_OPS];
-/* The stores to a variable in modification order. Returns how many. */
+/* Lists the stores to a variable in modification order. Returns their number. */
 unsigned int litmus_order(unsigned int var, unsigned int *stores);
-/* A variable's last value. */
+/* Returns the last value of a variable. */
 uint64_t litmus_final(unsigned int var);
 
-/* Tests; true: all is well. They print what is not. */
+/* Each runs its tests, and prints those that fail. Returns true if none fails. */
 bool litmus_classics(void);
 bool litmus_random(unsigned int rounds);
 

@@ -3,29 +3,31 @@
  * machine.c - the memory: messages, views, and what an access may do
  *
  * This is the view machine of "A promising semantics for relaxed-memory concurrency" (Kang, Hur,
- * Lahav, Vafeiadis, Dreyer) without promises, which is equivalent to RC11 without load buffering.
+ * Lahav, Vafeiadis, Dreyer) without promises. It is equivalent to RC11 without load buffering.
  *
  *	message		a store. The messages of a location have an order, the modification order.
- *	view		of each location a message, which a thread that has the view must not overlook.
+ *	view		has a message of each location. A thread with this view must not read an
+ *			older one.
  *
- *	load		reads the message of the thread's view of the location, or any newer one.
- *			The view moves to that message. Acquire: the message's own view is added
- *			to the thread's. Relaxed: it is kept aside for a later acquire fence.
+ *	load		reads the message of the location in the thread's view, or a newer one. The
+ *			view moves to the message that was read. An acquire load adds the view of
+ *			the message to the view of the thread. A relaxed load keeps the view of the
+ *			message for a later acquire fence.
  *	store		puts a message anywhere after the one in the thread's view, but not between
- *			a read-modify-write and what that read. Release: the message gets the
- *			thread's view. Relaxed: it gets the view as of the last release fence.
+ *			a read-modify-write and the message that it read. A release store gives the
+ *			message the thread's view; a relaxed store, the view at the thread's last
+ *			release fence. A relaxed store does not continue a release sequence of its
+ *			thread: C++20 says so, C11 did not.
  *	rmw		reads a message that no other rmw has read, and puts its own right behind
- *			it. That has the view of the message read as well: rmws continue a release
- *			sequence. A relaxed store does not have the view of earlier stores of the
- *			same thread (C++20; C11 let it continue the release sequence).
- *	lock		an rmw of the last message, which must say "unlocked"; acquire
- *	unlock		a release store, which comes last
+ *			that one. The new message also has the view of the message that was read:
+ *			rmws continue a release sequence.
+ *	lock		an rmw, acquire. It reads the last message, which must say "unlocked".
+ *	unlock		a release store, whose message comes last
  *
- * A view also has clocks: the events of each thread that happen before. Plain accesses, which
- * have no messages, are checked with these; see memory.c.
+ * A view also has clocks: the number of events of each thread that happen before. Plain accesses
+ * have no messages; memory.c checks them with the clocks.
  *
- * Which events there may be at all is up to the program, and in which order they are made to
- * explore.c.
+ * The program determines which events there are, and explore.c in which order they are made.
  */
 #include <stdio.h>
 #include <string.h>
@@ -48,34 +50,34 @@ void weak_machine_reset(unsigned int nr_threads)
 
 /* ---- views ---- */
 
-static unsigned int pos_of(uint16_t message)
+static unsigned int machine_pos_of(uint16_t message)
 {
 	return weak.message[message].pos;
 }
 
-static void join_clock(uint16_t *to, const uint16_t *from)
+static void machine_join_clock(uint16_t *to, const uint16_t *from)
 {
 	for (unsigned int i = 0; i < WEAK_THREADS; i++)
 		if (from[i] > to[i])
 			to[i] = from[i];
 }
 
-static void join(struct weak_view *to, const struct weak_view *from)
+static void machine_join(struct weak_view *to, const struct weak_view *from)
 {
 	for (unsigned int i = 0; i < weak.nr_locations; i++)
-		if (pos_of(from->at[i]) > pos_of(to->at[i]))
+		if (machine_pos_of(from->at[i]) > machine_pos_of(to->at[i]))
 			to->at[i] = from->at[i];
-	join_clock(to->clock, from->clock);
+	machine_join_clock(to->clock, from->clock);
 }
 
 /* ---- plain memory ---- */
 
-static uint64_t mask_of(size_t size)
+static uint64_t machine_mask_of(size_t size)
 {
 	return size == 8 ? ~0ULL : (1ULL << size * 8) - 1;
 }
 
-static uint64_t memory_load(const void *p, size_t size)
+static uint64_t machine_load(const void *p, size_t size)
 {
 	uint8_t v1;
 	uint32_t v4;
@@ -95,7 +97,7 @@ static uint64_t memory_load(const void *p, size_t size)
 	weak_fail("an atomic access of %zu bytes", size);
 }
 
-static void memory_store(void *p, size_t size, uint64_t value)
+static void machine_store(void *p, size_t size, uint64_t value)
 {
 	const uint8_t v1 = (uint8_t)value;
 	const uint32_t v4 = (uint32_t)value;
@@ -116,12 +118,12 @@ static void memory_store(void *p, size_t size, uint64_t value)
 
 /* ---- locations and messages ---- */
 
-static uint16_t new_message(const struct weak_location *l, uint8_t thread)
+static uint16_t machine_new_message(const struct weak_location *l, uint8_t thread)
 {
 	struct weak_message *m;
 
 	if (weak.nr_messages == WEAK_MESSAGES || l->nr == WEAK_MESSAGES / 4)
-		weak_fail("more messages than the checker has room for");
+		weak_fail("the checker has no room for more messages");
 	m = &weak.message[weak.nr_messages];
 	memset(m, 0, sizeof(*m));
 	m->location = (uint16_t)(l - weak.location);
@@ -129,7 +131,7 @@ static uint16_t new_message(const struct weak_location *l, uint8_t thread)
 	return (uint16_t)weak.nr_messages++;
 }
 
-static void insert(struct weak_location *l, uint16_t message, unsigned int pos)
+static void machine_insert(struct weak_location *l, uint16_t message, unsigned int pos)
 {
 	for (unsigned int i = l->nr; i > pos; i--) {
 		l->order[i] = l->order[i - 1];
@@ -141,28 +143,28 @@ static void insert(struct weak_location *l, uint16_t message, unsigned int pos)
 	l->newest = message;
 }
 
-static struct weak_location *new_location(const void *p, size_t size)
+static struct weak_location *machine_new_location(const void *p, size_t size)
 {
 	struct weak_location *l = &weak.location[weak.nr_locations];
 	struct weak_message *m;
 	uint16_t first;
 
 	if (weak.nr_locations == WEAK_LOCATIONS)
-		weak_fail("more atomic objects than the checker has room for");
+		weak_fail("the checker has no room for more atomic objects");
 	memset(l, 0, sizeof(*l));
 	l->p = (unsigned char *)p;
 	l->size = (uint8_t)size;
 	weak.nr_locations++;
-	first = new_message(l, WEAK_SETUP);
+	first = machine_new_message(l, WEAK_SETUP);
 	m = &weak.message[first];
 	m->unknown = weak_memory_unknown(p, size);
-	m->value = memory_load(p, size);
-	insert(l, first, 0);
+	m->value = machine_load(p, size);
+	machine_insert(l, first, 0);
 	weak_memory_location(p, size, weak.nr_locations);
 	return l;
 }
 
-static struct weak_location *find_location(const void *p, size_t size)
+static struct weak_location *machine_find_location(const void *p, size_t size)
 {
 	const unsigned char *at = p;
 
@@ -177,16 +179,16 @@ static struct weak_location *find_location(const void *p, size_t size)
 		last = &weak.message[l->newest];
 		if (last->plain) {
 			last->plain = false;
-			last->value = memory_load(p, size);
+			last->value = machine_load(p, size);
 		}
 		return l;
 	}
-	return new_location(p, size);
+	return machine_new_location(p, size);
 }
 
 /* ---- traces ---- */
 
-static void name_of(const void *p, char *name, size_t size)
+static void machine_name_of(const void *p, char *name, size_t size)
 {
 	const char *known = weak.describe ? weak.describe(p) : NULL;
 
@@ -198,14 +200,14 @@ static void name_of(const void *p, char *name, size_t size)
 
 static const char *const order_names[] = {"relaxed", "acquire", "release", "acq_rel"};
 
-static void trace(const char *what, enum weak_order order, const void *p,
-		  const struct weak_site *site)
+static void machine_trace(const char *what, enum weak_order order, const void *p,
+			  const struct weak_site *site)
 {
 	const struct weak_thread *t = weak.self;
 	char name[64] = "";
 
 	if (p)
-		name_of(p, name, sizeof(name));
+		machine_name_of(p, name, sizeof(name));
 	printf("  T%u.%-3u %-7s %-7s %-24s", t->id, t->event, what, order_names[order], name);
 	if (site)
 		printf(" %s:%u",
@@ -214,7 +216,7 @@ static void trace(const char *what, enum weak_order order, const void *p,
 	printf("\n");
 }
 
-static void trace_message(const char *what, uint16_t message)
+static void machine_trace_message(const char *what, uint16_t message)
 {
 	const struct weak_message *m = &weak.message[message];
 
@@ -228,52 +230,54 @@ static void trace_message(const char *what, uint16_t message)
 
 /* ---- what an access may do ---- */
 
-enum filter { ANY, RMW, CMPXCHG, LOCK };
+enum machine_filter { MACHINE_ANY, MACHINE_RMW, MACHINE_CMPXCHG, MACHINE_LOCK };
 
-/* An rmw may read a message only if no other one did. */
-static bool was_taken(const struct weak_location *l, unsigned int pos)
+/* Returns true if an rmw has read the message at @pos: another rmw may not read it. */
+static bool machine_was_taken(const struct weak_location *l, unsigned int pos)
 {
 	return pos + 1 < l->nr && weak.message[l->order[pos + 1]].rmw;
 }
 
-static bool may_read(const struct weak_location *l, unsigned int pos, enum filter filter,
-		     uint64_t old)
+static bool machine_may_read(const struct weak_location *l, unsigned int pos,
+			     enum machine_filter filter, uint64_t old)
 {
 	const struct weak_message *m = &weak.message[l->order[pos]];
 
 	switch (filter) {
-	case ANY:
+	case MACHINE_ANY:
 		return true;
-	case RMW:
-		return !was_taken(l, pos);
-	case CMPXCHG:
-		return m->value != old || !was_taken(l, pos);
-	case LOCK:
+	case MACHINE_RMW:
+		return !machine_was_taken(l, pos);
+	case MACHINE_CMPXCHG:
+		return m->value != old || !machine_was_taken(l, pos);
+	case MACHINE_LOCK:
 		return pos + 1u == l->nr && !m->value;
 	}
 	return false;
 }
 
-static void note_read(struct weak_location *l, uint16_t low, uint16_t node, bool rmw)
+static void machine_note_read(struct weak_location *l, uint16_t low, uint16_t node,
+			      bool machine_rmw)
 {
 	struct weak_read *r = &weak.read[weak.nr_reads];
 
 	if (weak.nr_reads == WEAK_READS)
-		weak_fail("more loads than the checker has room for");
+		weak_fail("the checker has no room for more loads");
 	r->next = l->reads;
 	r->event = weak.self->event;
 	r->node = node;
 	r->low = low;
 	r->thread = weak.self->id;
-	r->rmw = rmw;
+	r->rmw = machine_rmw;
 	l->reads = (uint16_t)weak.nr_reads++;
 }
 
 /*
- * Chooses the message that the running thread reads. Waits for a new one where explore.c says so,
- * or where there is none yet.
+ * Chooses the message that the running thread reads. Waits for a new message if explore.c chooses
+ * to wait, or if the thread may read none of those that exist.
  */
-static uint16_t choose_message(struct weak_location *l, enum filter filter, uint64_t old)
+static uint16_t machine_choose_message(struct weak_location *l, enum machine_filter filter,
+				       uint64_t old)
 {
 	struct weak_thread *t = weak.self;
 	const unsigned int index = (unsigned int)(l - weak.location);
@@ -284,8 +288,8 @@ static uint16_t choose_message(struct weak_location *l, enum filter filter, uint
 		const uint16_t low = t->now.at[index];
 		unsigned int nr = 0;
 
-		for (unsigned int pos = l->nr; pos-- > pos_of(low);)
-			if (l->order[pos] >= mark && may_read(l, pos, filter, old))
+		for (unsigned int pos = l->nr; pos-- > machine_pos_of(low);)
+			if (l->order[pos] >= mark && machine_may_read(l, pos, filter, old))
 				found[nr++] = l->order[pos];
 		if (nr) {
 			uint16_t node;
@@ -294,10 +298,10 @@ static uint16_t choose_message(struct weak_location *l, enum filter filter, uint
 			if (choice != WEAK_WAIT) {
 				const uint16_t m = found[choice];
 
-				note_read(l, low, node,
-					  filter == RMW || filter == LOCK ||
-						  (filter == CMPXCHG &&
-						   weak.message[m].value == old));
+				machine_note_read(l, low, node,
+						  filter == MACHINE_RMW || filter == MACHINE_LOCK ||
+							  (filter == MACHINE_CMPXCHG &&
+							   weak.message[m].value == old));
 				t->state = WEAK_READY;
 				return m;
 			}
@@ -325,71 +329,74 @@ bool weak_can_run(const struct weak_thread *t)
 }
 
 /*
- * A store to @l is about to be made, or was. Loads of other threads that do not come before it
- * could have waited for it. @message is 0 where it may have been prevented by an rmw of another
- * thread: then only those are told.
+ * Lets loads of @l by other threads wait, if they do not come before a store to @l and could have
+ * read its message. @message 0 stands for a store that an rmw of another thread may have
+ * prevented: then only loads of rmws wait.
  */
-static void wake_reads(const struct weak_location *l, uint16_t message, const uint16_t *cause)
+static void machine_wake_reads(const struct weak_location *l, uint16_t message,
+			       const uint16_t *cause)
 {
 	for (uint16_t i = l->reads; i; i = weak.read[i].next) {
 		const struct weak_read *r = &weak.read[i];
 
 		if (r->thread == weak.self->id || r->event <= cause[r->thread])
 			continue;
-		if (message ? pos_of(message) > pos_of(r->low) : r->rmw)
+		if (message ? machine_pos_of(message) > machine_pos_of(r->low) : r->rmw)
 			weak_want_wait(r->node);
 	}
 }
 
-static struct weak_location *access_begin(const void *p, size_t size, bool write)
+static struct weak_location *machine_access_begin(const void *p, size_t size, bool write)
 {
 	struct weak_thread *t = weak.self;
 	struct weak_location *l;
 
 	weak_memory_atomic(p, size, write);
-	l = find_location(p, size);
+	l = machine_find_location(p, size);
 	t->event++;
 	t->cause[t->id] = t->now.clock[t->id] = t->event;
 	(write ? l->stores : l->loads)[t->id] = t->event;
 	return l;
 }
 
-static void read_message(uint16_t message, enum weak_order order)
+static void machine_read_message(uint16_t message, enum weak_order order)
 {
 	const struct weak_message *m = &weak.message[message];
 	struct weak_thread *t = weak.self;
 
 	if (m->unknown)
 		weak_fail("a load of memory that was never written");
-	if (m->pos > pos_of(t->now.at[m->location]))
+	if (m->pos > machine_pos_of(t->now.at[m->location]))
 		t->now.at[m->location] = message;
-	join_clock(t->cause, m->cause);
+	machine_join_clock(t->cause, m->cause);
 	weak.last_read = message;
-	join(order & WEAK_ACQUIRE ? &t->now : &t->acquired, &m->view);
+	machine_join(order & WEAK_ACQUIRE ? &t->now : &t->acquired, &m->view);
 }
 
-/* Puts a message at @pos. @from is the message that it continues the release sequence of, or 0. */
-static void write_message(struct weak_location *l, unsigned int pos, uint64_t value,
-			  enum weak_order order, uint16_t from)
+/*
+ * Puts a message at @pos. If @from is not 0, the message continues the release sequence of @from.
+ */
+static void machine_write_message(struct weak_location *l, unsigned int pos, uint64_t value,
+				  enum weak_order order, uint16_t from)
 {
 	struct weak_thread *t = weak.self;
-	const uint16_t message = new_message(l, t->id);
+	const uint16_t message = machine_new_message(l, t->id);
 	struct weak_message *m = &weak.message[message];
 
-	m->value = value & mask_of(l->size);
+	m->value = value & machine_mask_of(l->size);
 	m->event = t->event;
 	m->rmw = from != 0;
-	insert(l, message, pos);
+	machine_insert(l, message, pos);
 	memcpy(m->cause, t->cause, sizeof(m->cause));
 	t->now.at[m->location] = message;
 	m->view = order & WEAK_RELEASE ? t->now : t->released;
 	m->view.at[m->location] = message;
 	if (from)
-		join(&m->view, &weak.message[from].view);
+		machine_join(&m->view, &weak.message[from].view);
 	if (m->pos + 1u == l->nr)
-		memory_store(l->p, l->size, m->value);
+		machine_store(l->p, l->size, m->value);
 	if (weak.tracing)
-		trace_message(from ? "puts" : "stores", message);
+		machine_trace_message(from ? "puts" : "stores", message);
 }
 
 uint64_t weak_load(const void *p, size_t size, enum weak_order order, const struct weak_site *site)
@@ -399,28 +406,28 @@ uint64_t weak_load(const void *p, size_t size, enum weak_order order, const stru
 
 	if (!weak.self) {
 		weak_memory_direct(p, size, false);
-		return memory_load(p, size);
+		return machine_load(p, size);
 	}
 	order = weak_effective_order(order, site);
-	l = access_begin(p, size, false);
-	m = choose_message(l, ANY, 0);
+	l = machine_access_begin(p, size, false);
+	m = machine_choose_message(l, MACHINE_ANY, 0);
 	if (weak.tracing) {
-		trace("load", order, p, site);
-		trace_message("reads", m);
+		machine_trace("load", order, p, site);
+		machine_trace_message("reads", m);
 	}
-	read_message(m, order);
+	machine_read_message(m, order);
 	return weak.message[m].value;
 }
 
-/* Chooses where a store goes: the newest place first. */
-static unsigned int choose_place(const struct weak_location *l)
+/* Chooses the place of a store in modification order. The first choice is the newest place. */
+static unsigned int machine_choose_place(const struct weak_location *l)
 {
 	const uint16_t low = weak.self->now.at[l - weak.location];
 	uint16_t found[WEAK_MESSAGES / 4];
 	unsigned int nr = 0;
 
-	for (unsigned int pos = l->nr; pos > pos_of(low); pos--)
-		if (!was_taken(l, pos - 1))
+	for (unsigned int pos = l->nr; pos > machine_pos_of(low); pos--)
+		if (!machine_was_taken(l, pos - 1))
 			found[nr++] = (uint16_t)pos;
 	return found[nr > 1 ? weak_choose(nr, NULL) : 0];
 }
@@ -432,40 +439,41 @@ void weak_store(void *p, size_t size, uint64_t value, enum weak_order order,
 
 	if (!weak.self) {
 		weak_memory_direct(p, size, true);
-		memory_store(p, size, value);
+		machine_store(p, size, value);
 		return;
 	}
 	order = weak_effective_order(order, site);
-	l = access_begin(p, size, true);
+	l = machine_access_begin(p, size, true);
 	if (weak.tracing)
-		trace("store", order, p, site);
-	write_message(l, choose_place(l), value, order, 0);
-	wake_reads(l, l->newest, weak.self->cause);
+		machine_trace("store", order, p, site);
+	machine_write_message(l, machine_choose_place(l), value, order, 0);
+	machine_wake_reads(l, l->newest, weak.self->cause);
 }
 
-static uint64_t rmw(void *p, size_t size, enum filter filter, uint64_t old, uint64_t value,
-		    enum weak_order order, const struct weak_site *site)
+static uint64_t machine_rmw(void *p, size_t size, enum machine_filter filter, uint64_t old,
+			    uint64_t value, enum weak_order order, const struct weak_site *site)
 {
 	struct weak_location *l;
 	uint16_t cause[WEAK_THREADS], m;
 	uint64_t found;
 
 	order = weak_effective_order(order, site);
-	l = access_begin(p, size, true);
+	l = machine_access_begin(p, size, true);
 	memcpy(cause, weak.self->cause, sizeof(cause));
-	m = choose_message(l, filter, old);
+	m = machine_choose_message(l, filter, old);
 	if (weak.tracing) {
-		trace(filter == LOCK ? "lock" : "rmw", order, p, site);
-		trace_message("reads", m);
+		machine_trace(filter == MACHINE_LOCK ? "lock" : "rmw", order, p, site);
+		machine_trace_message("reads", m);
 	}
-	read_message(m, order);
+	machine_read_message(m, order);
 	found = weak.message[m].value;
-	if (filter == CMPXCHG && found != old) {
-		wake_reads(l, 0, cause);
+	if (filter == MACHINE_CMPXCHG && found != old) {
+		machine_wake_reads(l, 0, cause);
 		return found;
 	}
-	write_message(l, weak.message[m].pos + 1u, filter == RMW ? found + value : value, order, m);
-	wake_reads(l, l->newest, cause);
+	machine_write_message(l, weak.message[m].pos + 1u,
+			      filter == MACHINE_RMW ? found + value : value, order, m);
+	machine_wake_reads(l, l->newest, cause);
 	return found;
 }
 
@@ -473,28 +481,28 @@ uint64_t weak_add(void *p, size_t size, uint64_t value, enum weak_order order,
 		  const struct weak_site *site)
 {
 	if (!weak.self) {
-		const uint64_t found = memory_load(p, size);
+		const uint64_t found = machine_load(p, size);
 
 		weak_memory_direct(p, size, true);
-		memory_store(p, size, found + value);
+		machine_store(p, size, found + value);
 		return found;
 	}
-	return rmw(p, size, RMW, 0, value, order, site);
+	return machine_rmw(p, size, MACHINE_RMW, 0, value, order, site);
 }
 
 uint64_t weak_cmpxchg(void *p, size_t size, uint64_t old, uint64_t value, enum weak_order order,
 		      const struct weak_site *site)
 {
-	old &= mask_of(size);
+	old &= machine_mask_of(size);
 	if (!weak.self) {
-		const uint64_t found = memory_load(p, size);
+		const uint64_t found = machine_load(p, size);
 
 		weak_memory_direct(p, size, true);
 		if (found == old)
-			memory_store(p, size, value);
+			machine_store(p, size, value);
 		return found;
 	}
-	return rmw(p, size, CMPXCHG, old, value, order, site);
+	return machine_rmw(p, size, MACHINE_CMPXCHG, old, value, order, site);
 }
 
 void weak_fence(enum weak_order order, const struct weak_site *site)
@@ -507,18 +515,18 @@ void weak_fence(enum weak_order order, const struct weak_site *site)
 	t->event++;
 	t->cause[t->id] = t->now.clock[t->id] = t->event;
 	if (order & WEAK_ACQUIRE)
-		join(&t->now, &t->acquired);
+		machine_join(&t->now, &t->acquired);
 	if (order & WEAK_RELEASE)
 		t->released = t->now;
 	if (weak.tracing)
-		trace("fence", order, NULL, site);
+		machine_trace("fence", order, NULL, site);
 }
 
 void weak_lock(struct weak_mutex *mutex)
 {
 	if (!weak.self)
 		weak_fail("a lock outside of all threads");
-	rmw(&mutex->locked, sizeof(mutex->locked), LOCK, 0, 1, WEAK_ACQUIRE, NULL);
+	machine_rmw(&mutex->locked, sizeof(mutex->locked), MACHINE_LOCK, 0, 1, WEAK_ACQUIRE, NULL);
 }
 
 void weak_unlock(struct weak_mutex *mutex)
@@ -528,7 +536,7 @@ void weak_unlock(struct weak_mutex *mutex)
 
 	if (!weak.self)
 		weak_fail("an unlock outside of all threads");
-	l = find_location(&mutex->locked, sizeof(mutex->locked));
+	l = machine_find_location(&mutex->locked, sizeof(mutex->locked));
 	last = &weak.message[l->order[l->nr - 1]];
 	if (last->thread != weak.self->id || !last->value)
 		weak_fail("an unlock by a thread that does not hold the lock");
@@ -536,8 +544,8 @@ void weak_unlock(struct weak_mutex *mutex)
 }
 
 /*
- * The store is ordered with all other accesses, or memory.c has found the race. So it comes last.
- * Its value is not known yet: the callback comes before the store.
+ * The message comes last: a plain store is ordered with all other accesses, or memory.c has found
+ * the race. Its value is not known yet, because the compiler's callback comes before the store.
  */
 void weak_plain_message(struct weak_location *l)
 {
@@ -546,8 +554,8 @@ void weak_plain_message(struct weak_location *l)
 
 	if (weak.message[l->newest].plain && weak.message[l->newest].thread == t->id)
 		return;
-	message = new_message(l, t->id);
-	insert(l, message, l->nr);
+	message = machine_new_message(l, t->id);
+	machine_insert(l, message, l->nr);
 	weak.message[message].plain = true;
 	weak.message[message].event = t->event;
 	t->now.at[weak.message[message].location] = message;
@@ -565,8 +573,8 @@ void weak_now(struct weak_time *time)
 }
 
 /*
- * @a is a point after its thread's event @a->here. Another thread knows of that point if it
- * synchronised with a later event.
+ * @a lies behind event @a->here of its thread. Another thread knows of @a if it synchronised with
+ * a later event of that thread.
  */
 bool weak_happens_before(const struct weak_time *a, const struct weak_time *b)
 {

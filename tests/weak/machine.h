@@ -13,24 +13,25 @@
 #define WEAK_SETUP 0xff /* the "thread" that ran before all threads */
 
 /*
- * What a thread, or a message, knows: of each location, the newest message in modification order
- * that may not be overlooked any more; of each thread, how many of its events happen before.
+ * What a thread or a message knows. at[] has, for each location, the newest message in
+ * modification order that may not be overlooked any more. clock[] has, for each thread, the number
+ * of its events that happen before.
  */
 struct weak_view {
 	uint16_t at[WEAK_LOCATIONS];
 	uint16_t clock[WEAK_THREADS];
 };
 
-/* A store. Message 0 is none: it stands for "the first of any location". */
+/* A store. Number 0 is not a message: it stands for the first message of any location. */
 struct weak_message {
 	uint64_t value;
 	uint16_t location;
 	uint16_t pos; /* in modification order */
 	uint16_t event; /* of its thread */
 	uint8_t thread;
-	bool rmw; /* reads from the message before; nothing may come between */
+	bool rmw; /* reads from the message before; no message may come between */
 	bool unknown; /* memory that was never written */
-	bool plain; /* by a plain store: the value is still to be fetched from memory */
+	bool plain; /* made by a plain store: the value has to be fetched from memory */
 	uint16_t cause[WEAK_THREADS]; /* events before this one in program order and reads-from */
 	struct weak_view view;
 };
@@ -42,7 +43,7 @@ struct weak_location {
 	uint16_t order[WEAK_MESSAGES / 4]; /* the messages, in modification order */
 	uint16_t newest; /* the message that was made last */
 	uint16_t loads[WEAK_THREADS], stores[WEAK_THREADS]; /* last atomic event of each thread */
-	uint16_t reads; /* the last weak_read of this location, 0: none */
+	uint16_t reads; /* the last weak_read of this location; 0: none */
 };
 
 /* A load that was made, and the choice point where its message was chosen. */
@@ -60,13 +61,13 @@ enum weak_state { WEAK_READY, WEAK_WAITING, WEAK_LOCKING, WEAK_DONE };
 struct weak_thread {
 	uint8_t id;
 	enum weak_state state;
-	uint16_t location; /* WAITING, LOCKING: for a message of this location */
-	uint16_t mark; /* that is not older than this */
-	uint16_t event; /* events so far */
+	uint16_t location; /* WAITING, LOCKING: the location whose message the thread waits for */
+	uint16_t mark; /* WAITING, LOCKING: the message has at least this number */
+	uint16_t event; /* number of events so far */
 	uint16_t cause[WEAK_THREADS];
 	struct weak_view now; /* what the next access must respect */
 	struct weak_view acquired; /* what an acquire fence would add */
-	struct weak_view released; /* what a release fence has made part of later stores */
+	struct weak_view released; /* the view at the last release fence: part of later stores */
 };
 
 struct weak_machine {
@@ -84,34 +85,37 @@ extern struct weak_machine weak;
 
 /* ---- machine.c ---- */
 void weak_machine_reset(unsigned int nr_threads);
-/* May the thread go on, as far as its wait is concerned? */
+/* Returns true if a thread waits for nothing, or for a message that has come. */
 bool weak_can_run(const struct weak_thread *t);
-/* A plain store by the running thread to an atomic object. */
+/* Adds the message of a plain store by the running thread to an atomic object. */
 void weak_plain_message(struct weak_location *l);
 
 /* ---- explore.c ---- */
 #define WEAK_WAIT 255u
 /*
- * The next choice: below @n, or WEAK_WAIT where @node is not NULL and weak_want_wait() was called
- * for it.
+ * Returns the next choice: a number below @n; or WEAK_WAIT, if @node is not NULL and
+ * weak_want_wait() was called for the node.
  */
 unsigned int weak_choose(unsigned int n, uint16_t *node);
 void weak_want_wait(uint16_t node);
-void weak_yield(void); /* of the running thread, which waits */
+/* Lets other threads run. Called by the running thread when it waits. */
+void weak_yield(void);
 void weak_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 /* ---- memory.c ---- */
 void weak_memory_reset(void);
-/* An atomic access by the running thread: is it in allocated memory, and ordered with the plain
- * accesses to it? */
+/*
+ * Checks an atomic access by the running thread: it must be in allocated memory, and ordered with
+ * the plain accesses to that memory.
+ */
 void weak_memory_atomic(const void *p, size_t size, bool write);
-/* The same in setup() and end(). */
+/* Checks an access by setup() or end(): it must be in allocated memory. */
 void weak_memory_direct(const void *p, size_t size, bool write);
-/* From now on the memory is the object of an atomic location, number @location - 1. */
+/* Makes memory the object of an atomic location, number @location - 1. */
 void weak_memory_location(const void *p, size_t size, unsigned int location);
-/* Was a part of it never written? */
+/* Returns true if a part of the memory was never written. */
 bool weak_memory_unknown(const void *p, size_t size);
-/* "number+offset" of the allocation that an address is in; false where it is in none. */
+/* Writes "number+offset" of the allocation at an address. Returns false if there is none. */
 bool weak_memory_name(const void *p, char *name, size_t size);
 
 #endif /* GMS_WEAK_MACHINE_H */

@@ -14,27 +14,28 @@
 
 static const char usage[] =
 	"usage: weak [OPTION...] [PROGRAM...]\n"
-	"Runs each execution that the memory model allows, of all programs or of those named.\n"
-	"  --list               names the programs\n"
-	"  --litmus             tests the checker itself\n"
+	"Runs each execution of the programs, or of all programs, that the memory model allows.\n"
+	"  --list               prints the programs\n"
+	"  --litmus             tests the checker\n"
 	"  --random N           runs N random programs\n"
-	"  --seed N             runs the random program N\n"
-	"  --sites              numbers the orderings of the tree's sources\n"
-	"  --orderings          weakens one ordering after another; says which programs notice\n"
+	"  --seed N             runs random program N\n"
+	"  --sites              prints the orderings of the tree's sources, with their numbers\n"
+	"  --orderings          weakens each ordering in turn; prints the programs that fail\n"
 	"  --weaken N[,N...]    runs with these orderings weakened\n"
 	"  --replay CHOICES     runs one execution of one program, and prints its events\n"
-	"GMS_WEAK_LONG=1 in the environment: more random programs, all executions.\n";
+	"GMS_WEAK_LONG=1 in the environment: more random programs, all executions of each.\n";
 
-static enum { RUN, LIST, LITMUS, SITES, ORDERINGS } mode = RUN;
+static enum { MAIN_RUN, MAIN_LIST, MAIN_LITMUS, MAIN_SITES, MAIN_ORDERINGS } mode = MAIN_RUN;
 static unsigned long nr_random, seed;
 static const char *choices;
-static char *const *names; /* of programs; none: all */
+static char *const *names; /* of the programs to run; empty: all */
 static unsigned int nr_orderings;
-static uint64_t limit = 20000; /* executions of a random program, or with an ordering weakened */
+/* The limit of executions: of a random program, or of any program with an ordering weakened. */
+static uint64_t limit = 20000;
 
 /* ---- running ---- */
 
-static double seconds(void)
+static double main_seconds(void)
 {
 	struct timespec now;
 
@@ -42,7 +43,7 @@ static double seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static bool is_named(const struct script *s)
+static bool main_is_named(const struct script *s)
 {
 	if (!*names)
 		return true;
@@ -52,8 +53,8 @@ static bool is_named(const struct script *s)
 	return false;
 }
 
-static void explore(const struct script *s, uint64_t executions, struct weak_program *program,
-		    struct weak_result *result)
+static void main_explore(const struct script *s, uint64_t executions, struct weak_program *program,
+			 struct weak_result *result)
 {
 	if (!script_program(s, program)) {
 		fprintf(stderr, "weak: %s is malformed\n", s->name);
@@ -62,7 +63,7 @@ static void explore(const struct script *s, uint64_t executions, struct weak_pro
 	weak_explore(program, executions, WEAK_REDUCED, result);
 }
 
-static void print_script(const struct script *s)
+static void main_print_script(const struct script *s)
 {
 	printf("  %u 1G blocks\n  before: %s\n", s->nr_blocks, s->setup);
 	for (unsigned int t = 0; t < WEAK_THREADS && s->thread[t]; t++)
@@ -70,12 +71,12 @@ static void print_script(const struct script *s)
 }
 
 /* Runs the failed execution again. */
-static void explain(const struct script *s, const struct weak_program *program,
-		    const struct weak_result *failed)
+static void main_explain(const struct script *s, const struct weak_program *program,
+			 const struct weak_result *failed)
 {
 	struct weak_result result;
 
-	print_script(s);
+	main_print_script(s);
 	weak_replay(program, failed->choices, &result);
 	printf("FAILED: %s\n", failed->why);
 	printf("again:");
@@ -88,38 +89,38 @@ static void explain(const struct script *s, const struct weak_program *program,
 	printf(strcmp(s->name, "random") ? " %s\n" : "\n", s->name);
 }
 
-static bool run(const struct script *s)
+static bool main_run(const struct script *s)
 {
-	const double begin = seconds();
+	const double begin = main_seconds();
 	struct weak_program program;
 	struct weak_result result;
 
-	explore(s, UINT64_MAX, &program, &result);
+	main_explore(s, UINT64_MAX, &program, &result);
 	printf("%-24s %9llu executions, %6llu blocked, %6.2f s\n", s->name,
 	       (unsigned long long)result.executions, (unsigned long long)result.blocked,
-	       seconds() - begin);
+	       main_seconds() - begin);
 	if (result.failed)
-		explain(s, &program, &result);
+		main_explain(s, &program, &result);
 	fflush(stdout);
 	return !result.failed;
 }
 
-static bool run_all(void)
+static bool main_run_all(void)
 {
 	unsigned int nr = 0;
 	bool ok = true;
 
 	for (const struct script *s = scripts; s->name; s++)
-		if (is_named(s)) {
+		if (main_is_named(s)) {
 			nr++;
-			ok &= run(s);
+			ok &= main_run(s);
 		}
 	if (!nr)
 		fputs("weak: no such program\n", stderr);
 	return ok && nr;
 }
 
-static bool run_random(void)
+static bool main_run_random(void)
 {
 	unsigned long bounded = 0;
 	uint64_t executions = 0;
@@ -129,21 +130,24 @@ static bool run_random(void)
 		struct weak_program program;
 		struct weak_result result;
 
-		explore(s, limit, &program, &result);
+		main_explore(s, limit, &program, &result);
 		executions += result.executions;
 		bounded += result.bounded;
 		if (result.failed) {
-			explain(s, &program, &result);
+			main_explain(s, &program, &result);
 			return false;
 		}
 	}
-	printf("%lu random programs, %llu executions; of %lu programs not all\n", nr_random,
+	printf("%lu random programs, %llu executions; %lu programs have more\n", nr_random,
 	       (unsigned long long)executions, bounded);
 	return true;
 }
 
-/* Does the search see the same executions without its reduction? Where that is too long: skip. */
-static bool check_reduction(void)
+/*
+ * Returns true if the search sees the same executions without its reduction. Skips programs for
+ * which that takes too long.
+ */
+static bool main_check_reduction(void)
 {
 	unsigned int nr = 0;
 
@@ -151,7 +155,7 @@ static bool check_reduction(void)
 		struct weak_program program;
 		struct weak_result reduced, eager;
 
-		explore(s, UINT64_MAX, &program, &reduced);
+		main_explore(s, UINT64_MAX, &program, &reduced);
 		weak_explore(&program, 300000, WEAK_EAGER, &eager);
 		if (reduced.failed || eager.failed || eager.bounded)
 			continue;
@@ -163,11 +167,11 @@ static bool check_reduction(void)
 		       (unsigned long long)eager.executions);
 		return false;
 	}
-	printf("reduction: %u programs, the same executions without it\n", nr);
+	printf("reduction: %u programs have the same executions without it\n", nr);
 	return true;
 }
 
-static bool replay(void)
+static bool main_replay(void)
 {
 	const struct script *s = scripts;
 	struct weak_program program;
@@ -176,7 +180,7 @@ static bool replay(void)
 	if (seed)
 		s = script_random(seed);
 	else
-		while (s->name && !is_named(s))
+		while (s->name && !main_is_named(s))
 			s++;
 	if (!s->name || !script_program(s, &program) || !weak_replay(&program, choices, &result)) {
 		fputs(usage, stderr);
@@ -186,17 +190,17 @@ static bool replay(void)
 	return !result.failed;
 }
 
-static void list(void)
+static void main_list(void)
 {
 	for (const struct script *s = scripts; s->name; s++) {
 		printf("%s: %s\n", s->name, s->about);
-		print_script(s);
+		main_print_script(s);
 	}
 }
 
 /* ---- orderings ---- */
 
-static void print_ordering(unsigned int n)
+static void main_print_ordering(unsigned int n)
 {
 	enum weak_order part;
 	const struct weak_site *site = weak_ordering_site(n, &part);
@@ -208,16 +212,16 @@ static void print_ordering(unsigned int n)
 	       site->text);
 }
 
-static void print_sites(void)
+static void main_print_sites(void)
 {
 	for (unsigned int n = 1; n <= nr_orderings; n++) {
-		print_ordering(n);
+		main_print_ordering(n);
 		printf("\n");
 	}
 }
 
-/* Prints the programs that fail. Returns how many. */
-static unsigned int print_failures(void)
+/* Prints the programs that fail. Returns their number. */
+static unsigned int main_print_failures(void)
 {
 	unsigned int nr = 0, column = 0;
 
@@ -225,7 +229,7 @@ static unsigned int print_failures(void)
 		struct weak_program program;
 		struct weak_result result;
 
-		explore(s, limit, &program, &result);
+		main_explore(s, limit, &program, &result);
 		if (!result.failed)
 			continue;
 		if (column + strlen(s->name) > 80)
@@ -240,20 +244,20 @@ static unsigned int print_failures(void)
 	return nr;
 }
 
-static bool all_pass(void)
+static bool main_all_pass(void)
 {
 	for (const struct script *s = scripts; s->name; s++) {
 		struct weak_program program;
 		struct weak_result result;
 
-		explore(s, limit, &program, &result);
+		main_explore(s, limit, &program, &result);
 		if (result.failed)
 			return false;
 	}
 	return true;
 }
 
-static unsigned int print_random_failures(void)
+static unsigned int main_print_random_failures(void)
 {
 	unsigned int nr = 0;
 
@@ -261,30 +265,30 @@ static unsigned int print_random_failures(void)
 		struct weak_program program;
 		struct weak_result result;
 
-		explore(script_random(seed), limit, &program, &result);
+		main_explore(script_random(seed), limit, &program, &result);
 		if (result.failed)
 			printf("%s%lu", nr++ ? ", " : "\n\trandom programs ", seed);
 	}
 	return nr;
 }
 
-/* Orderings, all of them acquire, that no program needs, and why they are there. */
+/* Acquire orderings that no program needs, by their function, and the reason for that. */
 static const struct {
 	const char *function, *why;
 } redundant[] = {
 	{"gms_line_find_behind", "leaves of several words; in the programs a leaf has one"},
-	{"walk_prefetch_group", "only asks for a line"},
-	/* each of these sees the page or chunk behind another acquire that would do */
+	{"walk_prefetch_group", "only prefetches the line"},
+	/* Each of these comes behind another acquire, which suffices. */
 	{"gms_leaf_in_group", "readers: the states come before; writers: see gms_end_has_places()"},
 	{"rtree_make_end_places", "gms_leaf_in_group() loads the page again"},
 	{"gms_end_has_places", "gms_leaf_in_group() loads the page again"},
 	{"store_pages", "gms_end_has_places() came before"},
 	{"gms_rtree_spare_spend", "store_pages() loads the page again"},
-	{"gms_rtree_spare_fill", "only asks whether there is a page"},
+	{"gms_rtree_spare_fill", "only tests whether there is a page"},
 	{"walk_leaf", "the states come before"},
 };
 
-static const char *why_redundant(unsigned int n)
+static const char *main_why_redundant(unsigned int n)
 {
 	enum weak_order part;
 	const struct weak_site *site = weak_ordering_site(n, &part);
@@ -295,22 +299,22 @@ static const char *why_redundant(unsigned int n)
 	return NULL;
 }
 
-/* Which of these go only one without the other, and which can all go? */
-static void print_pairs(const unsigned int *number, unsigned int nr)
+/* Prints the pairs of orderings of which one is needed, and a set that can go all at once. */
+static void main_print_pairs(const unsigned int *number, unsigned int nr)
 {
 	for (unsigned int i = 0; i < nr; i++)
 		for (unsigned int k = i + 1; k < nr; k++) {
 			weak_weaken(number[i], true);
 			weak_weaken(number[k], true);
-			if (!all_pass())
-				printf("one of %u and %u is needed\n", number[i], number[k]);
+			if (!main_all_pass())
+				printf("a program needs one of %u and %u\n", number[i], number[k]);
 			weak_weaken(number[i], false);
 			weak_weaken(number[k], false);
 		}
 	printf("these can go together:");
 	for (unsigned int i = nr; i--;) {
 		weak_weaken(number[i], true);
-		if (all_pass())
+		if (main_all_pass())
 			printf(" %u", number[i]);
 		else
 			weak_weaken(number[i], false);
@@ -320,23 +324,26 @@ static void print_pairs(const unsigned int *number, unsigned int nr)
 	printf("\n");
 }
 
-/* Weakens one ordering after another. False where one is not needed, and should be. */
-static bool check_orderings(void)
+/*
+ * Weakens one ordering after another. Returns false if an ordering is unneeded for no known
+ * reason.
+ */
+static bool main_check_orderings(void)
 {
 	unsigned int unneeded[256], nr = 0;
 	bool ok = true;
 
-	if (print_failures()) {
-		printf("\n\tfail as it is: to be mended first\n");
+	if (main_print_failures()) {
+		printf("\n\tfail with all orderings: mend that first\n");
 		return false;
 	}
 	for (unsigned int n = 1; n <= nr_orderings; n++) {
-		const char *why = why_redundant(n);
+		const char *why = main_why_redundant(n);
 
 		weak_weaken(n, true);
-		print_ordering(n);
-		if (!(print_failures() + print_random_failures())) {
-			printf("\n\tno program needs it: %s", why ? why : "WHY IS IT THERE?");
+		main_print_ordering(n);
+		if (!(main_print_failures() + main_print_random_failures())) {
+			printf("\n\tno program needs this: %s", why ? why : "FOR NO KNOWN REASON");
 			ok &= why != NULL;
 			unneeded[nr++] = n;
 		}
@@ -344,14 +351,14 @@ static bool check_orderings(void)
 		printf("\n");
 		fflush(stdout);
 	}
-	print_pairs(unneeded, nr);
-	printf("%u orderings, of which no program needs %u\n", nr_orderings, nr);
+	main_print_pairs(unneeded, nr);
+	printf("no program needs %u of %u orderings\n", nr, nr_orderings);
 	return ok;
 }
 
 /* ---- the command line ---- */
 
-static bool weaken(const char *numbers)
+static bool main_weaken(const char *numbers)
 {
 	for (char *end; *numbers; numbers = *end ? end + 1 : end) {
 		const unsigned long n = strtoul(numbers, &end, 10);
@@ -363,15 +370,18 @@ static bool weaken(const char *numbers)
 	return true;
 }
 
-/* Takes one option, and its value where it has one. Returns how many arguments; 0: it is wrong. */
-static int take_option(const char *option, const char *value)
+/*
+ * Parses one option, and its value if it has one. Returns the number of arguments that these are;
+ * 0 if they are wrong.
+ */
+static int main_take_option(const char *option, const char *value)
 {
-	static const char *const modes[] = {[LIST] = "--list",
-					    [LITMUS] = "--litmus",
-					    [SITES] = "--sites",
-					    [ORDERINGS] = "--orderings"};
+	static const char *const modes[] = {[MAIN_LIST] = "--list",
+					    [MAIN_LITMUS] = "--litmus",
+					    [MAIN_SITES] = "--sites",
+					    [MAIN_ORDERINGS] = "--orderings"};
 
-	for (unsigned int i = LIST; i <= ORDERINGS; i++)
+	for (unsigned int i = MAIN_LIST; i <= MAIN_ORDERINGS; i++)
 		if (modes[i] && !strcmp(option, modes[i])) {
 			mode = i;
 			return 1;
@@ -379,7 +389,7 @@ static int take_option(const char *option, const char *value)
 	if (!value)
 		return 0;
 	if (!strcmp(option, "--weaken"))
-		return weaken(value) ? 2 : 0;
+		return main_weaken(value) ? 2 : 0;
 	if (!strcmp(option, "--replay"))
 		choices = value;
 	else if (!strcmp(option, "--seed"))
@@ -399,7 +409,7 @@ int main(int argc, char **argv)
 
 	nr_orderings = weak_orderings_init();
 	for (int taken; i < argc && argv[i][0] == '-'; i += taken) {
-		taken = take_option(argv[i], argv[i + 1]);
+		taken = main_take_option(argv[i], argv[i + 1]);
 		if (!taken) {
 			fputs(usage, stderr);
 			return 2;
@@ -411,23 +421,23 @@ int main(int argc, char **argv)
 		limit = UINT64_MAX;
 	}
 	if (choices)
-		return !replay();
+		return !main_replay();
 	switch (mode) {
-	case LIST:
-		list();
+	case MAIN_LIST:
+		main_list();
 		return 0;
-	case LITMUS:
+	case MAIN_LITMUS:
 		return !litmus_classics() || !litmus_random(is_long ? 100000 : 2000) ||
-		       !check_reduction();
-	case SITES:
-		print_sites();
+		       !main_check_reduction();
+	case MAIN_SITES:
+		main_print_sites();
 		return 0;
-	case ORDERINGS:
-		return !check_orderings();
+	case MAIN_ORDERINGS:
+		return !main_check_orderings();
 	default:
 		break;
 	}
 	if (seed)
-		return !run(script_random(seed));
-	return nr_random ? !run_random() : !run_all();
+		return !main_run(script_random(seed));
+	return nr_random ? !main_run_random() : !main_run_all();
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * orderings.c - the numbers of the orderings in the sources that are checked
+ * orderings.c - numbers the orderings in the sources that are checked
  *
- * Each use of a platform macro is a struct weak_site (platform.h). One in a header is compiled
- * into several objects: all of these are the same ordering. The numbers go up with file and line.
+ * Each use of a platform macro is a struct weak_site (platform.h). A use in a header is compiled
+ * into several objects, and all of its sites share one number. Numbers ascend by file and line.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "weak.h"
 
-#define ORDERINGS 256u
+#define ORDERINGS_MAX 256u
 
 extern struct weak_site *const __start_weak_sites[] __attribute__((weak));
 extern struct weak_site *const __stop_weak_sites[] __attribute__((weak));
@@ -19,9 +19,9 @@ static struct {
 	const struct weak_site *site;
 	enum weak_order part;
 	bool weakened;
-} ordering[ORDERINGS + 1];
+} ordering[ORDERINGS_MAX + 1];
 
-static int by_place(const void *a, const void *b)
+static int orderings_compare(const void *a, const void *b)
 {
 	const struct weak_site *x = *(struct weak_site *const *)a;
 	const struct weak_site *y = *(struct weak_site *const *)b;
@@ -45,9 +45,9 @@ unsigned int weak_orderings_init(void)
 	if (!site)
 		abort();
 	memcpy(site, __start_weak_sites, nr * sizeof(*site));
-	qsort(site, nr, sizeof(*site), by_place);
+	qsort(site, nr, sizeof(*site), orderings_compare);
 	for (size_t i = 0; i < nr; i++) {
-		if (i && !by_place(&site[i - 1], &site[i])) {
+		if (i && !orderings_compare(&site[i - 1], &site[i])) {
 			site[i]->first = first;
 			continue;
 		}
@@ -56,7 +56,7 @@ unsigned int weak_orderings_init(void)
 		for (unsigned int part = WEAK_ACQUIRE; part <= WEAK_RELEASE; part <<= 1) {
 			if (!(site[i]->order & part))
 				continue;
-			if (last == ORDERINGS)
+			if (last == ORDERINGS_MAX)
 				abort();
 			ordering[++last].site = site[i];
 			ordering[last].part = (enum weak_order)part;
@@ -82,7 +82,7 @@ bool weak_is_weakened(unsigned int number)
 	return ordering[number].weakened;
 }
 
-/* A site's orderings have neighbouring numbers, acquire first. */
+/* The orderings of a site have neighbouring numbers, acquire first. */
 enum weak_order weak_effective_order(enum weak_order order, const struct weak_site *site)
 {
 	unsigned int n;

@@ -2,11 +2,12 @@
 /*
  * platform.h - the platform of the checker: each atomic access is an event of its machine
  *
- * Has the names of src/platform/user/platform.h, and is found before it. It has what the range
- * tree needs, and no more. Each use of a macro is a weak_site, so that it can be weakened alone.
+ * This header replaces src/platform/user/platform.h: the checker's include path finds it first. It
+ * has what the range tree needs, and no more. Each use of a macro is a weak_site, so that each can
+ * be weakened alone.
  *
- * Assertions are off, as in the build that is installed: an assertion loads with acquire, and
- * could stand in for an ordering that the code itself lacks.
+ * Assertions are off, as in the build that is installed. An assertion loads with acquire: it could
+ * stand in for an ordering that the code lacks.
  */
 #ifndef GMS_PLATFORM_H
 #define GMS_PLATFORM_H

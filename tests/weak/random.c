@@ -2,9 +2,9 @@
 /*
  * random.c - random programs over a range tree
  *
- * One or two writers, then one or two readers; all in one or two 1G blocks. Where there are two
- * writers each locks the 1G block that it changes. Ranges are biased to what is of interest:
- * single pages, whole blocks, and parts of two blocks.
+ * A program has one or two writers, then one or two readers, in one or two 1G blocks. If there are
+ * two writers, each locks the 1G block that it changes. Most ranges are single pages, whole
+ * blocks, or parts of two blocks.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 static uint64_t state;
 static char text[1 + WEAK_THREADS][256];
 
-static unsigned int below(unsigned int n)
+static unsigned int random_below(unsigned int n)
 {
 	state ^= state << 13;
 	state ^= state >> 7;
@@ -23,7 +23,7 @@ static unsigned int below(unsigned int n)
 	return (unsigned int)(state >> 33) % n;
 }
 
-static void append(char *to, const char *verb, unsigned int a, unsigned int n)
+static void random_append(char *to, const char *verb, unsigned int a, unsigned int n)
 {
 	const size_t length = strlen(to);
 
@@ -31,33 +31,33 @@ static void append(char *to, const char *verb, unsigned int a, unsigned int n)
 		 n);
 }
 
-static void append_word(char *to, const char *verb)
+static void random_append_word(char *to, const char *verb)
 {
 	const size_t length = strlen(to);
 
 	snprintf(to + length, sizeof(text[0]) - length, "%s%s", length ? ", " : "", verb);
 }
 
-/* One of the first @n pages of interest of a 1G block. */
+/* Returns one of the first @n pages of interest of a 1G block. */
 static unsigned int random_page(unsigned int block, unsigned int n)
 {
-	return (unsigned int)tree_page(block * 16 + below(n));
+	return (unsigned int)tree_page(block * 16 + random_below(n));
 }
 
-/* A range in a 1G block. Most are near its begin. */
+/* Makes a range in a 1G block. Most ranges are near the begin of the block. */
 static void random_range(unsigned int block, unsigned int *a, unsigned int *n)
 {
 	unsigned int last;
 
-	switch (below(8)) {
+	switch (random_below(8)) {
 	case 0:
 		*a = block * TREE_BLOCK;
 		*n = TREE_BLOCK;
 		return;
 	case 1:
 	case 2:
-		*a = block * TREE_BLOCK + TREE_LEAF * below(3);
-		*n = TREE_LEAF * (1 + below(2));
+		*a = block * TREE_BLOCK + TREE_LEAF * random_below(3);
+		*n = TREE_LEAF * (1 + random_below(2));
 		return;
 	case 3:
 		*a = random_page(block, 8);
@@ -76,45 +76,45 @@ static void random_store(char *to, unsigned int block, bool revert)
 	unsigned int a, n;
 
 	random_range(block, &a, &n);
-	append(to, verb[below(2) + (revert && !below(4) ? 2 : 0)], a, n);
+	random_append(to, verb[random_below(2) + (revert && !random_below(4) ? 2 : 0)], a, n);
 }
 
 static void random_writer(char *to, unsigned int nr_blocks, bool locked)
 {
-	const unsigned int block = below(nr_blocks), nr = 1 + below(locked ? 2 : 3);
+	const unsigned int block = random_below(nr_blocks), nr = 1 + random_below(locked ? 2 : 3);
 
 	if (locked) {
-		if (!below(2))
-			append(to, "prepare", block * TREE_BLOCK + 1, 1);
-		append(to, "lock", block, 0);
+		if (!random_below(2))
+			random_append(to, "prepare", block * TREE_BLOCK + 1, 1);
+		random_append(to, "lock", block, 0);
 	}
 	for (unsigned int i = 0; i < nr; i++)
 		random_store(to, block, true);
 	if (locked)
-		append(to, "unlock", block, 0);
+		random_append(to, "unlock", block, 0);
 }
 
 static void random_read(char *to, unsigned int nr_blocks)
 {
 	static const char *const summary[] = {"1g", "2m", "look", "order", "mask"};
-	const unsigned int block = below(nr_blocks);
+	const unsigned int block = random_below(nr_blocks);
 
-	switch (below(8)) {
+	switch (random_below(8)) {
 	case 0:
 	case 1:
 		if (GMS_RTREE_SHIFT == 2) {
-			append(to, summary[below(5)], random_page(block, 8), 0);
+			random_append(to, summary[random_below(5)], random_page(block, 8), 0);
 			return;
 		}
 		break;
 	case 2:
-		append(to, below(2) ? "next" : "cursor", block * TREE_BLOCK + below(2),
-		       3 * TREE_LEAF / 4);
+		random_append(to, random_below(2) ? "next" : "cursor",
+			      block * TREE_BLOCK + random_below(2), 3 * TREE_LEAF / 4);
 		return;
 	default:
 		break;
 	}
-	append(to, "test", random_page(block, 6), 0);
+	random_append(to, "test", random_page(block, 6), 0);
 }
 
 const struct script *script_random(uint64_t seed)
@@ -125,9 +125,9 @@ const struct script *script_random(uint64_t seed)
 
 	state = seed * 0x9e3779b97f4a7c15ULL + 1;
 	memset(text, 0, sizeof(text));
-	s = (struct script) {.name = "random", .nr_blocks = 1 + !below(4), .setup = text[0]};
-	for (unsigned int i = below(4); i; i--)
-		random_store(text[0], below(s.nr_blocks), false);
+	s = (struct script) {.name = "random", .nr_blocks = 1 + !random_below(4), .setup = text[0]};
+	for (unsigned int i = random_below(4); i; i--)
+		random_store(text[0], random_below(s.nr_blocks), false);
 	for (; t < 1u + two_writers; t++) {
 		s.thread[t] = text[1 + t];
 		random_writer(text[1 + t], s.nr_blocks, two_writers);
@@ -137,11 +137,11 @@ const struct script *script_random(uint64_t seed)
 
 		s.thread[t] = to;
 		if (reader)
-			append_word(to, "if-raised");
-		for (unsigned int i = 2 + below(two_readers ? 1 : 2); i; i--)
+			random_append_word(to, "if-raised");
+		for (unsigned int i = 2 + random_below(two_readers ? 1 : 2); i; i--)
 			random_read(to, s.nr_blocks);
 		if (two_readers && !reader)
-			append_word(to, "raise");
+			random_append_word(to, "raise");
 	}
 	return &s;
 }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * tree.c - calls of a range tree, recorded and judged
+ * tree.c - records and judges the calls of a range tree
  *
- * All calls of an execution are recorded in the order in which they return (answers) or begin
- * (stores). The checker runs threads in an order that respects happens-before, so an answer that
- * comes before another is recorded before it, and stores to one 1G block are recorded in the order
- * in which they were made.
+ * Answers are recorded in the order in which they return, stores in the order in which they begin.
+ * The checker runs threads in an order that respects happens-before. So an answer that comes
+ * before another is recorded before it, and stores to one 1G block are recorded in the order in
+ * which they were made.
  *
- * Judging. The values that a page or block had, one after each store that touches it, are its
- * versions. An answer is given the oldest version with its value that is not older than any store
- * before it, nor than the version of any answer before it. That is the best choice: a newer one
- * only makes it harder for later answers, and for the answer itself. The answer is wrong where
- * there is no such version, or where the store that made it began after the answer.
+ * Judging. A page or block has versions: its value at first, and its value after each store that
+ * touches it. An answer gets the oldest version that has its value and is not older than any store
+ * before the answer, nor than the version of any answer before it. A newer version would only be
+ * harder to reconcile, with this answer and with later ones. An answer is wrong if there is no
+ * such version, or if the store that made the version began after the answer.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,28 +21,28 @@
 #include "tree/rtree_node.h"
 #include "tree/tree.h"
 
-#define PAGES 64u /* of interest: a bit each */
-#define CALLS 128u
+#define TREE_PAGES 64u /* of interest: a bit each */
+#define TREE_CALLS 128u
 
-struct store {
+struct tree_store_call {
 	struct weak_time begin, end;
 	bool ended;
 	uint64_t touched; /* pages, as bits */
-	uint64_t after; /* the set, as far as it is touched */
+	uint64_t after; /* the value of each touched page after the store */
 };
 
-/* What was answered: an enum gms_rtree_fill, or that the block is one of NONE and ALL. */
-#define UNIFORM 3u
+/* An answer is an enum gms_rtree_fill, or this: the block is GMS_RTREE_NONE or GMS_RTREE_ALL. */
+#define TREE_UNIFORM 3u
 
-struct answer {
+struct tree_answer {
 	struct weak_time begin, end;
-	uint64_t pages; /* of the block that was asked about */
+	uint64_t pages; /* the pages of the block that the answer is about */
 	unsigned int fill;
-	unsigned int version; /* found in judging */
+	unsigned int version; /* which tree_judge() finds */
 };
 
 /* Two pages, read under an even sequence number. */
-struct joint {
+struct tree_joint {
 	gms_pgoff_t page[2];
 	bool set[2];
 	uint64_t seq;
@@ -52,11 +52,11 @@ static struct gms_rtree *tree;
 static struct gms_rtree_spare spare;
 static uint64_t initial;
 static uint64_t seq;
-static unsigned int nr_stores_at[CALLS]; /* stores before each even sequence number */
-static struct joint joint[CALLS];
+static unsigned int nr_stores_at[TREE_CALLS]; /* stores before each even sequence number */
+static struct tree_joint joint[TREE_CALLS];
 static unsigned int nr_joints;
-static struct store store[CALLS];
-static struct answer answer[CALLS];
+static struct tree_store_call store[TREE_CALLS];
+static struct tree_answer answer[TREE_CALLS];
 static unsigned int nr_stores, nr_answers;
 
 gms_pgoff_t tree_page(unsigned int i)
@@ -64,7 +64,7 @@ gms_pgoff_t tree_page(unsigned int i)
 #if GMS_RTREE_SHIFT == 2
 	return i;
 #else
-	/* both sides of the ends of words, leaves and leaf pages */
+	/* Both sides of the ends of words, leaves and leaf pages. */
 	static const gms_pgoff_t page[] = {0,   1,   63,  64,   127,  128,   511,   512,
 					   513, 575, 576, 1023, 1024, 32767, 32768, 262143};
 
@@ -72,12 +72,12 @@ gms_pgoff_t tree_page(unsigned int i)
 #endif
 }
 
-/* The pages of interest in a range. */
-static uint64_t pages_of(gms_pgoff_t start, uint64_t nr_pages)
+/* Returns the pages of interest in a range. */
+static uint64_t tree_pages_of(gms_pgoff_t start, uint64_t nr_pages)
 {
 	uint64_t pages = 0;
 
-	for (unsigned int i = 0; i < PAGES; i++)
+	for (unsigned int i = 0; i < TREE_PAGES; i++)
 		if (tree_page(i) >= start && tree_page(i) - start < nr_pages)
 			pages |= 1ULL << i;
 	return pages;
@@ -87,7 +87,7 @@ static uint64_t pages_of(gms_pgoff_t start, uint64_t nr_pages)
 
 void tree_before(gms_pgoff_t start, uint64_t nr_pages, bool set)
 {
-	const uint64_t pages = pages_of(start, nr_pages);
+	const uint64_t pages = tree_pages_of(start, nr_pages);
 
 	if (set ? gms_rtree_set(tree, start, nr_pages) : gms_rtree_clear(tree, start, nr_pages))
 		weak_fail("no memory");
@@ -112,27 +112,27 @@ void tree_prepare(gms_pgoff_t start, uint64_t nr_pages)
 		weak_fail("no memory");
 }
 
-static struct store *store_begin(gms_pgoff_t start, uint64_t nr_pages)
+static struct tree_store_call *tree_store_begin(gms_pgoff_t start, uint64_t nr_pages)
 {
-	struct store *s = &store[nr_stores];
+	struct tree_store_call *s = &store[nr_stores];
 
-	if (nr_stores == CALLS)
-		weak_fail("more stores than are recorded");
+	if (nr_stores == TREE_CALLS)
+		weak_fail("the checker has no room for more stores");
 	nr_stores++;
 	weak_now(&s->begin);
 	s->ended = false;
-	s->touched = pages_of(start, nr_pages);
+	s->touched = tree_pages_of(start, nr_pages);
 	return s;
 }
 
-static void store_end(struct store *s)
+static void tree_store_end(struct tree_store_call *s)
 {
 	weak_now(&s->end);
 	s->ended = true;
 }
 
-/* The set after the first stores. */
-static uint64_t set_after(unsigned int stores)
+/* Returns the set after the first @stores stores. */
+static uint64_t tree_set_after(unsigned int stores)
 {
 	uint64_t set = initial;
 
@@ -141,19 +141,19 @@ static uint64_t set_after(unsigned int stores)
 	return set;
 }
 
-/* What the pages of @s had before it. */
-static uint64_t before_store(const struct store *s)
+/* Returns the values that the pages of @s had before it. */
+static uint64_t tree_before_store(const struct tree_store_call *s)
 {
-	return set_after((unsigned int)(s - store)) & s->touched;
+	return tree_set_after((unsigned int)(s - store)) & s->touched;
 }
 
 void tree_commit(gms_pgoff_t start, uint64_t nr_pages, bool set)
 {
-	struct store *s = store_begin(start, nr_pages);
+	struct tree_store_call *s = tree_store_begin(start, nr_pages);
 
 	s->after = set ? s->touched : 0;
 	gms_rtree_commit(tree, start, nr_pages, set, NULL);
-	store_end(s);
+	tree_store_end(s);
 }
 
 void tree_store(gms_pgoff_t start, uint64_t nr_pages, bool set)
@@ -175,31 +175,31 @@ void tree_spare(gms_pgoff_t start, uint64_t nr_pages)
 	gms_rtree_spare_spend(tree, start, nr_pages, &spare);
 }
 
-/* The revert is a store, too. It begins before the commit has ended, as far as can be seen. */
+/* The revert is recorded as a store, too. */
 void tree_store_and_revert(gms_pgoff_t start, uint64_t nr_pages, bool set)
 {
 	struct gms_rtree_reserve reserve;
-	struct store *s;
+	struct tree_store_call *s;
 
 	if (gms_rtree_prepare(tree, start, nr_pages, &reserve))
 		weak_fail("no memory");
-	s = store_begin(start, nr_pages);
+	s = tree_store_begin(start, nr_pages);
 	s->after = set ? s->touched : 0;
 	gms_rtree_commit(tree, start, nr_pages, set, &reserve);
-	store_end(s);
-	s = store_begin(start, nr_pages);
-	s->after = before_store(s - 1);
+	tree_store_end(s);
+	s = tree_store_begin(start, nr_pages);
+	s->after = tree_before_store(s - 1);
 	gms_rtree_revert(tree, &reserve);
-	store_end(s);
+	tree_store_end(s);
 }
 
-static void note_answer(const struct weak_time *begin, uint64_t pages, unsigned int fill)
+static void tree_note_answer(const struct weak_time *begin, uint64_t pages, unsigned int fill)
 {
-	struct answer *a = &answer[nr_answers];
+	struct tree_answer *a = &answer[nr_answers];
 
-	weak_check(pages, "a question about no page of interest");
-	if (nr_answers == CALLS)
-		weak_fail("more answers than are recorded");
+	weak_check(pages, "a query of no page of interest");
+	if (nr_answers == TREE_CALLS)
+		weak_fail("the checker has no room for more answers");
 	nr_answers++;
 	a->begin = *begin;
 	weak_now(&a->end);
@@ -214,14 +214,14 @@ bool tree_test(gms_pgoff_t index)
 
 	weak_now(&begin);
 	set = gms_rtree_test(tree, index);
-	note_answer(&begin, pages_of(index, 1), set ? GMS_RTREE_ALL : GMS_RTREE_NONE);
+	tree_note_answer(&begin, tree_pages_of(index, 1), set ? GMS_RTREE_ALL : GMS_RTREE_NONE);
 	return set;
 }
 
-static uint64_t block_of(gms_pgoff_t index, unsigned int order)
+static uint64_t tree_block_of(gms_pgoff_t index, unsigned int order)
 {
 	weak_check(GMS_RTREE_SHIFT == 2, "summaries are not modelled for this fan-out");
-	return pages_of(index >> order << order, 1ULL << order);
+	return tree_pages_of(index >> order << order, 1ULL << order);
 }
 
 enum gms_rtree_fill tree_fill(gms_pgoff_t index, unsigned int order)
@@ -231,7 +231,7 @@ enum gms_rtree_fill tree_fill(gms_pgoff_t index, unsigned int order)
 
 	weak_now(&begin);
 	fill = gms_rtree_fill(tree, index, order);
-	note_answer(&begin, block_of(index, order), fill);
+	tree_note_answer(&begin, tree_block_of(index, order), fill);
 	return fill;
 }
 
@@ -242,9 +242,9 @@ void tree_look(gms_pgoff_t index)
 
 	weak_now(&begin);
 	look = gms_rtree_look(tree, index);
-	note_answer(&begin, pages_of(index, 1), look.set);
-	note_answer(&begin, block_of(index, TREE_2M), look.fill_2m);
-	note_answer(&begin, block_of(index, TREE_1G), look.fill_1g);
+	tree_note_answer(&begin, tree_pages_of(index, 1), look.set);
+	tree_note_answer(&begin, tree_block_of(index, TREE_2M), look.fill_2m);
+	tree_note_answer(&begin, tree_block_of(index, TREE_1G), look.fill_1g);
 }
 
 void tree_uniform_order(gms_pgoff_t index)
@@ -254,8 +254,10 @@ void tree_uniform_order(gms_pgoff_t index)
 
 	weak_now(&begin);
 	order = gms_rtree_uniform_order(tree, index);
-	note_answer(&begin, block_of(index, TREE_2M), order ? UNIFORM : GMS_RTREE_MIXED);
-	note_answer(&begin, block_of(index, TREE_1G), order == TREE_1G ? UNIFORM : GMS_RTREE_MIXED);
+	tree_note_answer(&begin, tree_block_of(index, TREE_2M),
+			 order ? TREE_UNIFORM : GMS_RTREE_MIXED);
+	tree_note_answer(&begin, tree_block_of(index, TREE_1G),
+			 order == TREE_1G ? TREE_UNIFORM : GMS_RTREE_MIXED);
 }
 
 void tree_mixed_mask(void)
@@ -266,13 +268,14 @@ void tree_mixed_mask(void)
 	weak_now(&begin);
 	mask = gms_rtree_fill_mask(tree, 0, GMS_RTREE_MIXED);
 	for (gms_pgoff_t at = 0; at < tree->nr_pages; at += TREE_LEAF, mask >>= 1)
-		note_answer(&begin, block_of(at, TREE_2M), mask & 1 ? GMS_RTREE_MIXED : UNIFORM);
+		tree_note_answer(&begin, tree_block_of(at, TREE_2M),
+				 mask & 1 ? GMS_RTREE_MIXED : TREE_UNIFORM);
 }
 
-static void note_run(const struct weak_time *begin, const struct gms_rtree_run *run)
+static void tree_note_run(const struct weak_time *begin, const struct gms_rtree_run *run)
 {
-	for (uint64_t pages = pages_of(run->start, run->nr_pages); pages; pages &= pages - 1)
-		note_answer(begin, pages & -pages, run->set);
+	for (uint64_t pages = tree_pages_of(run->start, run->nr_pages); pages; pages &= pages - 1)
+		tree_note_answer(begin, pages & -pages, run->set);
 }
 
 void tree_next(gms_pgoff_t start, gms_pgoff_t end)
@@ -285,7 +288,7 @@ void tree_next(gms_pgoff_t start, gms_pgoff_t end)
 		weak_now(&begin);
 		if (!gms_rtree_next(tree, start, end, &run))
 			weak_fail("a run is missing");
-		note_run(&begin, &run);
+		tree_note_run(&begin, &run);
 	}
 }
 
@@ -303,7 +306,7 @@ void tree_cursor(gms_pgoff_t start, gms_pgoff_t end)
 			return;
 		weak_check(run.start == start, "a run does not begin where the last one ended");
 		start += run.nr_pages;
-		note_run(&begin, &run);
+		tree_note_run(&begin, &run);
 	}
 }
 
@@ -313,9 +316,9 @@ void tree_count(gms_pgoff_t index)
 	uint64_t count;
 
 	weak_now(&begin);
-	count = gms_rtree_count(tree, index & ~1ULL, 2) - !!(initial & pages_of(index ^ 1, 1));
+	count = gms_rtree_count(tree, index & ~1ULL, 2) - !!(initial & tree_pages_of(index ^ 1, 1));
 	weak_check(count <= 1, "thread %u: a count of one page is %d", begin.thread, (int)count);
-	note_answer(&begin, pages_of(index, 1), (unsigned int)count);
+	tree_note_answer(&begin, tree_pages_of(index, 1), (unsigned int)count);
 }
 
 /* ---- R5 ---- */
@@ -330,14 +333,14 @@ void tree_seq_end(void)
 {
 	const uint64_t next = weak_get(&seq, WEAK_RELAXED) + 1;
 
-	weak_check(next / 2 < CALLS, "more sequence numbers than are recorded");
+	weak_check(next / 2 < TREE_CALLS, "the checker has no room for more sequence numbers");
 	nr_stores_at[next / 2] = nr_stores;
 	weak_set(&seq, next, WEAK_RELEASE);
 }
 
 void tree_seq_read(gms_pgoff_t a, gms_pgoff_t b)
 {
-	struct joint *j = &joint[nr_joints];
+	struct tree_joint *j = &joint[nr_joints];
 
 	j->seq = weak_get(&seq, WEAK_ACQUIRE);
 	j->page[0] = a;
@@ -347,36 +350,36 @@ void tree_seq_read(gms_pgoff_t a, gms_pgoff_t b)
 	weak_fence(WEAK_ACQUIRE, NULL);
 	if (j->seq & 1 || weak_get(&seq, WEAK_RELAXED) != j->seq)
 		return;
-	weak_check(++nr_joints < CALLS, "more answers than are recorded");
+	weak_check(++nr_joints < TREE_CALLS, "the checker has no room for more answers");
 }
 
-static void judge_joint(const struct joint *j)
+static void tree_judge_joint(const struct tree_joint *j)
 {
-	const uint64_t set = set_after(nr_stores_at[j->seq / 2]);
+	const uint64_t set = tree_set_after(nr_stores_at[j->seq / 2]);
 
 	for (unsigned int i = 0; i < 2; i++)
-		if (j->set[i] != !!(set & pages_of(j->page[i], 1)))
-			weak_fail("R5: page %u was not as it is under sequence number %u",
+		if (j->set[i] != !!(set & tree_pages_of(j->page[i], 1)))
+			weak_fail("R5: page %u had another value under sequence number %u",
 				  (unsigned int)j->page[i], (unsigned int)j->seq);
 }
 
 /* ---- judging ---- */
 
-static enum gms_rtree_fill fill_of(uint64_t set, uint64_t pages)
+static enum gms_rtree_fill tree_fill_of(uint64_t set, uint64_t pages)
 {
 	if (!(set & pages))
 		return GMS_RTREE_NONE;
 	return (set & pages) == pages ? GMS_RTREE_ALL : GMS_RTREE_MIXED;
 }
 
-static bool is_true(const struct answer *a, uint64_t set)
+static bool tree_is_true(const struct tree_answer *a, uint64_t set)
 {
-	const enum gms_rtree_fill fill = fill_of(set, a->pages);
+	const enum gms_rtree_fill fill = tree_fill_of(set, a->pages);
 
-	return a->fill == UNIFORM ? fill != GMS_RTREE_MIXED : a->fill == fill;
+	return a->fill == TREE_UNIFORM ? fill != GMS_RTREE_MIXED : a->fill == fill;
 }
 
-static void judge(struct answer *a)
+static void tree_judge(struct tree_answer *a)
 {
 	uint64_t set = initial;
 	unsigned int version = 0, oldest = 0;
@@ -384,16 +387,16 @@ static void judge(struct answer *a)
 	for (unsigned int i = 0; i < nr_stores; i++)
 		if (store[i].touched & a->pages && weak_happens_before(&store[i].end, &a->begin))
 			oldest = i + 1;
-	for (const struct answer *b = answer; b < a; b++)
+	for (const struct tree_answer *b = answer; b < a; b++)
 		if (b->pages == a->pages && b->version > oldest &&
 		    weak_happens_before(&b->end, &a->begin))
 			oldest = b->version;
 	for (; version < oldest; version++)
 		set = (set & ~store[version].touched) | store[version].after;
-	while (!is_true(a, set)) {
+	while (!tree_is_true(a, set)) {
 		if (version == nr_stores)
-			weak_fail("thread %u: answer %u about pages %#llx is older than what was "
-				  "known, or never was true",
+			weak_fail("thread %u: answer %u about pages %#llx is older than a store or "
+				  "an answer before it, or never was true",
 				  a->begin.thread, a->fill, (unsigned long long)a->pages);
 		set = (set & ~store[version].touched) | store[version].after;
 		version++;
@@ -405,13 +408,13 @@ static void judge(struct answer *a)
 	a->version = version;
 }
 
-static void judge_final(void)
+static void tree_judge_final(void)
 {
-	const uint64_t set = set_after(nr_stores);
+	const uint64_t set = tree_set_after(nr_stores);
 
-	for (unsigned int i = 0; i < PAGES && tree_page(i) < tree->nr_pages; i++)
+	for (unsigned int i = 0; i < TREE_PAGES && tree_page(i) < tree->nr_pages; i++)
 		if (gms_rtree_test(tree, tree_page(i)) != (set >> i & 1))
-			weak_fail("page %u is wrong in the end", (unsigned int)tree_page(i));
+			weak_fail("page %u is wrong after the end", (unsigned int)tree_page(i));
 }
 
 void tree_end(void)
@@ -419,12 +422,12 @@ void tree_end(void)
 	const char *reason = "";
 
 	for (unsigned int i = 0; i < nr_answers; i++)
-		judge(&answer[i]);
+		tree_judge(&answer[i]);
 	for (unsigned int i = 0; i < nr_joints; i++)
-		judge_joint(&joint[i]);
-	judge_final();
+		tree_judge_joint(&joint[i]);
+	tree_judge_final();
 	if (!gms_rtree_verify(tree, &reason))
-		weak_fail("in the end, %s", reason);
+		weak_fail("after the end: %s", reason);
 	gms_rtree_spare_free(tree, &spare);
 	gms_rtree_destroy(tree);
 	tree = NULL;
@@ -432,8 +435,8 @@ void tree_end(void)
 
 /* ---- names ---- */
 
-static const char *name_in_group(const struct gms_group *group, unsigned int block, unsigned int g,
-				 const void *p, char *name, size_t size)
+static const char *tree_name_in_group(const struct gms_group *group, unsigned int block,
+				      unsigned int g, const void *p, char *name, size_t size)
 {
 	const struct gms_leaf_page *page = group->page;
 
@@ -471,8 +474,9 @@ const char *tree_describe(const void *p)
 			return name;
 		}
 		for (unsigned int g = 0; chunk && g < GMS_NODE_GROUPS; g++)
-			if (name_in_group(&chunk->group[b % GMS_TOP_BLOCKS * GMS_NODE_GROUPS + g],
-					  b, g, p, name, sizeof(name)))
+			if (tree_name_in_group(
+				    &chunk->group[b % GMS_TOP_BLOCKS * GMS_NODE_GROUPS + g], b, g,
+				    p, name, sizeof(name)))
 				return name;
 	}
 	return NULL;
