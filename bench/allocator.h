@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* bench/allocator.h - for the library, memory from where the peers have it from */
+/* bench/allocator.h - the library's allocator: memory from bench_alloc(), as all peers have it */
 #ifndef BENCH_ALLOCATOR_H
 #define BENCH_ALLOCATOR_H
 
@@ -7,19 +7,19 @@
 
 #include "bench.h"
 
-static void *bench_take(void *ctx, size_t size, size_t align)
+static void *bench_allocator_alloc(void *ctx, size_t size, size_t align)
 {
 	(void)ctx;
 	return bench_alloc(size, align);
 }
 
-static void bench_give(void *ctx, void *ptr, size_t size, size_t align)
+static void bench_allocator_free(void *ctx, void *ptr, size_t size, size_t align)
 {
 	(void)ctx;
 	bench_free(ptr, size, align);
 }
 
-static const struct gms_allocator bench_allocator = {sizeof(bench_allocator), bench_take,
-						     bench_give, NULL};
+static const struct gms_allocator bench_allocator = {sizeof(bench_allocator), bench_allocator_alloc,
+						     bench_allocator_free, NULL};
 
 #endif /* BENCH_ALLOCATOR_H */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * bench.h - what the benchmarks share: rows, peers, and the door to Google Benchmark
+ * bench.h - what the benchmarks share: rows, peers, and the interface to Google Benchmark
  *
- *	row     one kind of work (docs/benchmarks.md tells what each one does)
- *	peer    one data structure that can do it; ours is a peer like the others
+ *	row     one kind of work; docs/benchmarks.md describes all rows
+ *	peer    one data structure that can do the work; this library is a peer like the others
  *
- * The body of a row stands once, in rows.h, and is compiled once for each peer, in the
- * peer's own source file: its calls are direct, and every operation of every peer costs
- * exactly one call that is not inlined, as a call into a library does. Nothing goes
- * through struct bench_peer inside a measured loop.
+ * The body of a row stands once, in rows.h. It is compiled once for each peer, in the peer's own
+ * source file, so that its calls are direct. Every operation of every peer costs exactly one call
+ * that is not inlined, as a call into a library does. No measured loop uses struct bench_peer.
  */
 #ifndef GMS_BENCH_H
 #define GMS_BENCH_H
@@ -17,15 +16,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <gmemstate/order.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define BENCH_ORDER_2M 9
-#define BENCH_ORDER_1G 18
-#define BENCH_PAGES_2M ((uint64_t)1 << BENCH_ORDER_2M)
-#define BENCH_PAGES_1G ((uint64_t)1 << BENCH_ORDER_1G)
-/* log2 of guest sizes in pages */
+/* Sizes of blocks in pages, as constants; gms_order_pages() is a function. */
+#define BENCH_PAGES_2M ((uint64_t)1 << GMS_ORDER_2M)
+#define BENCH_PAGES_1G ((uint64_t)1 << GMS_ORDER_1G)
+/* Sizes of guests: log2 of the number of pages. */
 #define BENCH_16G 22
 #define BENCH_256G 26
 #define BENCH_1T 28
@@ -34,19 +34,19 @@ extern "C" {
 #define bench_noinline __attribute__((__noinline__))
 #define bench_unlikely(x) __builtin_expect(!!(x), 0)
 
-/* A run of pages that are alike; set means private. */
+/* A run of equal pages. A page that is set is private. */
 struct bench_run {
 	uint64_t start;
 	uint64_t nr_pages;
 	bool set;
 };
 
-/* One measurement in progress; Google Benchmark's State behind it. */
+/* One measurement in progress: a State of Google Benchmark. */
 struct bench;
-/* Begins the next nr operations of the measured loop, or ends it. */
+/* Returns true if the measured loop shall do @nr more operations. */
 bool bench_more(struct bench *bench, uint64_t nr);
 void bench_counter(struct bench *bench, const char *name, double value);
-/* What follows is not measured (on), or is again; costs a microsecond. */
+/* Stops measuring (@on), or resumes. A call costs a microsecond. */
 void bench_pause(struct bench *bench, bool on);
 
 typedef void (*bench_fn)(struct bench *bench);
@@ -54,16 +54,16 @@ typedef void (*bench_fn)(struct bench *bench);
 struct bench_row {
 	const char *name;
 	bench_fn fn;
-	uint64_t once; /* measure exactly so many operations; 0: as many as it takes */
-	bool wall; /* how long to measure goes by the wall: it may sleep */
+	uint64_t once; /* the exact number of operations; 0: as many as Google Benchmark wants */
+	bool wall; /* wall-clock time decides when the measurement ends: the row may sleep */
 };
 
 /* "once" of a row that empties the caches before each operation: see cold.h. */
 #define BENCH_COLD_OPS 128
 
 /*
- * A peer, as the check and the list of benchmarks see it. The guest's size is a multiple
- * of 1G. order is NULL for one that cannot tell, iterate for one that has no runs.
+ * A peer, for the self-check and for the list of benchmarks. The size of a guest is a multiple of
+ * 1G. order is NULL if the peer does not know it; iterate is NULL if the peer has no runs.
  */
 struct bench_peer {
 	const char *name;
@@ -74,78 +74,82 @@ struct bench_peer {
 	unsigned int (*order)(void *obj, uint64_t index);
 	uint64_t (*iterate)(void *obj, void (*visit)(void *ctx, const struct bench_run *run),
 			    void *ctx);
-	const char *(*verify)(void *obj); /* NULL, or: what is wrong with obj, NULL if nothing */
-	const struct bench_row *rows; /* up to one without a name */
+	const char *(*verify)(void *obj); /* returns what is wrong, or NULL. Optional */
+	const struct bench_row *rows; /* the last one has no name */
 };
 
-/* All that were built, ours first. */
+/* All peers that were built, this library first. */
 extern const struct bench_peer *const bench_peers[];
 extern const size_t bench_nr_peers;
 
-/* Every peer against an array of bytes; 0 where all agree. */
+/* Compares every peer with an array of bytes. Returns 0 if all agree. */
 int bench_selfcheck(uint64_t seed, unsigned int rounds);
 
-/*
- * What the calling thread has spent. What operations cost it is time of the processor, which
- * other load does not falsify; but where it slept, waiting for others, time on the wall.
- */
+/* Time that the calling thread has spent, in ns, and how often it has slept. */
 struct bench_spent {
 	double wall, cpu, sleeps;
 };
 struct bench_spent bench_spent_now(void);
+/*
+ * Returns the cost of an operation in ns. That is CPU time, which other load does not change; or
+ * wall-clock time, if the thread slept while it waited for the other thread.
+ */
 double bench_cost(struct bench_spent from, struct bench_spent to, double operations);
 
-/* A second thread does batch(arg) over and over, from start to stop, which tells its cost. */
+/* Makes a second thread call batch(arg) again and again. */
 void bench_second_start(void (*batch)(void *arg), void *arg);
+/* Stops the second thread. Returns the cost of one batch in ns. */
 double bench_second_stop(void);
 
-/* Memory: all peers take theirs from jemalloc, which counts. */
+/* All peers take their memory from jemalloc, which counts it. */
 void *bench_alloc(size_t size, size_t align);
 void *bench_zalloc(size_t size, size_t align);
 void bench_free(void *ptr, size_t size, size_t align);
-/* Bytes that the calling thread holds, as jemalloc rounded them up; 0 without jemalloc. */
+/*
+ * Returns the bytes that the calling thread holds, in jemalloc's size classes; 0 without jemalloc.
+ */
 uint64_t bench_allocated(void);
 
 /*
- * Between fresh(true) and fresh(false) the calling thread has its memory from the system, not from
- * what was freed before: the first touch of a page is a fault.
+ * Between bench_fresh(true) and bench_fresh(false) the calling thread gets its memory from the
+ * system, and not from memory that was freed before: the first touch of a page is a fault.
  */
 void bench_fresh(bool on);
 
-/* Tells about the machine: a key and what it is; times in ns. */
+/* Calls say() for each property of the machine. Times are in ns. */
 typedef void (*bench_say)(const char *key, const char *value);
 void bench_machine(bench_say say);
 
 /*
- * The pattern of a guest in which some 2M blocks are mixed: all pages set, but for one
- * run in each mixed block, at a random place, of random length, touching neither edge.
+ * The pattern of a guest in which some 2M blocks are mixed. All pages are set except for one run
+ * in each mixed block. A run has a random place and length, and touches neither end of its block.
  */
 struct bench_mixed {
-	uint64_t nr_blocks; /* how many blocks are mixed */
+	uint64_t nr_blocks; /* number of mixed blocks */
 	const uint32_t *block; /* their numbers, ascending */
-	const uint16_t *start; /* first page of each one's run, within the block */
-	const uint16_t *end; /* page behind it */
-	const uint32_t *order; /* in which to make them: the numbers below nr_blocks, shuffled */
+	const uint16_t *start; /* first page of each block's run, within the block */
+	const uint16_t *end; /* the page behind each run */
+	const uint32_t *order; /* a random order of them: the numbers below nr_blocks */
 };
-/* The same for every peer. Never freed. */
+/* Returns a pattern. It is equal for all peers, and never freed. */
 const struct bench_mixed *bench_mixed_of(unsigned int size_bits, unsigned int per_mille);
-extern const struct bench_mixed *bench_mixed_16g; /* of 16G, a tenth; set by main */
+extern const struct bench_mixed *bench_mixed_16g; /* 16G, a tenth mixed; set by main() */
 
-/* A 64-bit linear congruential step: the upper bits are as random as is needed here. */
+/* Returns the next number of a linear congruential sequence. Its upper bits are random enough. */
 static inline uint64_t bench_next(uint64_t x)
 {
 	return x * 6364136223846793005ULL + 1442695040888963407ULL;
 }
 
-/* A number below n, n < 2^32, out of a step's upper half. */
+/* Maps a number of that sequence to one below @n. @n must be less than 2^32. */
 static inline uint64_t bench_below(uint64_t x, uint64_t n)
 {
 	return ((x >> 32) * n) >> 32;
 }
 
 /*
- * The n-th of all numbers below 2^bits, in an order that looks random. 2^bits numbers in a row
- * are all different.
+ * Returns number @n of a permutation of all numbers below 2^bits, which looks random. Beyond its
+ * end the permutation repeats.
  */
 static inline uint64_t bench_nth(uint64_t n, unsigned int bits)
 {

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# beside.jq - the table of this checkout and the one that was measured beside it, all rows
+# beside.jq - the table of this checkout and of the checkout measured beside it
 #
 #	jq -r -L . -f beside.jq bench.json
 include "figures";
 
-# {row: {peer: [figure, whether it is bytes]}}
+# [a figure, true if the figure is bytes]
 def figure:
 	if .run_name | startswith("memory_") then [.bytes, true]
 	else [.cold // .first // ns("cpu_time"), false] end;
 
 def show($is_bytes): if $is_bytes then "\(round)" else time end;
 
-# the column of this checkout is called ours in rows of the tree, engine in the others
+# This checkout is the peer "ours" in rows of the tree, and "engine" in the others.
 def pairs:
 	to_entries | map({row: .key, ours: (.value.ours // .value.engine), beside: .value.beside}
 		| select(.ours != null and .beside != null)) | sort_by(.row);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * cold.h - one operation at a time, with empty caches
+ * cold.h - times one operation at a time, with empty caches
  *
- * A guest converts between two exits, and by then its host's caches hold other things. So a cold
- * row walks through a buffer larger than the caches before each operation, and times nothing
- * but the operation. The walk empties the caches of code and of address translations, too.
+ * Between two conversions a guest runs, and the caches of its host fill with other data. So a cold
+ * row walks through a buffer larger than the caches before each operation, and times the operation
+ * alone. The walk also empties the caches of code and of address translations.
  */
 #ifndef GMS_BENCH_COLD_H
 #define GMS_BENCH_COLD_H
@@ -23,16 +23,22 @@ extern "C" {
 
 #define BENCH_COLD_BYTES ((size_t)64 << 20)
 
-/* Walks through BENCH_COLD_BYTES that nothing else uses. */
+/* Empties the caches: walks through BENCH_COLD_BYTES that nothing else uses. */
 void bench_cold_empty(void);
 
-/* What a load of a line costs after that, if it was in the nearest cache before: ns. */
+/*
+ * Returns the cost in ns of a load after the caches were emptied. Before that, the line was in the
+ * nearest cache.
+ */
 double bench_cold_line(void);
 
-/* Nanoseconds of a number of ticks. */
+/* Converts ticks to nanoseconds. */
 double bench_ticks_ns(double ticks);
 
-/* All stores before it have reached the caches, and nothing after it has begun. */
+/*
+ * Returns the time in ticks. All stores before the call have reached the caches; no operation
+ * after the call has begun.
+ */
 static inline uint64_t bench_ticks(void)
 {
 #if defined(__x86_64__)
@@ -58,14 +64,15 @@ struct bench_cold {
 };
 
 /*
- * Adds the counters "cold" and "cold_all", ns an operation without what taking the time costs:
- * the mean without the dearest eighth, which other load on the machine has disturbed, and of all.
+ * Adds two counters, in ns an operation, without the cost of taking the time. "cold" is the mean
+ * without the slowest eighth, which other load on the machine has disturbed; "cold_all" is the
+ * mean of all operations.
  */
 void bench_cold_report(struct bench *bench, struct bench_cold *cold);
 
 /*
- * Empties the caches, then times op. The first turn times nothing: after it the code that takes
- * the time is in the caches again.
+ * Empties the caches, then times @op. The first turn times nothing: it brings the code that takes
+ * the time back into the caches.
  */
 #define BENCH_COLD(cold, op)                                                   \
 	do {                                                                   \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * machine.c - what one must know of a machine to read its figures
+ * machine.c - properties of the machine that a reader of its figures has to know
  *
- * Mostly what two threads pay for: on some virtual machines a cache line takes 1.5 us from one
- * processor to another and back, on others a twentieth of that.
+ * Most of them are costs of two threads: on some virtual machines a cache line takes 1.5 us from
+ * one processor to another and back, on others a twentieth of that.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -13,9 +13,9 @@
 
 #include "cold.h"
 
-#define TRIES 5
+#define MACHINE_TRIES 5
 
-static void say_ns(bench_say say, const char *key, double ns)
+static void machine_say_ns(bench_say say, const char *key, double ns)
 {
 	char text[32];
 
@@ -23,8 +23,8 @@ static void say_ns(bench_say say, const char *key, double ns)
 	say(key, text);
 }
 
-/* The first value of a key in a file as /proc/cpuinfo. */
-static void say_cpu(bench_say say)
+/* Says the first "model name" of /proc/cpuinfo. */
+static void machine_say_cpu(bench_say say)
 {
 	FILE *f = fopen("/proc/cpuinfo", "re");
 	char line[256], *value;
@@ -40,8 +40,8 @@ static void say_cpu(bench_say say)
 		fclose(f);
 }
 
-/* Reads a word of a file below cpu0's caches. */
-static bool read_cache(int index, const char *name, char word[16])
+/* Reads a word from a file about one of cpu0's caches. Returns false if there is none. */
+static bool machine_read_cache(int index, const char *name, char word[16])
 {
 	char path[96];
 	FILE *f;
@@ -55,12 +55,12 @@ static bool read_cache(int index, const char *name, char word[16])
 	return ok;
 }
 
-static void say_caches(bench_say say)
+static void machine_say_caches(bench_say say)
 {
 	char level[16], type[16], size[16], key[4] = "l?";
 
-	for (int i = 0; read_cache(i, "level", level); i++) {
-		if (!read_cache(i, "type", type) || !read_cache(i, "size", size) ||
+	for (int i = 0; machine_read_cache(i, "level", level); i++) {
+		if (!machine_read_cache(i, "type", type) || !machine_read_cache(i, "size", size) ||
 		    !strcmp(type, "Instruction"))
 			continue;
 		key[1] = level[0];
@@ -68,14 +68,14 @@ static void say_caches(bench_say say)
 	}
 }
 
-/* ---- a line between two processors ---- */
+/* ---- a cache line between two processors ---- */
 
 static struct {
 	uint64_t turn;
 } __attribute__((aligned(128))) line;
 
-/* Gives the line back as often as it comes, for a while. */
-static void give_back(void *unused)
+/* Waits for the line 1000 times, and returns it each time that it comes. */
+static void machine_return_line(void *unused)
 {
 	(void)unused;
 	for (int i = 0; i < 1000; i++) {
@@ -84,7 +84,7 @@ static void give_back(void *unused)
 	}
 }
 
-static double round_trips(int nr)
+static double machine_round_trips(int nr)
 {
 	const uint64_t from = bench_ticks();
 
@@ -96,32 +96,32 @@ static double round_trips(int nr)
 	return bench_ticks_ns((double)(bench_ticks() - from)) / nr;
 }
 
-static void say_line(bench_say say)
+static void machine_say_line(bench_say say)
 {
 	double ns, least = 0;
 	cpu_set_t cpus;
 
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) || CPU_COUNT(&cpus) < 2)
 		return;
-	bench_second_start(give_back, NULL);
-	for (int i = 0; i < 4 * TRIES; i++) {
-		ns = round_trips(2000);
+	bench_second_start(machine_return_line, NULL);
+	for (int i = 0; i < 4 * MACHINE_TRIES; i++) {
+		ns = machine_round_trips(2000);
 		least = !i || ns < least ? ns : least;
 	}
 	bench_second_stop();
-	say_ns(say, "line_there_and_back_ns", least);
+	machine_say_ns(say, "line_there_and_back_ns", least);
 }
 
-/* ---- by one thread ---- */
+/* ---- operations of one thread ---- */
 
-static void do_xadd(void)
+static void machine_xadd(void)
 {
 	static uint64_t word;
 
 	__atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
 }
 
-static void do_mutex(void)
+static void machine_mutex(void)
 {
 	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
@@ -129,37 +129,37 @@ static void do_mutex(void)
 	pthread_mutex_unlock(&mutex);
 }
 
-static void do_pause(void)
+static void machine_pause(void)
 {
 #if defined(__x86_64__)
 	_mm_pause();
 #endif
 }
 
-/* The least of some tries; what calling costs is in it. */
-static void say_cost(bench_say say, const char *key, void (*fn)(void))
+/* Says the least of some tries. It includes the cost of the call. */
+static void machine_say_cost(bench_say say, const char *key, void (*fn)(void))
 {
 	const int nr = 100000;
 	double ns, least = 0;
 	uint64_t from;
 
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; i < MACHINE_TRIES; i++) {
 		from = bench_ticks();
 		for (int n = 0; n < nr; n++)
 			fn();
 		ns = bench_ticks_ns((double)(bench_ticks() - from)) / nr;
 		least = !i || ns < least ? ns : least;
 	}
-	say_ns(say, key, least);
+	machine_say_ns(say, key, least);
 }
 
 void bench_machine(bench_say say)
 {
-	say_cpu(say);
-	say_caches(say);
-	say_line(say);
-	say_cost(say, "lock_xadd_ns", do_xadd);
-	say_cost(say, "mutex_pair_ns", do_mutex);
-	say_cost(say, "pause_ns", do_pause);
-	say_ns(say, "cold_line_ns", bench_cold_line());
+	machine_say_cpu(say);
+	machine_say_caches(say);
+	machine_say_line(say);
+	machine_say_cost(say, "lock_xadd_ns", machine_xadd);
+	machine_say_cost(say, "mutex_pair_ns", machine_mutex);
+	machine_say_cost(say, "pause_ns", machine_pause);
+	machine_say_ns(say, "cold_line_ns", bench_cold_line());
 }

@@ -2,9 +2,8 @@
 /*
  * memory.c - the allocator under every peer
  *
- * It is jemalloc, which also stands in for malloc and operator new in this program: what
- * a thread has allocated and freed, by whatever way, jemalloc counts anyway. So the
- * memory rows cost nothing where they are not asked for.
+ * The allocator is jemalloc where that is installed, also behind malloc() and operator new. It
+ * counts what each thread has allocated and freed, so the memory rows cost the other rows nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,13 +47,14 @@ uint64_t bench_allocated(void)
 		return 0;
 	return in - out;
 }
-static void control(const char *name, void *value, size_t size)
+
+static void memory_control(const char *name, void *value, size_t size)
 {
 	if (mallctl(name, NULL, NULL, value, size))
 		abort();
 }
 
-/* An arena for this purpose only. What is free in it is given back to the system first. */
+/* Uses an arena for this purpose only, and returns its free memory to the system first. */
 void bench_fresh(bool on)
 {
 	static unsigned int arena = UINT32_MAX, old;
@@ -63,13 +63,13 @@ void bench_fresh(bool on)
 
 	if (arena == UINT32_MAX && mallctl("arenas.create", &arena, &len, NULL, 0))
 		abort();
-	control("thread.tcache.flush", NULL, 0);
+	memory_control("thread.tcache.flush", NULL, 0);
 	if (!on) {
-		control("thread.arena", &old, sizeof(old));
+		memory_control("thread.arena", &old, sizeof(old));
 		return;
 	}
 	snprintf(purge, sizeof(purge), "arena.%u.purge", arena);
-	control(purge, NULL, 0);
+	memory_control(purge, NULL, 0);
 	if (mallctl("thread.arena", &old, &len, &arena, sizeof(arena)))
 		abort();
 }

@@ -6,8 +6,8 @@
 
 const struct bench_mixed *bench_mixed_16g;
 
-/* A guest makes its blocks mixed in no order: nor is what a peer allocates for them in order. */
-static uint32_t *shuffled(uint64_t nr)
+/* Returns the numbers below @nr, shuffled: a guest makes its blocks mixed in no order. */
+static uint32_t *mixed_shuffled(uint64_t nr)
 {
 	uint32_t *order = malloc(nr * sizeof(*order)), swap;
 	uint64_t x = 7, at;
@@ -26,9 +26,9 @@ static uint32_t *shuffled(uint64_t nr)
 	return order;
 }
 
-static struct bench_mixed *make(unsigned int size_bits, unsigned int per_mille)
+static struct bench_mixed *mixed_make(unsigned int size_bits, unsigned int per_mille)
 {
-	uint64_t nr_2m = (uint64_t)1 << (size_bits - BENCH_ORDER_2M), x = 42, b, nr = 0;
+	uint64_t nr_2m = (uint64_t)1 << (size_bits - GMS_ORDER_2M), x = 42, b, nr = 0;
 	struct bench_mixed *m = malloc(sizeof(*m));
 	uint32_t *block = malloc(nr_2m * sizeof(*block));
 	uint16_t *start = malloc(nr_2m * sizeof(*start)), *end = malloc(nr_2m * sizeof(*end));
@@ -46,7 +46,7 @@ static struct bench_mixed *make(unsigned int size_bits, unsigned int per_mille)
 		end[nr] = start[nr] + 1 + bench_below(x, 511 - start[nr]);
 		nr++;
 	}
-	*m = (struct bench_mixed) {nr, block, start, end, shuffled(nr)};
+	*m = (struct bench_mixed) {nr, block, start, end, mixed_shuffled(nr)};
 	return m;
 }
 
@@ -66,6 +66,6 @@ const struct bench_mixed *bench_mixed_of(unsigned int size_bits, unsigned int pe
 		abort();
 	known[i].size_bits = size_bits;
 	known[i].per_mille = per_mille;
-	known[i].m = make(size_bits, per_mille);
+	known[i].m = mixed_make(size_bits, per_mille);
 	return known[i].m;
 }

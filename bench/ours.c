@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * ours.c - the range tree as its users call it
+ * ours.c - peer: the range tree, as its users call it
  *
- * Compiled once more, with BENCH_BESIDE, for another checkout of the library that is measured
- * beside this one: see CMakeLists.txt. Memory comes through struct gms_allocator from where the
- * peers have it from.
+ * With BENCH_BESIDE this file is compiled once more, for another checkout of the library: see
+ * CMakeLists.txt.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,25 +23,25 @@
 #define PEER_NAME "ours"
 #define PEER_SYMBOL bench_peer_ours
 #endif
-#define P_HAS_ORDER
-#define P_HAS_RUNS
-#define P_HAS_PREP
-#define P_SIZE_MAX BENCH_16T
-#define P_CONCURRENT
+#define PEER_HAS_ORDER
+#define PEER_HAS_RUNS
+#define PEER_HAS_PREP
+#define PEER_SIZE_MAX BENCH_16T
+#define PEER_CONCURRENT
 
-#define P_BYTES(o, allocated) (gms_rtree_memory(o) + gms_rtree_pooled(o))
-#define P_COUNT(bench, o)                                     \
+#define PEER_BYTES(o, allocated) (gms_rtree_memory(o) + gms_rtree_pooled(o))
+#define PEER_COUNT(bench, o)                                  \
 	(bench_counter(bench, "in_use", gms_rtree_memory(o)), \
 	 bench_counter(bench, "pooled", gms_rtree_pooled(o)))
 
-typedef struct gms_rtree p_obj;
-#define p_destroy gms_rtree_destroy
-#define p_set(o, start, nr) ((void)gms_rtree_set(o, start, nr))
-#define p_clear(o, start, nr) ((void)gms_rtree_clear(o, start, nr))
-#define p_test gms_rtree_test
-#define p_order gms_rtree_uniform_order
+typedef struct gms_rtree peer_obj;
+#define peer_destroy gms_rtree_destroy
+#define peer_set(o, start, nr) ((void)gms_rtree_set(o, start, nr))
+#define peer_clear(o, start, nr) ((void)gms_rtree_clear(o, start, nr))
+#define peer_test gms_rtree_test
+#define peer_order gms_rtree_uniform_order
 
-static inline p_obj *p_create(uint64_t nr_pages, bool set)
+static inline peer_obj *peer_create(uint64_t nr_pages, bool set)
 {
 	struct gms_rtree *o;
 
@@ -51,8 +50,8 @@ static inline p_obj *p_create(uint64_t nr_pages, bool set)
 	return o;
 }
 
-/* What the engine does for each of its stores: prepared, so that it can be reverted. */
-static inline void p_store_prep(p_obj *o, uint64_t start, uint64_t nr, bool set)
+/* Stores as the engine does: with a reserve, so that the store could be reverted. */
+static inline void peer_store_prep(peer_obj *o, uint64_t start, uint64_t nr, bool set)
 {
 	struct gms_rtree_reserve reserve;
 
@@ -61,36 +60,36 @@ static inline void p_store_prep(p_obj *o, uint64_t start, uint64_t nr, bool set)
 	gms_rtree_commit(o, start, nr, set, &reserve);
 	gms_rtree_release(o, &reserve);
 }
-#define p_set_prep(o, start, nr) p_store_prep(o, start, nr, true)
-#define p_clear_prep(o, start, nr) p_store_prep(o, start, nr, false)
+#define peer_set_prep(o, start, nr) peer_store_prep(o, start, nr, true)
+#define peer_clear_prep(o, start, nr) peer_store_prep(o, start, nr, false)
 
 #ifdef BENCH_CURSOR
-struct p_cursor {
+struct peer_cursor {
 	struct gms_rtree_cursor c;
 };
 
-static inline void p_first(p_obj *o, struct p_cursor *c)
+static inline void peer_first(peer_obj *o, struct peer_cursor *c)
 {
 	gms_rtree_cursor_init(&c->c, o, 0, UINT64_MAX);
 }
 
-static inline bool next_run(struct p_cursor *c, struct gms_rtree_run *r)
+static inline bool ours_next_run(struct peer_cursor *c, struct gms_rtree_run *r)
 {
 	return gms_rtree_cursor_next(&c->c, r);
 }
 #else
-struct p_cursor {
+struct peer_cursor {
 	struct gms_rtree *o;
 	uint64_t at;
 };
 
-static inline void p_first(p_obj *o, struct p_cursor *c)
+static inline void peer_first(peer_obj *o, struct peer_cursor *c)
 {
 	c->o = o;
 	c->at = 0;
 }
 
-static inline bool next_run(struct p_cursor *c, struct gms_rtree_run *r)
+static inline bool ours_next_run(struct peer_cursor *c, struct gms_rtree_run *r)
 {
 	if (!gms_rtree_next(c->o, c->at, UINT64_MAX, r))
 		return false;
@@ -99,40 +98,40 @@ static inline bool next_run(struct p_cursor *c, struct gms_rtree_run *r)
 }
 #endif
 
-static inline bool p_next(struct p_cursor *c, struct bench_run *run)
+static inline bool peer_next(struct peer_cursor *c, struct bench_run *run)
 {
 	struct gms_rtree_run r;
 
-	if (!next_run(c, &r))
+	if (!ours_next_run(c, &r))
 		return false;
 	*run = (struct bench_run) {r.start, r.nr_pages, r.set};
 	return true;
 }
 
-static const char *p_verify(void *obj)
+static const char *peer_verify(void *obj)
 {
 	const char *reason = "gms_rtree_verify";
 
 	return gms_rtree_verify(obj, &reason) ? NULL : reason;
 }
-#define P_VERIFY p_verify
+#define PEER_VERIFY peer_verify
 
-/* Rows of the tree, done through a state object: its locks, sequence numbers and counters. */
-static void row_gms_convert(struct bench *bench);
-static void row_gms_convert_outstanding(struct bench *bench);
-static void row_memory_state_10(struct bench *bench);
-static void row_memory_trace_a(struct bench *bench);
-static void row_memory_trace_c(struct bench *bench);
-#define P_EXTRA_ROWS                                                                \
-	{"gms_convert", row_gms_convert, 0, false},                                 \
-		{"gms_convert_outstanding", row_gms_convert_outstanding, 0, false}, \
-		{"memory_state_10", row_memory_state_10, 1, false},                 \
-		{"memory_trace_A", row_memory_trace_a, 1, false},                   \
-		{"memory_trace_C", row_memory_trace_c, 1, false},
+/* Rows through a state object, with its locks, sequence numbers and counters. */
+static void ours_row_convert(struct bench *bench);
+static void ours_row_convert_outstanding(struct bench *bench);
+static void ours_row_memory_state_10(struct bench *bench);
+static void ours_row_memory_trace_a(struct bench *bench);
+static void ours_row_memory_trace_c(struct bench *bench);
+#define PEER_EXTRA_ROWS                                                              \
+	{"gms_convert", ours_row_convert, 0, false},                                 \
+		{"gms_convert_outstanding", ours_row_convert_outstanding, 0, false}, \
+		{"memory_state_10", ours_row_memory_state_10, 1, false},             \
+		{"memory_trace_A", ours_row_memory_trace_a, 1, false},               \
+		{"memory_trace_C", ours_row_memory_trace_c, 1, false},
 
 #include "rows.h"
 
-static struct gms_state *create_state(unsigned int bits)
+static struct gms_state *ours_create_state(unsigned int bits)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *s;
@@ -145,59 +144,59 @@ static struct gms_state *create_state(unsigned int bits)
 	return s;
 }
 
-static inline void convert_page(struct gms_state *s, uint64_t page, enum gms_shareability to)
+static inline void ours_convert_page(struct gms_state *s, uint64_t page, enum gms_shareability to)
 {
 	gms_convert(s, page, 1, to, 0, NULL);
 }
 
-static void convert_pages(struct gms_state *s, uint64_t *x, int nr)
+static void ours_convert_pages(struct gms_state *s, uint64_t *x, int nr)
 {
 	for (int i = 0; i < nr; i += 2) {
 		*x = bench_next(*x);
-		convert_page(s, p_mixed_page(bench_mixed_16g, *x), GMS_PRIVATE);
+		ours_convert_page(s, peer_mixed_page(bench_mixed_16g, *x), GMS_PRIVATE);
 		*x = bench_next(*x);
-		convert_page(s, p_mixed_page(bench_mixed_16g, *x), GMS_SHARED);
+		ours_convert_page(s, peer_mixed_page(bench_mixed_16g, *x), GMS_SHARED);
 	}
 }
 
-static void row_gms_convert(struct bench *bench)
+static void ours_row_convert(struct bench *bench)
 {
 	static struct gms_state *s;
 	static uint64_t x = 1;
 
 	if (!s) {
-		s = create_state(BENCH_16G);
-		convert_pages(s, &x, 1000000);
+		s = ours_create_state(BENCH_16G);
+		ours_convert_pages(s, &x, 1000000);
 	}
-	convert_pages(s, &x, 256);
+	ours_convert_pages(s, &x, 256);
 	while (bench_more(bench, 256))
-		convert_pages(s, &x, 256);
+		ours_convert_pages(s, &x, 256);
 }
 
-static void convert_outstanding(struct gms_state *s, uint64_t *n, int nr)
+static void ours_convert_outstanding(struct gms_state *s, uint64_t *n, int nr)
 {
 	for (int i = 0; i < nr; i += 2, ++*n) {
-		convert_page(s, bench_nth(*n - P_OUTSTANDING, BENCH_16G), GMS_PRIVATE);
-		convert_page(s, bench_nth(*n, BENCH_16G), GMS_SHARED);
+		ours_convert_page(s, bench_nth(*n - PEER_OUTSTANDING, BENCH_16G), GMS_PRIVATE);
+		ours_convert_page(s, bench_nth(*n, BENCH_16G), GMS_SHARED);
 	}
 }
 
-static void row_gms_convert_outstanding(struct bench *bench)
+static void ours_row_convert_outstanding(struct bench *bench)
 {
 	static struct gms_state *s;
 	static uint64_t n = 1;
 
 	if (!s) {
-		s = create_state(BENCH_16G);
-		convert_outstanding(s, &n, 1 << 20);
+		s = ours_create_state(BENCH_16G);
+		ours_convert_outstanding(s, &n, 1 << 20);
 	}
-	convert_outstanding(s, &n, 256);
+	ours_convert_outstanding(s, &n, 256);
 	while (bench_more(bench, 256))
-		convert_outstanding(s, &n, 256);
+		ours_convert_outstanding(s, &n, 256);
 }
 
-/* memory_state_10: the pattern "1T, mixed 10%", made by conversions */
-static void convert_mixed(struct gms_state *s)
+/* memory_state_10: makes the pattern "1T, mixed 10%" by conversions. */
+static void ours_convert_mixed(struct gms_state *s)
 {
 	const struct bench_mixed *m = bench_mixed_of(BENCH_1T, 100);
 
@@ -209,10 +208,10 @@ static void convert_mixed(struct gms_state *s)
 	}
 }
 
-/* memory_trace: the conversions of a log of tests/data; a guest of 2G, private at first */
-#define TRACE_BITS 19
+/* memory_trace: replays a log of tests/data. Its guest has 2G, all private at first. */
+#define OURS_TRACE_BITS 19
 
-static void replay(struct gms_state *s, const char *path)
+static void ours_replay(struct gms_state *s, const char *path)
 {
 	FILE *f = fopen(path, "re");
 	char line[128], op[16];
@@ -231,8 +230,8 @@ static void replay(struct gms_state *s, const char *path)
 	fclose(f);
 }
 
-/* All that was allocated for a state object, and not only what it says itself. */
-static void report_state(struct bench *bench, struct gms_state *s, uint64_t bytes)
+/* Reports all that was allocated for a state object, and the object's own counts. */
+static void ours_report(struct bench *bench, struct gms_state *s, uint64_t bytes)
 {
 	struct gms_stats stats = {.struct_size = sizeof(stats)};
 
@@ -245,30 +244,30 @@ static void report_state(struct bench *bench, struct gms_state *s, uint64_t byte
 	gms_state_destroy(s);
 }
 
-static void row_memory_state_10(struct bench *bench)
+static void ours_row_memory_state_10(struct bench *bench)
 {
 	const uint64_t before = bench_allocated();
-	struct gms_state *s = create_state(BENCH_1T);
+	struct gms_state *s = ours_create_state(BENCH_1T);
 
-	convert_mixed(s);
-	report_state(bench, s, bench_allocated() - before);
+	ours_convert_mixed(s);
+	ours_report(bench, s, bench_allocated() - before);
 }
 
-static void row_trace(struct bench *bench, const char *path)
+static void ours_row_trace(struct bench *bench, const char *path)
 {
 	const uint64_t before = bench_allocated();
-	struct gms_state *s = create_state(TRACE_BITS);
+	struct gms_state *s = ours_create_state(OURS_TRACE_BITS);
 
-	replay(s, path);
-	report_state(bench, s, bench_allocated() - before);
+	ours_replay(s, path);
+	ours_report(bench, s, bench_allocated() - before);
 }
 
-static void row_memory_trace_a(struct bench *bench)
+static void ours_row_memory_trace_a(struct bench *bench)
 {
-	row_trace(bench, BENCH_DATA "/A.csv");
+	ours_row_trace(bench, BENCH_DATA "/A.csv");
 }
 
-static void row_memory_trace_c(struct bench *bench)
+static void ours_row_memory_trace_c(struct bench *bench)
 {
-	row_trace(bench, BENCH_DATA "/C.csv");
+	ours_row_trace(bench, BENCH_DATA "/C.csv");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* peers.c - the peers that were built, ours first */
+/* peers.c - the list of the peers that were built, this library first */
 #include "bench.h"
 
 #define PEER(name) extern const struct bench_peer bench_peer_##name;

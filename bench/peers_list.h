@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* peers_list.h - PEER(name) for each peer that is built; included with PEER defined */
+/* peers_list.h - has PEER(name) for each peer that is built. The includer defines PEER. */
 PEER(ours)
 #ifdef GMS_BENCH_BESIDE
 PEER(beside)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * selfcheck.c - do all peers do the same work?
+ * selfcheck.c - checks that all peers do the same work
  *
- * Random stores, each made to every peer and to an array with a byte a page; then pages,
- * orders and runs are compared with that array. A peer that cheats, or that this project
- * uses wrongly, is not worth comparing with.
+ * Makes random stores in every peer, and in an array with a byte for each page. Then it compares
+ * pages, orders and runs of each peer with that array. A peer that does other work, or that this
+ * project uses wrongly, is worth no comparison.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,37 +13,39 @@
 
 #include "bench.h"
 
-#define NR_PAGES (3 * BENCH_PAGES_1G)
-#define STORES 60
-#define LOOKS 2000
+#define SELFCHECK_PAGES (3 * BENCH_PAGES_1G)
+#define SELFCHECK_STORES 60
+#define SELFCHECK_LOOKS 2000
 
-struct check {
+struct selfcheck_visit {
 	const struct bench_peer *peer;
 	const uint8_t *model;
 	uint64_t at;
 	bool last, bad;
 };
 
-static bool alike(const uint8_t *model, uint64_t start, uint64_t nr)
+static bool selfcheck_alike(const uint8_t *model, uint64_t start, uint64_t nr)
 {
 	return !memchr(model + start, !model[start], nr);
 }
 
-static unsigned int model_order(const uint8_t *model, uint64_t i)
+static unsigned int selfcheck_order(const uint8_t *model, uint64_t i)
 {
-	if (alike(model, i & ~(BENCH_PAGES_1G - 1), BENCH_PAGES_1G))
-		return BENCH_ORDER_1G;
-	return alike(model, i & ~(BENCH_PAGES_2M - 1), BENCH_PAGES_2M) ? BENCH_ORDER_2M : 0;
+	if (selfcheck_alike(model, gms_order_down(i, GMS_ORDER_1G), BENCH_PAGES_1G))
+		return GMS_ORDER_1G;
+	if (selfcheck_alike(model, gms_order_down(i, GMS_ORDER_2M), BENCH_PAGES_2M))
+		return GMS_ORDER_2M;
+	return GMS_ORDER_4K;
 }
 
-/* Runs must ascend without a gap, alternate, and hold what the model holds. */
-static void visit(void *ctx, const struct bench_run *run)
+/* Checks a run: runs must ascend without a gap, alternate, and agree with the model. */
+static void selfcheck_visit(void *ctx, const struct bench_run *run)
 {
-	struct check *c = ctx;
+	struct selfcheck_visit *c = ctx;
 
-	if (run->start != c->at || !run->nr_pages || run->start + run->nr_pages > NR_PAGES ||
+	if (run->start != c->at || !run->nr_pages || run->start + run->nr_pages > SELFCHECK_PAGES ||
 	    (c->at && run->set == c->last) || c->model[run->start] != run->set ||
-	    !alike(c->model, run->start, run->nr_pages))
+	    !selfcheck_alike(c->model, run->start, run->nr_pages))
 		c->bad = true;
 	if (c->bad)
 		return;
@@ -51,9 +53,10 @@ static void visit(void *ctx, const struct bench_run *run)
 	c->last = run->set;
 }
 
-static int compare(const struct bench_peer *peer, void *obj, const uint8_t *model, uint64_t *x)
+static int selfcheck_compare(const struct bench_peer *peer, void *obj, const uint8_t *model,
+			     uint64_t *x)
 {
-	struct check c = {peer, model, 0, false, false};
+	struct selfcheck_visit c = {peer, model, 0, false, false};
 	const char *reason = peer->verify ? peer->verify(obj) : NULL;
 	uint64_t i;
 	int n;
@@ -62,31 +65,32 @@ static int compare(const struct bench_peer *peer, void *obj, const uint8_t *mode
 		fprintf(stderr, "%s: %s\n", peer->name, reason);
 		return -1;
 	}
-	for (n = 0; n < LOOKS; n++) {
+	for (n = 0; n < SELFCHECK_LOOKS; n++) {
 		*x = bench_next(*x);
-		i = bench_below(*x, NR_PAGES);
+		i = bench_below(*x, SELFCHECK_PAGES);
 		if (peer->test(obj, i) != model[i]) {
 			fprintf(stderr, "%s: page %" PRIu64 " is wrong\n", peer->name, i);
 			return -1;
 		}
-		if (n % 16 == 0 && peer->order && peer->order(obj, i) != model_order(model, i)) {
+		if (n % 16 == 0 && peer->order &&
+		    peer->order(obj, i) != selfcheck_order(model, i)) {
 			fprintf(stderr, "%s: order at %" PRIu64 " is %u, not %u\n", peer->name, i,
-				peer->order(obj, i), model_order(model, i));
+				peer->order(obj, i), selfcheck_order(model, i));
 			return -1;
 		}
 	}
 	if (!peer->iterate)
 		return 0;
-	peer->iterate(obj, visit, &c);
-	if (c.bad || c.at != NR_PAGES) {
+	peer->iterate(obj, selfcheck_visit, &c);
+	if (c.bad || c.at != SELFCHECK_PAGES) {
 		fprintf(stderr, "%s: the run at %" PRIu64 " is wrong\n", peer->name, c.at);
 		return -1;
 	}
 	return 0;
 }
 
-/* A range of one of the kinds that the rows use, all near each other so that they meet. */
-static void pick(uint64_t *x, uint64_t *start, uint64_t *nr)
+/* Picks a range of one of the kinds that the rows use. Half of the kinds lie close together. */
+static void selfcheck_pick(uint64_t *x, uint64_t *start, uint64_t *nr)
 {
 	uint64_t kind, len;
 
@@ -95,7 +99,7 @@ static void pick(uint64_t *x, uint64_t *start, uint64_t *nr)
 	*x = bench_next(*x);
 	switch (kind) {
 	case 0:
-		*start = bench_below(*x, NR_PAGES);
+		*start = bench_below(*x, SELFCHECK_PAGES);
 		len = 1;
 		break;
 	case 1:
@@ -115,13 +119,13 @@ static void pick(uint64_t *x, uint64_t *start, uint64_t *nr)
 		len = 1 + (bench_next(*x) >> 53);
 		break;
 	default:
-		*start = bench_below(*x, NR_PAGES);
+		*start = bench_below(*x, SELFCHECK_PAGES);
 		len = 1 + (bench_next(*x) >> 44);
 	}
-	*nr = len < NR_PAGES - *start ? len : NR_PAGES - *start;
+	*nr = len < SELFCHECK_PAGES - *start ? len : SELFCHECK_PAGES - *start;
 }
 
-static int round_of(uint64_t seed, uint8_t *model)
+static int selfcheck_round(uint64_t seed, uint8_t *model)
 {
 	bool init = seed & 1, set;
 	uint64_t x = seed, start, nr;
@@ -131,17 +135,17 @@ static int round_of(uint64_t seed, uint8_t *model)
 
 	if (!obj)
 		abort();
-	memset(model, init, NR_PAGES);
+	memset(model, init, SELFCHECK_PAGES);
 	for (p = 0; p < bench_nr_peers; p++)
-		obj[p] = bench_peers[p]->create(NR_PAGES, init);
-	for (int n = 0; n < STORES && !rc; n++) {
-		pick(&x, &start, &nr);
+		obj[p] = bench_peers[p]->create(SELFCHECK_PAGES, init);
+	for (int n = 0; n < SELFCHECK_STORES && !rc; n++) {
+		selfcheck_pick(&x, &start, &nr);
 		set = x >> 40 & 1;
 		memset(model + start, set, nr);
 		for (p = 0; p < bench_nr_peers; p++) {
 			bench_peers[p]->store(obj[p], start, nr, set);
-			/* the last stores of a round one by one, so that a fault is near */
-			if (n % 8 == 7 && compare(bench_peers[p], obj[p], model, &x)) {
+			/* Compares after every eighth store, so that a bug is near its report. */
+			if (n % 8 == 7 && selfcheck_compare(bench_peers[p], obj[p], model, &x)) {
 				fprintf(stderr, "... after store %d of seed %" PRIu64 "\n", n,
 					seed);
 				rc = -1;
@@ -154,8 +158,8 @@ static int round_of(uint64_t seed, uint8_t *model)
 	return rc;
 }
 
-/* bench_nth() must give each number once: rows take a page back as often as they share it. */
-static int check_nth(unsigned int bits)
+/* Checks that bench_nth() returns each number once: rows share each page once. */
+static int selfcheck_nth(unsigned int bits)
 {
 	const uint64_t nr = (uint64_t)1 << bits, from = 12345;
 	uint8_t *seen = calloc(nr, 1);
@@ -167,23 +171,23 @@ static int check_nth(unsigned int bits)
 		twice += seen[bench_nth(n, bits)]++;
 	free(seen);
 	if (twice)
-		fprintf(stderr, "bench_nth: of %u bits, some numbers come twice\n", bits);
+		fprintf(stderr, "bench_nth: some numbers of %u bits come twice\n", bits);
 	return twice ? -1 : 0;
 }
 
-/* The blocks of a pattern, in random order, must be all of them, and make what ascending makes. */
-static int check_pattern(uint8_t *model)
+/* Checks that a pattern made in random order equals the pattern made in ascending order. */
+static int selfcheck_pattern(uint8_t *model)
 {
-	const struct bench_mixed *m = bench_mixed_of(BENCH_ORDER_1G + 1, 100);
+	const struct bench_mixed *m = bench_mixed_of(GMS_ORDER_1G + 1, 100);
 	uint64_t x = 1;
 	int rc = 0;
 
-	memset(model, 1, NR_PAGES);
+	memset(model, 1, SELFCHECK_PAGES);
 	for (uint64_t i = 0; i < m->nr_blocks; i++)
 		memset(model + m->block[i] * BENCH_PAGES_2M + m->start[i], 0,
 		       m->end[i] - m->start[i]);
 	for (size_t p = 0; p < bench_nr_peers && !rc; p++) {
-		void *obj = bench_peers[p]->create(NR_PAGES, true);
+		void *obj = bench_peers[p]->create(SELFCHECK_PAGES, true);
 
 		for (uint64_t n = 0; n < m->nr_blocks; n++) {
 			const uint32_t i = m->order[n];
@@ -191,26 +195,26 @@ static int check_pattern(uint8_t *model)
 			bench_peers[p]->store(obj, m->block[i] * BENCH_PAGES_2M + m->start[i],
 					      m->end[i] - m->start[i], false);
 		}
-		rc = compare(bench_peers[p], obj, model, &x);
+		rc = selfcheck_compare(bench_peers[p], obj, model, &x);
 		bench_peers[p]->destroy(obj);
 	}
 	if (rc)
-		fprintf(stderr, "... in the pattern that is made in random order\n");
+		fprintf(stderr, "... in the pattern, which is made in random order\n");
 	return rc;
 }
 
 int bench_selfcheck(uint64_t seed, unsigned int rounds)
 {
-	uint8_t *model = malloc(NR_PAGES);
+	uint8_t *model = malloc(SELFCHECK_PAGES);
 	int rc = 0;
 
 	if (!model)
 		abort();
 	for (unsigned int bits = 12; bits <= BENCH_16G; bits++)
-		rc |= check_nth(bits);
-	rc |= check_pattern(model);
+		rc |= selfcheck_nth(bits);
+	rc |= selfcheck_pattern(model);
 	for (unsigned int r = 0; r < rounds; r++)
-		rc |= round_of(seed + r, model);
+		rc |= selfcheck_round(seed + r, model);
 	free(model);
 	for (size_t p = 0; p < bench_nr_peers; p++)
 		printf("%s%s", p ? ", " : "peers: ", bench_peers[p]->name);

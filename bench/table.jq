@@ -1,70 +1,73 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# table.jq - one table from Google Benchmark's JSON and targets.tsv
+# table.jq - the tables about the tree, from Google Benchmark's JSON and targets.tsv
 #
 #	jq -r -L . --rawfile targets targets.tsv -f table.jq bench.json
 include "figures";
 
-def columns: ["ours", "bitmap", "bitmap+lpage", "bitmap+counts", "std::map",
-	"btree_map", "CRoaring", "maple", "xa-kvm"];
+def bitmaps: ["bitmap", "bitmap+lpage", "bitmap+counts"];
+def maps: ["std::map", "btree_map", "CRoaring", "maple", "xa-kvm"];
 
 def show($judge):
-	if . == null then "-"
-	elif $judge == "bytes" then
-		if . >= 999500 then "\(. / 1e6 | digits)M" else "\(. / 1e3 | digits)K" end
-	else time end;
+	if . == null then "-" elif $judge == "bytes" then bytes else time end;
 
 def targets:
-	$targets | lines | map({row: .[0], title: .[1], judge: .[2], target: (.[3] | number),
-		reference: (.[4] | number), peer: .[5], unfit: (.[6] // "" | split(" ")),
-		notes: (.[7] // "")});
+	$targets | lines | map({row: .[0], judge: .[1], target: (.[2] | number),
+		reference: (.[3] | number), peer: (.[4] // ""), unfit: (.[5] // "" | split(" ")),
+		notes: (.[6] // "")});
 
-# ours against the peer that the target was set with, and against the fastest there is
+# Ours against the peer that the target was set with, and against the fastest peer.
 def judged($f):
 	. as $t | $f[$t.row] as $r | $r.ours as $ours
 	| ($r[$t.peer] // null) as $peer
-	| (columns[1:] - $t.unfit | map(select($r[.] != null)) | min_by($r[.])) as $fastest
+	| (bitmaps + maps - $t.unfit | map(select($r[.] != null)) | min_by($r[.])) as $fastest
 	| {ratio: (if $ours != null and $peer != null then $ours / $peer else null end),
 	   wanted: (if $t.judge == "ratio" then $t.target / $t.reference else null end),
-	   fastest: $fastest,
-	   fastest_ratio: (if $ours != null and $fastest != null then $ours / $r[$fastest] else null end)}
+	   fastest: (if $ours != null then $fastest else null end)}
+	| . + {fastest_ratio: (if .fastest != null then $ours / $r[$fastest] else null end)}
 	| . + {verdict: (
-		if $ours == null or $t.judge == "none" then "-"
-		elif $t.target == null then "-"
-		elif $t.judge == "bytes" then (if $ours <= $t.target then "meets" else "MISSES" end)
+		if $ours == null or $t.judge == "none" or $t.target == null then "-"
+		elif $t.judge == "bytes" then
+			(if $ours <= $t.target then "meets" else misses($ours; $t.target) end)
 		elif .ratio == null then "-"
 		elif .ratio <= .wanted then "meets"
-		else "MISSES, by \((.ratio / .wanted - 1) * 100 | round)%" end)};
+		else misses(.ratio; .wanted) end)};
 
-def line($f):
+def figures_of($f; $columns):
+	. as $t | [name] + [(["ours"] + $columns)[] as $c | $f[$t.row][$c] | show($t.judge)];
+
+def judgement($f):
 	. as $t | judged($f) as $j
-	| [if .notes == "" then .title else "\(.title) (\(.notes))" end]
-	+ [columns[] as $c | $f[$t.row][$c] | show($t.judge)]
-	+ [if .judge == "none" or .peer == "" then "-" else .peer end,
+	| [name,
+	   if .judge == "none" or .peer == "" then "-" else .peer end,
 	   ($j.ratio | if . == null then "-" else digits | tostring end),
 	   if .target == null then "-"
-	   elif .judge == "bytes" then "<= \(.target | show("bytes"))"
-	   elif .judge == "ratio" then
-		"<= \($j.wanted * 1000 | round / 1000)" +
-		(if .reference == 1 then "" else " (\(.target) ns)" end)
-	   else "-" end,
+	   elif .judge == "bytes" then "<= \(.target | bytes)"
+	   else "<= \($j.wanted * 1000 | round / 1000)" end,
 	   $j.verdict,
-	   if $j.fastest == null then "-" else "\($j.fastest) \($j.fastest_ratio | digits)" end]
-	| row;
+	   $j.fastest // "-",
+	   ($j.fastest_ratio | if . == null then "-" else digits | tostring end)];
 
-figures(.bytes // .cold // ns("cpu_time")) as $f | targets as $t
-| [$t[] | select($f[.row]) | judged($f).verdict] as $v
-| select($v | length > 0)
-| (["work, ns an operation"] + columns
-	+ ["judged by", "ours / it", "target", "verdict", "fastest here, ours / it"] | row),
-  "|---" + ("|---:" * (columns | length)) + "|---|---:|---|---|---|",
-  ($t[] | select($f[.row]) | line($f)),
-  "",
-  "\($v | map(select(. == "meets")) | length) rows meet their target, " +
-  "\($v | map(select(startswith("MISSES"))) | length) miss it.",
-  (if $f.rw.ours then
-	"Stores of the writer in the last row, ns: " + ([.benchmarks[]
-		| select((.aggregate_name // "median") == "median" and .writer_ns)
+# The rows that one of the columns can do.
+def done_by($f; $columns): map(select($f[.row] as $r | any($columns[]; $r[.] != null)));
+
+# The stores of the writer beside the reader, by peer.
+def writers:
+	[.benchmarks[] | select((.aggregate_name // "median") == "median" and .writer_ns)
 		| select(.run_name | startswith("rw/"))
-		| {key: (.run_name | split("/")[1]), value: .writer_ns}] | from_entries | to_entries
-		| map("\(.key) \(.value | digits)") | join(", ")) + "." else empty end)
+		| {key: (.run_name | split("/")[1]), value: .writer_ns}]
+	| from_entries | to_entries | map("\(.key) \(.value | digits)") | join(", ");
+
+figures(.bytes // .cold // ns("cpu_time")) as $f
+| (targets | map(select($f[.row]))) as $t
+| ($t | map(judged($f).verdict)) as $v
+| select($v | length > 0)
+| table("Beside bitmaps, ns an operation or bytes:"; ["row", "ours"] + bitmaps; "lrrrr";
+	$t | map(figures_of($f; bitmaps))),
+  table("Beside maps and sets, ns an operation or bytes:"; ["row", "ours"] + maps; "lrrrrrr";
+	$t | done_by($f; maps) | map(figures_of($f; maps))),
+  table("Verdicts:"; ["row", "judged by", "ours / it", "target", "verdict", "fastest peer",
+	"ours / it"]; "llrlllr";
+	$t | map(judgement($f) | select(.[4] != "-" or .[5] != "-"))),
+  ($v | score),
+  (if $f.rw.ours then "A store of the writer in the row rw, ns: \(writers)." else empty end)

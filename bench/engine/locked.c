@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * engine/locked.c - peer: the plain way, a lock and bitmaps; compiled once for each kind of lock
+ * engine/locked.c - peer: the plain implementation, a lock and bitmaps
  *
- * What a VMM writes that needs no more than this: bitmaps of private, allocated and prepared
- * pages with counters for their blocks, so that a fault scans nothing; a count of pins for each page,
- * where there is one. No policies, no transactions, no hooks, no splits: it cannot fail halfway,
- * having nothing to fail.
+ * A VMM that needs no more writes this: bitmaps of private, allocated and prepared pages, with
+ * counters for their blocks, so that a fault scans nothing; and a count of pins for each page of a
+ * 1G block that ever had a pin. There are no policies, transactions, hooks and splits, so no call
+ * can fail halfway.
  *
- *	BENCH_MUTEX	one mutex, as QEMU has
- *	BENCH_RWLOCK	one reader/writer lock, shared by faults; glibc's default kind,
- *			which lets readers pass: the best one for faults
- *	BENCH_RWLOCK16	as many as ours has, for the same blocks
+ * This file is compiled once for each kind of lock:
+ *
+ *	BENCH_MUTEX	one mutex, as in QEMU
+ *	BENCH_RWLOCK	one reader/writer lock, which faults hold shared. It is of glibc's default
+ *			kind, which prefers readers: that is the best kind for faults.
+ *	BENCH_RWLOCK16	16 reader/writer locks; each serves the blocks of one shard of the engine
  */
 #define _GNU_SOURCE
 #include "../peers/counts_ops.h"
@@ -22,17 +24,17 @@
 #ifdef BENCH_MUTEX
 #define PEER_NAME "mutex+bitmap"
 #define PEER_SYMBOL bench_peer_mutex
-#define LOCK_INIT PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
-#define lock_read pthread_mutex_lock
-#define lock_write pthread_mutex_lock
-#define lock_drop pthread_mutex_unlock
-typedef pthread_mutex_t lock_type;
+#define LOCKED_INIT PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+#define locked_lock_read pthread_mutex_lock
+#define locked_lock_write pthread_mutex_lock
+#define locked_unlock pthread_mutex_unlock
+typedef pthread_mutex_t locked_type;
 #else
-#define LOCK_INIT PTHREAD_RWLOCK_INITIALIZER
-#define lock_read pthread_rwlock_rdlock
-#define lock_write pthread_rwlock_wrlock
-#define lock_drop pthread_rwlock_unlock
-typedef pthread_rwlock_t lock_type;
+#define LOCKED_INIT PTHREAD_RWLOCK_INITIALIZER
+#define locked_lock_read pthread_rwlock_rdlock
+#define locked_lock_write pthread_rwlock_wrlock
+#define locked_unlock pthread_rwlock_unlock
+typedef pthread_rwlock_t locked_type;
 #endif
 #ifdef BENCH_RWLOCK
 #define PEER_NAME "rwlock+bitmap"
@@ -41,59 +43,60 @@ typedef pthread_rwlock_t lock_type;
 #ifdef BENCH_RWLOCK16
 #define PEER_NAME "16 rwlocks"
 #define PEER_SYMBOL bench_peer_rwlock16
-#define NR_LOCKS 16
+#define LOCKED_NR 16
 #else
-#define NR_LOCKS 1
+#define LOCKED_NR 1
 #endif
 
-struct shard {
-	lock_type lock;
-	pthread_mutex_t folio; /* for what changes under the lock held by readers */
+struct locked_shard {
+	locked_type lock;
+	pthread_mutex_t folio; /* for the state that readers of the lock change */
 } __attribute__((aligned(64)));
 
-/* pins of a 1G block; the pages' are made with the first one */
-struct pins {
+/* The pins of a 1G block. The first pin of the block makes page[]. */
+struct locked_pins {
 	uint64_t total;
 	uint32_t *page;
 };
 
 typedef struct {
-	struct shard shard[NR_LOCKS];
+	struct locked_shard shard[LOCKED_NR];
 	struct counts *private, *prepared;
 	uint64_t *allocated;
-	struct pins *pins;
+	struct locked_pins *pins;
 	uint64_t nr_pages;
 	unsigned int folio_order;
-} e_obj;
+} engine_obj;
 
 typedef struct {
-	struct shard *shard;
+	struct locked_shard *shard;
 	uint64_t index;
 	unsigned int order;
 	bool private, prepared;
-} e_fault;
+} engine_fault;
 
-static e_obj *e_create(uint64_t nr_pages, bool private, unsigned int order, const char *policy)
+static engine_obj *engine_create(uint64_t nr_pages, bool private, unsigned int order,
+				 const char *policy)
 {
-	e_obj *o = bench_zalloc(sizeof(*o), 64);
+	engine_obj *o = bench_zalloc(sizeof(*o), 64);
 
 	(void)policy;
-	for (int i = 0; i < NR_LOCKS; i++) {
-		o->shard[i].lock = (lock_type)LOCK_INIT;
+	for (int i = 0; i < LOCKED_NR; i++) {
+		o->shard[i].lock = (locked_type)LOCKED_INIT;
 		o->shard[i].folio = (pthread_mutex_t)PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
 	}
 	o->private = counts_create(nr_pages, private);
-	o->allocated = map_create(nr_pages, false);
+	o->allocated = bitmap_create(nr_pages, false);
 	o->prepared = counts_create(nr_pages, false);
-	o->pins = bench_zalloc((nr_pages >> BENCH_ORDER_1G) * sizeof(*o->pins), 64);
+	o->pins = bench_zalloc((nr_pages >> GMS_ORDER_1G) * sizeof(*o->pins), 64);
 	o->nr_pages = nr_pages;
 	o->folio_order = order;
 	return o;
 }
 
-static void e_destroy(e_obj *o)
+static void engine_destroy(engine_obj *o)
 {
-	uint64_t blocks = o->nr_pages >> BENCH_ORDER_1G;
+	uint64_t blocks = o->nr_pages >> GMS_ORDER_1G;
 
 	for (uint64_t i = 0; i < blocks; i++)
 		if (o->pins[i].page)
@@ -105,44 +108,44 @@ static void e_destroy(e_obj *o)
 	bench_free(o, sizeof(*o), 64);
 }
 
-static inline struct shard *shard_of(e_obj *o, uint64_t index)
+static inline struct locked_shard *locked_shard_of(engine_obj *o, uint64_t index)
 {
-	return &o->shard[(index >> BENCH_ORDER_1G) % NR_LOCKS];
+	return &o->shard[(index >> GMS_ORDER_1G) % LOCKED_NR];
 }
 
-/* The shards of a range, a bit for each. */
-static inline uint32_t shards_of(uint64_t start, uint64_t nr)
+/* Returns the shards of a range, a bit for each. */
+static inline uint32_t locked_shards_of(uint64_t start, uint64_t nr)
 {
-	uint64_t first = start >> BENCH_ORDER_1G, last = (start + nr - 1) >> BENCH_ORDER_1G;
+	uint64_t first = start >> GMS_ORDER_1G, last = (start + nr - 1) >> GMS_ORDER_1G;
 	uint32_t mask = 0;
 
-	if (last - first >= NR_LOCKS)
-		return (1u << NR_LOCKS) - 1;
+	if (last - first >= LOCKED_NR)
+		return (1u << LOCKED_NR) - 1;
 	for (; first <= last; first++)
-		mask |= 1u << first % NR_LOCKS;
+		mask |= 1u << first % LOCKED_NR;
 	return mask;
 }
 
-static inline void take_range(e_obj *o, uint32_t shards, bool write)
+static inline void locked_lock_range(engine_obj *o, uint32_t shards, bool write)
 {
 	for (; shards; shards &= shards - 1) {
-		struct shard *s = &o->shard[__builtin_ctz(shards)];
+		struct locked_shard *s = &o->shard[__builtin_ctz(shards)];
 
 		if (write)
-			lock_write(&s->lock);
+			locked_lock_write(&s->lock);
 		else
-			lock_read(&s->lock);
+			locked_lock_read(&s->lock);
 	}
 }
 
-static inline void drop_range(e_obj *o, uint32_t shards)
+static inline void locked_unlock_range(engine_obj *o, uint32_t shards)
 {
 	for (; shards; shards &= shards - 1)
-		lock_drop(&o->shard[__builtin_ctz(shards)].lock);
+		locked_unlock(&o->shard[__builtin_ctz(shards)].lock);
 }
 
-/* What readers change: nobody else reads it beside them where the lock is a mutex. */
-static inline void folio_lock(struct shard *s)
+/* Readers of a reader/writer lock change state under this mutex. A mutex has no readers. */
+static inline void locked_folio_lock(struct locked_shard *s)
 {
 #ifndef BENCH_MUTEX
 	pthread_mutex_lock(&s->folio);
@@ -151,7 +154,7 @@ static inline void folio_lock(struct shard *s)
 #endif
 }
 
-static inline void folio_unlock(struct shard *s)
+static inline void locked_folio_unlock(struct locked_shard *s)
 {
 #ifndef BENCH_MUTEX
 	pthread_mutex_unlock(&s->folio);
@@ -160,17 +163,17 @@ static inline void folio_unlock(struct shard *s)
 #endif
 }
 
-static inline bool is_all(const uint64_t *map, uint64_t start, uint64_t nr, bool value)
+static inline bool locked_is_all(const uint64_t *map, uint64_t start, uint64_t nr, bool value)
 {
 	if (nr == 1)
-		return map_test(map, start) == value;
-	return map_next_not(map, start, start + nr, value) == start + nr;
+		return bitmap_test(map, start) == value;
+	return bitmap_next_not(map, start, start + nr, value) == start + nr;
 }
 
-static inline bool is_pinned(const e_obj *o, uint64_t start, uint64_t nr)
+static inline bool locked_is_pinned(const engine_obj *o, uint64_t start, uint64_t nr)
 {
 	for (uint64_t i = start; i < start + nr; i++) {
-		const struct pins *p = &o->pins[i >> BENCH_ORDER_1G];
+		const struct locked_pins *p = &o->pins[i >> GMS_ORDER_1G];
 
 		if (!p->total)
 			i |= BENCH_PAGES_1G - 1;
@@ -180,73 +183,68 @@ static inline bool is_pinned(const e_obj *o, uint64_t start, uint64_t nr)
 	return false;
 }
 
-static bench_noinline int e_convert(e_obj *o, uint64_t start, uint64_t nr, bool private)
+static bench_noinline int engine_convert(engine_obj *o, uint64_t start, uint64_t nr, bool private)
 {
-	const uint32_t shards = shards_of(start, nr);
+	const uint32_t shards = locked_shards_of(start, nr);
 	int err = 0;
 
-	take_range(o, shards, true);
-	if (is_all(o->private->map, start, nr, private)) {
+	locked_lock_range(o, shards, true);
+	if (locked_is_all(o->private->map, start, nr, private)) {
 		;
-	} else if (private && is_pinned(o, start, nr)) {
+	} else if (private && locked_is_pinned(o, start, nr)) {
 		err = -EAGAIN;
 	} else {
 		counts_store(o->private, start, nr, private);
-		if (!private && (nr > 1 || map_test(o->prepared->map, start)))
+		if (!private && (nr > 1 || bitmap_test(o->prepared->map, start)))
 			counts_store(o->prepared, start, nr, false);
 	}
-	drop_range(o, shards);
+	locked_unlock_range(o, shards);
 	return err;
 }
 
-static inline void allocate_locked(e_obj *o, uint64_t start, uint64_t end)
+static inline void locked_allocate(engine_obj *o, uint64_t start, uint64_t end)
 {
-	const uint64_t pages = (uint64_t)1 << o->folio_order;
-
-	start &= ~(pages - 1);
-	end = (end + pages - 1) & ~(pages - 1);
-	map_fill(o->allocated, start, end - start, true);
+	start = gms_order_down(start, o->folio_order);
+	end = gms_order_up(end - 1, o->folio_order);
+	bitmap_fill(o->allocated, start, end - start, true);
 }
 
-static bench_noinline int e_allocate(e_obj *o, uint64_t start, uint64_t nr)
+static bench_noinline int engine_allocate(engine_obj *o, uint64_t start, uint64_t nr)
 {
 	const uint64_t end = start + nr;
 
-	while (start < end) {
-		struct shard *s = shard_of(o, start);
-		uint64_t stop = (start | (BENCH_PAGES_1G - 1)) + 1;
+	gms_for_each_1g(at, next, start, end) {
+		struct locked_shard *s = locked_shard_of(o, at);
 
-		stop = stop < end ? stop : end;
-		lock_read(&s->lock);
-		folio_lock(s);
-		allocate_locked(o, start, stop);
-		folio_unlock(s);
-		lock_drop(&s->lock);
-		start = stop;
+		locked_lock_read(&s->lock);
+		locked_folio_lock(s);
+		locked_allocate(o, at, next);
+		locked_folio_unlock(s);
+		locked_unlock(&s->lock);
 	}
 	return 0;
 }
 
-static bench_noinline int e_punch(e_obj *o, uint64_t start, uint64_t nr)
+static bench_noinline int engine_punch(engine_obj *o, uint64_t start, uint64_t nr)
 {
-	const uint32_t shards = shards_of(start, nr);
+	const uint32_t shards = locked_shards_of(start, nr);
 	int err = 0;
 
-	take_range(o, shards, true);
-	if (is_pinned(o, start, nr)) {
+	locked_lock_range(o, shards, true);
+	if (locked_is_pinned(o, start, nr)) {
 		err = -EAGAIN;
 	} else {
-		map_fill(o->allocated, start, nr, false);
+		bitmap_fill(o->allocated, start, nr, false);
 		counts_store(o->prepared, start, nr, false);
 	}
-	drop_range(o, shards);
+	locked_unlock_range(o, shards);
 	return err;
 }
 
-/* One block's part of a range pinned (by = 1) or unpinned (by = -1). */
-static inline void count_pins(e_obj *o, uint64_t start, uint64_t nr, uint32_t by)
+/* Pins (@by is 1) or unpins (@by is -1) a range in one 1G block. */
+static inline void locked_count_pins(engine_obj *o, uint64_t start, uint64_t nr, uint32_t by)
 {
-	struct pins *p = &o->pins[start >> BENCH_ORDER_1G];
+	struct locked_pins *p = &o->pins[start >> GMS_ORDER_1G];
 	uint32_t *page;
 
 	if (!p->page)
@@ -257,108 +255,102 @@ static inline void count_pins(e_obj *o, uint64_t start, uint64_t nr, uint32_t by
 	p->total += by == 1 ? nr : -nr;
 }
 
-static bench_noinline int e_pin(e_obj *o, uint64_t start, uint64_t nr)
+static bench_noinline int engine_pin(engine_obj *o, uint64_t start, uint64_t nr)
 {
-	const uint32_t shards = shards_of(start, nr);
+	const uint32_t shards = locked_shards_of(start, nr);
 	const uint64_t end = start + nr;
-	uint64_t stop;
-	int err = 0;
 
-	take_range(o, shards, false);
-	if (!is_all(o->private->map, start, nr, false))
-		err = -EACCES;
-	for (; !err && start < end; start = stop) {
-		stop = (start | (BENCH_PAGES_1G - 1)) + 1;
-		stop = stop < end ? stop : end;
-		folio_lock(shard_of(o, start));
-		if (!is_all(o->allocated, start, stop - start, true))
-			allocate_locked(o, start, stop);
-		count_pins(o, start, stop - start, 1);
-		folio_unlock(shard_of(o, start));
+	locked_lock_range(o, shards, false);
+	if (!locked_is_all(o->private->map, start, nr, false)) {
+		locked_unlock_range(o, shards);
+		return -EACCES;
 	}
-	drop_range(o, shards);
-	return err;
+	gms_for_each_1g(at, next, start, end) {
+		locked_folio_lock(locked_shard_of(o, at));
+		if (!locked_is_all(o->allocated, at, next - at, true))
+			locked_allocate(o, at, next);
+		locked_count_pins(o, at, next - at, 1);
+		locked_folio_unlock(locked_shard_of(o, at));
+	}
+	locked_unlock_range(o, shards);
+	return 0;
 }
 
-/* Needs nobody but those who count pins to stay away. */
-static bench_noinline void e_unpin(e_obj *o, uint64_t start, uint64_t nr)
+/* Needs only the mutex that excludes other calls that count pins. */
+static bench_noinline void engine_unpin(engine_obj *o, uint64_t start, uint64_t nr)
 {
 	const uint64_t end = start + nr;
-	uint64_t stop;
 
-	for (; start < end; start = stop) {
+	gms_for_each_1g(at, next, start, end) {
 #ifdef BENCH_MUTEX
-		pthread_mutex_t *lock = &shard_of(o, start)->lock;
+		pthread_mutex_t *lock = &locked_shard_of(o, at)->lock;
 #else
-		pthread_mutex_t *lock = &shard_of(o, start)->folio;
+		pthread_mutex_t *lock = &locked_shard_of(o, at)->folio;
 #endif
-		stop = (start | (BENCH_PAGES_1G - 1)) + 1;
-		stop = stop < end ? stop : end;
 		pthread_mutex_lock(lock);
-		count_pins(o, start, stop - start, (uint32_t)-1);
+		locked_count_pins(o, at, next - at, (uint32_t)-1);
 		pthread_mutex_unlock(lock);
 	}
 }
 
-/* Is all of a block prepared? */
-static inline bool all_prepared(const e_obj *o, uint64_t i, unsigned int order)
+/* Returns true if all pages of a block are prepared. */
+static inline bool locked_all_prepared(const engine_obj *o, uint64_t i, unsigned int order)
 {
 	const struct counts *c = o->prepared;
 
-	if (order == BENCH_ORDER_1G)
-		return c->in_1g[i >> BENCH_ORDER_1G].full == 512;
-	if (order == BENCH_ORDER_2M)
-		return c->in_2m[i >> BENCH_ORDER_2M] == 512;
-	return map_test(c->map, i);
+	if (order == GMS_ORDER_1G)
+		return c->in_1g[i >> GMS_ORDER_1G].full == 512;
+	if (order == GMS_ORDER_2M)
+		return c->in_2m[i >> GMS_ORDER_2M] == 512;
+	return bitmap_test(c->map, i);
 }
 
-static bench_noinline int e_fault_begin(e_obj *o, uint64_t i, bool guest, e_fault *f)
+static bench_noinline int engine_fault_begin(engine_obj *o, uint64_t i, bool guest, engine_fault *f)
 {
-	struct shard *s = shard_of(o, i);
+	struct locked_shard *s = locked_shard_of(o, i);
 	bool private;
 
-	lock_read(&s->lock);
-	private = map_test(o->private->map, i);
+	locked_lock_read(&s->lock);
+	private = bitmap_test(o->private->map, i);
 	if (private && !guest) {
-		lock_drop(&s->lock);
+		locked_unlock(&s->lock);
 		return -EACCES;
 	}
-	if (bench_unlikely(!map_test(o->allocated, i))) {
-		folio_lock(s);
-		allocate_locked(o, i, i + 1);
-		folio_unlock(s);
+	if (bench_unlikely(!bitmap_test(o->allocated, i))) {
+		locked_folio_lock(s);
+		locked_allocate(o, i, i + 1);
+		locked_folio_unlock(s);
 	}
-	*f = (e_fault) {s, i, counts_order(o->private, i), guest && private, false};
+	*f = (engine_fault) {s, i, counts_order(o->private, i), guest && private, false};
 	if (f->order > o->folio_order)
 		f->order = o->folio_order;
-	f->prepared = f->private && all_prepared(o, i, f->order);
+	f->prepared = f->private && locked_all_prepared(o, i, f->order);
 	return 0;
 }
 
-static bench_noinline int e_fault_prepare(e_obj *o, e_fault *f)
+static bench_noinline int engine_fault_prepare(engine_obj *o, engine_fault *f)
 {
-	const uint64_t pages = (uint64_t)1 << f->order;
-
 	if (!f->private || f->prepared)
 		return 0;
-	folio_lock(f->shard);
-	counts_store(o->prepared, f->index & ~(pages - 1), pages, true);
-	folio_unlock(f->shard);
+	locked_folio_lock(f->shard);
+	counts_store(o->prepared, gms_order_down(f->index, f->order), gms_order_pages(f->order),
+		     true);
+	locked_folio_unlock(f->shard);
 	f->prepared = true;
 	return 0;
 }
 
-static bench_noinline void e_fault_end(e_obj *o, e_fault *f)
+static bench_noinline void engine_fault_end(engine_obj *o, engine_fault *f)
 {
 	(void)o;
-	lock_drop(&f->shard->lock);
+	locked_unlock(&f->shard->lock);
 }
 
-#define e_fault_order(f) ((f)->order)
+#define engine_fault_order(f) ((f)->order)
 
-static bench_noinline bool e_test(e_obj *o, uint64_t i)
+static bench_noinline bool engine_test(engine_obj *o, uint64_t i)
 {
-	return map_test(o->private->map, i);
+	return bitmap_test(o->private->map, i);
 }
 
 #include "rows.h"

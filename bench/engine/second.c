@@ -2,9 +2,10 @@
 /*
  * engine/second.c - the second thread
  *
- * One for the whole program, as a guest's vCPU stays the same: what a library keeps for each
- * thread is not to depend on how many rows ran before. While it works it is kept off the
- * first thread's processor, and that one on it: a scheduler may take long to part them.
+ * The program has one second thread, as a vCPU of a guest stays one thread: what a library keeps
+ * for each thread must not depend on how many rows have run. While the second thread works, the
+ * first is bound to its processor and the second to the others: a scheduler may take long to
+ * separate them.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -18,16 +19,16 @@
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	void (*batch)(void *arg); /* NULL: nothing to do */
+	void (*batch)(void *arg); /* NULL: the thread waits */
 	void *arg;
-	uint64_t batches; /* done, in all */
-	double cost; /* of a batch, from start to stop */
+	uint64_t batches; /* number of batches done */
+	double cost; /* of a batch between start and stop */
 	bool running;
 	pthread_t thread;
-	cpu_set_t cpus; /* that the program had at first */
+	cpu_set_t cpus; /* the processors that the program began with */
 } second = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
-static double ns_of(clockid_t clock)
+static double second_ns(clockid_t clock)
 {
 	struct timespec ts;
 
@@ -41,13 +42,13 @@ struct bench_spent bench_spent_now(void)
 
 	getrusage(RUSAGE_THREAD, &usage);
 	return (struct bench_spent) {
-		.wall = ns_of(CLOCK_MONOTONIC),
-		.cpu = ns_of(CLOCK_THREAD_CPUTIME_ID),
+		.wall = second_ns(CLOCK_MONOTONIC),
+		.cpu = second_ns(CLOCK_THREAD_CPUTIME_ID),
 		.sleeps = (double)usage.ru_nvcsw,
 	};
 }
 
-/* Sleeps matter where they may take, at 10 us each, more than a hundredth. */
+/* Sleeps count if they may take more than a hundredth of the time, at 10 us each. */
 double bench_cost(struct bench_spent from, struct bench_spent to, double operations)
 {
 	const double cpu = to.cpu - from.cpu;
@@ -83,7 +84,7 @@ static void *second_main(void *unused)
 	return unused;
 }
 
-static void part(void)
+static void second_bind_threads(void)
 {
 	cpu_set_t mine, others = second.cpus;
 	int cpu = sched_getcpu();
@@ -106,7 +107,7 @@ void bench_second_start(void (*batch)(void *arg), void *arg)
 			 pthread_create(&second.thread, NULL, second_main, NULL)))
 		abort();
 	created = true;
-	part();
+	second_bind_threads();
 	pthread_mutex_lock(&second.lock);
 	second.arg = arg;
 	second.running = true;

@@ -2,90 +2,90 @@
 /*
  * bitmap.c - peer: a flat bitmap and nothing else, as a VMM keeps it
  *
- * Without summaries: how large a uniform block is, it finds out by scanning that block.
- * In the row with two threads its stores are atomic read-modify-writes of a word.
+ * It has no summaries: it finds the size of a uniform block by scanning the block. In the row with
+ * two threads its stores are atomic read-modify-writes of a word.
  */
 #include "bitmap_ops.h"
 
 #define PEER_NAME "bitmap"
 #define PEER_SYMBOL bench_peer_bitmap
-#define P_HAS_ORDER
-#define P_HAS_RUNS
-#define P_CONCURRENT
-#define P_SET_ATOMIC p_set_atomic
-#define P_CLEAR_ATOMIC p_clear_atomic
+#define PEER_HAS_ORDER
+#define PEER_HAS_RUNS
+#define PEER_CONCURRENT
+#define PEER_SET_ATOMIC peer_set_atomic
+#define PEER_CLEAR_ATOMIC peer_clear_atomic
 
 typedef struct {
 	uint64_t *map;
 	uint64_t nr_pages;
-} p_obj;
+} peer_obj;
 
-static bench_noinline p_obj *p_create(uint64_t nr_pages, bool set)
+static bench_noinline peer_obj *peer_create(uint64_t nr_pages, bool set)
 {
-	p_obj *o = bench_alloc(sizeof(*o), 8);
+	peer_obj *o = bench_alloc(sizeof(*o), 8);
 
-	o->map = map_create(nr_pages, set);
+	o->map = bitmap_create(nr_pages, set);
 	o->nr_pages = nr_pages;
 	return o;
 }
 
-static bench_noinline void p_destroy(p_obj *o)
+static bench_noinline void peer_destroy(peer_obj *o)
 {
 	bench_free(o->map, o->nr_pages / 8, 64);
 	bench_free(o, sizeof(*o), 8);
 }
 
-static bench_noinline void p_set(p_obj *o, uint64_t start, uint64_t nr)
+static bench_noinline void peer_set(peer_obj *o, uint64_t start, uint64_t nr)
 {
-	map_fill(o->map, start, nr, true);
+	bitmap_fill(o->map, start, nr, true);
 }
 
-static bench_noinline void p_clear(p_obj *o, uint64_t start, uint64_t nr)
+static bench_noinline void peer_clear(peer_obj *o, uint64_t start, uint64_t nr)
 {
-	map_fill(o->map, start, nr, false);
+	bitmap_fill(o->map, start, nr, false);
 }
 
-/* of one page, which is all that the row needs */
-static bench_noinline void p_set_atomic(p_obj *o, uint64_t i, uint64_t nr)
+/* The row with two threads stores single pages only. */
+static bench_noinline void peer_set_atomic(peer_obj *o, uint64_t i, uint64_t nr)
 {
 	(void)nr;
 	__atomic_fetch_or(&o->map[i / 64], 1ULL << (i % 64), __ATOMIC_RELAXED);
 }
 
-static bench_noinline void p_clear_atomic(p_obj *o, uint64_t i, uint64_t nr)
+static bench_noinline void peer_clear_atomic(peer_obj *o, uint64_t i, uint64_t nr)
 {
 	(void)nr;
 	__atomic_fetch_and(&o->map[i / 64], ~(1ULL << (i % 64)), __ATOMIC_RELAXED);
 }
 
-static bench_noinline bool p_test(p_obj *o, uint64_t i)
+static bench_noinline bool peer_test(peer_obj *o, uint64_t i)
 {
-	return map_test(o->map, i);
+	return bitmap_test(o->map, i);
 }
 
-static bench_noinline unsigned int p_order(p_obj *o, uint64_t i)
+static bench_noinline unsigned int peer_order(peer_obj *o, uint64_t i)
 {
-	uint64_t start = i & ~(BENCH_PAGES_1G - 1), end = start + BENCH_PAGES_1G;
+	uint64_t start = gms_order_down(i, GMS_ORDER_1G), end = gms_order_up(i, GMS_ORDER_1G);
 
-	if (!map_uniform_2m(o->map, i / BENCH_PAGES_2M))
+	if (!bitmap_uniform_2m(o->map, i / BENCH_PAGES_2M))
 		return 0;
-	if (map_next_not(o->map, start, end, map_test(o->map, i)) < end)
-		return BENCH_ORDER_2M;
-	return BENCH_ORDER_1G;
+	if (bitmap_next_not(o->map, start, end, bitmap_test(o->map, i)) < end)
+		return GMS_ORDER_2M;
+	return GMS_ORDER_1G;
 }
 
-struct p_cursor {
-	struct map_cursor c;
+struct peer_cursor {
+	struct bitmap_cursor c;
 };
 
-static inline void p_first(p_obj *o, struct p_cursor *c)
+static inline void peer_first(peer_obj *o, struct peer_cursor *c)
 {
-	c->c = (struct map_cursor) {o->map, 0, o->nr_pages};
+	c->c = (struct bitmap_cursor) {o->map, 0, o->nr_pages};
 }
 
-static bench_noinline bool p_next(struct p_cursor *c, struct bench_run *run)
+static bench_noinline bool peer_next(struct peer_cursor *c, struct bench_run *run)
 {
-	return map_next_run(&c->c, run);
+	return bitmap_next_run(&c->c, run);
 }
 
 #include "rows.h"

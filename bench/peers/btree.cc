@@ -4,7 +4,7 @@
 
 #include "start_key.h"
 
-typedef absl::btree_map<start_key, bool> p_map;
+typedef absl::btree_map<start_key, bool> peer_map;
 #define PEER_NAME "btree_map"
 #define PEER_SYMBOL bench_peer_btree
 #include "intervals.h"

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * counts_ops.h - a flat bitmap with counters for each 2M and 1G block, for peers that have one
+ * counts_ops.h - a flat bitmap with counters for each 2M and 1G block, for the peers that have one
  *
- * A 2M block counts its pages that are set, a 1G block those of its 2M blocks that are
- * mixed, and those that are all set. A change of a page adds or takes one, so
- * nothing is looked at again; a range is counted anew at its two ends only.
+ * A 2M block counts its pages that are set. A 1G block counts its 2M blocks that are mixed, and
+ * those that are full. A change of one page adds or subtracts one. A change of a range counts
+ * again in the 2M blocks at its two ends only.
  */
 #ifndef BENCH_COUNTS_OPS_H
 #define BENCH_COUNTS_OPS_H
 
 #include "bitmap_ops.h"
 
-struct count_1g {
+struct counts_1g {
 	uint16_t mixed, full;
 };
 
 struct counts {
 	uint64_t *map;
 	uint16_t *in_2m;
-	struct count_1g *in_1g;
+	struct counts_1g *in_1g;
 	uint64_t nr_pages;
 };
 
@@ -27,7 +27,7 @@ static inline struct counts *counts_create(uint64_t nr_pages, bool set)
 	uint64_t nr_2m = nr_pages / BENCH_PAGES_2M, nr_1g = nr_pages / BENCH_PAGES_1G, i;
 	struct counts *o = bench_alloc(sizeof(*o), 8);
 
-	o->map = map_create(nr_pages, set);
+	o->map = bitmap_create(nr_pages, set);
 	o->in_2m = bench_zalloc(nr_2m * sizeof(*o->in_2m), 64);
 	o->in_1g = bench_zalloc(nr_1g * sizeof(*o->in_1g), 64);
 	o->nr_pages = nr_pages;
@@ -46,9 +46,9 @@ static inline void counts_destroy(struct counts *o)
 	bench_free(o, sizeof(*o), 8);
 }
 
-static inline void recount_2m(struct counts *o, uint64_t block, uint16_t now)
+static inline void counts_recount_2m(struct counts *o, uint64_t block, uint16_t now)
 {
-	struct count_1g *g = &o->in_1g[block / 512];
+	struct counts_1g *g = &o->in_1g[block / 512];
 	uint16_t was = o->in_2m[block];
 
 	o->in_2m[block] = now;
@@ -56,41 +56,41 @@ static inline void recount_2m(struct counts *o, uint64_t block, uint16_t now)
 	g->mixed += (now % 512 != 0) - (was % 512 != 0);
 }
 
-/* Whether the page changes is for no processor to foresee: no branch depends on it. */
-static inline void store_page(struct counts *o, uint64_t i, bool set)
+/* No branch depends on whether the page changes, because no processor can predict that. */
+static inline void counts_store_page(struct counts *o, uint64_t i, bool set)
 {
 	uint64_t *word = &o->map[i / 64], old = *word, bit = 1ULL << (i % 64);
 	uint16_t was = o->in_2m[i / 512], now = was + set - (old >> (i % 64) & 1);
 
-	map_merge(word, bit, set);
+	bitmap_merge(word, bit, set);
 	if (was - 2u < 509u)
 		o->in_2m[i / 512] = now; /* mixed before and after */
 	else
-		recount_2m(o, i / 512, now);
+		counts_recount_2m(o, i / 512, now);
 }
 
-/* part of one 2M block */
-static void store_part(struct counts *o, uint64_t start, uint64_t nr, bool set)
+/* Stores a part of one 2M block. */
+static void counts_store_part(struct counts *o, uint64_t start, uint64_t nr, bool set)
 {
 	const uint64_t *w = o->map + start / 512 * 8;
 	unsigned int i;
 	int now = 0;
 
-	map_fill(o->map, start, nr, set);
+	bitmap_fill(o->map, start, nr, set);
 	for (i = 0; i < 8; i++)
 		now += __builtin_popcountll(w[i]);
-	recount_2m(o, start / 512, now);
+	counts_recount_2m(o, start / 512, now);
 }
 
-/* some 2M blocks of one 1G block, whole ones */
-static void store_blocks(struct counts *o, uint64_t first, uint64_t nr, bool set)
+/* Stores @nr whole 2M blocks of one 1G block. */
+static void counts_store_blocks(struct counts *o, uint64_t first, uint64_t nr, bool set)
 {
-	struct count_1g *g = &o->in_1g[first / 512];
+	struct counts_1g *g = &o->in_1g[first / 512];
 	uint16_t *n = o->in_2m + first, full = 0, mixed = 0;
 	unsigned int i;
 
 	if (nr == 512) {
-		*g = (struct count_1g) {0, set ? 512 : 0};
+		*g = (struct counts_1g) {0, set ? 512 : 0};
 	} else {
 		for (i = 0; i < nr; i++) {
 			full += n[i] == 512;
@@ -101,39 +101,36 @@ static void store_blocks(struct counts *o, uint64_t first, uint64_t nr, bool set
 	}
 	for (i = 0; i < nr; i++)
 		n[i] = set ? 512 : 0;
-	map_fill(o->map, first * 512, nr * 512, set);
+	bitmap_fill(o->map, first * 512, nr * 512, set);
 }
 
 static inline void counts_store(struct counts *o, uint64_t start, uint64_t nr, bool set)
 {
-	uint64_t end = start + nr, stop, left;
+	const uint64_t end = start + nr, whole = gms_order_down(end, GMS_ORDER_2M);
+	uint64_t stop;
 
 	if (nr == 1) {
-		store_page(o, start, set);
+		counts_store_page(o, start, set);
 		return;
 	}
-	if (start % 512) {
-		stop = (start / 512 + 1) * 512;
-		stop = stop < end ? stop : end;
-		store_part(o, start, stop - start, set);
+	if (!gms_order_is_start(start, GMS_ORDER_2M)) {
+		stop = gms_order_cut(start, GMS_ORDER_2M, end);
+		counts_store_part(o, start, stop - start, set);
 		start = stop;
 	}
-	for (left = (end - start) / 512; left; left = (end - start) / 512) {
-		stop = 512 - start / 512 % 512;
-		stop = stop < left ? stop : left;
-		store_blocks(o, start / 512, stop, set);
-		start += stop * 512;
-	}
+	gms_for_each_1g(at, next, start, whole)
+		counts_store_blocks(o, at / 512, (next - at) / 512, set);
+	start = start > whole ? start : whole;
 	if (start < end)
-		store_part(o, start, end - start, set);
+		counts_store_part(o, start, end - start, set);
 }
 
 static inline unsigned int counts_order(const struct counts *o, uint64_t i)
 {
-	struct count_1g g = o->in_1g[i >> BENCH_ORDER_1G];
+	struct counts_1g g = o->in_1g[i >> GMS_ORDER_1G];
 
 	if (!g.mixed && g.full % 512 == 0)
-		return BENCH_ORDER_1G;
-	return o->in_2m[i >> BENCH_ORDER_2M] % 512 ? 0 : BENCH_ORDER_2M;
+		return GMS_ORDER_1G;
+	return o->in_2m[i >> GMS_ORDER_2M] % 512 ? 0 : GMS_ORDER_2M;
 }
 #endif /* BENCH_COUNTS_OPS_H */

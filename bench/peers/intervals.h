@@ -1,52 +1,51 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * intervals.h - peers: an ordered map of where runs begin, whichever map it is
+ * intervals.h - peers: an ordered map of the begins of runs
  *
- * Before including it: p_map, PEER_NAME, PEER_SYMBOL. A key is the first page of a run,
- * its value what the run is; there is always one at 0, and neighbours differ. Keys are
- * mutable, so that moving a boundary, which does not change the order, costs neither an
- * erase nor an insert.
+ * The includer defines peer_map, PEER_NAME and PEER_SYMBOL. A key is the first page of a run; its
+ * value is true if the run is set. There is always a run at 0, and neighbours differ. Keys are
+ * mutable: a boundary that moves keeps its place in the order, and costs no erase and no insert.
  */
 #include <iterator>
 
 #include "bench.h"
 
-#define P_HAS_ORDER
-#define P_HAS_RUNS
-#define P_SIZE_MAX BENCH_16T
+#define PEER_HAS_ORDER
+#define PEER_HAS_RUNS
+#define PEER_SIZE_MAX BENCH_16T
 
-struct p_obj {
-	p_map map;
+struct peer_obj {
+	peer_map map;
 	uint64_t nr_pages;
 };
 
-static bench_noinline p_obj *p_create(uint64_t nr_pages, bool set)
+static bench_noinline peer_obj *peer_create(uint64_t nr_pages, bool set)
 {
-	p_obj *o = new p_obj;
+	peer_obj *o = new peer_obj;
 
 	o->map.emplace(start_key {0}, set);
 	o->nr_pages = nr_pages;
 	return o;
 }
 
-static bench_noinline void p_destroy(p_obj *o)
+static bench_noinline void peer_destroy(peer_obj *o)
 {
 	delete o;
 }
 
-static inline p_map::iterator run_at(p_obj *o, uint64_t i)
+static inline peer_map::iterator intervals_run_at(peer_obj *o, uint64_t i)
 {
 	return std::prev(o->map.upper_bound(start_key {i}));
 }
 
 /*
- * The boundaries in [start, end] go, up to two come. Those that come take over entries
- * of those that go; what is left over is erased, what is missing inserted.
+ * A store removes the boundaries in [start, end], and makes up to two new ones. New boundaries
+ * reuse the entries of removed ones. Then entries are erased or inserted, as their number demands.
  */
-static inline void p_store(p_obj *o, uint64_t start, uint64_t nr, bool set)
+static inline void peer_store(peer_obj *o, uint64_t start, uint64_t nr, bool set)
 {
 	uint64_t end = start + nr;
-	p_map::iterator at = o->map.lower_bound(start_key {start}), it = at;
+	peer_map::iterator at = o->map.lower_bound(start_key {start}), it = at;
 	bool before = at == o->map.begin() ? !set : std::prev(at)->second;
 	bool behind = before;
 	bool need_start = before != set;
@@ -74,46 +73,46 @@ static inline void p_store(p_obj *o, uint64_t start, uint64_t nr, bool set)
 		o->map.emplace_hint(at, start_key {end}, behind);
 }
 
-static bench_noinline void p_set(p_obj *o, uint64_t start, uint64_t nr)
+static bench_noinline void peer_set(peer_obj *o, uint64_t start, uint64_t nr)
 {
-	p_store(o, start, nr, true);
+	peer_store(o, start, nr, true);
 }
 
-static bench_noinline void p_clear(p_obj *o, uint64_t start, uint64_t nr)
+static bench_noinline void peer_clear(peer_obj *o, uint64_t start, uint64_t nr)
 {
-	p_store(o, start, nr, false);
+	peer_store(o, start, nr, false);
 }
 
-static bench_noinline bool p_test(p_obj *o, uint64_t i)
+static bench_noinline bool peer_test(peer_obj *o, uint64_t i)
 {
-	return run_at(o, i)->second;
+	return intervals_run_at(o, i)->second;
 }
 
-static bench_noinline unsigned int p_order(p_obj *o, uint64_t i)
+static bench_noinline unsigned int peer_order(peer_obj *o, uint64_t i)
 {
-	p_map::iterator next = o->map.upper_bound(start_key {i});
+	peer_map::iterator next = o->map.upper_bound(start_key {i});
 	uint64_t end = next == o->map.end() ? o->nr_pages : next->first.at;
 	uint64_t start = std::prev(next)->first.at;
-	uint64_t at_1g = i & ~(BENCH_PAGES_1G - 1), at_2m = i & ~(BENCH_PAGES_2M - 1);
 
-	if (start <= at_1g && at_1g + BENCH_PAGES_1G <= end)
-		return BENCH_ORDER_1G;
-	return start <= at_2m && at_2m + BENCH_PAGES_2M <= end ? BENCH_ORDER_2M : 0;
+	for (unsigned int order = GMS_ORDER_1G; order; order = gms_order_below(order))
+		if (start <= gms_order_down(i, order) && gms_order_up(i, order) <= end)
+			return order;
+	return GMS_ORDER_4K;
 }
 
-struct p_cursor {
-	p_map::iterator it, stop;
+struct peer_cursor {
+	peer_map::iterator it, stop;
 	uint64_t nr_pages;
 };
 
-static inline void p_first(p_obj *o, struct p_cursor *c)
+static inline void peer_first(peer_obj *o, struct peer_cursor *c)
 {
 	c->it = o->map.begin();
 	c->stop = o->map.end();
 	c->nr_pages = o->nr_pages;
 }
 
-static bench_noinline bool p_next(struct p_cursor *c, struct bench_run *run)
+static bench_noinline bool peer_next(struct peer_cursor *c, struct bench_run *run)
 {
 	if (c->it == c->stop)
 		return false;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * maple.c - peer: the kernel's maple tree, one entry a run of private pages
+ * maple.c - peer: the kernel's maple tree, with one entry for each run of private pages
  *
- * The tree itself is compiled in here, so that its functions can be inlined like those
- * of the other peers. Storing merges equal neighbours, which the tree does by itself for
- * empty ranges only. RCU mode is for the row with two threads: elsewhere it would only
- * make stores slower.
+ * The tree is compiled in this file, so that its functions can be inlined like those of other
+ * peers. A store merges equal neighbours; by itself, the tree merges empty ranges only. The tree
+ * is in RCU mode in the row with two threads only, because that mode makes stores slower.
  */
 #include "kshim.h"
 
@@ -17,50 +16,50 @@
 
 #define PEER_NAME "maple"
 #define PEER_SYMBOL bench_peer_maple
-#define P_HAS_ORDER
-#define P_HAS_RUNS
-#define P_SIZE_MAX BENCH_16T
-#define P_CONCURRENT
-#define P_CREATE_CONCURRENT p_create_rcu
+#define PEER_HAS_ORDER
+#define PEER_HAS_RUNS
+#define PEER_SIZE_MAX BENCH_16T
+#define PEER_CONCURRENT
+#define PEER_CREATE_CONCURRENT peer_create_rcu
 
-#define ENTRY xa_mk_value(1)
+#define MAPLE_PRIVATE xa_mk_value(1)
 
 typedef struct {
 	struct maple_tree tree;
 	uint64_t nr_pages;
-} p_obj;
+} peer_obj;
 
-static p_obj *create(uint64_t nr_pages, bool set, unsigned int flags)
+static peer_obj *maple_create(uint64_t nr_pages, bool set, unsigned int flags)
 {
-	p_obj *o = bench_alloc(sizeof(*o), 64);
+	peer_obj *o = bench_alloc(sizeof(*o), 64);
 
 	if (!maple_node_cache)
 		maple_tree_init();
 	mt_init_flags(&o->tree, MT_FLAGS_ALLOC_RANGE | flags);
 	o->nr_pages = nr_pages;
 	if (set)
-		mtree_store_range(&o->tree, 0, nr_pages - 1, ENTRY, GFP_KERNEL);
+		mtree_store_range(&o->tree, 0, nr_pages - 1, MAPLE_PRIVATE, GFP_KERNEL);
 	return o;
 }
 
-static bench_noinline p_obj *p_create(uint64_t nr_pages, bool set)
+static bench_noinline peer_obj *peer_create(uint64_t nr_pages, bool set)
 {
-	return create(nr_pages, set, 0);
+	return maple_create(nr_pages, set, 0);
 }
 
-static bench_noinline p_obj *p_create_rcu(uint64_t nr_pages, bool set)
+static bench_noinline peer_obj *peer_create_rcu(uint64_t nr_pages, bool set)
 {
-	return create(nr_pages, set, MT_FLAGS_USE_RCU);
+	return maple_create(nr_pages, set, MT_FLAGS_USE_RCU);
 }
 
-static bench_noinline void p_destroy(p_obj *o)
+static bench_noinline void peer_destroy(peer_obj *o)
 {
 	mtree_destroy(&o->tree);
 	bench_free(o, sizeof(*o), 64);
 }
 
-/* Returns false where there is nothing to do; else widens [*lo, *hi] to what is alike. */
-static bool widen(struct ma_state *mas, unsigned long *lo, unsigned long *hi, void *entry)
+/* Returns false if the range has the entry already. Else widens [*lo, *hi] by equal neighbours. */
+static bool maple_widen(struct ma_state *mas, unsigned long *lo, unsigned long *hi, void *entry)
 {
 	void *was = mas_walk(mas);
 
@@ -89,64 +88,62 @@ static bool widen(struct ma_state *mas, unsigned long *lo, unsigned long *hi, vo
 	return true;
 }
 
-static inline void p_store(p_obj *o, uint64_t start, uint64_t nr, void *entry)
+static inline void peer_store(peer_obj *o, uint64_t start, uint64_t nr, void *entry)
 {
 	unsigned long lo = start, hi = start + nr - 1;
 	MA_STATE(mas, &o->tree, lo, lo);
 
 	mtree_lock(&o->tree);
-	if (widen(&mas, &lo, &hi, entry)) {
+	if (maple_widen(&mas, &lo, &hi, entry)) {
 		mas_set_range(&mas, lo, hi);
 		mas_store_gfp(&mas, entry, GFP_KERNEL);
 	}
 	mtree_unlock(&o->tree);
 }
 
-static bench_noinline void p_set(p_obj *o, uint64_t start, uint64_t nr)
+static bench_noinline void peer_set(peer_obj *o, uint64_t start, uint64_t nr)
 {
-	p_store(o, start, nr, ENTRY);
+	peer_store(o, start, nr, MAPLE_PRIVATE);
 }
 
-static bench_noinline void p_clear(p_obj *o, uint64_t start, uint64_t nr)
+static bench_noinline void peer_clear(peer_obj *o, uint64_t start, uint64_t nr)
 {
-	p_store(o, start, nr, NULL);
+	peer_store(o, start, nr, NULL);
 }
 
-static bench_noinline bool p_test(p_obj *o, uint64_t i)
+static bench_noinline bool peer_test(peer_obj *o, uint64_t i)
 {
 	return mtree_load(&o->tree, i);
 }
 
-static bench_noinline unsigned int p_order(p_obj *o, uint64_t i)
+static bench_noinline unsigned int peer_order(peer_obj *o, uint64_t i)
 {
-	uint64_t at_1g = i & ~(BENCH_PAGES_1G - 1), at_2m = i & ~(BENCH_PAGES_2M - 1);
-	unsigned int order = 0;
+	unsigned int order = GMS_ORDER_1G;
 	MA_STATE(mas, &o->tree, i, i);
 
 	rcu_read_lock();
 	mas_walk(&mas);
 	if (mas.last >= o->nr_pages)
 		mas.last = o->nr_pages - 1;
-	if (mas.index <= at_1g && at_1g + BENCH_PAGES_1G - 1 <= mas.last)
-		order = BENCH_ORDER_1G;
-	else if (mas.index <= at_2m && at_2m + BENCH_PAGES_2M - 1 <= mas.last)
-		order = BENCH_ORDER_2M;
+	while (order &&
+	       (gms_order_down(i, order) < mas.index || gms_order_up(i, order) - 1 > mas.last))
+		order = gms_order_below(order);
 	rcu_read_unlock();
 	return order;
 }
 
-struct p_cursor {
+struct peer_cursor {
 	struct ma_state mas;
 	uint64_t end;
 };
 
-static inline void p_first(p_obj *o, struct p_cursor *c)
+static inline void peer_first(peer_obj *o, struct peer_cursor *c)
 {
 	mas_init(&c->mas, &o->tree, 0);
 	c->end = o->nr_pages;
 }
 
-static bench_noinline bool p_next(struct p_cursor *c, struct bench_run *run)
+static bench_noinline bool peer_next(struct peer_cursor *c, struct bench_run *run)
 {
 	uint64_t last;
 	void *entry;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# The peers that come from elsewhere: the C++ library, Abseil, CRoaring, and two of the
-# kernel's data structures. The kernel's sources are GPL and none of them is kept here: they
-# are unpacked into the build directory, from the newest tarball of Debian's linux-source.
+# The peers of other projects: the C++ library, Abseil, CRoaring, and two data structures of the
+# kernel. The kernel's sources are GPL, and this tree keeps none of them: they are unpacked into
+# the build directory, from the newest tarball of Debian's linux-source.
 pkg_check_modules(BENCH_PEERS REQUIRED IMPORTED_TARGET absl_btree liburcu-qsbr)
 find_path(ROARING_INCLUDE_DIR roaring/roaring.h REQUIRED)
 find_library(ROARING_LIBRARY roaring REQUIRED)
@@ -31,7 +31,7 @@ if(NOT EXISTS ${kernel_dir}/.unpacked)
 		COMMAND_ERROR_IS_FATAL ANY)
 	file(TOUCH ${kernel_dir}/.unpacked)
 endif()
-# The kernel's XArray has 64 slots a node; its tests, 8.
+# A node of the XArray has 64 slots in the kernel, and 8 in the kernel's tests.
 file(WRITE ${kernel_dir}/generated/map-shift.h "#define XA_CHUNK_SHIFT 6\n")
 file(WRITE ${kernel_dir}/generated/bit-length.h "#define CONFIG_64BIT 1\n")
 configure_file(${kernel_dir}/tools/testing/shared/autoconf.h
@@ -40,7 +40,7 @@ configure_file(${kernel_dir}/tools/testing/shared/autoconf.h
 gms_bench_objects(gms_bench_kernel peers/maple.c peers/xa_kvm.c peers/kshim/kshim.c
 	${kernel_dir}/tools/lib/find_bit.c)
 target_include_directories(gms_bench_kernel PRIVATE peers/kshim)
-# Not ours to mend: no warnings.
+# The kernel's sources are compiled without warnings.
 target_include_directories(gms_bench_kernel SYSTEM PRIVATE
 	${kernel_dir}/tools/testing/shared ${kernel_dir}
 	${kernel_dir}/tools/include)

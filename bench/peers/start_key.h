@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* start_key.h - the key of intervals.h */
+/* start_key.h - the key of the maps in intervals.h */
 #ifndef BENCH_START_KEY_H
 #define BENCH_START_KEY_H
 

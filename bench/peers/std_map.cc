@@ -4,7 +4,7 @@
 
 #include "start_key.h"
 
-typedef std::map<start_key, bool> p_map;
+typedef std::map<start_key, bool> peer_map;
 #define PEER_NAME "std::map"
 #define PEER_SYMBOL bench_peer_std_map
 #include "intervals.h"

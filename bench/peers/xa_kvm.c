@@ -2,11 +2,11 @@
 /*
  * xa_kvm.c - peer: the kernel's XArray, page by page, as KVM keeps memory attributes
  *
- * One entry a private page, none for a shared one. A change looks first whether the range
- * has the attribute already, then reserves an entry for each page, then stores each: what
- * KVM_SET_MEMORY_ATTRIBUTES does. KVM's mutex around that is left out. A 1T guest would
- * take some 2.5 GB and 20 s to make private, and a range costs by its pages alone: large
- * ranges run in a guest of 16G.
+ * A private page has an entry, a shared page has none. A store does what KVM_SET_MEMORY_ATTRIBUTES
+ * does, without KVM's mutex: it checks whether the range has the attribute already, then reserves
+ * an entry for each page, then stores each entry. To make a guest of 1T private would take some
+ * 2.5 GB and 20 s. The cost of a range depends on its pages only, so rows with large ranges run in
+ * a guest of 16G.
  */
 #include "kshim.h"
 
@@ -16,16 +16,16 @@
 
 #define PEER_NAME "xa-kvm"
 #define PEER_SYMBOL bench_peer_xa_kvm
-#define P_SIZE_MAX BENCH_16G
-#define P_RANGE_BITS BENCH_16G
-#define P_RANGE_BATCH 2
-#define P_CONCURRENT
+#define PEER_SIZE_MAX BENCH_16G
+#define PEER_RANGE_BITS BENCH_16G
+#define PEER_RANGE_BATCH 2
+#define PEER_CONCURRENT
 
-#define KVM_PRIVATE xa_mk_value(8)
+#define XA_KVM_PRIVATE xa_mk_value(8)
 
 typedef struct {
 	struct xarray xa;
-} p_obj;
+} peer_obj;
 
 struct kmem_cache *radix_tree_node_cachep;
 
@@ -34,40 +34,40 @@ void radix_tree_node_rcu_free(struct rcu_head *head)
 	kmem_cache_free(radix_tree_node_cachep, container_of(head, struct xa_node, rcu_head));
 }
 
-static void construct_node(void *node)
+static void xa_kvm_construct(void *node)
 {
 	memset(node, 0, sizeof(struct xa_node));
 	INIT_LIST_HEAD(&((struct xa_node *)node)->private_list);
 }
 
-static void store(p_obj *o, uint64_t start, uint64_t nr, void *entry);
+static void xa_kvm_store(peer_obj *o, uint64_t start, uint64_t nr, void *entry);
 
-static bench_noinline p_obj *p_create(uint64_t nr_pages, bool set)
+static bench_noinline peer_obj *peer_create(uint64_t nr_pages, bool set)
 {
-	p_obj *o = bench_alloc(sizeof(*o), 64);
+	peer_obj *o = bench_alloc(sizeof(*o), 64);
 
 	if (!radix_tree_node_cachep)
 		radix_tree_node_cachep =
-			kmem_cache_create("", sizeof(struct xa_node), 8, 0, construct_node);
+			kmem_cache_create("", sizeof(struct xa_node), 8, 0, xa_kvm_construct);
 	xa_init(&o->xa);
 	if (set)
-		store(o, 0, nr_pages, KVM_PRIVATE);
+		xa_kvm_store(o, 0, nr_pages, XA_KVM_PRIVATE);
 	return o;
 }
 
-static bench_noinline void p_destroy(p_obj *o)
+static bench_noinline void peer_destroy(peer_obj *o)
 {
 	xa_destroy(&o->xa);
 	bench_free(o, sizeof(*o), 64);
 }
 
-static bench_noinline bool p_test(p_obj *o, uint64_t i)
+static bench_noinline bool peer_test(peer_obj *o, uint64_t i)
 {
 	return xa_load(&o->xa, i);
 }
 
-/* Do all pages have the entry already? */
-static bool range_has(p_obj *o, uint64_t start, uint64_t end, void *want)
+/* Returns true if all pages have the entry already. */
+static bool xa_kvm_range_has(peer_obj *o, uint64_t start, uint64_t end, void *want)
 {
 	XA_STATE(xas, &o->xa, start);
 	bool has = true;
@@ -91,11 +91,11 @@ static bool range_has(p_obj *o, uint64_t start, uint64_t end, void *want)
 	return has;
 }
 
-static void store(p_obj *o, uint64_t start, uint64_t nr, void *entry)
+static void xa_kvm_store(peer_obj *o, uint64_t start, uint64_t nr, void *entry)
 {
 	uint64_t i;
 
-	if (range_has(o, start, start + nr, entry))
+	if (xa_kvm_range_has(o, start, start + nr, entry))
 		return;
 	for (i = start; i < start + nr; i++) {
 		if (xa_reserve(&o->xa, i, GFP_KERNEL))
@@ -107,14 +107,14 @@ static void store(p_obj *o, uint64_t start, uint64_t nr, void *entry)
 	}
 }
 
-static bench_noinline void p_set(p_obj *o, uint64_t start, uint64_t nr)
+static bench_noinline void peer_set(peer_obj *o, uint64_t start, uint64_t nr)
 {
-	store(o, start, nr, KVM_PRIVATE);
+	xa_kvm_store(o, start, nr, XA_KVM_PRIVATE);
 }
 
-static bench_noinline void p_clear(p_obj *o, uint64_t start, uint64_t nr)
+static bench_noinline void peer_clear(peer_obj *o, uint64_t start, uint64_t nr)
 {
-	store(o, start, nr, NULL);
+	xa_kvm_store(o, start, nr, NULL);
 }
 
 #include "rows.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* vmm/ours.c - the state object as a VMM calls it */
+/* vmm/ours.c - peer: the state object, as a VMM calls it */
 #include <stdlib.h>
 
 #include <gmemstate/state.h>
@@ -14,12 +14,12 @@
 #define PEER_NAME "engine"
 #define PEER_SYMBOL bench_vmm_engine
 #endif
-#define V_SNAPSHOTS
-#define V_ORDERS
+#define VMM_SNAPSHOTS
+#define VMM_ORDERS
 
-typedef struct gms_state v_obj;
+typedef struct gms_state vmm_obj;
 
-static v_obj *v_create(uint64_t nr_pages, bool private)
+static vmm_obj *vmm_create(uint64_t nr_pages, bool private)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *state;
@@ -32,22 +32,22 @@ static v_obj *v_create(uint64_t nr_pages, bool private)
 	return state;
 }
 
-static int change(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
-		  size_t *done)
+static int ours_change(void *ctx, const struct gms_run *runs, size_t count,
+		       enum gms_shareability to, size_t *done)
 {
-	struct bench_heard h = *(const struct bench_heard *)ctx;
+	struct bench_notified h = *(const struct bench_notified *)ctx;
 
 	(void)done;
 	for (size_t i = 0; i < count; i++)
-		bench_hear(&h, runs[i].start, runs[i].nr_pages, to == GMS_SHARED);
-	*(struct bench_heard *)ctx = h;
+		bench_notify(&h, runs[i].start, runs[i].nr_pages, to == GMS_SHARED);
+	*(struct bench_notified *)ctx = h;
 	return 0;
 }
 
-static unsigned int v_listen(v_obj *o, uint64_t granule, bool split, struct bench_heard *h)
+static unsigned int vmm_listen(vmm_obj *o, uint64_t granule, bool split, struct bench_notified *h)
 {
 	const struct gms_listener_ops ops = {sizeof(ops), split ? GMS_LISTENER_CAN_SPLIT : 0,
-					     change};
+					     ours_change};
 	unsigned int id;
 
 	if (gms_listener_register(o, &ops, h, 0, gms_state_nr_pages(o), granule, &id))
@@ -55,25 +55,25 @@ static unsigned int v_listen(v_obj *o, uint64_t granule, bool split, struct benc
 	return id;
 }
 
-static void v_unlisten(v_obj *o, unsigned int id)
+static void vmm_unlisten(vmm_obj *o, unsigned int id)
 {
 	if (gms_listener_unregister(o, id))
 		abort();
 }
 
-static inline enum bench_class v_class_2m(v_obj *o, uint64_t index)
+static inline enum bench_class vmm_class_2m(vmm_obj *o, uint64_t index)
 {
 	return (enum bench_class)gms_summary(o, index, GMS_ORDER_2M);
 }
 
-static inline enum bench_class v_class_range(v_obj *o, uint64_t start, uint64_t nr)
+static inline enum bench_class vmm_class_range(vmm_obj *o, uint64_t start, uint64_t nr)
 {
 	if (gms_range_is(o, start, nr, GMS_SHARED))
 		return BENCH_ALL_SHARED;
 	return gms_range_is(o, start, nr, GMS_PRIVATE) ? BENCH_ALL_PRIVATE : BENCH_BOTH;
 }
 
-static void v_bind(v_obj *o, uint64_t gfn, uint64_t start, uint64_t nr)
+static void vmm_bind(vmm_obj *o, uint64_t gfn, uint64_t start, uint64_t nr)
 {
 	unsigned int id;
 
@@ -81,14 +81,14 @@ static void v_bind(v_obj *o, uint64_t gfn, uint64_t start, uint64_t nr)
 		abort();
 }
 
-static inline uint64_t v_gfn_index(v_obj *o, uint64_t gfn)
+static inline uint64_t vmm_gfn_index(vmm_obj *o, uint64_t gfn)
 {
 	gms_pgoff_t index;
 
 	return gms_gfn_to_index(o, gfn, &index) ? UINT64_MAX : index;
 }
 
-static inline unsigned int v_gfn_order(v_obj *o, uint64_t gfn)
+static inline unsigned int vmm_gfn_order(vmm_obj *o, uint64_t gfn)
 {
 	unsigned int order = 0;
 
@@ -96,7 +96,7 @@ static inline unsigned int v_gfn_order(v_obj *o, uint64_t gfn)
 	return order;
 }
 
-static size_t v_save(v_obj *o, void *buf, size_t size)
+static size_t vmm_save(vmm_obj *o, void *buf, size_t size)
 {
 	size_t needed;
 
@@ -105,7 +105,7 @@ static size_t v_save(v_obj *o, void *buf, size_t size)
 	return needed;
 }
 
-static v_obj *v_load(const void *buf, size_t size)
+static vmm_obj *vmm_load(const void *buf, size_t size)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *state;
@@ -116,17 +116,17 @@ static v_obj *v_load(const void *buf, size_t size)
 	return state;
 }
 
-static const char *v_verify(void *obj)
+static const char *vmm_verify(void *obj)
 {
 	const char *reason = "gms_state_verify";
 
 	return gms_state_verify(obj, &reason) ? NULL : reason;
 }
 
-#define V_VERIFY v_verify
-#define v_destroy gms_state_destroy
-#define v_convert(o, start, nr, private) \
+#define VMM_VERIFY vmm_verify
+#define vmm_destroy gms_state_destroy
+#define vmm_convert(o, start, nr, private) \
 	((void)gms_convert(o, start, nr, (private) ? GMS_PRIVATE : GMS_SHARED, 0, NULL))
-#define v_test gms_is_private
+#define vmm_test gms_is_private
 
 #include "rows.h"

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * vmm/plain.c - peer: a bitmap and a list of listeners, as VMMs have it; compiled once for each kind
+ * vmm/plain.c - peer: a bitmap and a list of listeners, as VMMs have it
  *
- *	BENCH_QEMU	in the manner of QEMU's RamBlockAttributes: a range is classified by looking
- *			for the next bit as far as the map goes; bindings are looked at one by one. It
- *			knows no granule but a page; that its listeners may have larger ones is
- *			an addition
- *	BENCH_SCAN	the same with scans that end where the range ends, and a binary search for
- *			bindings
- *	BENCH_COUNTS	that, and counters for each 2M and 1G
+ * This file is compiled once for each kind:
  *
- * One mutex around what changes something, as QEMU has. Nobody may refuse, nothing is undone.
+ *	BENCH_QEMU	as QEMU's RamBlockAttributes: a range is classified by a search for the
+ *			next bit, up to the end of the map. Bindings are searched one by one.
+ *			Granules larger than a page are an addition: QEMU has none.
+ *	BENCH_SCAN	as BENCH_QEMU, but scans end where the range ends, and a binary search
+ *			finds bindings
+ *	BENCH_COUNTS	as BENCH_SCAN, with counters for each 2M and 1G block
+ *
+ * One mutex protects all changes, as in QEMU. A listener cannot refuse, and nothing is undone.
  */
 #define _GNU_SOURCE
 #include "../peers/counts_ops.h"
@@ -23,20 +24,20 @@
 #if defined(BENCH_QEMU)
 #define PEER_NAME "as-QEMU"
 #define PEER_SYMBOL bench_vmm_qemu
-#define V_SNAPSHOTS
-#define V_FROM_THE_TOP
+#define VMM_SNAPSHOTS
+#define VMM_FROM_THE_TOP
 #elif defined(BENCH_SCAN)
 #define PEER_NAME "bitmap"
 #define PEER_SYMBOL bench_vmm_scan
-#define V_ORDERS
+#define VMM_ORDERS
 #else
 #define PEER_NAME "bitmap+counts"
 #define PEER_SYMBOL bench_vmm_counts
-#define V_ORDERS
+#define VMM_ORDERS
 #endif
 
-struct listener {
-	struct listener *next;
+struct plain_listener {
+	struct plain_listener *next;
 	void (*change)(void *ctx, uint64_t start, uint64_t nr_pages, bool shared);
 	void *ctx;
 	uint64_t granule;
@@ -44,7 +45,7 @@ struct listener {
 	bool split;
 };
 
-struct binding {
+struct plain_binding {
 	uint64_t gfn, start, nr_pages;
 };
 
@@ -52,25 +53,25 @@ typedef struct {
 	uint64_t *map; /* of private pages */
 	uint64_t nr_pages;
 #ifdef BENCH_COUNTS
-	struct counts *counts; /* map is its */
+	struct counts *counts; /* owns map */
 #endif
 	pthread_mutex_t lock;
 	pthread_rwlock_t bindings_lock;
-	struct listener *listeners;
+	struct plain_listener *listeners;
 	unsigned int next_id;
-	struct binding *bindings;
+	struct plain_binding *bindings;
 	unsigned int nr_bindings;
-} v_obj;
+} vmm_obj;
 
-static v_obj *v_create(uint64_t nr_pages, bool private)
+static vmm_obj *vmm_create(uint64_t nr_pages, bool private)
 {
-	v_obj *o = bench_zalloc(sizeof(*o), 64);
+	vmm_obj *o = bench_zalloc(sizeof(*o), 64);
 
 #ifdef BENCH_COUNTS
 	o->counts = counts_create(nr_pages, private);
 	o->map = o->counts->map;
 #else
-	o->map = map_create(nr_pages, private);
+	o->map = bitmap_create(nr_pages, private);
 #endif
 	o->nr_pages = nr_pages;
 	o->lock = (pthread_mutex_t)PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
@@ -78,7 +79,7 @@ static v_obj *v_create(uint64_t nr_pages, bool private)
 	return o;
 }
 
-static void v_destroy(v_obj *o)
+static void vmm_destroy(vmm_obj *o)
 {
 #ifdef BENCH_COUNTS
 	counts_destroy(o->counts);
@@ -89,19 +90,19 @@ static void v_destroy(v_obj *o)
 	bench_free(o, sizeof(*o), 64);
 }
 
-static inline void store(v_obj *o, uint64_t start, uint64_t nr, bool private)
+static inline void plain_store(vmm_obj *o, uint64_t start, uint64_t nr, bool private)
 {
 #ifdef BENCH_COUNTS
 	counts_store(o->counts, start, nr, private);
 #else
-	map_fill(o->map, start, nr, private);
+	bitmap_fill(o->map, start, nr, private);
 #endif
 }
 
 /* ---- scans ---- */
 
-/* First page in [from, end) that is not as private says, or end. */
-static inline uint64_t next_not(const v_obj *o, uint64_t from, uint64_t end, bool private)
+/* Returns the first page in [from, end) whose shareability is not @private, or @end. */
+static inline uint64_t plain_next_not(const vmm_obj *o, uint64_t from, uint64_t end, bool private)
 {
 #ifdef BENCH_COUNTS
 	const uint16_t same = private ? 512 : 0;
@@ -115,26 +116,25 @@ static inline uint64_t next_not(const v_obj *o, uint64_t from, uint64_t end, boo
 			break;
 		from += 512;
 	}
-	while (from < end) {
-		uint64_t stop = (from / 512 + 1) * 512, at;
+	gms_for_each_block(at, next, from, end, GMS_ORDER_2M) {
+		if (o->counts->in_2m[at / 512] != same) {
+			const uint64_t found = bitmap_next_not(o->map, at, next, private);
 
-		stop = stop < end ? stop : end;
-		if (o->counts->in_2m[from / 512] != same) {
-			at = map_next_not(o->map, from, stop, private);
-			if (at < stop)
-				return at;
+			if (found < next)
+				return found;
 		}
-		from = stop;
 	}
 	return end;
 #else
-	return map_next_not(o->map, from, end, private);
+	return bitmap_next_not(o->map, from, end, private);
 #endif
 }
 
-/* The next run of shared pages; by whole 2M where that is all that is asked for, else by the map. */
-static inline bool next_shared(const v_obj *o, uint64_t *at, uint64_t end, bool by_2m,
-			       uint64_t *start)
+/*
+ * Finds the next run of shared pages; with @by_2m, the next run of whole 2M blocks that are shared.
+ */
+static inline bool plain_next_shared(const vmm_obj *o, uint64_t *at, uint64_t end, bool by_2m,
+				     uint64_t *start)
 {
 #ifdef BENCH_COUNTS
 	const uint16_t *n = o->counts->in_2m;
@@ -151,58 +151,59 @@ static inline bool next_shared(const v_obj *o, uint64_t *at, uint64_t end, bool 
 	}
 #endif
 	(void)by_2m;
-	*start = map_next_not(o->map, *at, end, true);
-	*at = map_next_not(o->map, *start, end, false);
+	*start = bitmap_next_not(o->map, *at, end, true);
+	*at = bitmap_next_not(o->map, *start, end, false);
 	return *start < end;
 }
 
-static inline enum bench_class class_of(const v_obj *o, uint64_t start, uint64_t nr)
+static inline enum bench_class plain_class(const vmm_obj *o, uint64_t start, uint64_t nr)
 {
 #ifdef BENCH_QEMU
-	const bool all_private = map_next_not(o->map, start, o->nr_pages, true) >= start + nr;
-	const bool all_shared = map_next_not(o->map, start, o->nr_pages, false) >= start + nr;
+	const bool all_private = bitmap_next_not(o->map, start, o->nr_pages, true) >= start + nr;
+	const bool all_shared = bitmap_next_not(o->map, start, o->nr_pages, false) >= start + nr;
 
 	return all_private ? BENCH_ALL_PRIVATE : all_shared ? BENCH_ALL_SHARED : BENCH_BOTH;
 #else
-	const bool first = map_test(o->map, start);
+	const bool first = bitmap_test(o->map, start);
 
-	if (next_not(o, start, start + nr, first) < start + nr)
+	if (plain_next_not(o, start, start + nr, first) < start + nr)
 		return BENCH_BOTH;
 	return first ? BENCH_ALL_PRIVATE : BENCH_ALL_SHARED;
 #endif
 }
 
-static bench_noinline bool v_test(v_obj *o, uint64_t i)
+static bench_noinline bool vmm_test(vmm_obj *o, uint64_t i)
 {
-	return map_test(o->map, i);
+	return bitmap_test(o->map, i);
 }
 
-static bench_noinline enum bench_class v_class_2m(v_obj *o, uint64_t index)
+static bench_noinline enum bench_class vmm_class_2m(vmm_obj *o, uint64_t index)
 {
 #ifdef BENCH_COUNTS
 	const uint16_t n = o->counts->in_2m[index / 512];
 
 	return n == 512 ? BENCH_ALL_PRIVATE : n ? BENCH_BOTH : BENCH_ALL_SHARED;
 #else
-	return class_of(o, index & ~(BENCH_PAGES_2M - 1), BENCH_PAGES_2M);
+	return plain_class(o, gms_order_down(index, GMS_ORDER_2M), BENCH_PAGES_2M);
 #endif
 }
 
-static bench_noinline enum bench_class v_class_range(v_obj *o, uint64_t start, uint64_t nr)
+static bench_noinline enum bench_class vmm_class_range(vmm_obj *o, uint64_t start, uint64_t nr)
 {
-	return class_of(o, start, nr);
+	return plain_class(o, start, nr);
 }
 
 /* ---- listeners ---- */
 
-/* The granules in [start, end) that are wholly shared. */
-static void tell(v_obj *o, struct listener *l, uint64_t start, uint64_t end, bool shared)
+/* Notifies a listener of the granules in [start, end) that are wholly shared. */
+static void plain_notify(vmm_obj *o, struct plain_listener *l, uint64_t start, uint64_t end,
+			 bool shared)
 {
 	const uint64_t mask = l->granule - 1;
 	uint64_t at = start & ~mask, first, last;
 
 	end = (end + mask) & ~mask;
-	while (next_shared(o, &at, end, l->granule >= BENCH_PAGES_2M, &first)) {
+	while (plain_next_shared(o, &at, end, l->granule >= BENCH_PAGES_2M, &first)) {
 		first = (first + mask) & ~mask;
 		last = at & ~mask;
 		if (first >= last)
@@ -215,67 +216,67 @@ static void tell(v_obj *o, struct listener *l, uint64_t start, uint64_t end, boo
 	}
 }
 
-/* All pages of the range change. */
-static void change(v_obj *o, uint64_t start, uint64_t nr, bool private)
+/* Converts a range, all of whose pages change. */
+static void plain_change(vmm_obj *o, uint64_t start, uint64_t nr, bool private)
 {
-	struct listener *l;
+	struct plain_listener *l;
 
 	if (private)
 		for (l = o->listeners; l; l = l->next)
-			tell(o, l, start, start + nr, false);
-	store(o, start, nr, private);
+			plain_notify(o, l, start, start + nr, false);
+	plain_store(o, start, nr, private);
 	if (!private)
 		for (l = o->listeners; l; l = l->next)
-			tell(o, l, start, start + nr, true);
+			plain_notify(o, l, start, start + nr, true);
 }
 
-static bench_noinline void v_convert(v_obj *o, uint64_t start, uint64_t nr, bool private)
+static bench_noinline void vmm_convert(vmm_obj *o, uint64_t start, uint64_t nr, bool private)
 {
 	const uint64_t end = start + nr;
 	enum bench_class now;
 
 	pthread_mutex_lock(&o->lock);
-	now = class_of(o, start, nr);
+	now = plain_class(o, start, nr);
 	if (now == BENCH_BOTH) {
 		for (uint64_t at = start, stop; at < end; at = stop) {
-			at = next_not(o, at, end, private);
-			stop = next_not(o, at, end, !private);
+			at = plain_next_not(o, at, end, private);
+			stop = plain_next_not(o, at, end, !private);
 			if (at < stop)
-				change(o, at, stop - at, private);
+				plain_change(o, at, stop - at, private);
 		}
 	} else if ((now == BENCH_ALL_PRIVATE) != private) {
-		change(o, start, nr, private);
+		plain_change(o, start, nr, private);
 	}
 	pthread_mutex_unlock(&o->lock);
 }
 
-static void hear(void *ctx, uint64_t start, uint64_t nr_pages, bool shared)
+static void plain_sum(void *ctx, uint64_t start, uint64_t nr_pages, bool shared)
 {
-	bench_hear(ctx, start, nr_pages, shared);
+	bench_notify(ctx, start, nr_pages, shared);
 }
 
-static bench_noinline unsigned int v_listen(v_obj *o, uint64_t granule, bool split,
-					    struct bench_heard *h)
+static bench_noinline unsigned int vmm_listen(vmm_obj *o, uint64_t granule, bool split,
+					      struct bench_notified *h)
 {
-	struct listener *l = bench_zalloc(sizeof(*l), 8);
+	struct plain_listener *l = bench_zalloc(sizeof(*l), 8);
 
-	*l = (struct listener) {o->listeners, hear, h, granule, ++o->next_id, split};
+	*l = (struct plain_listener) {o->listeners, plain_sum, h, granule, ++o->next_id, split};
 	pthread_mutex_lock(&o->lock);
-	tell(o, l, 0, o->nr_pages, true);
+	plain_notify(o, l, 0, o->nr_pages, true);
 	o->listeners = l;
 	pthread_mutex_unlock(&o->lock);
 	return l->id;
 }
 
-static void v_unlisten(v_obj *o, unsigned int id)
+static void vmm_unlisten(vmm_obj *o, unsigned int id)
 {
-	struct listener **at = &o->listeners, *l;
+	struct plain_listener **at = &o->listeners, *l;
 
 	pthread_mutex_lock(&o->lock);
 	while ((*at)->id != id)
 		at = &(*at)->next;
 	l = *at;
-	tell(o, l, 0, o->nr_pages, false);
+	plain_notify(o, l, 0, o->nr_pages, false);
 	*at = l->next;
 	pthread_mutex_unlock(&o->lock);
 	bench_free(l, sizeof(*l), 8);
@@ -283,7 +284,7 @@ static void v_unlisten(v_obj *o, unsigned int id)
 
 /* ---- bindings ---- */
 
-static void v_bind(v_obj *o, uint64_t gfn, uint64_t start, uint64_t nr)
+static void vmm_bind(vmm_obj *o, uint64_t gfn, uint64_t start, uint64_t nr)
 {
 	unsigned int i = o->nr_bindings++;
 
@@ -292,10 +293,10 @@ static void v_bind(v_obj *o, uint64_t gfn, uint64_t start, uint64_t nr)
 		abort();
 	for (; i && o->bindings[i - 1].gfn > gfn; i--)
 		o->bindings[i] = o->bindings[i - 1];
-	o->bindings[i] = (struct binding) {gfn, start, nr};
+	o->bindings[i] = (struct plain_binding) {gfn, start, nr};
 }
 
-static inline bool find(const v_obj *o, uint64_t gfn, struct binding *b)
+static inline bool plain_find(const vmm_obj *o, uint64_t gfn, struct plain_binding *b)
 {
 #ifdef BENCH_QEMU
 	for (unsigned int i = 0; i < o->nr_bindings; i++) {
@@ -323,55 +324,56 @@ static inline bool find(const v_obj *o, uint64_t gfn, struct binding *b)
 #endif
 }
 
-static inline bool lookup(v_obj *o, uint64_t gfn, struct binding *b)
+static inline bool plain_lookup(vmm_obj *o, uint64_t gfn, struct plain_binding *b)
 {
 	bool found;
 
 #ifdef BENCH_QEMU
 	pthread_mutex_lock(&o->lock);
-	found = find(o, gfn, b);
+	found = plain_find(o, gfn, b);
 	pthread_mutex_unlock(&o->lock);
 #else
 	pthread_rwlock_rdlock(&o->bindings_lock);
-	found = find(o, gfn, b);
+	found = plain_find(o, gfn, b);
 	pthread_rwlock_unlock(&o->bindings_lock);
 #endif
 	return found;
 }
 
-static bench_noinline uint64_t v_gfn_index(v_obj *o, uint64_t gfn)
+static bench_noinline uint64_t vmm_gfn_index(vmm_obj *o, uint64_t gfn)
 {
-	struct binding b;
+	struct plain_binding b;
 
-	return lookup(o, gfn, &b) ? b.start + (gfn - b.gfn) : UINT64_MAX;
+	return plain_lookup(o, gfn, &b) ? b.start + (gfn - b.gfn) : UINT64_MAX;
 }
 
-#ifdef V_ORDERS
-static inline bool uniform(const v_obj *o, uint64_t index, unsigned int order)
+#ifdef VMM_ORDERS
+static inline bool plain_uniform(const vmm_obj *o, uint64_t index, unsigned int order)
 {
-	const uint64_t size = (uint64_t)1 << order, start = index & ~(size - 1);
+	const uint64_t start = gms_order_down(index, order);
 
 #ifdef BENCH_COUNTS
 	return counts_order(o->counts, start) >= order;
 #else
-	return class_of(o, start, size) != BENCH_BOTH;
+	return plain_class(o, start, gms_order_pages(order)) != BENCH_BOTH;
 #endif
 }
 
-static bench_noinline unsigned int v_gfn_order(v_obj *o, uint64_t gfn)
+static bench_noinline unsigned int vmm_gfn_order(vmm_obj *o, uint64_t gfn)
 {
-	static const unsigned int orders[] = {BENCH_ORDER_2M, BENCH_ORDER_1G};
+	static const unsigned int orders[] = {GMS_ORDER_2M, GMS_ORDER_1G};
 	unsigned int best = 0;
-	struct binding b;
+	struct plain_binding b;
 
-	if (!lookup(o, gfn, &b))
+	if (!plain_lookup(o, gfn, &b))
 		return 0;
 	for (unsigned int i = 0; i < 2; i++) {
-		const uint64_t size = (uint64_t)1 << orders[i];
-		const uint64_t index = b.start + (gfn - b.gfn), start = index & ~(size - 1);
+		const uint64_t size = gms_order_pages(orders[i]);
+		const uint64_t index = b.start + (gfn - b.gfn);
+		const uint64_t start = gms_order_down(index, orders[i]);
 
 		if ((b.gfn - b.start) % size || start < b.start ||
-		    start + size > b.start + b.nr_pages || !uniform(o, index, orders[i]))
+		    start + size > b.start + b.nr_pages || !plain_uniform(o, index, orders[i]))
 			break;
 		best = orders[i];
 	}
@@ -379,10 +381,10 @@ static bench_noinline unsigned int v_gfn_order(v_obj *o, uint64_t gfn)
 }
 #endif
 
-/* ---- saving: the map as it is, behind its size ---- */
+/* ---- saving: a snapshot is the size, then the map ---- */
 
-#ifdef V_SNAPSHOTS
-static bench_noinline size_t v_save(v_obj *o, void *buf, size_t size)
+#ifdef VMM_SNAPSHOTS
+static bench_noinline size_t vmm_save(vmm_obj *o, void *buf, size_t size)
 {
 	const size_t needed = sizeof(o->nr_pages) + o->nr_pages / 8;
 
@@ -395,9 +397,9 @@ static bench_noinline size_t v_save(v_obj *o, void *buf, size_t size)
 	return needed;
 }
 
-static bench_noinline v_obj *v_load(const void *buf, size_t size)
+static bench_noinline vmm_obj *vmm_load(const void *buf, size_t size)
 {
-	v_obj *o = bench_zalloc(sizeof(*o), 64);
+	vmm_obj *o = bench_zalloc(sizeof(*o), 64);
 
 	memcpy(&o->nr_pages, buf, sizeof(o->nr_pages));
 	if (size != sizeof(o->nr_pages) + o->nr_pages / 8)

@@ -1,189 +1,195 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * vmm/rows.h - the rows about listeners, bindings and snapshots; included once by each peer
+ * vmm/rows.h - the rows about listeners, bindings and snapshots. Each peer includes it once.
  *
- * Before that the peer defines, each as a function that is not inlined, or as one that does
- * nothing but call a library:
+ * Before that the peer defines names. Each function is not inlined, or does nothing but call a
+ * library:
  *
- *	v_obj					the type of its object
- *	v_create(nr_pages, private)
- *	v_destroy(obj)
- *	v_convert(obj, start, nr_pages, private)
- *	v_test(obj, index)			is it private?
- *	v_listen(obj, granule, split, heard)	all of the object; an id
- *	v_unlisten(obj, id)
- *	v_class_2m(obj, index)			of the 2M block at an index
- *	v_class_range(obj, start, nr_pages)
- *	v_bind(obj, gfn, start, nr_pages)
- *	v_gfn_index(obj, gfn)			~0 where nothing is bound
+ *	PEER_NAME, PEER_SYMBOL		the name of the column, and of its struct bench_vmm_peer
+ *	vmm_obj				the type of an object
+ *	vmm_create(nr_pages, private)
+ *	vmm_destroy(obj)
+ *	vmm_convert(obj, start, nr_pages, private)
+ *	vmm_test(obj, index)		returns true if the page is private
+ *	vmm_listen(obj, granule, split, &notified)
+ *					registers a listener for all of the object; returns its id
+ *	vmm_unlisten(obj, id)
+ *	vmm_class_2m(obj, index)	returns the class of the 2M block at an index
+ *	vmm_class_range(obj, start, nr_pages)
+ *	vmm_bind(obj, gfn, start, nr_pages)
+ *	vmm_gfn_index(obj, gfn)		returns ~0 if the gfn is not bound
  *
- * and PEER_NAME, PEER_SYMBOL; if it can, V_ORDERS: v_gfn_order(obj, gfn), V_SNAPSHOTS:
- * v_save(obj, buf, size), v_load(buf, size), and V_VERIFY. V_FROM_THE_TOP: a pattern is built
- * from the top down, not in random order, where each change scans to the end of the map.
+ * A peer may also define
+ *
+ *	VMM_ORDERS			there is vmm_gfn_order(obj, gfn)
+ *	VMM_SNAPSHOTS			there are vmm_save(obj, buf, size) and vmm_load(buf, size)
+ *	VMM_VERIFY			the name of a function that verifies an object
+ *	VMM_FROM_THE_TOP		each change scans to the end of the map: a pattern is built
+ *					from the top down, and not in random order
  */
 #include <stdlib.h>
 
 #include "vmm.h"
 
-/* What rows work on. Built when first used and kept: see ../rows.h. */
-enum v_fixture {
-	V_UNIFORM_16G,
-	V_UNIFORM_1T,
-	V_MIXED_16G,
-	V_MIXED_1T,
-	V_ALONE,
-	V_HEARD_4K,
-	V_HEARD_2M,
-	V_BOUND_2,
-	V_BOUND_1000,
-	V_FIXTURES
+/* The objects of the rows. Each is built when it is first used, and then kept: see ../rows.h. */
+enum vmm_fixture {
+	VMM_UNIFORM_16G,
+	VMM_UNIFORM_1T,
+	VMM_MIXED_16G,
+	VMM_MIXED_1T,
+	VMM_ALONE,
+	VMM_LISTEN_4K,
+	VMM_LISTEN_2M,
+	VMM_BOUND_2,
+	VMM_BOUND_1000,
+	VMM_FIXTURES
 };
 
-struct v_setup {
+struct vmm_setup {
 	unsigned int bits;
 	bool private, mixed;
-	uint64_t granule; /* of a listener, if any */
+	uint64_t granule; /* of the listener; 0: there is none */
 	bool split;
 	unsigned int bindings;
 };
 
-static const struct v_setup v_setups[V_FIXTURES] = {
-	[V_UNIFORM_16G] = {BENCH_16G, true, false, 0, false, 0},
-	[V_UNIFORM_1T] = {BENCH_1T, true, false, 0, false, 0},
-	[V_MIXED_16G] = {BENCH_16G, false, true, 0, false, 0},
-	[V_MIXED_1T] = {BENCH_1T, false, true, 0, false, 0},
-	[V_ALONE] = {BENCH_16G, false, false, 0, false, 0},
-	[V_HEARD_4K] = {BENCH_16G, false, false, 1, true, 0},
-	[V_HEARD_2M] = {BENCH_16G, false, false, BENCH_PAGES_2M, false, 0},
-	[V_BOUND_2] = {BENCH_16G, false, true, 0, false, 2},
-	[V_BOUND_1000] = {BENCH_16G, false, true, 0, false, 1000},
+static const struct vmm_setup vmm_setups[VMM_FIXTURES] = {
+	[VMM_UNIFORM_16G] = {BENCH_16G, true, false, 0, false, 0},
+	[VMM_UNIFORM_1T] = {BENCH_1T, true, false, 0, false, 0},
+	[VMM_MIXED_16G] = {BENCH_16G, false, true, 0, false, 0},
+	[VMM_MIXED_1T] = {BENCH_1T, false, true, 0, false, 0},
+	[VMM_ALONE] = {BENCH_16G, false, false, 0, false, 0},
+	[VMM_LISTEN_4K] = {BENCH_16G, false, false, 1, true, 0},
+	[VMM_LISTEN_2M] = {BENCH_16G, false, false, BENCH_PAGES_2M, false, 0},
+	[VMM_BOUND_2] = {BENCH_16G, false, true, 0, false, 2},
+	[VMM_BOUND_1000] = {BENCH_16G, false, true, 0, false, 1000},
 };
 
-struct v_fix {
-	v_obj *obj;
+struct vmm_fix {
+	vmm_obj *obj;
 	uint64_t x;
-	struct bench_heard heard;
+	struct bench_notified notified;
 };
 
-static struct v_fix v_fixes[V_FIXTURES];
+static struct vmm_fix vmm_fixes[VMM_FIXTURES];
 
 /*
- * Bindings of equal size, of whole 2M, and a gap of that size behind each, so that half of the
- * gfns are bound. The last ones end at or before the object.
+ * Returns the size of a binding. All bindings have this size, a multiple of 2M, and a gap of this
+ * size behind them: half of the gfns are bound. The last binding ends within the object.
  */
-static inline uint64_t v_binding_size(const struct v_setup *s)
+static inline uint64_t vmm_binding_size(const struct vmm_setup *s)
 {
 	return ((uint64_t)1 << s->bits) / s->bindings / BENCH_PAGES_2M * BENCH_PAGES_2M;
 }
 
-static v_obj *v_build(const struct v_setup *s, struct bench_heard *heard)
+static vmm_obj *vmm_build(const struct vmm_setup *s, struct bench_notified *notified)
 {
-	v_obj *o = v_create((uint64_t)1 << s->bits, s->private);
+	vmm_obj *o = vmm_create((uint64_t)1 << s->bits, s->private);
 	const struct bench_mixed *m = bench_mixed_of(s->bits, 100);
 	uint64_t size;
 
 	for (uint64_t n = s->mixed ? m->nr_blocks : 0; n--;) {
-#ifdef V_FROM_THE_TOP
+#ifdef VMM_FROM_THE_TOP
 		const uint64_t i = n;
 #else
 		const uint64_t i = m->order[n];
 #endif
-		v_convert(o, m->block[i] * BENCH_PAGES_2M + m->start[i], m->end[i] - m->start[i],
-			  true);
+		vmm_convert(o, m->block[i] * BENCH_PAGES_2M + m->start[i], m->end[i] - m->start[i],
+			    true);
 	}
 	if (s->granule)
-		v_listen(o, s->granule, s->split, heard);
+		vmm_listen(o, s->granule, s->split, notified);
 	for (unsigned int i = 0; i < s->bindings; i++) {
-		size = v_binding_size(s);
-		v_bind(o, 2 * i * size, i * size, size);
+		size = vmm_binding_size(s);
+		vmm_bind(o, 2 * i * size, i * size, size);
 	}
 	return o;
 }
 
-static struct v_fix *v_get(enum v_fixture id)
+static struct vmm_fix *vmm_get(enum vmm_fixture id)
 {
-	struct v_fix *f = &v_fixes[id];
+	struct vmm_fix *f = &vmm_fixes[id];
 
 	if (!f->obj) {
-		f->obj = v_build(&v_setups[id], &f->heard);
+		f->obj = vmm_build(&vmm_setups[id], &f->notified);
 		f->x = 1;
 	}
 	return f;
 }
 
-/* replay: one listener comes, which is measured, and goes, which is not */
-static void v_row_replay(struct bench *bench, enum v_fixture id, uint64_t granule, bool split)
+/* replay: registers a listener, which is measured, and unregisters it, which is not. */
+static void vmm_row_replay(struct bench *bench, enum vmm_fixture id, uint64_t granule, bool split)
 {
-	struct v_fix *f = v_get(id);
+	struct vmm_fix *f = vmm_get(id);
 	unsigned int listener;
 
 	while (bench_more(bench, 1)) {
-		struct bench_heard heard = {0, 0, 0};
+		struct bench_notified notified = {0, 0, 0};
 
-		listener = v_listen(f->obj, granule, split, &heard);
+		listener = vmm_listen(f->obj, granule, split, &notified);
 		bench_pause(bench, true);
-		bench_counter(bench, "runs", (double)heard.runs);
-		v_unlisten(f->obj, listener);
+		bench_counter(bench, "runs", (double)notified.runs);
+		vmm_unlisten(f->obj, listener);
 		bench_pause(bench, false);
 	}
 }
 
-/* class: which of three is a 2M block anywhere? */
-static void v_row_class(struct bench *bench, enum v_fixture id)
+/* class: the class of a 2M block anywhere. */
+static void vmm_row_class(struct bench *bench, enum vmm_fixture id)
 {
-	const unsigned int bits = v_setups[id].bits;
-	struct v_fix *f = v_get(id);
-	v_obj *o = f->obj;
+	const unsigned int bits = vmm_setups[id].bits;
+	struct vmm_fix *f = vmm_get(id);
+	vmm_obj *o = f->obj;
 	uint64_t x = f->x, sum = 0;
 
 	while (bench_more(bench, 64)) {
 		for (int i = 0; i < 64; i++) {
 			x = bench_next(x);
-			sum += v_class_2m(o, x >> (64 - bits));
+			sum += vmm_class_2m(o, x >> (64 - bits));
 		}
 	}
 	bench_use(sum);
 	f->x = x;
 }
 
-/* range: the same of 512 pages that begin anywhere */
-static void v_row_range(struct bench *bench, enum v_fixture id)
+/* range: the class of 512 pages that begin anywhere. */
+static void vmm_row_range(struct bench *bench, enum vmm_fixture id)
 {
-	const unsigned int bits = v_setups[id].bits;
+	const unsigned int bits = vmm_setups[id].bits;
 	const uint64_t starts = ((uint64_t)1 << bits) - BENCH_PAGES_2M;
-	struct v_fix *f = v_get(id);
-	v_obj *o = f->obj;
+	struct vmm_fix *f = vmm_get(id);
+	vmm_obj *o = f->obj;
 	uint64_t x = f->x, sum = 0;
 
 	while (bench_more(bench, 64)) {
 		for (int i = 0; i < 64; i++) {
 			x = bench_next(x);
-			sum += v_class_range(o, bench_below(x, starts), BENCH_PAGES_2M);
+			sum += vmm_class_range(o, bench_below(x, starts), BENCH_PAGES_2M);
 		}
 	}
 	bench_use(sum);
 	f->x = x;
 }
 
-/* flip: one page of the first 1G of a guest that is all shared made private, and shared again */
-static void v_row_flip(struct bench *bench, enum v_fixture id)
+/* flip: makes a page private and shared again, in the first 1G of a guest that is all shared. */
+static void vmm_row_flip(struct bench *bench, enum vmm_fixture id)
 {
-	struct v_fix *f = v_get(id);
-	v_obj *o = f->obj;
+	struct vmm_fix *f = vmm_get(id);
+	vmm_obj *o = f->obj;
 	uint64_t x = f->x;
 
 	while (bench_more(bench, 64)) {
 		for (int i = 0; i < 64; i += 2) {
 			x = bench_next(x);
-			v_convert(o, x >> (64 - BENCH_ORDER_1G), 1, true);
-			v_convert(o, x >> (64 - BENCH_ORDER_1G), 1, false);
+			vmm_convert(o, x >> (64 - GMS_ORDER_1G), 1, true);
+			vmm_convert(o, x >> (64 - GMS_ORDER_1G), 1, false);
 		}
 	}
 	f->x = x;
 }
 
-/* gfn: any that is bound */
-static inline uint64_t v_next_gfn(uint64_t *x, unsigned int bindings, uint64_t size)
+/* Returns a gfn anywhere in the bindings. */
+static inline uint64_t vmm_next_gfn(uint64_t *x, unsigned int bindings, uint64_t size)
 {
 	uint64_t n;
 
@@ -193,63 +199,63 @@ static inline uint64_t v_next_gfn(uint64_t *x, unsigned int bindings, uint64_t s
 	return 2 * n * size + bench_below(*x, size);
 }
 
-#define V_GFN_ROW(name, fn)                                                   \
-	static void v_row_##name(struct bench *bench, enum v_fixture id)      \
-	{                                                                     \
-		const unsigned int bindings = v_setups[id].bindings;          \
-		const uint64_t size = v_binding_size(&v_setups[id]);          \
-		struct v_fix *f = v_get(id);                                  \
-		v_obj *o = f->obj;                                            \
-		uint64_t x = f->x, sum = 0;                                   \
-                                                                              \
-		while (bench_more(bench, 64)) {                               \
-			for (int i = 0; i < 64; i++)                          \
-				sum += fn(o, v_next_gfn(&x, bindings, size)); \
-		}                                                             \
-		bench_use(sum);                                               \
-		f->x = x;                                                     \
+#define VMM_GFN_ROW(name, fn)                                                   \
+	static void vmm_row_##name(struct bench *bench, enum vmm_fixture id)    \
+	{                                                                       \
+		const unsigned int bindings = vmm_setups[id].bindings;          \
+		const uint64_t size = vmm_binding_size(&vmm_setups[id]);        \
+		struct vmm_fix *f = vmm_get(id);                                \
+		vmm_obj *o = f->obj;                                            \
+		uint64_t x = f->x, sum = 0;                                     \
+                                                                                \
+		while (bench_more(bench, 64)) {                                 \
+			for (int i = 0; i < 64; i++)                            \
+				sum += fn(o, vmm_next_gfn(&x, bindings, size)); \
+		}                                                               \
+		bench_use(sum);                                                 \
+		f->x = x;                                                       \
 	}
 
-V_GFN_ROW(index, v_gfn_index)
-#ifdef V_ORDERS
-V_GFN_ROW(order, v_gfn_order)
+VMM_GFN_ROW(index, vmm_gfn_index)
+#ifdef VMM_ORDERS
+VMM_GFN_ROW(order, vmm_gfn_order)
 #endif
 
-#ifdef V_SNAPSHOTS
-#define V_ROOM ((size_t)64 << 20)
+#ifdef VMM_SNAPSHOTS
+#define VMM_ROOM ((size_t)64 << 20)
 
-/* Written to once before, so that nobody pays for the first touch of a page. */
-static void *v_buffer(void)
+/* Returns a buffer. All of it has been written, so no row pays for the first touch of a page. */
+static void *vmm_buffer(void)
 {
 	static void *buf;
 
 	if (!buf)
-		buf = bench_zalloc(V_ROOM, 64);
+		buf = bench_zalloc(VMM_ROOM, 64);
 	return buf;
 }
 
-static void v_row_save(struct bench *bench, enum v_fixture id)
+static void vmm_row_save(struct bench *bench, enum vmm_fixture id)
 {
-	v_obj *o = v_get(id)->obj;
-	void *buf = v_buffer();
-	size_t size = v_save(o, buf, V_ROOM);
+	vmm_obj *o = vmm_get(id)->obj;
+	void *buf = vmm_buffer();
+	size_t size = vmm_save(o, buf, VMM_ROOM);
 
 	while (bench_more(bench, 1))
-		bench_use(v_save(o, buf, V_ROOM));
+		bench_use(vmm_save(o, buf, VMM_ROOM));
 	bench_counter(bench, "bytes", (double)size);
 }
 
-/* What was loaded is destroyed outside of what is measured. */
-static void v_row_load(struct bench *bench, enum v_fixture id)
+/* Destroying the loaded object is not measured. */
+static void vmm_row_load(struct bench *bench, enum vmm_fixture id)
 {
-	void *buf = v_buffer();
-	const size_t size = v_save(v_get(id)->obj, buf, V_ROOM);
+	void *buf = vmm_buffer();
+	const size_t size = vmm_save(vmm_get(id)->obj, buf, VMM_ROOM);
 
 	while (bench_more(bench, 1)) {
-		v_obj *o = v_load(buf, size);
+		vmm_obj *o = vmm_load(buf, size);
 
 		bench_pause(bench, true);
-		v_destroy(o);
+		vmm_destroy(o);
 		bench_pause(bench, false);
 	}
 }

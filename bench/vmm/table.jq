@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# vmm/table.jq - the table about listeners, bindings and snapshots, from Google Benchmark's JSON
+# vmm/table.jq - the tables about listeners, bindings and snapshots, from Google Benchmark's JSON
 #
 #	jq -r -L .. --rawfile targets targets.tsv -f table.jq bench.json
 include "figures";
@@ -8,11 +8,10 @@ include "figures";
 def columns: ["engine", "as-QEMU", "bitmap", "bitmap+counts"];
 
 def targets:
-	$targets | lines | map({row: .[0], title: .[1], figure: .[2], judge: .[3],
-		target: (.[4] | number), notes: (.[5] // "")});
+	$targets | lines | map({row: .[0], figure: .[1], judge: .[2], target: (.[3] | number),
+		notes: (.[4] // "")});
 
-def bytes:
-	if . >= 999500 then "\(. / 1e6 | digits)M" else "\(. / 1e3 | digits)K" end;
+def title: if .figure == "bytes" then .row += ", bytes" else . end | name;
 
 def cell($figure):
 	if . == null then "-" elif $figure == "bytes" then bytes else time end;
@@ -21,38 +20,35 @@ def verdict($all):
 	$all[.figure][.row].engine as $is
 	| if .judge == "none" or $is == null then "-"
 	  elif $is <= .target then "meets"
-	  else "MISSES, by \(($is / .target - 1) * 100 | round)%" end;
+	  else misses($is; .target) end;
 
-# two digits, or one above another: 0.21, 1/1400
+# Two digits, or one above another: 0.21, 1/1400.
 def share: if . >= 0.01 then digits else "1/\(1 / . | . + 0.5 | floor)" end;
 
 def ratio($r; $peer):
-	if $r.engine == null or $r[$peer] == null then "-" else $r.engine / $r[$peer] | share end;
+	if $r.engine == null or $r[$peer] == null then "-"
+	else $r.engine / $r[$peer] | share | tostring end;
+
+def target:
+	if .judge == "ns" then "<= \(.target | time)\(if .target < 9995 then " ns" else "" end)"
+	else "-" end;
 
 def fastest($r):
 	(columns[1:] | map(select($r[.] != null)) | min_by($r[.])) as $peer
-	| if $peer == null or $r.engine == null then "-"
-	  else "\($peer) \(ratio($r; $peer))" end;
+	| if $peer == null or $r.engine == null then ["-", "-"] else [$peer, ratio($r; $peer)] end;
 
-def line($all):
-	. as $t | $all[.figure][.row] as $r
-	| [if .notes == "" then .title else "\(.title) (\(.notes))" end]
-	+ [columns[] as $c | $r[$c] | cell($t.figure)]
-	+ [if .judge == "ns" then "<= \(.target | time) \(if .target < 9995 then "ns" else "" end)"
-	   else "-" end, verdict($all), ratio($r; "as-QEMU"), fastest($r)]
-	| map(tostring | sub(" $"; ""))
-	| row;
-
-# only what saves has bytes
+# Only rows that save have bytes.
 def with_bytes: .benchmarks |= map(select(.bytes != null and (.name | startswith("save_"))));
 
 {cpu: figures(ns("cpu_time")), bytes: (with_bytes | figures(.bytes))} as $all
 | (targets | map(select($all[.figure][.row]))) as $t
 | select($t | length > 0)
-| (["work, ns an operation"] + columns
-	+ ["target", "verdict", "engine / as-QEMU", "fastest other, engine / it"] | row),
-  "|---" + ("|---:" * (columns | length)) + "|---|---|---:|---|",
-  ($t[] | line($all)),
-  "",
-  "\($t | map(verdict($all)) | map(select(. == "meets")) | length) rows meet their target, " +
-  "\($t | map(verdict($all)) | map(select(startswith("MISSES"))) | length) miss it."
+| table("Ns an operation, or bytes:"; ["row"] + columns; "lrrrr";
+	$t | map($all[.figure][.row] as $r | .figure as $figure
+		| [title] + [columns[] as $c | $r[$c] | cell($figure)])),
+  table("Verdicts:"; ["row", "target", "verdict", "engine / as-QEMU", "fastest other",
+	"engine / it"]; "lllrlr";
+	$t | map($all[.figure][.row] as $r
+		| [title, target, verdict($all), ratio($r; "as-QEMU")] + fastest($r)
+		| select(.[2] != "-" or .[4] != "-"))),
+  ($t | map(verdict($all)) | score)

@@ -2,8 +2,8 @@
 /*
  * vmm/vmm.h - what the rows about listeners, bindings and snapshots share
  *
- * As in ../bench.h: rows.h is compiled once for each peer, and no measured loop goes through
- * struct bench_vmm_peer, which is for the check.
+ * rows.h is compiled once for each peer, as ../bench.h says. struct bench_vmm_peer is for the
+ * check: no measured loop uses it.
  */
 #ifndef GMS_BENCH_VMM_H
 #define GMS_BENCH_VMM_H
@@ -15,15 +15,15 @@ extern "C" {
 #endif
 
 /*
- * What a listener has been told. The sums are the same however runs are cut, and 0 when it has
- * let go of all that it was given: so is the sum of the pages' indices.
+ * What a listener was notified of. "pages" and "sum" do not depend on how runs are cut. Both are 0
+ * when all pages have been withdrawn.
  */
-struct bench_heard {
-	uint64_t runs; /* both ways */
-	uint64_t pages, sum; /* held */
+struct bench_notified {
+	uint64_t runs; /* delivered and withdrawn */
+	uint64_t pages, sum; /* of the pages that the listener holds: number, sum of indices */
 };
 
-static inline void bench_hear(struct bench_heard *h, uint64_t start, uint64_t nr, bool shared)
+static inline void bench_notify(struct bench_notified *h, uint64_t start, uint64_t nr, bool shared)
 {
 	const uint64_t sum = nr * start + nr * (nr - 1) / 2;
 
@@ -34,19 +34,19 @@ static inline void bench_hear(struct bench_heard *h, uint64_t start, uint64_t nr
 
 enum bench_class { BENCH_ALL_SHARED, BENCH_ALL_PRIVATE, BENCH_BOTH };
 
-/* NULL: the peer has no such thing. Sizes are multiples of 1G. */
+/* A function is NULL if the peer does not have it. Sizes are multiples of 1G. */
 struct bench_vmm_peer {
 	const char *name;
 	void *(*create)(uint64_t nr_pages);
 	void (*destroy)(void *obj);
 	void (*convert)(void *obj, uint64_t start, uint64_t nr_pages, bool to_private);
 	bool (*test)(void *obj, uint64_t index);
-	unsigned int (*listen)(void *obj, uint64_t granule, bool split, struct bench_heard *h);
+	unsigned int (*listen)(void *obj, uint64_t granule, bool split, struct bench_notified *h);
 	void (*unlisten)(void *obj, unsigned int id);
 	enum bench_class (*class_2m)(void *obj, uint64_t index);
 	enum bench_class (*class_range)(void *obj, uint64_t start, uint64_t nr_pages);
 	void (*bind)(void *obj, uint64_t gfn, uint64_t start, uint64_t nr_pages);
-	uint64_t (*gfn_index)(void *obj, uint64_t gfn); /* ~0: none */
+	uint64_t (*gfn_index)(void *obj, uint64_t gfn); /* ~0: the gfn is not bound */
 	unsigned int (*gfn_order)(void *obj, uint64_t gfn);
 	size_t (*save)(void *obj, void *buf, size_t size);
 	void *(*load)(const void *buf, size_t size);
@@ -57,7 +57,7 @@ struct bench_vmm_peer {
 extern const struct bench_vmm_peer *const bench_vmm_peers[];
 extern const size_t bench_nr_vmm_peers;
 
-/* Every peer against an array of bytes; 0 where all agree. */
+/* Compares every peer with an array of bytes. Returns 0 if all agree. */
 int bench_vmm_selfcheck(uint64_t seed, unsigned int rounds);
 
 #ifdef __cplusplus

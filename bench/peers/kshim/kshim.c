@@ -4,7 +4,7 @@
 
 bool kshim_readers;
 
-/* The XArray clears marks with it, which nobody here uses. */
+/* The XArray calls this to clear marks. No peer uses marks. */
 void __bitmap_clear(unsigned long *map, unsigned int start, int nr);
 void __bitmap_clear(unsigned long *map, unsigned int start, int nr)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * kshim.h - what the kernel's containers need of a kernel, in its cheapest form
+ * kshim.h - the functions that the kernel's containers need, in their cheapest form
  *
- * The kernel's own shim for user space is made for finding bugs: a mutex and a list
- * around every allocation, poison in what is freed, pthread mutexes as spinlocks. This
- * one takes its place: nodes come straight from jemalloc, spinlocks spin, and reading
- * under RCU is free, as it is in a kernel (the QSBR flavour of liburcu).
+ * The kernel's shim for user space is made for finding bugs: it has a mutex and a list for every
+ * allocation, poisons freed memory, and uses pthread mutexes as spinlocks. This shim replaces it.
+ * Nodes come straight from jemalloc, spinlocks spin, and reading under RCU is free, as it is in a
+ * kernel (the QSBR flavour of liburcu).
  */
 #ifndef BENCH_KSHIM_H
 #define BENCH_KSHIM_H
@@ -17,8 +17,8 @@
 #include "bench.h"
 
 /*
- * Set while a reader may be under way in another thread. Without one a grace period is
- * over as soon as it begins: what is to be freed after it is freed at once.
+ * Set while another thread may read. Without readers a grace period is over as soon as it begins,
+ * and memory is freed at once.
  */
 extern bool kshim_readers;
 
@@ -29,7 +29,9 @@ struct kmem_cache {
 
 struct list_lru;
 
-/* The kernel constructs once per slab and objects come back clean; here each time. */
+/*
+ * Constructs each object. The kernel constructs once for each slab, and objects stay constructed.
+ */
 static inline void *kmem_cache_alloc_lru(struct kmem_cache *c, struct list_lru *lru, int gfp)
 {
 	void *p = bench_alloc(c->size, c->align);

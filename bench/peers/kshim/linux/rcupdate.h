@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* rcupdate.h - RCU by liburcu, QSBR flavour; see kshim.h */
+/* rcupdate.h - RCU by liburcu, in its QSBR flavour; see kshim.h */
 #ifndef BENCH_KSHIM_RCUPDATE_H
 #define BENCH_KSHIM_RCUPDATE_H
 
@@ -25,8 +25,8 @@ static inline void kshim_call_rcu(struct rcu_head *head, void (*fn)(struct rcu_h
 #undef call_rcu
 #define call_rcu kshim_call_rcu
 
-#define P_THREAD_BEGIN() \
+#define PEER_THREAD_BEGIN() \
 	(__atomic_store_n(&kshim_readers, true, __ATOMIC_SEQ_CST), rcu_register_thread())
-#define P_THREAD_END() rcu_unregister_thread()
-#define P_QUIESCE() rcu_quiescent_state()
+#define PEER_THREAD_END() rcu_unregister_thread()
+#define PEER_QUIESCE() rcu_quiescent_state()
 #endif

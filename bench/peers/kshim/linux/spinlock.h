@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * spinlock.h - one atomic exchange to lock, one store to unlock
+ * spinlock.h - spinlocks: one atomic exchange to lock, one store to unlock
  *
- * As cheap as a kernel's spinlock when nobody else wants it, which is how it is measured.
+ * Without contention, as in all rows, this lock is as cheap as a spinlock of the kernel.
  */
 #ifndef BENCH_KSHIM_SPINLOCK_H
 #define BENCH_KSHIM_SPINLOCK_H
