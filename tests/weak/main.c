@@ -276,16 +276,16 @@ static unsigned int main_print_random_failures(void)
 static const struct {
 	const char *function, *why;
 } redundant[] = {
-	{"gms_line_find_behind", "leaves of several words; in the programs a leaf has one"},
-	{"walk_prefetch_group", "only prefetches the line"},
+	{"gms_line_find_behind", "in the programs a leaf has only one word"},
+	{"walk_prefetch_group", "it only prefetches the line"},
 	/* Each of these comes behind another acquire, which suffices. */
-	{"gms_leaf_in_group", "readers: the states come before; writers: see gms_end_has_places()"},
+	{"gms_leaf_in_group", "readers read the states before, writers call gms_end_has_places()"},
 	{"rtree_make_end_places", "gms_leaf_in_group() loads the page again"},
 	{"gms_end_has_places", "gms_leaf_in_group() loads the page again"},
-	{"store_pages", "gms_end_has_places() came before"},
+	{"store_pages", "gms_end_has_places() loads the page before"},
 	{"gms_rtree_spare_spend", "store_pages() loads the page again"},
-	{"gms_rtree_spare_fill", "only tests whether there is a page"},
-	{"walk_leaf", "the states come before"},
+	{"gms_rtree_spare_fill", "it only tests whether there is a page"},
+	{"walk_leaf", "the reader reads the states before"},
 };
 
 static const char *main_why_redundant(unsigned int n)
@@ -343,7 +343,7 @@ static bool main_check_orderings(void)
 		weak_weaken(n, true);
 		main_print_ordering(n);
 		if (!(main_print_failures() + main_print_random_failures())) {
-			printf("\n\tno program needs this: %s", why ? why : "FOR NO KNOWN REASON");
+			printf("\n\tno program needs this: %s", why ? why : "UNKNOWN REASON");
 			ok &= why != NULL;
 			unneeded[nr++] = n;
 		}
