@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# What `cmake --install` installs; the tool's own CMakeLists.txt adds the tool. For users there is
+# The rules for `cmake --install`. The CMakeLists.txt of the tool adds the tool. Users have
 #
-#	find_package(gmemstate)    gmemstate::gmemstate (shared), gmemstate::static, and
-#				   gmemstate::kvm where kvm/ was built
-#	pkg-config                 gmemstate, gmemstate_kvm
+#	find_package(gmemstate)    with gmemstate::gmemstate (shared), gmemstate::static, and
+#				   gmemstate::kvm if kvm/ was built
+#	pkg-config                 with gmemstate and gmemstate_kvm
 #
-# Sanitizer builds are not for installing.
+# Builds with a sanitizer are not installed.
 if(GMS_SANITIZE)
 	return()
 endif()
 include(CMakePackageConfigHelpers)
 
-# gms_install_targets(name...): those that other projects are to find
+# gms_install_targets(name...): installs targets, and exports them to other projects
 function(gms_install_targets)
 	set_target_properties(${ARGN} PROPERTIES
 		INTERFACE_INCLUDE_DIRECTORIES $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
@@ -21,8 +21,9 @@ function(gms_install_targets)
 		INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 endfunction()
 
-# What the static library needs: its objects here; where it is installed they are in it, and
-# what they need is named. By name, not by jemalloc's target: that is a shared library.
+# Exports the static library. In this tree it needs its objects; the installed library contains
+# them, and names the libraries that they need. jemalloc has no target here, only a name: its
+# target is a shared library.
 function(gms_export_static)
 	set(needs Threads::Threads)
 	set(dirs "")
@@ -38,7 +39,7 @@ function(gms_export_static)
 	endif()
 endfunction()
 
-# The package finds the prefix from its own place, as CMake sees to.
+# Installs the package for find_package(). It finds the prefix from its own place, by CMake.
 function(gms_install_package)
 	set(dir ${CMAKE_INSTALL_LIBDIR}/cmake/gmemstate)
 
@@ -47,7 +48,7 @@ function(gms_install_package)
 	configure_package_config_file(cmake/gmemstate-config.cmake.in gmemstate-config.cmake
 		INSTALL_DESTINATION ${dir}
 		NO_SET_AND_CHECK_MACRO)
-	# Until there is a 1.0 each minor version may break what the one before promised.
+	# Before 1.0 a minor version may break compatibility.
 	if(PROJECT_VERSION_MAJOR EQUAL 0)
 		set(compatible SameMinorVersion)
 	else()
@@ -59,8 +60,8 @@ function(gms_install_package)
 		${PROJECT_BINARY_DIR}/gmemstate-config-version.cmake DESTINATION ${dir})
 endfunction()
 
-# gms_install_pc(name...): <name>.pc. It finds the prefix from its own place, too, so that the
-# installed tree can be moved, unless it was told absolute places.
+# gms_install_pc(name...): installs <name>.pc for pkg-config. With relative directories it finds
+# the prefix from its own place, so that the installed tree can be moved.
 function(gms_install_pc)
 	if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" OR IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
 		set(GMS_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
@@ -73,7 +74,7 @@ function(gms_install_pc)
 		set(GMS_PC_LIBDIR "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
 		set(GMS_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 	endif()
-	# For static linking. Not Requires.private: jemalloc.pc leaves out that jemalloc needs libm.
+	# For static linking. Requires.private does not do: jemalloc.pc does not name libm.
 	set(GMS_PC_LIBS_PRIVATE -pthread)
 	if(GMS_WITH_JEMALLOC)
 		set(GMS_PC_LIBS_PRIVATE "-L${JEMALLOC_LIBDIR} -ljemalloc -lm -pthread")
@@ -101,5 +102,5 @@ function(gms_install)
 	gms_install_package()
 endfunction()
 
-# When all of the tree has been read: which parts there are is known then.
+# Deferred until all of the tree has been read, because only then all targets exist.
 cmake_language(DEFER CALL gms_install)

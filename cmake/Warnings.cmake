@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gms_target_flags(target): what everything here is compiled with.
+# gms_target_flags(target): sets the options that everything in this tree is compiled with
 function(gms_target_flags target)
 	target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wundef -Wvla
 		$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # shellcheck shell=bash
 #
-# lib.sh - what the scripts here have in common. To be sourced:
+# lib.sh - functions that the scripts share. A script sources it:
 #
 #	source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 #
-# root		the top of the source tree
-# jobs		how many things to run at once
-# say, warn	a line to stderr
-# die		the same, and exit
-# need_packages	install what is missing
-# configure	configure a preset
-# build		the same where that was not done yet, then build
-# git_here	git in the source tree, whoever owns it
-# files		the files of the tree
+# root		is the top of the source tree
+# jobs		is the number of jobs to run at once
+# say, warn	print a line to stderr
+# die		prints a line to stderr, and exits
+# need_packages	installs packages that are missing
+# configure	configures a preset
+# build		builds a preset; configures it first, if that was not done
+# git_here	runs git in the source tree, also if another user owns the tree
+# files		lists the files of the tree
 
-# shellcheck disable=SC2034 # for those who source this
+# shellcheck disable=SC2034 # for the scripts that source this file
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 jobs=$(nproc)
 
@@ -26,13 +26,13 @@ die() {
 	exit 1
 }
 
-# need_packages package...: install the Debian packages that are not installed yet, as root
-# or with sudo. Asks nothing. Where there is no dpkg, trust that the tools are there.
+# need_packages package...: installs the Debian packages that are missing, as root or with sudo,
+# and without questions. Without dpkg it only warns.
 need_packages() {
 	local pkg status missing=() as_root=()
 
 	if ! command -v dpkg-query >/dev/null; then
-		warn "this is no Debian; taking it that these are installed: $*"
+		warn "not on Debian: assuming that these are installed: $*"
 		return 0
 	fi
 	for pkg in "$@"; do
@@ -43,21 +43,21 @@ need_packages() {
 
 	if ((EUID)); then
 		command -v sudo >/dev/null ||
-			die "needs these packages, but is neither root nor has sudo: ${missing[*]}"
+			die "needs root or sudo to install these packages: ${missing[*]}"
 		as_root=(sudo)
 	fi
 	as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq)
 	say "installing ${missing[*]}"
-	"${as_root[@]}" update </dev/null >/dev/null || warn "apt-get update failed; trying all the same"
+	"${as_root[@]}" update </dev/null >/dev/null || warn "apt-get update failed; continuing"
 	"${as_root[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null >/dev/null ||
 		die "could not install ${missing[*]}"
 }
 
-# configure preset [option...]: configure a preset in build/<preset>
+# configure preset [option...]: configures a preset in build/<preset>
 configure() { (cd "$root" && cmake --preset "$@" --log-level=WARNING >/dev/null); }
 
-# build preset [target...]: build a preset. Configures it where that was not done yet;
-# afterwards ninja itself sees to it that the configuration is up to date.
+# build preset [target...]: builds a preset. Configures it if that was not done; later, ninja keeps
+# the configuration up to date.
 build() {
 	local preset=$1 dir=$root/build/$1
 	shift
@@ -68,6 +68,8 @@ build() {
 
 git_here() { git -c safe.directory="$root" -C "$root" "$@"; }
 
-# files [pattern...]: the files of the tree that match, those included that git has not been
-# told of yet; git's patterns, as for git ls-files
-files() { (cd "$root" && git_here ls-files --cached --others --exclude-standard -- "$@" | sort -u); }
+# files [pattern...]: lists the files of the tree that match, with patterns as for git ls-files.
+# New files are listed before git add.
+files() {
+	(cd "$root" && git_here ls-files --cached --others --exclude-standard -- "$@" | sort -u)
+}
