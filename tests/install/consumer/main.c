@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * main.c - a program outside the project: sees only what is installed
+ * main.c - a program outside the project, which uses the installed library
  *
- * Valid C11 and valid C++17. Something of each header is called, and each answer looked at; what
- * the library does in full is for the other tests.
+ * This file is valid C11 and valid C++17. It calls some functions of each header, and checks their
+ * answers. Other tests check the library in full.
  */
 #include <gmemstate/alloc.h>
 #include <gmemstate/backend.h>
 #include <gmemstate/binding.h>
 #include <gmemstate/fault.h>
 #include <gmemstate/listener.h>
+#include <gmemstate/order.h>
 #include <gmemstate/policy.h>
 #include <gmemstate/rtree.h>
 #include <gmemstate/snapshot.h>
@@ -29,24 +30,24 @@
 
 static int failures;
 
-static void check(int fine, const char *what, int line)
+static void consumer_check(int fine, const char *what, int line)
 {
 	if (!fine) {
 		printf("line %d: %s\n", line, what);
 		failures++;
 	}
 }
-#define CHECK(condition) check(condition, #condition, __LINE__)
+#define CHECK(condition) consumer_check(condition, #condition, __LINE__)
 
-/* ---- types.h, alloc.h, rtree.h ---- */
+/* ---- types.h, alloc.h, order.h, rtree.h ---- */
 
-static void *take(void *ctx, size_t size, size_t align)
+static void *consumer_alloc(void *ctx, size_t size, size_t align)
 {
 	++*(size_t *)ctx;
 	return aligned_alloc(align, (size + align - 1) / align * align);
 }
 
-static void give(void *ctx, void *ptr, size_t size, size_t align)
+static void consumer_free(void *ctx, void *ptr, size_t size, size_t align)
 {
 	(void)size;
 	(void)align;
@@ -54,10 +55,10 @@ static void give(void *ctx, void *ptr, size_t size, size_t align)
 	free(ptr);
 }
 
-static void use_rtree(void)
+static void consumer_use_rtree(void)
 {
 	size_t taken = 0;
-	struct gms_allocator allocator = {sizeof(allocator), take, give, &taken};
+	struct gms_allocator allocator = {sizeof(allocator), consumer_alloc, consumer_free, &taken};
 	struct gms_rtree *tree = NULL;
 	struct gms_rtree_run run;
 	gms_pgoff_t start = 0;
@@ -66,6 +67,7 @@ static void use_rtree(void)
 	CHECK(gms_range_from_bytes(1, 4096, &start, &nr_pages) == -EINVAL);
 	CHECK(gms_range_from_bytes(2ULL << 20, 4096, &start, &nr_pages) == 0);
 	CHECK(start == IN_2M && nr_pages == 1);
+	CHECK(gms_order_down(start + 1, GMS_ORDER_2M) == start);
 
 	CHECK(gms_rtree_create(NR_PAGES, GMS_RTREE_NONE, &allocator, &tree) == 0);
 	CHECK(taken > 0 && gms_rtree_set(tree, start, nr_pages) == 0);
@@ -77,19 +79,19 @@ static void use_rtree(void)
 
 /* ---- policy.h, backend.h ---- */
 
-static unsigned int asked, applied;
+static unsigned int queries, applied;
 
-static void decide(void *ctx, const struct gms_policy_view *view,
-		   struct gms_policy_verdict *verdict)
+static void consumer_decide(void *ctx, const struct gms_policy_view *view,
+			    struct gms_policy_verdict *verdict)
 {
 	(void)ctx;
-	asked++;
+	queries++;
 	verdict->order = view->folio_order;
 	verdict->uniform = false;
 }
 
-static int apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
-		 gms_pgoff_t *failed)
+static int consumer_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
+			  gms_pgoff_t *failed)
 {
 	(void)ctx;
 	(void)start;
@@ -99,7 +101,7 @@ static int apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_share
 	return 0;
 }
 
-static struct gms_state *make(void)
+static struct gms_state *consumer_make(void)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_policy_ops policy;
@@ -109,10 +111,10 @@ static struct gms_state *make(void)
 	memset(&policy, 0, sizeof(policy));
 	policy.struct_size = sizeof(policy);
 	policy.name = "as it is";
-	policy.decide = decide;
+	policy.decide = consumer_decide;
 	memset(&backend, 0, sizeof(backend));
 	backend.struct_size = sizeof(backend);
-	backend.apply = apply;
+	backend.apply = consumer_apply;
 	opts.nr_pages = NR_PAGES;
 	opts.flags = GMS_INIT_PRIVATE;
 	opts.folio_order = GMS_ORDER_2M;
@@ -125,7 +127,7 @@ static struct gms_state *make(void)
 
 /* ---- state.h, fault.h ---- */
 
-static void use_state(struct gms_state *state)
+static void consumer_use_state(struct gms_state *state)
 {
 	struct gms_stats stats;
 	struct gms_iter iter;
@@ -134,7 +136,7 @@ static void use_state(struct gms_state *state)
 
 	CHECK(gms_allocate(state, 0, IN_2M, NULL) == 0);
 	CHECK(gms_convert(state, 3, 1, GMS_SHARED, 0, NULL) == 0);
-	CHECK(gms_seq_retry(state, 0, seq) && applied == 1 && asked > 0);
+	CHECK(gms_seq_retry(state, 0, seq) && applied == 1 && queries > 0);
 	CHECK(gms_is_private(state, 2) && !gms_is_private(state, 3));
 	CHECK(gms_summary(state, 0, GMS_ORDER_2M) == GMS_MIXED);
 	CHECK(gms_max_order(state, 1ULL << GMS_ORDER_1G) == GMS_ORDER_1G);
@@ -146,7 +148,7 @@ static void use_state(struct gms_state *state)
 	CHECK(stats.conversions == 1 && stats.folios_allocated == 1);
 }
 
-static void use_fault(struct gms_state *state)
+static void consumer_use_fault(struct gms_state *state)
 {
 	gms_pgoff_t where = 0;
 	struct gms_fault fault;
@@ -163,8 +165,8 @@ static void use_fault(struct gms_state *state)
 
 /* ---- listener.h, binding.h, snapshot.h ---- */
 
-static int change(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
-		  size_t *done)
+static int consumer_change(void *ctx, const struct gms_run *runs, size_t count,
+			   enum gms_shareability to, size_t *done)
 {
 	uint64_t *held = (uint64_t *)ctx;
 
@@ -174,9 +176,9 @@ static int change(void *ctx, const struct gms_run *runs, size_t count, enum gms_
 	return 0;
 }
 
-static void use_listener(struct gms_state *state)
+static void consumer_use_listener(struct gms_state *state)
 {
-	struct gms_listener_ops ops = {sizeof(ops), GMS_LISTENER_CAN_SPLIT, change};
+	struct gms_listener_ops ops = {sizeof(ops), GMS_LISTENER_CAN_SPLIT, consumer_change};
 	uint64_t held = 0;
 	unsigned int id = 0;
 
@@ -186,7 +188,7 @@ static void use_listener(struct gms_state *state)
 	CHECK(gms_listener_unregister(state, id) == 0 && held == 0);
 }
 
-static void use_binding(struct gms_state *state)
+static void consumer_use_binding(struct gms_state *state)
 {
 	struct gms_fault fault;
 	gms_pgoff_t index = 0;
@@ -200,7 +202,7 @@ static void use_binding(struct gms_state *state)
 	CHECK(gms_unbind(state, id) == 0);
 }
 
-static void use_snapshot(struct gms_state *state)
+static void consumer_use_snapshot(struct gms_state *state)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *copy = NULL;
@@ -225,8 +227,8 @@ static void use_snapshot(struct gms_state *state)
 /* ---- kvm.h ---- */
 
 #ifdef WITH_KVM
-/* What can be asked without a VM. */
-static void use_kvm(void)
+/* Uses the functions that need no VM. */
+static void consumer_use_kvm(void)
 {
 	struct gms_kvm_opts opts = GMS_KVM_OPTS_INIT;
 	struct gms_kvm *kvm = NULL;
@@ -239,7 +241,7 @@ static void use_kvm(void)
 	CHECK(gms_kvm_create(&opts, &kvm) < 0 && !kvm);
 }
 #else
-static void use_kvm(void)
+static void consumer_use_kvm(void)
 {
 }
 #endif
@@ -248,15 +250,15 @@ int main(void)
 {
 	struct gms_state *state;
 
-	use_rtree();
-	state = make();
-	use_state(state);
-	use_fault(state);
-	use_listener(state);
-	use_binding(state);
-	use_snapshot(state);
+	consumer_use_rtree();
+	state = consumer_make();
+	consumer_use_state(state);
+	consumer_use_fault(state);
+	consumer_use_listener(state);
+	consumer_use_binding(state);
+	consumer_use_snapshot(state);
 	gms_state_destroy(state);
-	use_kvm();
+	consumer_use_kvm();
 	puts(failures ? "not fine" : "fine");
 	return failures != 0;
 }

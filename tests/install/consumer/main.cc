@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * main.cc - main.c once more: it is a program in C++17, too
+ * main.cc - compiles main.c as C++17
  */
 #include "main.c"
