@@ -12,7 +12,7 @@
 #include "base/opts.h"
 #include "host.h"
 #include "maps.h"
-#include "probe.h"
+#include "ways.h"
 #include "uapi.h"
 
 #include <stdlib.h>

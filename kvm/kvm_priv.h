@@ -30,12 +30,12 @@
  *
  *	uapi	definitions of linux/kvm.h
  *	sys	the system calls
- *	probe	guest_memfds, and the modes that a VM offers
+ *	ways	guest_memfds, and the modes that a VM offers
  *	host	the host's view of the memory, and punching
  *	slots	memslots
  *	maps	which pages the guest sees at which gfn
  *	guest	whether the guest sees a page as private or as shared
- *	hooks	the calls of the engine: conversions
+ *	backend	the calls of the engine: conversions
  *	sync	gms_kvm_sync(): all of the memory becomes what a state object says
  *	kvm	creation and destruction
  *

@@ -38,7 +38,7 @@ struct convert_txn {
 	gms_pgoff_t start, end;
 	enum gms_shareability to;
 	bool whole; /* all pages of the range change */
-	bool heard; /* a listener overlaps the range */
+	bool has_listener; /* a listener overlaps the range */
 	bool queried; /* the policy decides about conversions */
 	bool merge; /* the policy wants some folios larger */
 	bool clear_prepared;
@@ -68,7 +68,7 @@ static int convert_prepare_quarantine(struct convert_txn *c) GMS_REQUIRES(gms_co
 {
 	const struct gms_backend_ops *ops = &c->s->backend.ops;
 
-	if (!c->heard && !ops->undo && !ops->map_host)
+	if (!c->has_listener && !ops->undo && !ops->map_host)
 		return 0;
 	return gms_quarantine_prepare(c->s, &c->quarantine, c->ranges.kept[0].start,
 				      gms_ranges_last_end(&c->ranges));
@@ -77,10 +77,10 @@ static int convert_prepare_quarantine(struct convert_txn *c) GMS_REQUIRES(gms_co
 static int convert_prepare(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	struct gms_state *s = c->s;
-	const bool keep = s->backend.hooked || c->heard || c->queried;
+	const bool keep = s->backend.hooked || c->has_listener || c->queried;
 	int err;
 
-	c->undo = c->heard && c->to == GMS_SHARED ? gms_listeners_undo(s, c->start) : NULL;
+	c->undo = c->has_listener && c->to == GMS_SHARED ? gms_listeners_undo(s, c->start) : NULL;
 	err = gms_rtree_prepare(s->private, c->start, c->end - c->start, c->undo);
 	if (err)
 		return err;
@@ -302,14 +302,14 @@ static int convert_transact(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock
 	struct gms_state *s = c->s;
 	int err = 0;
 
-	if (c->heard && c->to == GMS_PRIVATE)
+	if (c->has_listener && c->to == GMS_PRIVATE)
 		err = convert_withdraw(c);
 	if (err)
 		goto out;
 	gms_shards_lock_exclusive(s, shards);
 	err = convert_locked(c);
 	gms_shards_unlock_exclusive(s, shards);
-	if (!c->heard)
+	if (!c->has_listener)
 		goto out;
 	if (!err && c->to == GMS_SHARED)
 		err = convert_deliver(c);
@@ -342,7 +342,7 @@ static void convert_begin_change(struct convert_txn *c, uint64_t nr) GMS_REQUIRE
 	struct gms_state *s = c->s;
 
 	c->whole = nr == c->end - c->start;
-	c->heard = gms_listeners_overlap(s, c->start, c->end);
+	c->has_listener = gms_listeners_overlap(s, c->start, c->end);
 	c->queried = s->folios.order && gms_policy_wants(s, GMS_EV_CONVERT, GMS_HOST);
 	c->merge = c->undone = c->broken = c->quarantined = false;
 	c->notified = (struct gms_notified) {0};

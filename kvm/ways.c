@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * probe.c - the modes that a VM offers
+ * ways.c - the modes that a VM offers
  *
  * Capabilities are checked first. They are not enough: /dev/kvm reports them as well, and cannot
  * create memory. So each mode also needs a guest_memfd of one page that can be created.
  */
-#include "probe.h"
+#include "ways.h"
 
 #include "uapi.h"
 
-#define PROBE_MMAP_SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
+#define WAYS_MMAP_SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
 
 int gms_kvm_guest_memfd(const struct gms_kvm_sys *sys, int vm_fd, uint64_t nr_pages, uint64_t flags)
 {
@@ -17,7 +17,7 @@ int gms_kvm_guest_memfd(const struct gms_kvm_sys *sys, int vm_fd, uint64_t nr_pa
 }
 
 /* Returns the VM's value of a capability; 0 where the fd is no VM. */
-static int probe_capability(const struct gms_kvm_sys *sys, int vm_fd, uintptr_t cap)
+static int ways_capability(const struct gms_kvm_sys *sys, int vm_fd, uintptr_t cap)
 {
 	const int ret = sys->ioctl(sys->ctx, vm_fd, KVM_CHECK_EXTENSION, (void *)cap);
 
@@ -25,7 +25,7 @@ static int probe_capability(const struct gms_kvm_sys *sys, int vm_fd, uintptr_t 
 }
 
 /* Returns true if the VM creates a guest_memfd with these flags. */
-static bool probe_guest_memfd(const struct gms_kvm_sys *sys, int vm_fd, uint64_t flags)
+static bool ways_guest_memfd(const struct gms_kvm_sys *sys, int vm_fd, uint64_t flags)
 {
 	const int fd = gms_kvm_guest_memfd(sys, vm_fd, 1, flags);
 
@@ -39,14 +39,14 @@ static bool probe_guest_memfd(const struct gms_kvm_sys *sys, int vm_fd, uint64_t
  * Returns true if a guest_memfd can be converted in place. Where the capability says nothing the
  * ioctl is tried, because earlier versions of the series had another capability.
  */
-static bool probe_in_place(const struct gms_kvm_sys *sys, int vm_fd)
+static bool ways_in_place(const struct gms_kvm_sys *sys, int vm_fd)
 {
-	const int known = probe_capability(sys, vm_fd, KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES);
+	const int known = ways_capability(sys, vm_fd, KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES);
 	struct kvm_memory_attributes2 attributes = {
 		.size = gms_kvm_bytes(1),
 		.attributes = KVM_MEMORY_ATTRIBUTE_PRIVATE,
 	};
-	const int fd = gms_kvm_guest_memfd(sys, vm_fd, 1, PROBE_MMAP_SHARED);
+	const int fd = gms_kvm_guest_memfd(sys, vm_fd, 1, WAYS_MMAP_SHARED);
 	int err = 0;
 
 	if (fd < 0)
@@ -59,21 +59,21 @@ static bool probe_in_place(const struct gms_kvm_sys *sys, int vm_fd)
 
 unsigned int gms_kvm_modes_on(const struct gms_kvm_sys *sys, int vm_fd)
 {
-	const int flags = probe_capability(sys, vm_fd, KVM_CAP_GUEST_MEMFD_FLAGS);
-	const bool mappable = (flags & PROBE_MMAP_SHARED) == PROBE_MMAP_SHARED;
+	const int flags = ways_capability(sys, vm_fd, KVM_CAP_GUEST_MEMFD_FLAGS);
+	const bool mappable = (flags & WAYS_MMAP_SHARED) == WAYS_MMAP_SHARED;
 	unsigned int modes = 0;
 
-	if (!probe_capability(sys, vm_fd, KVM_CAP_GUEST_MEMFD) ||
-	    !probe_capability(sys, vm_fd, KVM_CAP_USER_MEMORY2))
+	if (!ways_capability(sys, vm_fd, KVM_CAP_GUEST_MEMFD) ||
+	    !ways_capability(sys, vm_fd, KVM_CAP_USER_MEMORY2))
 		return 0;
-	if (mappable && probe_in_place(sys, vm_fd))
+	if (mappable && ways_in_place(sys, vm_fd))
 		modes |= 1U << GMS_KVM_IN_PLACE;
-	if ((probe_capability(sys, vm_fd, KVM_CAP_MEMORY_ATTRIBUTES) &
+	if ((ways_capability(sys, vm_fd, KVM_CAP_MEMORY_ATTRIBUTES) &
 	     KVM_MEMORY_ATTRIBUTE_PRIVATE) &&
-	    probe_guest_memfd(sys, vm_fd, 0))
+	    ways_guest_memfd(sys, vm_fd, 0))
 		modes |= 1U << GMS_KVM_ATTRIBUTES;
-	if (mappable && probe_guest_memfd(sys, vm_fd, PROBE_MMAP_SHARED) &&
-	    probe_guest_memfd(sys, vm_fd, GUEST_MEMFD_FLAG_MMAP))
+	if (mappable && ways_guest_memfd(sys, vm_fd, WAYS_MMAP_SHARED) &&
+	    ways_guest_memfd(sys, vm_fd, GUEST_MEMFD_FLAG_MMAP))
 		modes |= 1U << GMS_KVM_MEMSLOTS;
 	return modes;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * hooks.c - the calls of the engine: a conversion of the state becomes a conversion of the memory
+ * backend.c - the calls of the engine: a conversion of the state becomes a conversion of the memory
  *
  *	unmap_host		to private: hides the range from the host
  *	invalidate_begin	reserves freed slots for the undo from here on (S4 of slots.h)
@@ -22,7 +22,7 @@
 #include "slots.h"
 
 /* Makes the guest and the host see [start, end) as @to, in the order of K2. */
-static int hooks_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
+static int backend_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 		     enum gms_shareability to, bool keep, gms_pgoff_t *failed)
 {
 	int err = 0;
@@ -38,7 +38,7 @@ static int hooks_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 	return err;
 }
 
-static int hooks_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
+static int backend_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
 		       gms_pgoff_t *failed)
 {
 	const gms_pgoff_t end = start + nr_pages;
@@ -53,29 +53,29 @@ static int hooks_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms
 	 * in place *failed may become a pinned page: the engine's undo of the rest then does
 	 * nothing
 	 */
-	err = hooks_set(kvm, start, end, to, false, failed);
-	if (err && hooks_set(kvm, start, end, gms_kvm_other(to), true, NULL))
+	err = backend_set(kvm, start, end, to, false, failed);
+	if (err && backend_set(kvm, start, end, gms_kvm_other(to), true, NULL))
 		*failed = end;
 unlock:
 	pthread_mutex_unlock(&kvm->lock);
 	return err;
 }
 
-static int hooks_undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages,
+static int backend_undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages,
 		      enum gms_shareability back_to)
 {
 	struct gms_kvm *kvm = ctx;
 	int err;
 
 	pthread_mutex_lock(&kvm->lock);
-	err = hooks_set(kvm, start, start + nr_pages, back_to, true, NULL);
+	err = backend_set(kvm, start, start + nr_pages, back_to, true, NULL);
 	if (err)
 		gms_kvm_guest_mark_unsure(kvm, start, start + nr_pages);
 	pthread_mutex_unlock(&kvm->lock);
 	return err;
 }
 
-static int hooks_repair(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to)
+static int backend_repair(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to)
 {
 	const gms_pgoff_t end = start + nr_pages;
 	struct gms_kvm *kvm = ctx;
@@ -84,12 +84,12 @@ static int hooks_repair(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gm
 	pthread_mutex_lock(&kvm->lock);
 	err = gms_kvm_guest_prepare(kvm, start, end);
 	if (!err)
-		err = hooks_set(kvm, start, end, to, false, NULL);
+		err = backend_set(kvm, start, end, to, false, NULL);
 	pthread_mutex_unlock(&kvm->lock);
 	return err;
 }
 
-static int hooks_unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
+static int backend_unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 {
 	struct gms_kvm *kvm = ctx;
 	int err;
@@ -100,7 +100,7 @@ static int hooks_unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 	return err;
 }
 
-static int hooks_map_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
+static int backend_map_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 {
 	const gms_pgoff_t end = start + nr_pages;
 	struct gms_kvm *kvm = ctx;
@@ -115,7 +115,7 @@ static int hooks_map_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 	return err;
 }
 
-static void hooks_invalidate_begin(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
+static void backend_invalidate_begin(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 {
 	struct gms_kvm *kvm = ctx;
 
@@ -126,7 +126,7 @@ static void hooks_invalidate_begin(void *ctx, gms_pgoff_t start, uint64_t nr_pag
 	pthread_mutex_unlock(&kvm->lock);
 }
 
-static void hooks_invalidate_end(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
+static void backend_invalidate_end(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 {
 	struct gms_kvm *kvm = ctx;
 
@@ -140,13 +140,13 @@ const struct gms_backend_ops *gms_kvm_backend(void)
 {
 	static const struct gms_backend_ops ops = {
 		.struct_size = sizeof(ops),
-		.unmap_host = hooks_unmap_host,
-		.invalidate_begin = hooks_invalidate_begin,
-		.apply = hooks_apply,
-		.undo = hooks_undo,
-		.invalidate_end = hooks_invalidate_end,
-		.map_host = hooks_map_host,
-		.repair = hooks_repair,
+		.unmap_host = backend_unmap_host,
+		.invalidate_begin = backend_invalidate_begin,
+		.apply = backend_apply,
+		.undo = backend_undo,
+		.invalidate_end = backend_invalidate_end,
+		.map_host = backend_map_host,
+		.repair = backend_repair,
 	};
 
 	return &ops;
