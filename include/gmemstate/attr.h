@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * gmemstate/attr.h - what limits the mappings of the guest
+ * gmemstate/attr.h - limits of the guest's mappings: attributes and inhibits
  *
- * An attribute is a set of pages of the caller's own. An inhibit says that the guest's side of a page is
- * split. Both lower the max_order of guest faults, and nothing else.
+ * An attribute is a set of pages whose meaning is the caller's: read-only, for example, or
+ * poisoned. An inhibit says that the guest's side of a page is split: an RMP entry that was split
+ * to 4K, or a TDX page that was accepted at 4K.
  *
- * Usage:
+ *  1. Both lower the max_order of guest faults (fault.h), and limit nothing else.
+ *  2. A mapping of the guest covers no page that differs in an attribute from the page at the
+ *     index.
+ *  3. A 2M or 1G block with an inhibited page gets no mapping larger than the inhibit allows,
+ *     until gms_uninhibit().
+ *  4. Setting or clearing an attribute, and setting an inhibit, zaps the guest's mappings of the
+ *     pages that change.
+ *
+ * Usage: keep a poisoned page apart from its neighbours.
  *
  *	unsigned int poisoned;
  *	int err = gms_attr_create(state, &poisoned);
@@ -24,82 +33,85 @@ extern "C" {
 
 struct gms_state;
 
-/** GMS_MAX_ATTRS - attributes that an object can have */
+/** GMS_MAX_ATTRS - the largest number of attributes that an object can have */
 #define GMS_MAX_ATTRS 16
 
 /**
- * gms_attr_create() - make another attribute of pages
+ * gms_attr_create() - create an attribute
  * @state: the object
- * @id: where to store its number; written on success only
+ * @id: where to store the number of the attribute; written on success only
  *
- * A set of pages of the caller's (read-only, say, or poisoned), empty at first. A guest
- * fault's max_order covers no page that differs in an attribute from the one at the index.
+ * The attribute is an empty set of pages at first. It lasts as long as the object.
  *
  * Context: Takes all convert locks. Allocates, may sleep.
  * Return: 0; -EPERM: frozen; -EDEADLK: called from inside a hook or listener, or under the
- * thread's own fault or shared lock; -ENOMEM, also where there are GMS_MAX_ATTRS.
+ * thread's own fault or shared lock; -ENOMEM: also if the object has GMS_MAX_ATTRS already.
  */
 GMS_API int gms_attr_create(struct gms_state *state, unsigned int *id)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 
 /**
- * gms_attr_set() - give pages an attribute, or take it
+ * gms_attr_set() - set or clear an attribute of pages
  * @state: the object
- * @id: of gms_attr_create()
- * @start: index of the first page
- * @nr_pages: length in pages, at least 1; the range must lie in the object
- * @set: whether the pages have it from now on
+ * @id: the number of the attribute, from gms_attr_create()
+ * @start: the index of the first page
+ * @nr_pages: the length in pages, at least 1; the range must lie in the object
+ * @set: true: the pages have the attribute from now on; false: they have not
  *
- * The guest's mappings of what changes are zapped.
+ * The guest's mappings of the pages that change are zapped. On failure nothing has changed.
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
- * Return: 0; -EINVAL: no such attribute, or the range is empty, wraps or passes the end; -EPERM:
- * frozen; -EDEADLK: called from inside a hook or listener, or under the thread's own fault or
- * shared lock; -ENOMEM: nothing has changed.
+ * Return: 0; -EINVAL: there is no such attribute, or the range is empty, wraps or passes the end;
+ * -EPERM: frozen; -EDEADLK: called from inside a hook or listener, or under the thread's own
+ * fault or shared lock; -ENOMEM.
  */
 GMS_API int gms_attr_set(struct gms_state *state, unsigned int id, gms_pgoff_t start,
 			 uint64_t nr_pages, bool set)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 
 /**
- * gms_attr_test() - does a page have an attribute?
+ * gms_attr_test() - return true if a page has an attribute
  * @state: the object
- * @id: of gms_attr_create()
- * @index: of the page
+ * @id: the number of the attribute, from gms_attr_create()
+ * @index: the index of the page
  *
  * Context: Any; lock-free.
- * Return: true where it has; false past the end, and where there is no such attribute.
+ * Return: true if the page has the attribute; false if not, past the end, or if there is no such
+ * attribute.
  */
 GMS_API bool gms_attr_test(const struct gms_state *state, unsigned int id, gms_pgoff_t index);
 
 /**
- * gms_inhibit() - the guest's side of a range is split
+ * gms_inhibit() - inhibit large mappings of the guest
  * @state: the object
- * @start: index of the first page
- * @nr_pages: length in pages, at least 1; the range must lie in the object
- * @order: of the largest mapping that the guest may still have there: 0 or 9
+ * @start: the index of the first page
+ * @nr_pages: the length in pages, at least 1; the range must lie in the object
+ * @order: the order of the largest mapping that the guest may still have there: 0 or 9
  *
- * For an RMP that was split to 4K, or a TDX page that was accepted at 4K: guest faults in a 2M
- * or 1G block with such a page get no larger mapping, until gms_uninhibit().
+ * Meant for an RMP that was split to 4K, or a TDX page that was accepted at 4K. Until
+ * gms_uninhibit(), guest faults in a 2M or 1G block with such a page get no larger mapping. The
+ * guest's mappings of the pages that change are zapped. On failure nothing has changed.
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @order is another; -EPERM:
- * frozen; -EDEADLK: called from inside a hook or listener, or under the thread's own fault or
- * shared lock; -ENOMEM: nothing has changed.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @order is neither 0 nor 9;
+ * -EPERM: frozen; -EDEADLK: called from inside a hook or listener, or under the thread's own
+ * fault or shared lock; -ENOMEM.
  */
 GMS_API int gms_inhibit(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			unsigned int order) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 
 /**
- * gms_uninhibit() - lift what gms_inhibit() set
+ * gms_uninhibit() - lift the inhibits of a range
  * @state: the object
- * @start: index of the first page
- * @nr_pages: length in pages, at least 1; the range must lie in the object
+ * @start: the index of the first page
+ * @nr_pages: the length in pages, at least 1; the range must lie in the object
+ *
+ * Lifts what gms_inhibit() has set, and what a prepare hook has set by GMS_PREPARED_AT(). On
+ * failure nothing has changed.
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EDEADLK:
- * called from inside a hook or listener, or under the thread's own fault or shared lock; -ENOMEM:
- * nothing has changed.
+ * called from inside a hook or listener, or under the thread's own fault or shared lock; -ENOMEM.
  */
 GMS_API int gms_uninhibit(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);

@@ -1,9 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * gmemstate/convert.h - making a range shared or private
+ * gmemstate/convert.h - converting a range to shared or to private
  *
- * A conversion is a transaction. In atomic mode it changes all of the range or nothing. In resumable
- * mode it changes one 1G block after another, and says where it stopped.
+ * A conversion is a transaction over the state, the backend (backend.h) and the listeners
+ * (listener.h). It has two modes:
+ *
+ *  1. Atomic, the default: all pages of the range are converted, or none is.
+ *  2. Resumable, with GMS_CONVERT_RESUMABLE: the 1G blocks of the range are converted one after
+ *     the other. On failure all pages before *err_index are converted, and the call has changed
+ *     no page from there on.
+ *
+ * In both modes:
+ *
+ *  3. A conversion of a range that has the wanted state already succeeds and does nothing. In any
+ *     other range only those pages change that do not have the wanted state yet.
+ *  4. If a hook or a listener fails, all steps before it are undone in reverse order.
+ *  5. If an undo fails too, the pages are quarantined, from the first page that would have
+ *     changed to the last. Calls for them return -ENOTRECOVERABLE until gms_repair() (repair.h).
  *
  * Usage:
  *
@@ -11,7 +24,7 @@
  *	int err = gms_convert(state, start, nr_pages, GMS_PRIVATE, 0, &at);
  *
  *	if (err == -EAGAIN)
- *		... the page at index `at` is pinned: ask its owner to unpin it, and try again ...
+ *		... the page at index `at` is pinned: have it unpinned, and try again ...
  */
 #ifndef GMEMSTATE_CONVERT_H
 #define GMEMSTATE_CONVERT_H
@@ -25,44 +38,42 @@ extern "C" {
 struct gms_state;
 
 /**
- * GMS_CONVERT_RESUMABLE - convert 1G block by 1G block
+ * GMS_CONVERT_RESUMABLE - convert one 1G block after the other
  *
- * On failure err_index is where to go on. Locks are let go between blocks.
+ * On failure the caller can go on at *err_index. The locks are released between two blocks.
  */
 #define GMS_CONVERT_RESUMABLE (1U << 0)
 
 /**
- * gms_convert() - make a range shared or private
+ * gms_convert() - convert a range to shared or to private
  * @state: the object
- * @start: index of the first page
- * @nr_pages: length in pages, at least 1; the range must lie in the object
- * @to: what every page of the range is to be
+ * @start: the index of the first page
+ * @nr_pages: the length in pages, at least 1; the range must lie in the object
+ * @to: what every page of the range becomes
  * @flags: 0 or GMS_CONVERT_RESUMABLE
- * @err_index: NULL, or where to store an index on failure. Atomic: the first page that is pinned
- *             or quarantined, or that the backend's apply found in use, else @start. Resumable:
- *             everything before it is converted, and nothing from there on; such a page, else
- *             the start of the failing 1G block. Never below @start. Not written on success
+ * @err_index: NULL, or where to store an index on failure; never below @start, and not written on
+ *             success. Atomic: the first page that is pinned or quarantined, or that the
+ *             backend's apply found in use; on any other error @start. Resumable: such a page; on
+ *             any other error the first page of the failing 1G block, or @start if the block
+ *             begins before it
  *
- * Atomic: all of the range or, on failure, nothing. Converting to what a range is
- * already succeeds and does nothing. On failure the host may have to fault the range again, and
- * what was prepared may have to be prepared again.
+ * On failure the host may have to fault the pages of the range again, and pages that were
+ * prepared may have to be prepared again.
  *
- * What cannot be undone, after a failure of the backend or of a listener, is quarantined, from the
- * first page that would have changed to the last: it answers -ENOTRECOVERABLE until gms_repair().
+ * With GMS_BACKEND_PINS_BY_FOLIO a pin anywhere in a folio counts. Atomic: *@err_index is then
+ * @start if no page of the range itself is pinned. Resumable: it is the first page of the range
+ * in the pinned folio.
  *
- * With GMS_BACKEND_PINS_BY_FOLIO a pin anywhere in a folio counts. *@err_index is then @start
- * where no page of the range itself is pinned; if resumable, the first page of the range in the
- * folio that is pinned.
- *
- * Where there is a backend or a listener, 16 bytes are needed for each run that changes, if they
- * are more than a few: a large range that is fragmented wants GMS_CONVERT_RESUMABLE.
+ * Memory. If there is a backend, a listener or a policy that decides conversions, the call
+ * allocates 16 bytes for each run of pages that changes, unless the runs are only a few. A large
+ * and fragmented range should be converted with GMS_CONVERT_RESUMABLE.
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @to or @flags are unknown;
- * -EPERM: frozen; -EAGAIN: to private, and a page is pinned, or the backend says that it is in
- * use; -ENOTRECOVERABLE: a page is quarantined; -EDEADLK: called from inside a hook or listener,
- * or under the thread's own fault or shared lock; -ENOMEM; what a hook of the backend or a
- * listener returned.
+ * -EPERM: frozen; -EAGAIN: a page is pinned (to private only), or the backend found it in use;
+ * -ENOTRECOVERABLE: a page is quarantined; -EDEADLK: called from inside a hook or listener, or
+ * under the thread's own fault or shared lock; -ENOMEM; what a hook of the backend or a listener
+ * returned.
  */
 GMS_API int gms_convert(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			enum gms_shareability to, unsigned int flags, gms_pgoff_t *err_index)

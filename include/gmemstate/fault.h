@@ -2,18 +2,29 @@
 /*
  * gmemstate/fault.h - faults, allocation, holes and pins
  *
- * Included by state.h. A fault is two calls, and the mapping is made in between:
+ * A fault is answered in two calls, gms_fault_begin() and gms_fault_end(). The caller makes the
+ * mapping in between:
  *
- *	err = gms_fault_begin(state, index, GMS_GUEST, &fault);
- *	if (!err && !fault.prepared)
+ *  1. From begin to end no page of the same shard (the 1G blocks whose numbers are equal modulo
+ *     16) is converted or punched out.
+ *  2. Meanwhile a host fault in another place may split the folio. A split moves no memory. A
+ *     later conversion unmaps what the fault may have mapped, whatever its size was.
+ *  3. A thread has at most one fault of an object open, and ends it itself.
+ *  4. A page that is pinned does not become private and is not punched out, until each gms_pin()
+ *     of it was followed by a gms_unpin().
+ *
+ * Usage: answer a fault of the guest.
+ *
+ *	struct gms_fault fault;
+ *	int err = gms_fault_begin(state, index, GMS_GUEST, &fault);
+ *
+ *	if (err)
+ *		return err;
+ *	if (!fault.prepared)
  *		err = gms_fault_prepare(state, &fault);
- *	... map 2^fault.max_order pages around index ...
+ *	if (!err)
+ *		... map the 2^fault.max_order pages around index ...
  *	gms_fault_end(state, &fault);
- *
- * From begin to end no page of the same shard (the 1G blocks whose numbers are equal modulo
- * 16) is converted or punched out. A host fault in another place may split the folio
- * meanwhile; that moves no memory, and a conversion unmaps what may have been mapped, however
- * large that was.
  */
 #ifndef GMEMSTATE_FAULT_H
 #define GMEMSTATE_FAULT_H
@@ -28,14 +39,14 @@ struct gms_state;
 
 /**
  * struct gms_fault - a fault that is being answered
- * @folio_index: first page of the folio
- * @folio_order: of the folio: 0, 9 or 18
- * @max_order: of the largest mapping at the index that is allowed: 0, 9 or 18
- * @prepared: the block of @max_order at the index is private and prepared, all of it
+ * @folio_index: the index of the first page of the folio
+ * @folio_order: the order of the folio: 0, 9 or 18
+ * @max_order: the order of the largest mapping that is allowed at the index: 0, 9 or 18
+ * @prepared: all of the block of @max_order at the index is private and prepared
  * @fresh: the folio was allocated for this fault
- * @seq: as gms_seq_read() at the index: a caller that maps after gms_fault_end() asks
- *       gms_seq_retry() with it, under the lock of its page tables
- * @priv: the library's
+ * @seq: what gms_seq_read() returns at the index. A caller that maps after gms_fault_end() passes
+ *       it to gms_seq_retry(), under the lock of its page tables
+ * @priv: private to the library
  */
 struct gms_fault {
 	gms_pgoff_t folio_index;
@@ -48,55 +59,64 @@ struct gms_fault {
 };
 
 /**
- * gms_fault_begin() - look up the folio for a fault, and allocate it where there is none
+ * gms_fault_begin() - find the folio for a fault, and allocate it if there is none
  * @state: the object
- * @index: of the page
- * @accessor: who faults
- * @fault: filled in; on success to be handed to gms_fault_end() by the same thread
+ * @index: the index of the page
+ * @accessor: the side that faults: GMS_GUEST or GMS_HOST
+ * @fault: filled in. After a success the same thread passes it to gms_fault_end()
  *
- * A guest's max_order is the largest order not above the folio's, the largest uniform and
- * complete block at the index, what other attributes (gms_attr_set()), inhibits (gms_inhibit())
- * and the page's binding (gms_bind()) leave. A host's: the folio's, after the policy had its say,
- * and the largest block that is all shared and complete. Neither covers a quarantined page. A
- * split that a pin prevents is put off to the next fault.
+ * The policy may split the folio first. A split that a pin prevents is deferred to the next
+ * fault.
  *
- * On failure nothing is held; a folio that was allocated stays.
+ * For the guest, max_order is the largest order that exceeds none of these: the order of the
+ * folio; the largest uniform and complete block at the index; what attributes (gms_attr_set()),
+ * inhibits (gms_inhibit()) and the binding of the page (gms_bind()) allow.
+ *
+ * For the host, max_order is the largest order that exceeds neither the order of the folio nor
+ * the largest complete block at the index that is all shared.
+ *
+ * For either side, the block of max_order at the index has no quarantined page.
+ *
+ * On failure nothing is held. A folio that was allocated stays.
  *
  * Context: Takes the invalidate lock of the page's shard, shared, until gms_fault_end().
- * Allocates, may sleep. A thread may have one fault at a time.
- * Return: 0; -EINVAL: the index is past the end, or @accessor unknown; -EACCES: the host touches a
- * private page; -ENOTRECOVERABLE: the page is quarantined; -EPERM: frozen, and a folio would have
- * to be allocated or split; -EDEADLK: called from inside a hook, or under the thread's own fault
- * or shared lock; -ENOMEM; what the backend's folio_alloc, folio_split or check_pins returned.
+ * Allocates, may sleep. The thread has no other fault of the object open.
+ * Return: 0; -EINVAL: the index is past the end, or @accessor is unknown; -EACCES: the host
+ * faults a private page; -ENOTRECOVERABLE: the page is quarantined; -EPERM: frozen, and a folio
+ * would have to be allocated or split; -EDEADLK: called from inside a hook, or under the thread's
+ * own fault or shared lock; -ENOMEM; what the backend's folio_alloc, folio_split or check_pins
+ * returned.
  */
 GMS_API int gms_fault_begin(struct gms_state *state, gms_pgoff_t index, enum gms_accessor accessor,
 			    struct gms_fault *fault) GMS_EXCLUDES(gms_convert_lock)
 	GMS_TRY_ACQUIRE_SHARED(0, gms_invalidate_lock);
 
 /**
- * gms_fault_prepare() - make ready for the guest what the fault's max_order covers
+ * gms_fault_prepare() - prepare for the guest what the max_order of a fault covers
  * @state: the object
- * @fault: of gms_fault_begin(), by the guest
+ * @fault: a fault of the guest, begun by gms_fault_begin()
  *
- * Each page is prepared once: the backend's prepare is called for the largest blocks within
- * that are not prepared yet. On failure those that were done before stay prepared. Does
- * nothing for a shared page. Sets prepared, and lowers max_order to the order of the folio
- * where that was split since, and to what the backend's answer allows (GMS_PREPARED_AT()).
+ * Each page is prepared once: the backend's prepare is called for the largest blocks in the
+ * mapping that are not prepared yet. Does nothing for a shared page.
  *
- * Context: Between gms_fault_begin() and gms_fault_end(). Takes the folio lock. Allocates,
- * may sleep.
- * Return: 0; -EINVAL: a fault by the host; -EPERM: frozen, and there is something to prepare;
+ * On success sets prepared. Lowers max_order to the order of the folio, if the folio was split
+ * since gms_fault_begin(), and to what the backend's answer allows (GMS_PREPARED_AT()). On
+ * failure the blocks that were prepared before it stay prepared.
+ *
+ * Context: Between gms_fault_begin() and gms_fault_end(). Takes the folio lock. Allocates, may
+ * sleep.
+ * Return: 0; -EINVAL: a fault of the host; -EPERM: frozen, and there is something to prepare;
  * -EDEADLK: called from inside a hook; -ENOMEM; what the backend's prepare returned.
  */
 GMS_API int gms_fault_prepare(struct gms_state *state, struct gms_fault *fault)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock);
 
 /**
- * gms_fault_end() - the fault is answered
+ * gms_fault_end() - end a fault
  * @state: the object
- * @fault: of gms_fault_begin()
+ * @fault: begun by gms_fault_begin()
  *
- * Context: The thread that began.
+ * Context: The thread that began the fault.
  */
 GMS_API void gms_fault_end(struct gms_state *state, struct gms_fault *fault)
 	GMS_RELEASE_SHARED(gms_invalidate_lock);
@@ -104,15 +124,15 @@ GMS_API void gms_fault_end(struct gms_state *state, struct gms_fault *fault)
 /**
  * gms_allocate() - allocate the folios of a range
  * @state: the object
- * @start: index of the first page
- * @nr_pages: length in pages, at least 1; the range must lie in the object
+ * @start: the index of the first page
+ * @nr_pages: the length in pages, at least 1; the range must lie in the object
  * @err_index: NULL, or where to store, on failure, the first page that is not allocated, or whose
  *             folio could not be split
  *
- * A folio of which the range covers a part is allocated whole. On failure what was allocated
- * before @err_index stays.
+ * A folio that lies only partly in the range is allocated whole. On failure the folios before
+ * @err_index stay allocated.
  *
- * Context: Takes the invalidate lock, shared, 1G block by 1G block. Allocates, may sleep.
+ * Context: Takes the invalidate lock of one 1G block at a time, shared. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EDEADLK:
  * called from inside a hook, or under the thread's own fault or shared lock; -ENOMEM; what the
  * backend's folio_alloc, folio_split or check_pins returned.
@@ -124,24 +144,27 @@ GMS_API int gms_allocate(struct gms_state *state, gms_pgoff_t start, uint64_t nr
 /**
  * gms_punch_hole() - free the memory of a range
  * @state: the object
- * @start: index of the first page
- * @nr_pages: length in pages, at least 1; the range must lie in the object
- * @err_index: NULL, or where to store, on failure, the first page of the range that is pinned,
- *             or @start where it is something else
+ * @start: the index of the first page
+ * @nr_pages: the length in pages, at least 1; the range must lie in the object
+ * @err_index: NULL, or where to store, on failure, the first page of the range that is pinned, or
+ *             @start if the failure has another reason
  *
- * Folios in the range are merged as far as they can be, and freed; one that is partly in it is
- * split as far as needed. Shareability stays, PREPARED goes. The backend's block_freed is
- * called for each 1G block that had a folio and has none now. On failure nothing has changed,
- * but that the host may have to fault the range again.
+ * Folios that lie wholly in the range are merged as far as possible, and freed. A folio that lies
+ * only partly in it is split as far as needed. Shareability stays; PREPARED is cleared. The
+ * backend's block_freed is called for each 1G block that had a folio and has none now.
  *
- * If the backend's map_host fails after that, the hole is made, the call returns 0, and the hole is
- * quarantined.
+ * On failure nothing has changed, except that the host may have to fault the pages of the range
+ * again.
+ *
+ * If the backend's map_host fails after the memory was freed, the call returns 0, and the hole is
+ * quarantined. If it fails while another error is undone, the call returns that error, and the
+ * range is quarantined.
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EAGAIN: a page of the range is
- * pinned, or pins elsewhere in it keep a folio from being split; -EPERM: frozen; -EDEADLK: called
- * from inside a hook or listener, or under the thread's own fault or shared lock; -ENOMEM; what
- * the backend's unmap_host, check_pins or folio_split returned.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EAGAIN: a page of the range
+ * is pinned, or pins elsewhere in a folio keep it from being split; -EPERM: frozen; -EDEADLK:
+ * called from inside a hook or listener, or under the thread's own fault or shared lock; -ENOMEM;
+ * what the backend's unmap_host, check_pins or folio_split returned.
  */
 GMS_API int gms_punch_hole(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			   gms_pgoff_t *err_index)
@@ -150,47 +173,48 @@ GMS_API int gms_punch_hole(struct gms_state *state, gms_pgoff_t start, uint64_t 
 /**
  * gms_pin() - take a reference on each page of a range
  * @state: the object
- * @start: index of the first page
- * @nr_pages: length in pages, at least 1; the range must lie in the object
- * @err_index: NULL, or where to store the first page that could not be touched, on failure
+ * @start: the index of the first page
+ * @nr_pages: the length in pages, at least 1; the range must lie in the object
+ * @err_index: NULL, or where to store, on failure, the first page that could not be pinned
  *
- * As get_user_pages() by the host: acts as a host fault on each page, and keeps it from becoming
- * private or being punched out until as many gms_unpin(). All pages or none are pinned; what the
- * faults did stays.
+ * Does what get_user_pages() of the host would do. Each page is faulted for the host first. It
+ * then does not become private and is not punched out, until there were as many calls of
+ * gms_unpin() for it. On failure no page is pinned. What the faults allocated or split stays.
  *
  * Context: Takes the invalidate locks of its shards, shared. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EACCES: a page
- * is private; -ENOTRECOVERABLE: a page is quarantined; -EDEADLK: called from inside a hook, or
- * under the thread's own fault or shared lock; -ENOMEM, also where a page has 2^31 - 1 pins; what
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EACCES: a
+ * page is private; -ENOTRECOVERABLE: a page is quarantined; -EDEADLK: called from inside a hook,
+ * or under the thread's own fault or shared lock; -ENOMEM: also if a page has 2^31 - 1 pins; what
  * the backend's folio_alloc, folio_split or check_pins returned.
  */
 GMS_API int gms_pin(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 		    gms_pgoff_t *err_index) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 
 /**
- * gms_unpin() - give references back
+ * gms_unpin() - release one reference on each page of a range
  * @state: the object
- * @start: index of the first page
- * @nr_pages: length in pages
+ * @start: the index of the first page
+ * @nr_pages: the length in pages
  *
- * The range need not be one that was pinned in one call. Cannot fail: pages that are not pinned
- * are left alone and counted, as is a range that does not lie in the object.
+ * Cannot fail. The range need not be one that was pinned by one call. Pages that are not pinned
+ * stay as they are, and are counted (surplus_unpins of struct gms_stats). A range that does not
+ * lie in the object is ignored and counted.
  *
- * Context: Any, from inside hooks too. Takes spinlocks only; does not allocate.
+ * Context: Any, also from inside a hook. Takes spinlocks only. Does not allocate.
  */
 GMS_API void gms_unpin(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages);
 
 /**
- * gms_first_pin() - the first pinned page of a range
+ * gms_first_pin() - find the first pinned page of a range
  * @state: the object
- * @start: index of the first page
- * @nr_pages: length in pages; what lies past the end is ignored
- * @index: where to store it; NULL is allowed; written where true is returned
+ * @start: the index of the first page
+ * @nr_pages: the length in pages; what lies past the end is ignored
+ * @index: NULL, or where to store the index of that page; written only if the call returns true
  *
- * Looks at pins that were taken by gms_pin(), not at those that the backend knows of.
+ * Finds the pins of gms_pin(), and none that only the backend knows of.
  *
  * Context: Any; lock-free.
- * Return: whether a page of the range is pinned.
+ * Return: true if a page of the range is pinned.
  */
 GMS_API bool gms_first_pin(const struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			   gms_pgoff_t *index);

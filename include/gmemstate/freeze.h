@@ -2,13 +2,16 @@
 /*
  * gmemstate/freeze.h - keeping an object from changing
  *
- * Frozen, an object answers -EPERM to whatever would change it: gms_convert(), gms_allocate(),
- * gms_punch_hole(), gms_pin(), gms_bind(), gms_inhibit(), gms_uninhibit(), gms_attr_create(),
- * gms_attr_set(), gms_repair(), gms_listener_register(), and faults that would allocate, split or
- * prepare; gms_maintain() merges nothing. Other faults, queries, gms_unpin(), gms_fault_end(),
- * gms_unbind(), gms_listener_unregister() and saving work.
+ *  1. These calls return -EPERM if the object is frozen: gms_convert(), gms_allocate(),
+ *     gms_punch_hole(), gms_pin(), gms_bind(), gms_inhibit(), gms_uninhibit(), gms_attr_create(),
+ *     gms_attr_set(), gms_repair(), gms_listener_register(), and faults that would allocate,
+ *     split or prepare.
+ *  2. gms_maintain() merges nothing, and returns 0.
+ *  3. All other calls work: other faults, gms_fault_end(), queries, gms_lock_shared(),
+ *     gms_unpin(), gms_unbind(), gms_listener_unregister(), gms_snapshot_save().
+ *  4. When gms_freeze() returns, no change is under way.
  *
- * Usage:
+ * Usage: save the state and the memory of one moment.
  *
  *	int err = gms_freeze(state);
  *
@@ -29,24 +32,27 @@ extern "C" {
 struct gms_state;
 
 /**
- * gms_freeze() - hold the object still
+ * gms_freeze() - freeze an object
  * @state: the object
  *
- * Waits for changes and faults that are under way. Freezing what is frozen does nothing.
+ * Waits for the changes and the faults that are under way. Does nothing if the object is frozen
+ * already.
  *
- * Context: Takes all locks. May sleep. The caller has no fault open, and no gms_lock_shared().
+ * Context: Takes all convert and all invalidate locks. May sleep. The caller has no fault open,
+ * and does not hold gms_lock_shared().
  * Return: 0; -EDEADLK: called from inside a hook or listener, or under the thread's own fault or
  * shared lock.
  */
 GMS_API int gms_freeze(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 
 /**
- * gms_thaw() - end it
+ * gms_thaw() - let a frozen object change again
  * @state: the object
  *
- * Thawing what is not frozen does nothing.
+ * Does nothing if the object is not frozen.
  *
- * Context: Takes all locks. May sleep. The caller has no fault open, and no gms_lock_shared().
+ * Context: Takes all convert and all invalidate locks. May sleep. The caller has no fault open,
+ * and does not hold gms_lock_shared().
  * Return: 0; -EDEADLK: called from inside a hook or listener, or under the thread's own fault or
  * shared lock.
  */

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * gmemstate/gmemstate.h - all of the library, but for its KVM backend (kvm.h)
+ * gmemstate/gmemstate.h - all of the library, except for its KVM backend (kvm.h)
  *
- *	types.h alloc.h order.h version.h      the words, memory, arithmetic
- *	rtree.h                                the range tree, which needs none of the rest
- *	policy.h backend.h                     what the caller brings: when to split, what to do
- *	state.h                                the state object, with all that follows
- *	  convert.h query.h fault.h attr.h     changing it, asking it, faults and pins, limits
- *	  repair.h freeze.h snapshot.h         quarantine, holding still, saving and loading
- *	  listener.h binding.h                 notifications of shared memory, memslots
+ *	types.h alloc.h order.h version.h      types, memory, arithmetic on orders, the version
+ *	rtree.h                                the range tree, which can be used without the rest
+ *	policy.h backend.h                     what the caller brings: a policy, and hooks
+ *	state.h                                the state object; it includes the headers below
+ *	  convert.h query.h fault.h attr.h     conversions, queries, faults and pins, limits
+ *	  repair.h freeze.h snapshot.h         ending a quarantine, freezing, saving and loading
+ *	  listener.h binding.h                 notifications of what is shared, memslots
  *
- * Usage:
+ * Each header also compiles by itself, as C11 and as C++17.
+ *
+ * Usage: create an object, and convert a range.
  *
  *	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
  *	struct gms_state *state;

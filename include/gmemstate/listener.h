@@ -1,28 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * gmemstate/listener.h - who wants to know what is shared: VFIO, vhost, a mirror
+ * gmemstate/listener.h - notifications of what is shared: for VFIO, vhost, a mirror
  *
- * Included by state.h. A listener has a range and a granule (the smallest size that it can map,
- * an IOMMU's page size, say). It is given each granule that is wholly shared, and lets go of it
- * before any page of it goes private:
+ * A listener has a range and a granule: the smallest size that it can map, such as the page size
+ * of an IOMMU. It is notified of each granule that becomes wholly shared. A granule is withdrawn
+ * from it before any page of the granule goes private.
  *
- *	to private                          to shared
- *	listeners let go, first to last
- *	unmap, look for pins, apply ...     ... apply
- *	                                    listeners are given, first to last
+ *	to private                            to shared
+ *	withdraw, first listener to last
+ *	unmap, look for pins, apply ...       ... apply
+ *	                                      notify, first listener to last
  *
- * Whoever refuses stops the conversion: what came before is taken back, the last first, and
- * gms_convert() returns what the listener did. A listener may fault, pin and unpin in its
- * call. So VFIO pins what it is given, unpins what it lets go of, and its own pins are gone
- * when the conversion looks for pins. Calls that convert or change something else are refused.
+ *  1. At any time when no call is under way, a listener holds exactly those granules of its range
+ *     that are wholly shared and have no quarantined page.
+ *  2. A listener that refuses stops the conversion. What came before is undone, the last listener
+ *     first: withdrawn granules are restored, and granules that a listener was notified of are
+ *     withdrawn. gms_convert() returns what the listener returned.
+ *  3. In its call a listener may fault, pin and unpin. So VFIO pins what it is notified of, and
+ *     unpins what is withdrawn: its own pins are gone when the conversion looks for pins. A call
+ *     that converts or changes something else returns -EDEADLK.
+ *  4. A listener that refuses an undo, be it a restore or a withdrawal, causes a quarantine. The
+ *     granules that touch the quarantine are withdrawn from all listeners, and gms_repair()
+ *     restores them.
+ *  5. A listener that refuses that withdrawal, too, may be notified to withdraw granules that it
+ *     does not hold, until gms_repair() has lifted the quarantine. Before gms_repair() lifts
+ *     anything, it withdraws from such a listener all granules of the range that are wholly
+ *     shared.
  *
- * What a listener holds is, at any time when no call is under way, each granule of its range that
- * is wholly shared and has no quarantined page. A listener that, in an undo, refuses to take back
- * what it had, or to let go again of what it was given, leaves a quarantine behind: all listeners
- * are told to let go of what touches it, and are given it again by gms_repair(). Only one that
- * refuses that, too, may from then on be asked to let go of what it does not hold: until
- * gms_repair() has asked it again, for all that is shared there, which it does before it lifts
- * anything.
+ * Usage: keep what is shared mapped for a device.
+ *
+ *	static int change(void *ctx, const struct gms_run *runs, size_t count,
+ *			  enum gms_shareability to, size_t *done)
+ *	{
+ *		int err = 0;
+ *
+ *		for (; !err && *done < count; *done += !err)
+ *			err = to == GMS_SHARED ? device_map(ctx, &runs[*done])
+ *					       : device_unmap(ctx, &runs[*done]);
+ *		return err;
+ *	}
+ *
+ *	const struct gms_listener_ops ops = {.struct_size = sizeof(ops), .change = change};
+ *
+ *	err = gms_listener_register(state, &ops, device, 0, nr_pages, granule, &id);
  */
 #ifndef GMEMSTATE_LISTENER_H
 #define GMEMSTATE_LISTENER_H
@@ -36,46 +56,52 @@ extern "C" {
 struct gms_state;
 
 /**
- * GMS_LISTENER_CAN_SPLIT - what was given as one run may be taken back in parts
+ * GMS_LISTENER_CAN_SPLIT - a run that was mapped as one may be withdrawn in parts
  *
- * Runs are then as long as can be. Without it each run is one granule, as VFIO needs, which
- * cannot unmap a part of what was mapped at once.
+ * Runs are then as long as possible. Without this flag each run is one granule. VFIO needs that:
+ * it cannot unmap a part of what was mapped at once.
  */
 #define GMS_LISTENER_CAN_SPLIT (1U << 0)
 
 /**
- * GMS_LISTENER_CONCURRENT - calls need not be serialised
+ * GMS_LISTENER_CONCURRENT - calls of the listener need not be serialised
  *
  * Conversions in different shards (1G blocks whose numbers differ modulo 16) then call the
- * listener side by side.
+ * listener at the same time.
  */
 #define GMS_LISTENER_CONCURRENT (1U << 1)
 
-/** GMS_LISTENER_MAX_GRANULE - the largest granule: 1G, in pages */
+/** GMS_LISTENER_MAX_GRANULE - the largest granule in pages: 1G */
 #define GMS_LISTENER_MAX_GRANULE (1ULL << GMS_ORDER_1G)
 
-/** GMS_LISTENER_BATCH - the most runs that one call is told of */
+/** GMS_LISTENER_BATCH - the largest number of runs in one call of a listener */
 #define GMS_LISTENER_BATCH 32
 
 /**
- * struct gms_listener_ops - a listener's hook
- * @struct_size: sizeof(struct gms_listener_ops). In a smaller one what is missing is 0; a larger
- *               one is accepted where all that this library does not know is 0
- * @flags: 0, GMS_LISTENER_CAN_SPLIT, GMS_LISTENER_CONCURRENT
- * @change: @to GMS_SHARED: the runs are shared now, map them. @to GMS_PRIVATE: they are about to
- *          go private, let go of them. Runs ascend and consist of whole granules; @count is 1
- *          to GMS_LISTENER_BATCH, and a large change is several calls. Each run's shareability is
- *          @to. Return: 0 or -errno. On failure *@done, which holds 0 before, says how many of the
- *          runs were done all the same, from the first; they will be undone by another call, with
- *          the opposite @to. (A positive return counts as -EIO.)
+ * struct gms_listener_ops - the hook of a listener
+ * @struct_size: sizeof(struct gms_listener_ops). The fields that a smaller struct lacks count as
+ *               0. A larger struct is accepted if all bytes that this library does not know are 0
+ * @flags: 0, or any of GMS_LISTENER_CAN_SPLIT and GMS_LISTENER_CONCURRENT
+ * @change: notifies the listener of runs. @to GMS_SHARED: the runs are shared now, and are to be
+ *          mapped. @to GMS_PRIVATE: the runs are withdrawn, because they are about to go private,
+ *          and are to be unmapped. @count is 1 to GMS_LISTENER_BATCH; a large change takes
+ *          several calls. Runs ascend, consist of whole granules, and have the shareability @to.
+ *          *@done is 0 before the call. Returns 0 or -errno (a positive value counts as -EIO). On
+ *          failure *@done says how many of the runs, from the first on, were done all the same.
+ *          Another call, with the opposite @to, undoes these. @ctx is that of
+ *          gms_listener_register()
  *
  * The struct is copied when a listener is registered.
  *
- * Locks held: the convert locks of the change; not the invalidate lock. gms_fault_begin() and its
- * like, gms_allocate(), gms_pin(), gms_unpin(), gms_lock_shared() and queries work, and have
- * to be finished on return; what takes a convert lock returns -EDEADLK. It must not wait for a
- * thread that converts, or makes another call that takes a convert lock; faults and pins of other
- * threads go on.
+ * A listener is called with the convert locks of the change held, and without the invalidate
+ * locks:
+ *
+ *  - gms_fault_begin() and the other calls of a fault, gms_allocate(), gms_pin(), gms_unpin(),
+ *    gms_lock_shared() and queries work. A fault and a shared lock must be ended before the
+ *    listener returns.
+ *  - A call that takes a convert lock returns -EDEADLK.
+ *  - The listener must not wait for a thread that converts, or that makes another call that takes
+ *    a convert lock. Faults and pins of other threads go on.
  */
 struct gms_listener_ops {
 	size_t struct_size;
@@ -85,18 +111,20 @@ struct gms_listener_ops {
 };
 
 /**
- * gms_listener_register() - begin to listen
+ * gms_listener_register() - register a listener
  * @state: the object
  * @ops: the hook
- * @ctx: passed to it
- * @start: index of the first page; a multiple of @granule
- * @nr_pages: length in pages, at least 1, a multiple of @granule; the range must lie in the object
- * @granule: in pages, a power of two, 1 to GMS_LISTENER_MAX_GRANULE
- * @id: where to store the listener's number; written on success only
+ * @ctx: passed to the hook
+ * @start: the index of the first page, a multiple of @granule
+ * @nr_pages: the length in pages, at least 1, a multiple of @granule; the range must lie in the
+ *            object
+ * @granule: the size of a granule in pages: a power of two, 1 to GMS_LISTENER_MAX_GRANULE
+ * @id: where to store the number of the listener; written on success only
  *
- * The listener is given what is shared already, before the call returns and with no conversion
- * in between. If it refuses, what it was given is taken back; if it refuses that, too, there will
- * be nobody to ask later on, and all of the range is quarantined.
+ * Before the call returns, and with no conversion in between, the listener is notified of all
+ * granules that are shared already. If the listener refuses, the granules that it was notified of
+ * are withdrawn, and it is not registered. If it refuses this as well, all of its range is
+ * quarantined, because the granules that it kept could not be withdrawn later.
  *
  * Context: Takes all convert locks. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, it or @granule is not aligned,
@@ -109,15 +137,16 @@ GMS_API int gms_listener_register(struct gms_state *state, const struct gms_list
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 
 /**
- * gms_listener_unregister() - end it
+ * gms_listener_unregister() - unregister a listener
  * @state: the object
- * @id: of gms_listener_register()
+ * @id: the number of the listener, from gms_listener_register()
  *
- * The listener is told to let go of all that it has. If it refuses it stays registered, and is
- * given back what it had let go of. If it refuses that as well it is told once more to let go of
- * all: if it does it is unregistered, else it counts as having all of it.
+ * All granules that the listener holds are withdrawn. If the listener refuses, it stays
+ * registered, and the granules that it has unmapped are restored. If it refuses this as well, all
+ * of its granules are withdrawn once more. If that succeeds, the listener is unregistered; else
+ * it counts as holding all of them.
  *
- * Context: Takes all convert locks. Allocates nothing, may sleep.
+ * Context: Takes all convert locks. Allocates nothing. May sleep.
  * Return: 0; -EINVAL: there is no such listener; -EDEADLK: called from inside a hook or listener,
  * or under the thread's own fault or shared lock; what the listener returned.
  */

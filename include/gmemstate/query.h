@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * gmemstate/query.h - asking what pages are
+ * gmemstate/query.h - reading the state of pages and blocks
  *
- * Queries take no lock, never wait, and may be made from any context, also during a conversion. rtree.h
- * says what they guarantee (R1 to R4). To that the state object adds:
+ * A query takes no lock, never waits and writes nothing. It may be made from any context, also
+ * during a conversion and from inside a hook. rtree.h states what readers may rely on (R1 to R4).
+ * The state object adds one guarantee:
  *
- *  R5  A caller that needs more than R4 reads gms_seq_read() before and gms_seq_retry() after, or
- *      holds gms_lock_shared() meanwhile. Then no conversion of those 1G blocks took place in
- *      between.
+ *  R5  A caller that needs more than R4 calls gms_seq_read() before its queries and
+ *      gms_seq_retry() after them, or holds gms_lock_shared() around them. If gms_seq_retry()
+ *      returns false, or the lock is held, no conversion of the 1G block took place in between.
  *
- * Usage:
+ * Usage: map the largest block that one mapping may cover.
  *
  *	do {
  *		seq = gms_seq_read(state, index);
@@ -29,141 +30,141 @@ extern "C" {
 struct gms_state;
 
 /**
- * gms_is_private() - is a page private?
+ * gms_is_private() - return true if a page is private
  * @state: the object
- * @index: of the page
+ * @index: the index of the page
  *
  * Context: Any; lock-free.
- * Return: true where the page is private, and past the end: the safe answer.
+ * Return: true if the page is private, or past the end, where that is the safe answer.
  */
 GMS_API bool gms_is_private(const struct gms_state *state, gms_pgoff_t index);
 
 /**
- * gms_range_is() - is every page of a range shared, or private?
+ * gms_range_is() - return true if all pages of a range are shared, or all are private
  * @state: the object
- * @start: index of the first page
- * @nr_pages: length in pages
- * @shareability: what is asked for
+ * @start: the index of the first page
+ * @nr_pages: the length in pages
+ * @shareability: which of the two
  *
  * Context: Any; lock-free.
- * Return: true where each page has @shareability; false where one has not, for a range that
- * is empty, wraps or passes the end, and for an unknown @shareability.
+ * Return: true if every page has @shareability; false if one has not, if the range is empty,
+ * wraps or passes the end, or if @shareability is unknown.
  */
 GMS_API bool gms_range_is(const struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			  enum gms_shareability shareability);
 
 /**
- * gms_summary() - a block, taken together
+ * gms_summary() - read the summary of a block
  * @state: the object
- * @index: of any page in the block
- * @order: log2 of the block's size in pages: 0, 9 or 18
+ * @index: the index of any page in the block
+ * @order: the order of the block: 0, 9 or 18
  *
- * A last block that is incomplete is judged by the pages that exist.
+ * The summary of a last block that is incomplete counts only the pages that exist.
  *
  * Context: Any; lock-free.
- * Return: the summary; GMS_ALL_PRIVATE past the end; GMS_MIXED for another @order.
+ * Return: the summary; GMS_ALL_PRIVATE past the end; GMS_MIXED for any other @order.
  */
 GMS_API enum gms_summary gms_summary(const struct gms_state *state, gms_pgoff_t index,
 				     unsigned int order);
 
 /**
- * gms_max_order() - the largest block at an index that one mapping could cover
+ * gms_max_order() - find the largest block at an index that one mapping could cover
  * @state: the object
- * @index: of the page
+ * @index: the index of the page
  *
- * Looks at shareability alone.
+ * Shareability is the only limit that counts here.
  *
  * Context: Any; lock-free.
- * Return: the order of the largest block at @index that lies wholly in the object and
- * is all shared or all private: 18, 9 or 0; 0 past the end.
+ * Return: the order of the largest block at @index that lies wholly in the object, and is all
+ * shared or all private: 18, 9 or 0; 0 past the end.
  */
 GMS_API unsigned int gms_max_order(const struct gms_state *state, gms_pgoff_t index);
 
 /**
- * gms_count() - how many pages of a range are shared, or private
+ * gms_count() - count the pages of a range that are shared, or private
  * @state: the object
- * @start: index of the first page
- * @nr_pages: length in pages; what lies past the end is ignored
- * @shareability: which to count
+ * @start: the index of the first page
+ * @nr_pages: the length in pages; what lies past the end is ignored
+ * @shareability: which pages to count
  *
  * Context: Any; lock-free.
- * Return: the number of pages; 0 for an unknown @shareability.
+ * Return: the number of pages; 0 if @shareability is unknown.
  */
 GMS_API uint64_t gms_count(const struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			   enum gms_shareability shareability);
 
 /**
- * gms_is_allocated() - does a page have memory?
+ * gms_is_allocated() - return true if a page has memory
  * @state: the object
- * @index: of the page
+ * @index: the index of the page
  *
  * Context: Any; lock-free.
- * Return: true where it has; false past the end.
+ * Return: true if the folio of the page is allocated; false if not, or past the end.
  */
 GMS_API bool gms_is_allocated(const struct gms_state *state, gms_pgoff_t index);
 
 /**
- * gms_is_prepared() - is a page ready for the guest?
+ * gms_is_prepared() - return true if a page is prepared for the guest
  * @state: the object
- * @index: of the page
+ * @index: the index of the page
  *
  * Context: Any; lock-free.
- * Return: true where the page is private and prepared; false past the end.
+ * Return: true if the page is private and prepared; false if not, or past the end.
  */
 GMS_API bool gms_is_prepared(const struct gms_state *state, gms_pgoff_t index);
 
 /**
- * gms_is_quarantined() - is a page quarantined?
+ * gms_is_quarantined() - return true if a page is quarantined
  * @state: the object
- * @index: of the page
+ * @index: the index of the page
  *
  * Context: Any; lock-free.
- * Return: true where it is; false past the end.
+ * Return: true if the page is quarantined; false if not, or past the end.
  */
 GMS_API bool gms_is_quarantined(const struct gms_state *state, gms_pgoff_t index);
 
 /**
- * gms_folio_order() - of which order is the folio at an index?
+ * gms_folio_order() - return the order of the folio at an index
  * @state: the object
- * @index: of a page
+ * @index: the index of a page
  *
  * Context: Any; lock-free.
- * Return: the order of the folio: 0, 9 or 18; where nothing is allocated, that of the folio that
- * would be; 0 past the end.
+ * Return: the order of the folio: 0, 9 or 18. If nothing is allocated there, the order of the
+ * folio that would be allocated. 0 past the end.
  */
 GMS_API unsigned int gms_folio_order(const struct gms_state *state, gms_pgoff_t index);
 
 /**
- * gms_seq_read() - the sequence number of the 1G block at an index
+ * gms_seq_read() - read the sequence number of the 1G block at an index
  * @state: the object
- * @index: of any page in the block
+ * @index: the index of any page in the block
  *
- * Blocks whose numbers are equal modulo 16 share a sequence number.
+ * The blocks of one shard (whose numbers are equal modulo 16) share a sequence number. It is odd
+ * while a call holds the shard's invalidate lock exclusively: to change one of the blocks (a
+ * conversion, a hole, an attribute), or to read all of the object (a save, a verify).
  *
- * Context: Any; lock-free, does not wait for an even number.
- * Return: the number: odd while a call that takes the invalidate lock exclusively is changing such
- * a block (a conversion, a hole, an attribute), or that looks at all of the object (a save, a
- * verify). 0 past the end.
+ * Context: Any; lock-free. Does not wait for an even number.
+ * Return: the sequence number; 0 past the end.
  */
 GMS_API uint64_t gms_seq_read(const struct gms_state *state, gms_pgoff_t index);
 
 /**
- * gms_seq_retry() - may a block have changed since gms_seq_read()?
+ * gms_seq_retry() - return true if a block may have changed since gms_seq_read()
  * @state: the object
  * @index: as given to gms_seq_read()
  * @seq: what gms_seq_read() returned
  *
  * Context: Any; lock-free.
- * Return: true where what was read since then may be of two minds: a conversion has
- * begun since, or was under way (@seq odd).
+ * Return: true if the queries since then may disagree with each other, because a change was under
+ * way (@seq is odd) or has begun since; else false.
  */
 GMS_API bool gms_seq_retry(const struct gms_state *state, gms_pgoff_t index, uint64_t seq);
 
 /**
- * struct gms_iter - a walk over runs
- * @priv: the library's
+ * struct gms_iter - a walk over the runs of a range
+ * @priv: private to the library
  *
- * Set up by gms_iter_init(). Holds no memory and no lock: it may be dropped anywhere.
+ * gms_iter_init() sets it up. It holds no memory and no lock, so a walk may end anywhere.
  */
 struct gms_iter {
 	uint64_t priv[8];
@@ -171,10 +172,10 @@ struct gms_iter {
 
 /**
  * gms_iter_init() - begin a walk over the runs of a range
- * @iter: set up here
+ * @iter: filled in
  * @state: the object; must outlive the walk
- * @start: index of the first page
- * @nr_pages: length in pages; what lies past the end is ignored
+ * @start: the index of the first page
+ * @nr_pages: the length in pages; what lies past the end is ignored
  *
  * Context: Any; lock-free.
  */
@@ -182,39 +183,43 @@ GMS_API void gms_iter_init(struct gms_iter *iter, const struct gms_state *state,
 			   uint64_t nr_pages);
 
 /**
- * gms_iter_next() - the next run
- * @iter: of gms_iter_init()
- * @run: the longest run of equal pages from where the last one ended, cut at the end of
- *       the range; written where true is returned
+ * gms_iter_next() - find the next run of a walk
+ * @iter: the walk, begun by gms_iter_init()
+ * @run: where to store the run; written only if the call returns true. It begins where the last
+ *       run ended, is as long as possible, and is cut at the end of the range
  *
- * Context: Any; lock-free. Beside a writer two successive runs may be of one kind (R4).
- * Return: false where the range is at its end.
+ * If other threads change the range meanwhile, two runs that follow each other may be of one kind
+ * (R4).
+ *
+ * Context: Any; lock-free.
+ * Return: true if there is a run; false at the end of the range.
  */
 GMS_API bool gms_iter_next(struct gms_iter *iter, struct gms_run *run);
 
 /**
- * gms_lock_shared() - keep a range from being converted
+ * gms_lock_shared() - lock a range against conversions
  * @state: the object
- * @start: index of the first page
- * @nr_pages: length in pages, at least 1; the range must lie in the object
+ * @start: the index of the first page
+ * @nr_pages: the length in pages, at least 1; the range must lie in the object
  *
- * Several threads may hold it. The holder may make queries and call gms_unpin(). Another call for
- * the object that takes a lock returns -EDEADLK, this one included.
+ * Several threads may hold the lock at the same time. The holder may make queries and call
+ * gms_unpin(). Any other call for the object that takes a lock returns -EDEADLK, a second
+ * gms_lock_shared() included. On failure nothing is locked.
  *
- * Context: Takes the invalidate locks of its shards, shared; may sleep.
+ * Context: Takes the invalidate locks of its shards, shared. May sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EDEADLK: called from inside a
- * hook, or under the thread's own fault or shared lock. On failure nothing is locked.
+ * hook, or under the thread's own fault or shared lock.
  */
 GMS_API int gms_lock_shared(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages)
 	GMS_EXCLUDES(gms_convert_lock) GMS_TRY_ACQUIRE_SHARED(0, gms_invalidate_lock);
 
 /**
- * gms_unlock_shared() - the other end of gms_lock_shared()
+ * gms_unlock_shared() - release what gms_lock_shared() has locked
  * @state: the object
  * @start: as given to gms_lock_shared()
  * @nr_pages: as given to gms_lock_shared()
  *
- * Context: The thread that locked.
+ * Context: The thread that called gms_lock_shared().
  */
 GMS_API void gms_unlock_shared(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages)
 	GMS_RELEASE_SHARED(gms_invalidate_lock);

@@ -2,10 +2,16 @@
 /*
  * gmemstate/repair.h - ending a quarantine
  *
- * A range is quarantined if an undo failed, so that the state of its pages is unknown. Faults and
- * conversions there return -ENOTRECOVERABLE. All other ranges go on working.
+ * A range is quarantined if an undo failed, so that the real state of its pages is unknown.
  *
- * Usage, after the caller has made the memory of the range private:
+ *  1. Faults, pins and conversions of a quarantined page return -ENOTRECOVERABLE. Calls for all
+ *     other pages go on working.
+ *  2. Granules with a quarantined page are withdrawn from all listeners.
+ *  3. gms_repair() ends a quarantine. Either the backend's hook repair makes the pages private or
+ *     shared, or the caller does so before the call.
+ *  4. A part of a quarantined range may be repaired by itself.
+ *
+ * Usage: the caller has made the memory of the range private.
  *
  *	int err = gms_repair(state, start, nr_pages, GMS_PRIVATE);
  */
@@ -23,25 +29,29 @@ struct gms_state;
 /**
  * gms_repair() - lift a quarantine
  * @state: the object
- * @start: index of the first page
- * @nr_pages: length in pages, at least 1
- * @shareability: what the pages are now
+ * @start: the index of the first page
+ * @nr_pages: the length in pages, at least 1; each page must be quarantined
+ * @shareability: what the pages become
  *
- * The backend's repair makes the pages what they are to be. A backend without it leaves that to the
- * caller, who has brought the pages into a known state before the call. Neither apply nor undo is
- * called; unmap_host and check_pins are before the pages are private, and invalidate_begin,
- * zap_guest for both kinds of pages, and invalidate_end around the change. The pages are not
- * prepared afterwards.
+ * 1. Each listener that refused, in an undo, to withdraw granules is notified again that they go
+ *    private.
+ * 2. To private: the backend's unmap_host and check_pins are called.
+ * 3. invalidate_begin, and zap_guest for both kinds of pages, are called.
+ * 4. The backend's repair makes the pages private or shared. If the backend has no such hook, the
+ *    caller has done so before the call. Neither apply nor undo is called.
+ * 5. The new state is published, and invalidate_end is called. The pages are not prepared
+ *    afterwards.
+ * 6. Listeners are notified of the granules that are wholly shared now. If one refuses, the range
+ *    is quarantined again, and counts as shared.
  *
- * A listener that refused to let go in an undo is asked again first. At the end listeners get the
- * granules that are wholly shared now; if one refuses, the range is quarantined again, and counts
- * as shared. On any other failure nothing has changed.
+ * On any other failure nothing has changed.
  *
  * Context: Takes all convert locks, and the invalidate locks of its shards. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end, a page of it is not
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end, one of its pages is not
  * quarantined, or @shareability is unknown; -EPERM: frozen; -EAGAIN: to private, and a page is
  * pinned; -EDEADLK: called from inside a hook or listener, or under the thread's own fault or
- * shared lock; -ENOMEM; what the backend's unmap_host or check_pins, or a listener, returned.
+ * shared lock; -ENOMEM; what the backend's unmap_host, check_pins or repair, or a listener,
+ * returned.
  */
 GMS_API int gms_repair(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 		       enum gms_shareability shareability)

@@ -1,33 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * gmemstate/state.h - the state object: creating it, its counters, and the headers of its parts
+ * gmemstate/state.h - the state object: its creation, its counters, and the headers of its parts
  *
- * One object stands for one guest memory object: a guest_memfd, or a RAM block. It knows which pages
- * are private, which folios back them, and which pages are pinned. gms_convert() changes a range as a
- * transaction. The caller brings a policy, which decides when folios are split and merged; a backend,
- * which does the work on real memory and page tables; and listeners, which map what is shared.
+ * A state object stands for one guest memory object: a guest_memfd, or a RAM block. It knows
+ * which pages are private, which folios back them, and which pages are pinned. gms_convert()
+ * changes a range as a transaction. The caller brings three things: a policy, which decides when
+ * folios are split and merged; a backend, which changes the real memory and the page tables; and
+ * listeners, which map what is shared. Each of them is optional.
  *
- * Locks. Blocks of 1G whose numbers are equal modulo 16 are a shard. Each shard has a convert lock
- * and an invalidate lock. A conversion holds the convert lock from begin to end, and the invalidate
- * lock exclusively while pages change. Faults, allocation and pins hold the invalidate lock shared.
- * So conversions of different shards run in parallel, and never make a fault of another shard wait.
+ * Locks. The 1G blocks whose numbers are equal modulo 16 form a shard. Each shard has a convert
+ * lock and an invalidate lock.
  *
- * Deadlocks. A call that would wait for its own thread returns -EDEADLK and does nothing:
+ *  1. A conversion holds the convert lock from begin to end, and holds the invalidate lock
+ *     exclusively while pages change.
+ *  2. Faults, allocation and pins hold the invalidate lock shared.
+ *  3. Therefore conversions of different shards run in parallel, and a conversion never makes a
+ *     fault in another shard wait.
+ *  4. Queries, gms_unpin() and gms_stats_read() take neither lock.
  *
- *  - inside a hook of the backend, each call that takes a lock: all but queries and gms_unpin();
- *  - inside a listener, each call that takes a convert lock;
- *  - between gms_fault_begin() and gms_fault_end(), and between gms_lock_shared() and
- *    gms_unlock_shared(), each call for the same object that takes a lock: a conversion of another
- *    thread may be waiting for this one. The library knows the first four objects that a thread
- *    holds like that. A caller that holds more at once has to take care itself.
+ * Deadlocks. A call that would wait for its own thread does nothing and returns -EDEADLK
+ * (gms_maintain() returns 0, gms_state_verify() false). These calls would:
  *
- * fork(). The child has a copy of the object, and may use it under two conditions: no other thread of
- * the parent was inside a call, and the forking thread had no fault open. The child has no thread
- * that could end what those began. A backend's memory is another matter: see kvm.h.
+ *  1. Inside a hook of the backend: each call that takes a lock, which is every call but queries
+ *     and gms_unpin().
+ *  2. Inside a listener: each call that takes a convert lock.
+ *  3. Between gms_fault_begin() and gms_fault_end(), and between gms_lock_shared() and
+ *     gms_unlock_shared(): each call for the same object that takes one of the two locks. A
+ *     conversion of another thread may be waiting for this thread.
  *
- * GMS_DEBUG is an option of the build. It checks invariants and the order of all locks at run time.
- * If one is broken, the library writes one line to the standard error (file, line, and the lock or
- * the condition), and traps.
+ * The library knows the first four objects in which a thread has a fault open or holds
+ * gms_lock_shared(). A thread that does so in more objects at once has to avoid these calls by
+ * itself.
+ *
+ * fork(). The child has a copy of the object. It may use the copy if no other thread of the
+ * parent was inside a call, and if the forking thread had no fault open: no thread of the child
+ * could complete what these threads had begun. What happens to the memory of a backend is another
+ * matter: see kvm.h.
+ *
+ * GMS_DEBUG. This option of the build checks invariants and the order of all locks at run time.
+ * If a check fails, the library writes one line to the standard error (the file, the line, and
+ * the lock or the condition), and traps.
  *
  * Usage:
  *
@@ -38,6 +50,8 @@
  *	opts.nr_pages = ram_bytes >> GMS_PAGE_SHIFT;
  *	opts.flags = GMS_INIT_PRIVATE;
  *	err = gms_state_create(&opts, &state);
+ *	if (err)
+ *		return err;
  *	...
  *	gms_state_destroy(state);
  */
@@ -62,27 +76,27 @@
 extern "C" {
 #endif
 
-/** GMS_INIT_PRIVATE - create with every page private; else every page is shared */
+/** GMS_INIT_PRIVATE - create the object with all pages private; without it all are shared */
 #define GMS_INIT_PRIVATE (1ULL << 0)
 
 /**
- * struct gms_state_opts - how to create a state object
- * @struct_size: sizeof(struct gms_state_opts); GMS_STATE_OPTS_INIT sets it. In a smaller one, down
- *               to @nr_pages, what is missing is 0; a larger one is accepted where all that this
- *               library does not know is 0
- * @nr_pages: size in pages, 1 to GMS_MAX_PAGES
+ * struct gms_state_opts - options of gms_state_create() and gms_snapshot_load()
+ * @struct_size: sizeof(struct gms_state_opts), which GMS_STATE_OPTS_INIT sets. A smaller struct
+ *               is accepted if it has @nr_pages; the fields that it lacks count as 0. A larger
+ *               struct is accepted if all bytes that this library does not know are 0
+ * @nr_pages: the size in pages, 1 to GMS_MAX_PAGES
  * @flags: 0 or GMS_INIT_PRIVATE
- * @folio_order: of the backing: 0, 9 or 18. Where the object does not end at a multiple of it
- *               the rest is backed by the largest folios that are complete
- * @policy: when to split and merge, copied; NULL: gms_policy_lazy()
- * @policy_ctx: passed to it
- * @backend: what to call when something changes, copied; NULL: nothing. Folios, pins and splits
- *           are tracked all the same
- * @backend_ctx: passed to it
- * @allocator: source of memory, copied; NULL: the platform's
- * @clock_ns: time in nanoseconds, for policies; must be thread-safe and quick, and not call the
- *            library. NULL: a count of changes serves as time
- * @clock_ctx: passed to it
+ * @folio_order: the order of the folios of the backing: 0, 9 or 18. If the object does not end at
+ *               a multiple of that size, the largest folios that fit back the rest
+ * @policy: decides when folios are split and merged; copied. NULL: gms_policy_lazy()
+ * @policy_ctx: passed to the policy; NULL if @policy is NULL
+ * @backend: the hooks to call when something changes; copied. NULL: no hooks. Folios, pins and
+ *           splits are tracked all the same
+ * @backend_ctx: passed to the hooks; NULL if @backend is NULL
+ * @allocator: the source of memory; copied. NULL: the platform's
+ * @clock_ns: returns the time in nanoseconds, for policies. It must be thread-safe and quick, and
+ *            must not call the library. NULL: a count of changes serves as the time
+ * @clock_ctx: passed to @clock_ns; NULL if @clock_ns is NULL
  */
 struct gms_state_opts {
 	size_t struct_size;
@@ -98,47 +112,49 @@ struct gms_state_opts {
 	void *clock_ctx;
 };
 
+/** GMS_STATE_OPTS_INIT - options with @struct_size set, and all other fields 0 or NULL */
 /* clang-format off */
 #define GMS_STATE_OPTS_INIT { sizeof(struct gms_state_opts), 0, 0, 0, \
 			      NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 /* clang-format on */
 
 /**
- * struct gms_stats - what happened, and what it costs now
- * @struct_size: set by the caller to sizeof(struct gms_stats); no more than that is
- *               written, and what this library does not know is set to 0
+ * struct gms_stats - counts of what has happened, and what the object takes now
+ * @struct_size: set by the caller to sizeof(struct gms_stats). Nothing behind this size is
+ *               written. The fields that this library does not know are set to 0
  * @conversions: calls of gms_convert() that changed at least one page
- * @pages_converted: pages that those changed
+ * @pages_converted: pages that these calls changed
  * @noops: calls of gms_convert() that found the range converted already
  * @refused_inval: calls that returned -EINVAL or -ENOENT
  * @refused_nomem: calls that returned -ENOMEM
- * @nodes: mixed 1G and 2M blocks now
+ * @nodes: 1G and 2M blocks that are mixed now
  * @bytes_in_use: memory that holds the state now
- * @bytes_pooled: memory kept beyond that until the object is destroyed: what was once in use stays
+ * @bytes_pooled: memory beyond @bytes_in_use. What was in use once is kept until the object is
+ *                destroyed
  * @refused_access: calls that returned -EACCES
- * @refused_pinned: calls that returned -EAGAIN: a page is pinned, or in use
+ * @refused_pinned: calls that returned -EAGAIN, because a page was pinned or in use
  * @refused_quarantined: calls that returned -ENOTRECOVERABLE
  * @refused_deadlock: calls that returned -EDEADLK
- * @refused_backend: calls that returned what a hook of the backend or a listener had
- * @faults_host: host faults answered; gms_pin() is not counted
- * @faults_guest: guest faults answered
- * @folios_allocated: folios of any order allocated
- * @folios_freed: folios of any order freed
- * @blocks_freed: 1G blocks that became wholly free
+ * @refused_backend: calls that returned what a hook of the backend or a listener had returned
+ * @faults_host: host faults that were answered, without those that gms_pin() stands for
+ * @faults_guest: guest faults that were answered
+ * @folios_allocated: folios of any order that were allocated
+ * @folios_freed: folios of any order that were freed
+ * @blocks_freed: 1G blocks that had folios and then had none
  * @prepares: blocks that the backend prepared
- * @splits_1g: folios of order 18 split, to 2M or to 4K; without those that were undone
- * @splits_2m: folios of order 9 split; without those that were undone
- * @merges_1g: folios of order 18 merged
- * @merges_2m: folios of order 9 merged
+ * @splits_1g: folios of order 18 that were split, to 2M or to 4K; without splits that were undone
+ * @splits_2m: folios of order 9 that were split; without splits that were undone
+ * @merges_1g: merges that made a folio of order 18
+ * @merges_2m: merges that made a folio of order 9
  * @splits_deferred: splits that a pin prevented
  * @merges_refused: merges that the backend refused, or that a pin prevented
- * @undone: conversions and holes that took back hooks, or what listeners had done
+ * @undone: conversions and holes in which a hook or a listener had to undo something
  * @quarantined_pages: pages that are quarantined now
- * @surplus_unpins: pages that were unpinned and were not pinned; a bad range counts as one
+ * @surplus_unpins: pages that were unpinned and were not pinned; a bad range counts as one page
  * @refused_frozen: calls that returned -EPERM
  * @refused_exists: calls that returned -EEXIST
  * @listeners: listeners that are registered now
- * @bindings: bindings that there are now
+ * @bindings: bindings that exist now
  */
 struct gms_stats {
 	size_t struct_size;
@@ -177,31 +193,33 @@ struct gms_stats {
 };
 
 /**
- * gms_state_create() - make a state object
- * @opts: how
+ * gms_state_create() - create a state object
+ * @opts: the options
  * @state: where to store the object; written on success only
  *
- * Takes O(size / 1G) at most in time and memory.
+ * Takes O(size / 1G) at most, in time and in memory.
  *
  * Context: Allocates, may sleep.
- * Return: 0; -EINVAL: a bad size, flag, order, allocator, policy, backend or unknown option;
- * -ENOMEM.
+ * Return: 0; -EINVAL: a size, flag, order, policy, backend or allocator is bad, a context comes
+ * without its functions, or an option is unknown; -ENOMEM.
  */
 GMS_API int gms_state_create(const struct gms_state_opts *opts, struct gms_state **state);
 
 /**
- * gms_state_destroy() - free a state object
+ * gms_state_destroy() - destroy a state object, and free all of its memory
  * @state: the object; NULL is allowed
  *
- * Listeners are told to let go of what they have, the last registered first; none can refuse.
- * Folios that are allocated are merged as far as they can be and freed, pinned or not.
+ * 1. All that listeners have is withdrawn. The listener that was registered last comes first. No
+ *    listener can refuse.
+ * 2. Folios are merged as far as possible, and freed, pinned or not.
+ * 3. Hooks and listeners may query the object until the last of them has returned.
  *
- * Context: Nobody else may be using the object. May sleep.
+ * Context: No other thread may be using the object. May sleep.
  */
 GMS_API void gms_state_destroy(struct gms_state *state);
 
 /**
- * gms_state_nr_pages() - size of the object
+ * gms_state_nr_pages() - return the size of the object
  * @state: the object
  *
  * Context: Any; lock-free.
@@ -210,16 +228,17 @@ GMS_API void gms_state_destroy(struct gms_state *state);
 GMS_API uint64_t gms_state_nr_pages(const struct gms_state *state);
 
 /**
- * gms_maintain() - let the policy merge
+ * gms_maintain() - merge folios where the policy wants them merged
  * @state: the object
- * @max_blocks: how many 1G blocks to look at, at most
+ * @max_blocks: the largest number of 1G blocks to visit
  *
- * To be called now and then. Each call goes on where the last one stopped, and looks only at
- * blocks that are split. A folio is merged where all of its pages are allocated and none is
- * pinned, and the backend can.
+ * Meant to be called now and then. Visits only blocks that are split, and goes on where the last
+ * call stopped. Folios are merged only if all of their pages are allocated, none is pinned, and
+ * the backend does not refuse.
  *
- * Context: Takes the convert and the invalidate locks, 1G block by 1G block. May sleep.
- * Return: how many folios were merged. 0 from inside a hook or listener, and where it is frozen.
+ * Context: Takes the convert and the invalidate lock of one 1G block at a time. May sleep.
+ * Return: how many folios were merged; 0 if the object is frozen, if called from inside a hook or
+ * listener, or under the thread's own fault or shared lock.
  */
 GMS_API uint64_t gms_maintain(struct gms_state *state, uint64_t max_blocks)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
@@ -227,23 +246,25 @@ GMS_API uint64_t gms_maintain(struct gms_state *state, uint64_t max_blocks)
 /**
  * gms_stats_read() - read the counters
  * @state: the object
- * @stats: struct_size set by the caller; the rest is filled in
+ * @stats: the caller sets struct_size; the rest is filled in
  *
- * Each counter is exact; beside a writer they need not agree with each other.
+ * Each counter is exact. If other threads change the object meanwhile, the counters may be of
+ * different moments.
  *
  * Context: Any; lock-free.
- * Return: 0; -EINVAL: struct_size is less than its own size, and nothing was written.
+ * Return: 0; -EINVAL: struct_size is smaller than the field itself; nothing was written.
  */
 GMS_API int gms_stats_read(const struct gms_state *state, struct gms_stats *stats);
 
 /**
  * gms_state_verify() - check every invariant by brute force
  * @state: the object
- * @reason: where to store what is wrong, a static string; NULL is allowed; written
- *          where false is returned
+ * @reason: NULL, or where to store what is wrong, a static string; written only if the call
+ *          returns false
  *
- * Context: Takes all locks; may sleep. Not from inside a hook or listener, where it answers false.
- * Return: true where the object is sound.
+ * Context: Takes all convert and all invalidate locks. May sleep. Not from inside a hook or
+ * listener, nor under the thread's own fault or shared lock: there it returns false.
+ * Return: true if all invariants hold.
  */
 GMS_API bool gms_state_verify(struct gms_state *state, const char **reason)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
