@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * backend.c - the calls of the engine: a conversion of the state becomes a conversion of the memory
+ * backend.c - the calls of the engine: a conversion of the state becomes a conversion of the
+ * memory
  *
  *	unmap_host		to private: hides the range from the host
  *	invalidate_begin	reserves freed slots for the undo from here on (S4 of slots.h)
@@ -23,7 +24,7 @@
 
 /* Makes the guest and the host see [start, end) as @to, in the order of K2. */
 static int backend_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
-		     enum gms_shareability to, bool keep, gms_pgoff_t *failed)
+		       enum gms_shareability to, bool keep, gms_pgoff_t *failed)
 {
 	int err = 0;
 
@@ -39,7 +40,7 @@ static int backend_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 }
 
 static int backend_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
-		       gms_pgoff_t *failed)
+			 gms_pgoff_t *failed)
 {
 	const gms_pgoff_t end = start + nr_pages;
 	struct gms_kvm *kvm = ctx;
@@ -62,7 +63,7 @@ unlock:
 }
 
 static int backend_undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages,
-		      enum gms_shareability back_to)
+			enum gms_shareability back_to)
 {
 	struct gms_kvm *kvm = ctx;
 	int err;

@@ -12,8 +12,8 @@
 #include "base/opts.h"
 #include "host.h"
 #include "maps.h"
-#include "ways.h"
 #include "uapi.h"
+#include "ways.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -131,7 +131,8 @@ static inline uint64_t plain_next_not(const vmm_obj *o, uint64_t from, uint64_t 
 }
 
 /*
- * Finds the next run of shared pages; with @by_2m, the next run of whole 2M blocks that are shared.
+ * Finds the next run of shared pages; with @by_2m, the next run of whole 2M blocks that are
+ * shared.
  */
 static inline bool plain_next_shared(const vmm_obj *o, uint64_t *at, uint64_t end, bool by_2m,
 				     uint64_t *start)

@@ -170,7 +170,7 @@ bool gms_bindings_overlap(const struct gms_bindings *all, const struct gms_bindi
 
 	for (unsigned int by = 0; nr && by < GMS_NR_BINDING_KEYS; by++) {
 		const struct gms_binding_list *list = all->copy[0].list[by];
-		/* of the bindings that begin before the end of @b, only the last can reach into it */
+		/* Of the bindings that begin before the end of @b, the last ends last. */
 		const uint64_t n = binding_rank(list, nr, (enum gms_binding_key)by,
 						b->key[by] + b->nr_pages - 1);
 

@@ -9,8 +9,8 @@
  *  3. At rest the copies are equal, and seq is even.
  *
  * Locks. A lookup takes no lock and does not wait. A change holds all convert locks, and the
- * invalidate locks of the pages exclusively, so a fault on them sees the table before the change or
- * after it.
+ * invalidate locks of the pages exclusively, so a fault on them sees the table before the change
+ * or after it.
  *
  * Cost. A lookup is a binary search. A change moves the entries behind its place, in four lists.
  */

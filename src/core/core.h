@@ -35,7 +35,7 @@
 struct gms_shard {
 	uint64_t seq; /* odd while a block of this shard is being changed */
 	uint64_t events; /* see history.h */
-	/* calls of gms_convert(): counted in the first shard of the range, under its convert lock */
+	/* calls of gms_convert(): counted in the first shard of a range, under its convert lock */
 	uint64_t conversions, pages_converted, noops;
 	struct gms_mutex convert;
 	struct gms_rwlock invalidate;
@@ -46,8 +46,8 @@ struct gms_shard {
 struct gms_listener;
 
 /*
- * Memory that a change needs to notify listeners. Its user holds the convert lock of the shard. All
- * shards get theirs with the first listener.
+ * Memory that a change needs to notify listeners. Its user holds the convert lock of the shard.
+ * All shards get theirs with the first listener.
  */
 struct gms_listener_room {
 	struct gms_rtree_reserve undo; /* of a commit that a listener may refuse */

@@ -2,16 +2,16 @@
 /*
  * entry.h - how a call enters a state object, and the locks that it takes
  *
- * Blocks of 1G whose numbers are equal modulo 16 are a shard, and share its locks. So a range takes
- * at most 16 locks of a kind, whatever its size. A set of shards is a bit mask. Locks of one kind
- * are taken in ascending order.
+ * Blocks of 1G whose numbers are equal modulo 16 are a shard, and share its locks. So a range
+ * takes at most 16 locks of a kind, whatever its size. A set of shards is a bit mask. Locks of
+ * one kind are taken in ascending order.
  *
  * Every call that takes locks of an object enters by one of two functions. gms_enter() takes
  * convert locks. gms_enter_shared() takes invalidate locks, shared. Both refuse with
  *
  *	-EINVAL		a range that is empty, wraps or passes the end;
- *	-EDEADLK	a thread that would wait for itself: it is inside a hook of the backend, or,
- *			at gms_enter(), inside a listener; or it has a fault open or holds
+ *	-EDEADLK	a thread that would wait for itself: it is inside a hook of the backend;
+ *			at gms_enter(), also inside a listener; or it has a fault open or holds
  *			gms_lock_shared(), for which another thread may be waiting;
  *	-EPERM		a frozen object.
  *

@@ -2,14 +2,15 @@
 /*
  * history.h - the time and the past of a 1G block, as policies see them
  *
- * The time is the caller's clock, in nanoseconds since the object was created. Without a clock it is
- * a count of events: allocations, conversions, holes, splits and merges. Each shard has its own
- * counter, so that conversions in different shards share no cache line. A shard's count is added to
- * the global one every 16 events.
+ * The time is the caller's clock, in nanoseconds since the object was created. Without a clock it
+ * is a count of events: allocations, conversions, holes, splits and merges. Each shard has its
+ * own counter, so that conversions in different shards share no cache line. A shard's count is
+ * added to the global one every 16 events.
  *
- * A flip is a change of a 1G block, or of a 2M block in it, between uniform and mixed. One conversion
- * is at most one flip of a 1G block. The record of the block holds the number of flips, and the time
- * of the last one. An object whose folios are all of order 0 has nothing to split, and counts none.
+ * A flip is a change of a 1G block, or of a 2M block in it, between uniform and mixed. One
+ * conversion is at most one flip of a 1G block. The record of the block holds the number of
+ * flips, and the time of the last one. An object whose folios are all of order 0 has nothing to
+ * split, and counts none.
  *
  * Usage, around a change of [start, end):
  *

@@ -3,8 +3,8 @@
  * limit.h - what limits the order of a mapping (rule 21)
  *
  * A mapping's order is limited by the folio, by the largest uniform and complete block, by
- * quarantine, and, for the guest, by the memslot binding, attributes and inhibits. The caller knows
- * the first one. The functions here lower an order by the others.
+ * quarantine, and, for the guest, by the memslot binding, attributes and inhibits. The caller
+ * knows the first one. The functions here lower an order by the others.
  */
 #ifndef GMS_CORE_LIMIT_H
 #define GMS_CORE_LIMIT_H
@@ -56,7 +56,9 @@ static inline unsigned int gms_limit_attributes(const struct gms_state *s, gms_p
 	return order;
 }
 
-/* Returns the order of the largest mapping for a fault in a folio of @order. @look: of the page. */
+/*
+ * Returns the order of the largest mapping for a fault in a folio of @order. @look: of the page.
+ */
 static inline unsigned int gms_limit_fault(const struct gms_state *s, gms_pgoff_t index,
 					   enum gms_accessor accessor,
 					   const struct gms_rtree_look *look, unsigned int order)

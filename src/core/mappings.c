@@ -17,8 +17,8 @@ static int mappings_unmap(struct gms_state *s, struct gms_range range, bool undo
 }
 
 /*
- * Unmaps what lies before @limit. Ranges that share an exposed folio are unmapped by one call. @undo:
- * allocate nothing.
+ * Unmaps what lies before @limit. Ranges that share an exposed folio are unmapped by one call.
+ * @undo: allocate nothing.
  */
 static int mappings_unmap_before(struct gms_state *s, struct gms_ranges *ranges, gms_pgoff_t limit,
 				 bool undo) GMS_REQUIRES(gms_invalidate_lock)
@@ -155,7 +155,9 @@ static void mappings_name_pinned(struct gms_state *s, const struct gms_ranges *r
 	*pinned = ranges->start;
 }
 
-/* Isolates where pins count by folio. Mappings count as references there: all are removed first. */
+/*
+ * Isolates where pins count by folio. Mappings count as references there: all are removed first.
+ */
 static int mappings_isolate_folios(struct gms_state *s, struct gms_ranges *ranges,
 				   gms_pgoff_t *pinned, gms_pgoff_t *stop)
 	GMS_REQUIRES(gms_invalidate_lock)

@@ -9,8 +9,8 @@
  *	gms_mappings_restore_host()	the host has again what is still shared of the ranges
  *
  * The backend's hooks do the work. A backend with map_host keeps the host's view itself: it is
- * called for each range exactly. Any other backend is called for the exposed folios that the ranges
- * touch, because the host may have a huge mapping of these.
+ * called for each range exactly. Any other backend is called for the exposed folios that the
+ * ranges touch, because the host may have a huge mapping of these.
  */
 #ifndef GMS_CORE_MAPPINGS_H
 #define GMS_CORE_MAPPINGS_H
@@ -23,15 +23,15 @@
  * behind such a pin stays mapped.
  *
  * Returns 0, the backend's error, or -EAGAIN. On -EAGAIN, *pinned is the first pinned page in the
- * ranges, or the start where only another page of a folio is pinned; *stop is the first page of the
- * ranges that has to stay as it is. On failure the caller calls gms_mappings_restore_host().
+ * ranges, or the start where only another page of a folio is pinned; *stop is the first page of
+ * the ranges that has to stay as it is. On failure the caller calls gms_mappings_restore_host().
  */
 int gms_mappings_isolate(struct gms_state *s, struct gms_ranges *ranges, gms_pgoff_t *pinned,
 			 gms_pgoff_t *stop) GMS_REQUIRES(gms_invalidate_lock);
 
 /*
- * Unmaps the ranges from the host for an undo, which allocates nothing. Returns false if the backend
- * fails, or if a page of the ranges is pinned.
+ * Unmaps the ranges from the host for an undo, which allocates nothing. Returns false if the
+ * backend fails, or if a page of the ranges is pinned.
  */
 bool gms_mappings_isolate_undo(struct gms_state *s, struct gms_ranges *ranges)
 	GMS_REQUIRES(gms_invalidate_lock);

@@ -2,12 +2,12 @@
 /*
  * quarantine.h - putting pages into quarantine whose state is unknown
  *
- * A range is quarantined where an undo failed. An undo allocates nothing, so the memory is prepared
- * before the call changes anything. Because a quarantine is rare, that memory is kept for the next
- * call: two spare leaf pages a shard.
+ * A range is quarantined where an undo failed. An undo allocates nothing, so the memory is
+ * prepared before the call changes anything. Because a quarantine is rare, that memory is kept
+ * for the next call: two spare leaf pages a shard.
  *
- * The trees keep the last state of quarantined pages. Faults and conversions there are refused, and
- * no listener holds them. gms_repair() ends a quarantine.
+ * The trees keep the last state of quarantined pages. Faults and conversions there are refused,
+ * and no listener holds them. gms_repair() ends a quarantine.
  */
 #ifndef GMS_CORE_QUARANTINE_H
 #define GMS_CORE_QUARANTINE_H

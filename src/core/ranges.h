@@ -2,15 +2,15 @@
 /*
  * ranges.h - the parts of a range that one call changes
  *
- * A conversion changes the pages that do not have the wanted state yet; a hole frees the pages that
- * are allocated. Each is a list of ranges. They ascend, and no two touch.
+ * A conversion changes the pages that do not have the wanted state yet; a hole frees the pages
+ * that are allocated. Each is a list of ranges. They ascend, and no two touch.
  *
  *	the call's range    [                                    ]
  *	pages in the tree      ####      ##########   #
  *	its ranges             [  ]      [        ]   []
  *
- * A list is either read from the tree each time that it is walked, or kept in an array. A kept list
- * outlasts a change of the tree.
+ * A list is either read from the tree each time that it is walked, or kept in an array. A kept
+ * list outlasts a change of the tree.
  *
  * Usage:
  *

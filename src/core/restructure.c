@@ -176,8 +176,9 @@ struct restructure_merge {
 };
 
 /*
- * Merges at an index up to @order, or up to the largest order that is possible. Goes on behind the
- * block that it looked at. A 1G block that was refused is not tried again for each of its 2M blocks.
+ * Merges at an index up to @order, or up to the largest order that is possible. Goes on behind
+ * the block that it looked at. A 1G block that was refused is not tried again for each of its 2M
+ * blocks.
  */
 static void restructure_merge_at(struct gms_state *s, struct restructure_merge *m,
 				 struct gms_folio folio, unsigned int order)

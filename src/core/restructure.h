@@ -57,8 +57,8 @@ int gms_restructure_split(struct gms_state *s, const struct gms_policy_query *qu
 
 /*
  * Splits the folio at an index for a fault or an allocation, if the policy decides about those.
- * *folio is what is there afterwards. Returns 0, also where the split is deferred; or the backend's
- * error.
+ * *folio is what is there afterwards. Returns 0, also where the split is deferred; or the
+ * backend's error.
  */
 static inline int gms_restructure_fault(struct gms_state *s, const struct gms_policy_query *query,
 					gms_pgoff_t index, struct gms_folio *folio)
@@ -74,9 +74,9 @@ static inline int gms_restructure_fault(struct gms_state *s, const struct gms_po
 }
 
 /*
- * Splits the folios in the ranges. The policy is queried about each folio of order 9 or 18, and once
- * about the folios of order 0 in a 2M block. *merge is set if it wants any of them larger. Returns 0,
- * also where a split is deferred; or the backend's error.
+ * Splits the folios in the ranges. The policy is queried about each folio of order 9 or 18, and
+ * once about the folios of order 0 in a 2M block. *merge is set if it wants any of them larger.
+ * Returns 0, also where a split is deferred; or the backend's error.
  */
 int gms_restructure_split_ranges(struct gms_state *s, const struct gms_policy_query *query,
 				 const struct gms_ranges *ranges, bool *merge)

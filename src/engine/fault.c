@@ -3,10 +3,10 @@
  * fault.c - faults: which folio, and how large a mapping
  *
  * A fault holds the invalidate lock of its shard, shared, from begin to end, so the state of the
- * page cannot change meanwhile. On the common path the folio is allocated and the policy wants it no
- * smaller. Then a fault takes no other lock, and writes nothing but counters of its own thread. To
- * allocate, split or prepare, it takes the folio lock and looks again: of two threads that fault in
- * one folio, one does the work.
+ * page cannot change meanwhile. On the common path the folio is allocated and the policy wants it
+ * no smaller. Then a fault takes no other lock, and writes nothing but counters of its own
+ * thread. To allocate, split or prepare, it takes the folio lock and looks again: of two threads
+ * that fault in one folio, one does the work.
  */
 #include "fault.h"
 

@@ -47,7 +47,9 @@ static bool prepare_has_places(const struct gms_state *s, const struct prepare_b
 	return true;
 }
 
-/* Calls the backend for one block, and sets PREPARED. Returns 0, PREPARE_NO_PLACES, or an error. */
+/*
+ * Calls the backend for one block, and sets PREPARED. Returns 0, PREPARE_NO_PLACES, or an error.
+ */
 static int prepare_one(struct gms_state *s, gms_pgoff_t start, unsigned int order,
 		       struct prepare_block *b)
 {
@@ -92,8 +94,8 @@ static int prepare_run(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 }
 
 /*
- * Prepares what is not prepared in [start, end). The range was prepared in the tree, so each commit
- * here has its places: a run that ends inside a block ends inside a mixed block.
+ * Prepares what is not prepared in [start, end). The range was prepared in the tree, so each
+ * commit here has its places: a run that ends inside a block ends inside a mixed block.
  */
 static int prepare_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 			  struct prepare_block *b) GMS_REQUIRES_SHARED(gms_invalidate_lock)
@@ -110,8 +112,8 @@ static int prepare_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t en
 }
 
 /*
- * Locks the folio of a fault, and prepares the tree for what will be set in it. It allocates before
- * it locks. If the folio was split meanwhile, it starts again with the smaller order.
+ * Locks the folio of a fault, and prepares the tree for what will be set in it. It allocates
+ * before it locks. If the folio was split meanwhile, it starts again with the smaller order.
  */
 static int prepare_lock_folio(struct gms_state *s, struct gms_fault *fault,
 			      struct gms_folio *folio) GMS_NO_TSA

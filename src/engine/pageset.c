@@ -39,7 +39,10 @@ int gms_pageset_store(struct gms_state *s, struct gms_rtree *const trees[], unsi
 
 	if (gms_rtree_fill_range(last_done, start, end - start) == done)
 		return 0;
-	/* Also trees that do not change: a guest fault may add inhibits until the locks are taken. */
+	/*
+	 * Also trees that do not change: a guest fault may add inhibits until the locks are
+	 * taken.
+	 */
 	for (unsigned int i = 0; !err && i < nr_trees; i++)
 		err = gms_rtree_prepare(trees[i], start, end - start, NULL);
 	if (err)

@@ -9,8 +9,8 @@
 
 /*
  * Sets or clears a range in all of the trees, or in none. Each tree's pages are also in the next
- * tree. @zap: the guest may have mappings that are larger than the change allows; zap those. Returns
- * 0 or -ENOMEM.
+ * tree. @zap: the guest may have mappings that are larger than the change allows; zap those.
+ * Returns 0 or -ENOMEM.
  */
 int gms_pageset_store(struct gms_state *s, struct gms_rtree *const trees[], unsigned int nr_trees,
 		      gms_pgoff_t start, gms_pgoff_t end, bool set, bool zap)

@@ -2,9 +2,10 @@
 /*
  * pin.c - references on pages, as get_user_pages() and VFIO take them
  *
- * A pin touches each page as the host would, reserves memory for the counts, and then counts, which
- * cannot fail. It holds the invalidate lock shared. A conversion looks for pins under the exclusive
- * lock, so it finds every pin. An unpin takes the tree lock only, and may come at any time.
+ * A pin touches each page as the host would, reserves memory for the counts, and then counts,
+ * which cannot fail. It holds the invalidate lock shared. A conversion looks for pins under the
+ * exclusive lock, so it finds every pin. An unpin takes the tree lock only, and may come at any
+ * time.
  */
 #include "core/entry.h"
 #include "core/quarantine.h"
@@ -70,8 +71,8 @@ static int pin_touch(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gm
 
 /*
  * Commits pins, or unpins, in a range of one 1G block. The lock is released between two steps, so
- * that a whole block does not keep the other pins and folios of the shard waiting. Returns how many
- * pages were not pinned.
+ * that a whole block does not keep the other pins and folios of the shard waiting. Returns how
+ * many pages were not pinned.
  */
 static gms_always_inline uint64_t pin_count(struct gms_state *s, struct gms_pins *pins,
 					    gms_pgoff_t start, gms_pgoff_t end,
@@ -138,7 +139,9 @@ static int pin_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, g
 	err = pin_reserve(s, start, end, at);
 	if (err)
 		return err;
-	/* No split begins from here on: see gms_folio_split_begin(). Splits under way end first. */
+	/*
+	 * No split begins from here on: see gms_folio_split_begin(). Splits under way end first.
+	 */
 	if (s->folios.order)
 		gms_for_each_1g(b, next, start, end)
 			gms_folio_wait(&s->folios, b, next);

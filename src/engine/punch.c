@@ -139,7 +139,9 @@ undo:
 	return err;
 }
 
-/* Faults allocate under the shared lock, so what is allocated is known under the exclusive lock. */
+/*
+ * Faults allocate under the shared lock, so what is allocated is known under the exclusive lock.
+ */
 static int punch_locked(struct punch_hole *h, gms_pgoff_t *err_index)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {

@@ -3,8 +3,8 @@
  * granule.h - a listener, and a walk over the granules that a notification names
  *
  * Candidates are the granules that the ranges touch, or the granules between the ranges. The walk
- * visits the candidates that are wholly shared. With granules of 2M or more it reads the summaries of
- * the 2M blocks, 64 at a time, and no leaf.
+ * visits the candidates that are wholly shared. With granules of 2M or more it reads the
+ * summaries of the 2M blocks, 64 at a time, and no leaf.
  *
  * No thread changes the state of a candidate during a walk.
  */
@@ -54,8 +54,8 @@ struct gms_granule_walk {
 bool gms_granule_walk_next(struct gms_granule_walk *w, struct gms_range *run);
 
 /*
- * Finds the next granules of 2M that are wholly shared. Stores each as a run of its own. Returns how
- * many it has found, @room at most.
+ * Finds the next granules of 2M that are wholly shared. Stores each as a run of its own. Returns
+ * how many it has found, @room at most.
  */
 size_t gms_granule_walk_2m(struct gms_granule_walk *w, enum gms_shareability to,
 			   struct gms_run *runs, size_t room);

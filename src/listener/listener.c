@@ -28,8 +28,8 @@ struct gms_rtree_reserve *gms_listeners_undo(struct gms_state *s, gms_pgoff_t st
 }
 
 /*
- * Restores granules to the listeners before @from, the last first. If one refuses, the granules stay
- * withdrawn from those before it, and are withdrawn from those behind it.
+ * Restores granules to the listeners before @from, the last first. If one refuses, the granules
+ * stay withdrawn from those before it, and are withdrawn from those behind it.
  */
 static void listeners_restore(struct gms_state *s, const struct gms_granules *granules,
 			      struct gms_listener *from, struct gms_notified *notified)
@@ -192,9 +192,9 @@ static void listener_remove(struct gms_state *s, struct gms_listener *l)
 }
 
 /*
- * Notifies a new listener of what is shared in its range. A listener that refuses, and refuses the
- * undo, keeps granules, and is not registered: nothing could withdraw these before they go private.
- * So the range is quarantined.
+ * Notifies a new listener of what is shared in its range. A listener that refuses, and refuses
+ * the undo, keeps granules, and is not registered: nothing could withdraw these before they go
+ * private. So the range is quarantined.
  */
 static int listener_replay(struct gms_state *s, struct gms_listener *l)
 	GMS_REQUIRES(gms_convert_lock)

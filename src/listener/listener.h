@@ -6,10 +6,10 @@
  *
  *  1. At rest a listener holds a granule if and only if all of its pages are shared and none is
  *     quarantined.
- *  2. A change to private notifies listeners before the commit, a change to shared after it. So all
- *     pages that change are shared in the tree whenever listeners are notified of the change or of
- *     its undo. The granules of a notification are those that the changed pages touch and that are
- *     wholly shared.
+ *  2. A change to private notifies listeners before the commit, a change to shared after it. So
+ *     all pages that change are shared in the tree whenever listeners are notified of the change
+ *     or of its undo. The granules of a notification are those that the changed pages touch and
+ *     that are wholly shared.
  *  3. A listener that refuses to give up a granule in an undo is stuck: it may hold any of the
  *     quarantined granules. gms_repair() withdraws these before it lifts the quarantine.
  *
@@ -20,8 +20,8 @@
  * To withdraw a granule is to notify a listener that the granule goes private; to restore it is to
  * notify the listener that it is shared again.
  *
- * Locks. All functions need the convert locks of the range, and not its invalidate locks: a listener
- * may fault and pin.
+ * Locks. All functions need the convert locks of the range, and not its invalidate locks: a
+ * listener may fault and pin.
  *
  * Cost. A batch of runs in the shard's record is all the memory that a notification takes. Only
  * registering allocates.
@@ -73,8 +73,8 @@ void gms_listeners_withdraw_gaps(struct gms_state *s, const struct gms_ranges *r
 	GMS_REQUIRES(gms_convert_lock);
 
 /*
- * Withdraws [start, end) again from listeners that are stuck, before a repair. The caller holds all
- * convert locks. Returns 0, or the error of a listener.
+ * Withdraws [start, end) again from listeners that are stuck, before a repair. The caller holds
+ * all convert locks. Returns 0, or the error of a listener.
  */
 int gms_listeners_retry_stuck(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 	GMS_REQUIRES(gms_convert_lock);

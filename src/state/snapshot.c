@@ -6,17 +6,17 @@
  *
  * Each set of pages is a sequence of runs, alternately out of the set and in it. Invariants:
  *
- *  1. One state has one snapshot. Of bytes that could say one thing in two ways, loading accepts one.
- *     So a state that was loaded is saved as the same bytes.
- *  2. Saving holds all convert locks, and reads the trees twice: the first time to learn the size. It
- *     allocates nothing.
- *  3. Loading trusts nothing. It checks all bytes before it allocates anything, and checks each again
- *     when it stores it. If another thread writes to the buffer meanwhile, the result may be another
- *     state or an error, but nothing is read or stored out of bounds.
+ *  1. One state has one snapshot. Of bytes that could say one thing in two ways, loading accepts
+ *     one. So a state that was loaded is saved as the same bytes.
+ *  2. Saving holds all convert locks, and reads the trees twice: the first time to learn the
+ *     size. It allocates nothing.
+ *  3. Loading trusts nothing. It checks all bytes before it allocates anything, and checks each
+ *     again when it stores it. If another thread writes to the buffer meanwhile, the result may
+ *     be another state or an error, but nothing is read or stored out of bounds.
  *  4. A loaded object has no folios yet. So no hook is called if it has to be destroyed half-way.
  *
- * Cost. Saving takes two lookups a run. Loading reads the bytes twice, and stores each run that is in
- * a set; and it creates the object.
+ * Cost. Saving takes two lookups a run. Loading reads the bytes twice, and stores each run that
+ * is in a set; and it creates the object.
  */
 #include "base/crc32c.h"
 #include "core/entry.h"
@@ -54,8 +54,8 @@ static uint8_t *snapshot_put(uint8_t *to, uint64_t value, unsigned int size)
 }
 
 /*
- * Writes a number as LEB128, unless @to is NULL: 7 bits a byte, the low bits first. The high bit of a
- * byte says that another byte follows. Returns the size.
+ * Writes a number as LEB128, unless @to is NULL: 7 bits a byte, the low bits first. The high bit
+ * of a byte says that another byte follows. Returns the size.
  */
 static size_t snapshot_put_number(uint8_t *to, uint64_t value)
 {
@@ -128,7 +128,10 @@ static size_t snapshot_save(const struct gms_state *s, void *buf, size_t size)
 
 int gms_snapshot_save(const struct gms_state *state, void *buf, size_t size, size_t *needed)
 {
-	/* What a snapshot holds does not change, so the caller passes const. Locks and counters do. */
+	/*
+	 * What a snapshot holds does not change, so the caller passes const. Locks and counters
+	 * do.
+	 */
 	struct gms_state *s = (struct gms_state *)state;
 	const unsigned int flags = GMS_ENTER_WHOLE | GMS_ENTER_FROZEN;
 	size_t total;
@@ -178,7 +181,10 @@ static void snapshot_begin_set(struct snapshot_reader *r)
 	r->set = false;
 }
 
-/* Reads a number, of 6 bytes at most. Returns false if there is none, or not in its shortest form. */
+/*
+ * Reads a number, of 6 bytes at most. Returns false if there is none, or not in its shortest
+ * form.
+ */
 static bool snapshot_get_number(struct snapshot_reader *r, uint64_t *value)
 {
 	*value = 0;
