@@ -41,14 +41,14 @@ uint64_t gms_history_now(const struct gms_state *s, gms_pgoff_t index)
 
 int gms_history_make_records(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
-	struct gms_blocks *blocks = &s->folios.blocks;
+	struct gms_folios *f = &s->folios;
 	int err = 0;
 
 	/* Only the blocks at the two ends may turn mixed. */
 	if (!gms_order_is_start(start, GMS_ORDER_1G))
-		err = gms_block_make(blocks, start);
+		err = gms_folios_make_block(f, start);
 	if (!err && !gms_order_is_start(end, GMS_ORDER_1G))
-		err = gms_block_make(blocks, end - 1);
+		err = gms_folios_make_block(f, end - 1);
 	return err;
 }
 
@@ -79,7 +79,7 @@ static uint8_t history_mixed(const struct gms_state *s, gms_pgoff_t start, gms_p
 void gms_history_compare(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool committed)
 {
 	gms_for_each_1g(at, next, start, end) {
-		struct gms_block *b = gms_block_at(&s->folios.blocks, at);
+		struct gms_block *b = gms_folios_block(&s->folios, at);
 		uint8_t mixed;
 
 		if (!b)

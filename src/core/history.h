@@ -37,7 +37,7 @@ uint64_t gms_history_now(const struct gms_state *s, gms_pgoff_t index);
 static inline void gms_history_view(const struct gms_state *s, gms_pgoff_t index,
 				    struct gms_policy_view *view)
 {
-	const struct gms_block *b = gms_block_at(&s->folios.blocks, index);
+	const struct gms_block *b = gms_folios_block(&s->folios, index);
 
 	view->flips = b ? gms_load_relaxed(&b->flips) : 0;
 	view->since = b ? gms_load_relaxed(&b->since) : 0;

@@ -89,29 +89,35 @@ cap:
 
 /* ---- splitting ---- */
 
-/* Splits a folio one step towards the verdict, unless another thread has split it meanwhile. */
+/*
+ * Splits a folio one step towards the verdict, unless another thread has split it meanwhile. *folio
+ * is what is at the index afterwards.
+ */
 static int restructure_split_step(struct gms_state *s, const struct gms_policy_query *query,
-				  gms_pgoff_t index, struct gms_folio folio,
-				  struct gms_policy_verdict verdict)
-	GMS_REQUIRES_SHARED(gms_invalidate_lock)
+				  gms_pgoff_t index, struct gms_policy_verdict verdict,
+				  struct gms_folio *folio) GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
 	const struct gms_folio now = gms_folio_lock(&s->folios, index);
 	unsigned int to = GMS_ORDER_4K;
 	int err = 0;
 
-	if (now.index == folio.index && now.order == folio.order) {
-		if (folio.order == GMS_ORDER_1G && !(verdict.uniform && !verdict.order))
-			to = GMS_ORDER_2M;
-		err = gms_folio_split_begin(&s->folios, folio);
-		if (err == GMS_BUSY)
-			gms_count_add(&s->counters, GMS_SPLITS_DEFERRED, 1);
-		if (err)
-			goto unlock;
-		err = gms_folio_split_locked(&s->folios, folio, to, query->journal);
-		gms_folio_split_end(&s->folios, folio);
-		if (!err)
-			gms_history_tick(s, index);
+	if (now.index != folio->index || now.order != folio->order) {
+		*folio = now;
+		goto unlock;
 	}
+	if (now.order == GMS_ORDER_1G && !(verdict.uniform && !verdict.order))
+		to = GMS_ORDER_2M;
+	err = gms_folio_split_begin(&s->folios, now);
+	if (err == GMS_BUSY)
+		gms_count_add(&s->counters, GMS_SPLITS_DEFERRED, 1);
+	if (err)
+		goto unlock;
+	err = gms_folio_split_locked(&s->folios, now, to, query->journal);
+	gms_folio_split_end(&s->folios, now);
+	if (err)
+		goto unlock;
+	*folio = gms_folio_at(&s->folios, index);
+	gms_history_tick(s, index);
 unlock:
 	gms_folio_unlock(&s->folios, now);
 	return err;
@@ -126,7 +132,7 @@ int gms_restructure_split(struct gms_state *s, const struct gms_policy_query *qu
 	*above = 0;
 	if (!s->folios.order)
 		return 0;
-	for (;; *folio = gms_folio_at(&s->folios, index)) {
+	for (;;) {
 		verdict = restructure_decide(s, query, index, *folio);
 		if (verdict.order >= folio->order)
 			break;
@@ -134,7 +140,7 @@ int gms_restructure_split(struct gms_state *s, const struct gms_policy_query *qu
 		if (err && gms_folio_pinned(&s->folios, *folio))
 			err = GMS_BUSY; /* a pin defers the split, frozen or not */
 		if (!err)
-			err = restructure_split_step(s, query, index, *folio, verdict);
+			err = restructure_split_step(s, query, index, verdict, folio);
 		if (err)
 			return err;
 	}

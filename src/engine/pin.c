@@ -97,14 +97,14 @@ static gms_always_inline uint64_t pin_count(struct gms_state *s, struct gms_pins
 /* Reserves memory for one more pin of each page, in all 1G blocks of the range or in none. */
 static int pin_reserve(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
 {
-	struct gms_blocks *blocks = &s->folios.blocks;
+	struct gms_folios *f = &s->folios;
 	int err = 0;
 
 	gms_for_each_1g(b, next, start, end) {
 		*at = b;
-		err = gms_block_make(blocks, b);
+		err = gms_folios_make_block(f, b);
 		if (!err)
-			err = gms_pins_reserve(&gms_block_at(blocks, b)->pins, pin_lock(s, b),
+			err = gms_pins_reserve(&gms_folios_block(f, b)->pins, pin_lock(s, b),
 					       &s->allocator);
 		if (err)
 			break;
@@ -113,7 +113,7 @@ static int pin_reserve(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, 
 		return 0;
 	gms_for_each_1g(b, next, start, *at) {
 		gms_spin_lock(pin_lock(s, b));
-		gms_pins_cancel(gms_block_at(blocks, b)->pins);
+		gms_pins_cancel(gms_folios_block(f, b)->pins);
 		gms_spin_unlock(pin_lock(s, b));
 	}
 	return err;
@@ -146,7 +146,7 @@ static int pin_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, g
 		gms_for_each_1g(b, next, start, end)
 			gms_folio_wait(&s->folios, b, next);
 	gms_for_each_1g(b, next, start, end)
-		pin_count(s, gms_block_at(&s->folios.blocks, b)->pins, b, next, gms_pins_commit);
+		pin_count(s, gms_folios_block(&s->folios, b)->pins, b, next, gms_pins_commit);
 	return 0;
 }
 
@@ -176,7 +176,7 @@ void gms_unpin(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
 		return;
 	}
 	gms_for_each_1g(at, next, start, start + nr_pages) {
-		struct gms_block *b = gms_block_at(&s->folios.blocks, at);
+		struct gms_block *b = gms_folios_block(&s->folios, at);
 		struct gms_pins *pins = b ? gms_load_acquire(&b->pins) : NULL;
 
 		surplus += pins ? pin_count(s, pins, at, next, gms_pins_unpin) : next - at;

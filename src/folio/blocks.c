@@ -34,7 +34,7 @@ void gms_blocks_fini(struct gms_blocks *blocks)
 	a->free(a->ctx, blocks->block, blocks->nr * sizeof(*blocks->block), sizeof(void *));
 }
 
-gms_noinline int gms_block_make_slow(struct gms_blocks *blocks, gms_pgoff_t index)
+gms_noinline int gms_blocks_make(struct gms_blocks *blocks, gms_pgoff_t index)
 {
 	struct gms_block **slot = &blocks->block[index >> GMS_ORDER_1G];
 	const struct gms_allocator *a = &blocks->allocator;

@@ -66,20 +66,8 @@ int gms_blocks_init(struct gms_blocks *blocks, uint64_t nr_pages, unsigned int o
 		    const struct gms_allocator *a, const void *object);
 void gms_blocks_fini(struct gms_blocks *blocks);
 
-/* Returns the record of the 1G block at an index; NULL: it has none. */
-static inline struct gms_block *gms_block_at(const struct gms_blocks *blocks, gms_pgoff_t index)
-{
-	return gms_load_acquire(&blocks->block[index >> GMS_ORDER_1G]);
-}
-
-int gms_block_make_slow(struct gms_blocks *blocks, gms_pgoff_t index);
-
-/* Makes sure that the 1G block at an index has a record. Returns 0 or -ENOMEM. Allocates. */
-static inline int gms_block_make(struct gms_blocks *blocks, gms_pgoff_t index)
-{
-	return gms_likely(gms_block_at(blocks, index) != NULL) ? 0
-							       : gms_block_make_slow(blocks, index);
-}
+/* Makes the record of the 1G block at an index, unless it is there. 0 or -ENOMEM. Allocates. */
+int gms_blocks_make(struct gms_blocks *blocks, gms_pgoff_t index);
 
 /* Returns true if a folio of the block is smaller than the backing. */
 bool gms_block_is_split(const struct gms_blocks *blocks, const struct gms_block *b);

@@ -17,9 +17,9 @@ static int folio_split_tail(struct gms_folios *f)
 
 	if (gms_order_is_start(f->nr_pages, f->order))
 		return 0;
-	if (gms_block_make(&f->blocks, f->nr_pages - 1))
+	if (gms_folios_make_block(f, f->nr_pages - 1))
 		return -ENOMEM;
-	b = gms_block_at(&f->blocks, f->nr_pages - 1);
+	b = gms_folios_block(f, f->nr_pages - 1);
 	b->split_1g = f->order == GMS_ORDER_1G;
 	if (!gms_order_is_start(f->nr_pages, GMS_ORDER_2M))
 		gms_line_put(&b->split_2m, gms_block_2m(f->nr_pages - 1), true);
@@ -147,7 +147,7 @@ static int folio_lock_to_populate(struct gms_folios *f, gms_pgoff_t index,
 	for (;;) {
 		const struct gms_folio folio = gms_folio_at(f, index);
 
-		err = f->order ? gms_block_make(&f->blocks, index) : 0;
+		err = f->order ? gms_folios_make_block(f, index) : 0;
 		if (!err)
 			err = gms_rtree_prepare(f->allocated, folio.index,
 						gms_order_pages(folio.order), NULL);
@@ -223,7 +223,7 @@ bool gms_folios_first_pin(const struct gms_folios *f, gms_pgoff_t start, gms_pgo
 			  gms_pgoff_t *index)
 {
 	gms_for_each_1g(at, next, start, end) {
-		const struct gms_block *b = gms_block_at(&f->blocks, at);
+		const struct gms_block *b = gms_folios_block(f, at);
 		const struct gms_pins *pins = b ? gms_load_acquire(&b->pins) : NULL;
 		unsigned int page;
 
@@ -239,7 +239,7 @@ bool gms_folios_first_pin(const struct gms_folios *f, gms_pgoff_t start, gms_pgo
 
 bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio)
 {
-	const struct gms_block *b = gms_block_at(&f->blocks, folio.index);
+	const struct gms_block *b = gms_folios_block(f, folio.index);
 	const unsigned int lo = folio_page_in_1g(folio.index);
 
 	return b && gms_pins_any(gms_load_acquire(&b->pins), lo,
@@ -248,7 +248,7 @@ bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio)
 
 int gms_folio_split_begin(struct gms_folios *f, struct gms_folio folio)
 {
-	const struct gms_block *b = gms_block_at(&f->blocks, folio.index);
+	const struct gms_block *b = gms_folios_block(f, folio.index);
 	uint32_t *const splits = &f->tree[gms_shard_of(folio.index)].splits;
 	gms_pgoff_t pinned;
 	bool busy;
@@ -322,7 +322,7 @@ static void folio_journal_add(struct gms_block *b, struct gms_block **journal)
 int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigned int to,
 			   struct gms_block **journal)
 {
-	struct gms_block *b = gms_block_at(&f->blocks, folio.index);
+	struct gms_block *b = gms_folios_block(f, folio.index);
 	int err;
 
 	err = gms_backend_folio_split(f->backend, folio.index, folio.order, to);
@@ -346,7 +346,7 @@ int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigne
 static int folio_try_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
 {
 	const struct gms_folio folio = {gms_order_down(index, to), to};
-	struct gms_block *b = gms_block_at(&f->blocks, index);
+	struct gms_block *b = gms_folios_block(f, index);
 	unsigned int from = GMS_ORDER_4K;
 
 	if (!b || gms_folio_end(folio) > f->nr_pages ||
@@ -408,7 +408,7 @@ void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
  */
 int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, unsigned int order)
 {
-	struct gms_block *b = gms_block_at(&f->blocks, start);
+	struct gms_block *b = gms_folios_block(f, start);
 	bool noted = true;
 	int err;
 
@@ -434,7 +434,7 @@ int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, 
 /* Returns the largest block that the host may have mapped with the page at an index. */
 static struct gms_folio folio_exposed_at(const struct gms_folios *f, gms_pgoff_t index)
 {
-	const struct gms_block *b = gms_block_at(&f->blocks, index);
+	const struct gms_block *b = gms_folios_block(f, index);
 	const struct gms_folio folio = gms_folio_at(f, index);
 	unsigned int order = GMS_ORDER_4K;
 
@@ -480,7 +480,7 @@ void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t en
 	if (!f->order)
 		return;
 	gms_for_each_1g(at, next, start, end) {
-		struct gms_block *b = gms_block_at(&f->blocks, at);
+		struct gms_block *b = gms_folios_block(f, at);
 		/* the 2M blocks that lie wholly in the range */
 		const gms_pgoff_t first = gms_order_up(at - 1, GMS_ORDER_2M);
 		const gms_pgoff_t last = gms_order_down(next, GMS_ORDER_2M);
@@ -553,7 +553,7 @@ void gms_folios_reset(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 	if (!f->order)
 		return;
 	gms_for_each_1g(at, next, start, end) {
-		struct gms_block *b = gms_block_at(&f->blocks, at);
+		struct gms_block *b = gms_folios_block(f, at);
 
 		if (!b)
 			continue;

@@ -70,6 +70,20 @@ static inline gms_pgoff_t gms_folio_end(struct gms_folio folio)
 	return folio.index + gms_order_pages(folio.order);
 }
 
+/* Returns the record of the 1G block at an index; NULL: it has none. */
+static inline struct gms_block *gms_folios_block(const struct gms_folios *f, gms_pgoff_t index)
+{
+	return gms_load_acquire(&f->blocks.block[index >> GMS_ORDER_1G]);
+}
+
+/* Makes sure that the 1G block at an index has a record. Returns 0 or -ENOMEM. Allocates. */
+static inline int gms_folios_make_block(struct gms_folios *f, gms_pgoff_t index)
+{
+	if (gms_likely(gms_folios_block(f, index) != NULL))
+		return 0;
+	return gms_blocks_make(&f->blocks, index);
+}
+
 /*
  * Returns the place at an index. Needs no lock; but unless the caller holds one, the place may be
  * split or merged at any time.
@@ -80,7 +94,7 @@ static inline struct gms_folio gms_folio_at(const struct gms_folios *f, gms_pgof
 	const struct gms_block *b;
 
 	if (order) {
-		b = gms_block_at(&f->blocks, index);
+		b = gms_folios_block(f, index);
 		if (b && (order == GMS_ORDER_2M || gms_load_acquire(&b->split_1g)))
 			order = gms_line_test(&b->split_2m, gms_block_2m(index)) ? GMS_ORDER_4K
 										 : GMS_ORDER_2M;
