@@ -90,8 +90,8 @@ cap:
 /* ---- splitting ---- */
 
 /*
- * Splits a folio one step towards the verdict, unless another thread has split it meanwhile. *folio
- * is what is at the index afterwards.
+ * Splits a folio one step towards the verdict, unless another thread has split it meanwhile.
+ * *folio is what is at the index afterwards.
  */
 static int restructure_split_step(struct gms_state *s, const struct gms_policy_query *query,
 				  gms_pgoff_t index, struct gms_policy_verdict verdict,
