@@ -188,7 +188,7 @@ void gms_unpin(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
 bool gms_first_pin(const struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 		   gms_pgoff_t *index)
 {
-	if (!nr_pages || start >= s->nr_pages)
+	if (start >= s->nr_pages)
 		return false;
 	if (nr_pages > s->nr_pages - start)
 		nr_pages = s->nr_pages - start;

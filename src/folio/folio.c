@@ -219,24 +219,6 @@ static unsigned int folio_page_in_1g(gms_pgoff_t index)
 	return (unsigned int)gms_order_offset(index, GMS_ORDER_1G);
 }
 
-bool gms_folios_first_pin(const struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end,
-			  gms_pgoff_t *index)
-{
-	gms_for_each_1g(at, next, start, end) {
-		const struct gms_block *b = gms_folios_block(f, at);
-		const struct gms_pins *pins = b ? gms_load_acquire(&b->pins) : NULL;
-		unsigned int page;
-
-		if (!pins || !gms_pins_first(pins, folio_page_in_1g(at),
-					     folio_page_in_1g(next - 1) + 1, &page))
-			continue;
-		if (index)
-			*index = b->start + page;
-		return true;
-	}
-	return false;
-}
-
 bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio)
 {
 	const struct gms_block *b = gms_folios_block(f, folio.index);

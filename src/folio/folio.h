@@ -196,10 +196,26 @@ bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio);
 
 /*
  * Returns true if a page of [start, end) is pinned; *index is then the first such page, unless
- * @index is NULL. @end does not pass the end of the object. Needs no lock.
+ * @index is NULL. @end does not pass the end of the object. Needs no lock. Inline, because a
+ * conversion calls it for each run.
  */
-bool gms_folios_first_pin(const struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end,
-			  gms_pgoff_t *index);
+static inline bool gms_folios_first_pin(const struct gms_folios *f, gms_pgoff_t start,
+					gms_pgoff_t end, gms_pgoff_t *index)
+{
+	gms_for_each_1g(at, next, start, end) {
+		const struct gms_block *b = gms_folios_block(f, at);
+		const struct gms_pins *pins = b ? gms_load_acquire(&b->pins) : NULL;
+		const unsigned int lo = (unsigned int)gms_order_offset(at, GMS_ORDER_1G);
+		unsigned int page;
+
+		if (!pins || !gms_pins_first(pins, lo, lo + (unsigned int)(next - at), &page))
+			continue;
+		if (index)
+			*index = b->start + page;
+		return true;
+	}
+	return false;
+}
 
 /* ---- under the invalidate lock, exclusively ---- */
 
