@@ -63,7 +63,8 @@ enum gms_event { GMS_EV_ALLOCATE, GMS_EV_FAULT, GMS_EV_CONVERT, GMS_EV_PUNCH, GM
 /**
  * struct gms_policy_view - all that a query shows the policy
  * @event: the event
- * @accessor: who faults the page, at GMS_EV_FAULT and at GMS_EV_ALLOCATE by a fault; else GMS_HOST
+ * @accessor: the side that faults the page, at GMS_EV_FAULT and at GMS_EV_ALLOCATE by a fault;
+ * else GMS_HOST
  * @to: at GMS_EV_CONVERT what the page is converted to; else what it is
  * @index: the index of the page
  * @folio_index: the index of the first page of the folio

@@ -75,14 +75,14 @@ typedef uint64_t gms_pgoff_t;
 #define GMS_MAX_PAGES (1ULL << 40)
 
 /**
- * enum gms_shareability - who may fault a page
+ * enum gms_shareability - which sides may fault a page
  * @GMS_SHARED: the guest and the host may
  * @GMS_PRIVATE: the guest may, the host may not
  */
 enum gms_shareability { GMS_SHARED = 0, GMS_PRIVATE = 1 };
 
 /**
- * enum gms_accessor - who faults a page
+ * enum gms_accessor - which side faults a page
  * @GMS_HOST: the VMM, or another process or a device of the host
  * @GMS_GUEST: the guest
  */

@@ -211,7 +211,7 @@ static gms_always_inline unsigned int store_count_unlike(struct gms_group *node,
 	return differ;
 }
 
-/* Returns true if a mixed 1G block is @set outside of a part. The words at its ends tell most. */
+/* Returns true if a mixed 1G block is @set outside of a part. Looks at the nearest words first. */
 static gms_always_inline bool store_node_rest_is(const struct store_part *p, bool set)
 {
 	const unsigned int v = p->first >> GMS_STATE_SHIFT, z = p->last >> GMS_STATE_SHIFT;

@@ -2,8 +2,8 @@
 /*
  * tree.h - what the rest of src/ needs of a range tree beyond <gmemstate/rtree.h>
  *
- * The public header states what the tree guarantees to readers (R1 to R4) and asks of writers (W1
- * to W3). rtree_node.h explains how the tree is built and why that holds.
+ * The public header has the guarantees for readers (R1 to R4) and the rules for writers (W1 to
+ * W3). rtree_node.h explains how the tree is built and why the guarantees hold.
  *
  * Spare leaf pages are for a range that must be ready to be stored and hardly ever is, such as one
  * that an undo may quarantine. To prepare each such range would allocate leaf pages that stay in
