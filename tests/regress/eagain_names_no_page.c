@@ -12,7 +12,7 @@
 static const struct rig_opts opts = {.nr_pages = 8 * T_2M};
 static struct mirrors all;
 
-/* The apply behind @skip others stops after @after pages of its run, where a page is in use. */
+/* The apply behind @skip others finds a page in use after @after pages of its run. */
 static void find_in_use(uint64_t skip, uint64_t after)
 {
 	sim_refuse(all.rig.sim, 1U << SIM_APPLY, skip, 1, -EAGAIN);
@@ -36,7 +36,7 @@ static void expect_named(enum gms_shareability to, enum gms_shareability from)
 	assert_true(gms_range_is(all.rig.state, 10, 5, to));
 	assert_true(gms_range_is(all.rig.state, 15, 3, from));
 	mirrors_check(&all);
-	/* Where no page was done, the first page of the run is named. */
+	/* An apply that has done no page names the first page of its run. */
 	find_in_use(0, 0);
 	rig_convert_fails(&all.rig, 10, 8, to, 0, -EAGAIN, 15);
 	find_in_use(0, 0);
@@ -46,7 +46,7 @@ static void expect_named(enum gms_shareability to, enum gms_shareability from)
 	mirrors_fini(&all);
 }
 
-/* The undo fails as well: no page is named, and a resumable conversion converts nothing. */
+/* If the undo fails as well no page is named, and a resumable conversion converts nothing. */
 static void expect_none_named(unsigned int flags)
 {
 	mirrors_init(&all, &opts);
@@ -61,7 +61,7 @@ static void expect_none_named(unsigned int flags)
 	mirrors_fini(&all);
 }
 
-static void apply_finds_a_page_in_use(void **unused)
+static void the_page_in_use_is_named(void **unused)
 {
 	(void)unused;
 	expect_named(GMS_PRIVATE, GMS_SHARED);
@@ -73,7 +73,7 @@ static void apply_finds_a_page_in_use(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(apply_finds_a_page_in_use),
+		cmocka_unit_test(the_page_in_use_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,14 +5,14 @@
  * Wrong: where folio_alloc or folio_split returned -EAGAIN, the engine went on as if a page were
  * pinned. A fault was answered with a folio that did not exist, and a conversion went on without
  * its split.
- * Right: what folio_alloc or folio_split returns is passed through, and nothing has changed
+ * Right: the call returns what folio_alloc or folio_split returned, and nothing has changed
  * (rule 16).
  */
 #include "rig.h"
 
 static const struct rig_opts opts = {.nr_pages = T_1G, .folio_order = GMS_ORDER_2M};
 
-static void fault_fails(void **unused)
+static void a_fault_fails_with_eagain(void **unused)
 {
 	struct gms_fault fault;
 	struct rig rig;
@@ -27,14 +27,14 @@ static void fault_fails(void **unused)
 	rig_expect_calls(&rig, 0, ALLOC(0, GMS_ORDER_2M), ALLOC(T_2M, GMS_ORDER_2M));
 	assert_false(gms_is_allocated(rig.state, 5));
 	assert_false(gms_is_prepared(rig.state, T_2M));
-	/* The fault exposed nothing either: a conversion unmaps its page alone. */
+	/* The fault has exposed nothing: a conversion unmaps its page alone. */
 	rig_forget(&rig);
 	rig_convert(&rig, 5, 1, GMS_PRIVATE);
 	assert_false(rig_covered(&rig, SIM_UNMAP_HOST, 5, 2));
 	rig_fini(&rig);
 }
 
-static void conversion_fails(void **unused)
+static void a_conversion_fails_with_eagain(void **unused)
 {
 	struct rig_opts eager = opts;
 	struct rig rig;
@@ -53,7 +53,7 @@ static void conversion_fails(void **unused)
 	rig_fini(&rig);
 }
 
-static void allocation_fails(void **unused)
+static void an_allocation_fails_with_eagain(void **unused)
 {
 	struct rig_opts eager = opts;
 	struct gms_fault fault;
@@ -73,9 +73,9 @@ static void allocation_fails(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fault_fails),
-		cmocka_unit_test(conversion_fails),
-		cmocka_unit_test(allocation_fails),
+		cmocka_unit_test(a_fault_fails_with_eagain),
+		cmocka_unit_test(a_conversion_fails_with_eagain),
+		cmocka_unit_test(an_allocation_fails_with_eagain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

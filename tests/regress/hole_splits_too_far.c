@@ -2,15 +2,15 @@
 /*
  * hole_splits_too_far.c - a hole of one page split a folio of 1G to 4K
  *
- * Wrong: the policy left the folio as it is, and its verdict said "uniform". The split that the
- * hole needs took that for the wish of the policy and split all of the 1G to 4K.
+ * Wrong: the policy left the folio as it is, with a verdict of "uniform". The hole needed a split,
+ * which used that part of the verdict and split all of the 1G to 4K.
  * Right: a hole splits a folio no further than the hole needs (rule 32).
  */
 #include "regress.h"
 
 static const struct rig_opts opts = {.nr_pages = T_1G, .folio_order = GMS_ORDER_1G};
 
-static void split_as_far_as_needed(void **unused)
+static void a_hole_splits_no_further_than_needed(void **unused)
 {
 	struct wish wish = {GMS_EV_PUNCH, GMS_HOST, GMS_ORDER_1G, true, 0};
 	struct rig rig;
@@ -30,7 +30,7 @@ static void split_as_far_as_needed(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(split_as_far_as_needed),
+		cmocka_unit_test(a_hole_splits_no_further_than_needed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

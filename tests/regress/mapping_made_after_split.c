@@ -8,7 +8,7 @@
  */
 #include "gate.h"
 
-static void map_after_split(void **unused)
+static void a_mapping_made_after_a_split_is_unmapped(void **unused)
 {
 	const struct rig_opts opts = {
 		.nr_pages = T_1G,
@@ -39,7 +39,7 @@ static void map_after_split(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(map_after_split),
+		cmocka_unit_test(a_mapping_made_after_a_split_is_unmapped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

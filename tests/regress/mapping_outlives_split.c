@@ -14,7 +14,7 @@ static const struct rig_opts in_2m = {.nr_pages = T_1G, .folio_order = GMS_ORDER
 static const struct rig_opts in_1g = {.nr_pages = T_1G, .folio_order = GMS_ORDER_1G};
 
 /* A pin defers the split until after the host has mapped the folio. */
-static void deferred_split(void **unused)
+static void a_mapping_from_before_a_deferred_split_is_unmapped(void **unused)
 {
 	struct rig_opts eager = in_2m;
 	struct rig rig;
@@ -29,7 +29,7 @@ static void deferred_split(void **unused)
 	rig_forget(&rig);
 	rig_convert(&rig, 5, 1, GMS_PRIVATE);
 	assert_true(rig_covered(&rig, SIM_UNMAP_HOST, 0, T_2M));
-	/* That mapping is gone. Later mappings are of single pages. */
+	/* The large mapping is gone. Later mappings are of single pages. */
 	rig_faults(&rig, 7, GMS_HOST, GMS_ORDER_4K, GMS_ORDER_4K);
 	rig_forget(&rig);
 	rig_convert(&rig, 7, 1, GMS_PRIVATE);
@@ -38,8 +38,8 @@ static void deferred_split(void **unused)
 	rig_fini(&rig);
 }
 
-/* Without a pin: a guest fault splits the folio. */
-static void split_by_guest_fault(void **unused)
+/* A guest fault splits the folio under the mapping of the host. */
+static void a_mapping_from_before_a_guest_fault_is_unmapped(void **unused)
 {
 	struct wish wish = {GMS_EV_FAULT, GMS_GUEST, GMS_ORDER_4K, true, 0};
 	struct rig rig;
@@ -55,7 +55,7 @@ static void split_by_guest_fault(void **unused)
 }
 
 /* A folio of 1G is split to 2M or 4K, and the 2M block of the page may be merged again. */
-static void split_of_1g(void **unused)
+static void a_mapping_of_1g_is_unmapped_after_a_split(void **unused)
 {
 	static const struct {
 		unsigned int order;
@@ -90,9 +90,9 @@ static void split_of_1g(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(deferred_split),
-		cmocka_unit_test(split_by_guest_fault),
-		cmocka_unit_test(split_of_1g),
+		cmocka_unit_test(a_mapping_from_before_a_deferred_split_is_unmapped),
+		cmocka_unit_test(a_mapping_from_before_a_guest_fault_is_unmapped),
+		cmocka_unit_test(a_mapping_of_1g_is_unmapped_after_a_split),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,7 @@ static const struct rig_opts opts = {
 };
 static struct mirrors all;
 
-static void pin_elsewhere(void **unused)
+static void a_pin_elsewhere_in_the_folio_does_not_quarantine(void **unused)
 {
 	(void)unused;
 	mirrors_init(&all, &opts);
@@ -40,7 +40,7 @@ static void pin_elsewhere(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pin_elsewhere),
+		cmocka_unit_test(a_pin_elsewhere_in_the_folio_does_not_quarantine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

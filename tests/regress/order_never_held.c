@@ -26,10 +26,10 @@ static void watch_order(struct worker *worker)
 
 	while (!atomic_load(&beside->stopped))
 		worker_expect(worker, gms_folio_order(beside->state, 0) != GMS_ORDER_2M,
-			      "an order that the folio never had");
+			      "gms_folio_order() returned an order that the folio never had");
 }
 
-static void order_is_1g_or_4k(void **unused)
+static void the_order_is_1g_or_4k(void **unused)
 {
 	(void)unused;
 	beside_run(split_and_merge, watch_order, test_iters(1000000));
@@ -38,7 +38,7 @@ static void order_is_1g_or_4k(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(order_is_1g_or_4k),
+		cmocka_unit_test(the_order_is_1g_or_4k),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

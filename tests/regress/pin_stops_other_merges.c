@@ -10,7 +10,7 @@
 
 static const struct rig_opts opts = {.nr_pages = T_1G, .folio_order = GMS_ORDER_1G};
 
-static void others_are_merged(void **unused)
+static void blocks_without_a_pin_are_merged(void **unused)
 {
 	struct wish wish = {GMS_EV_FAULT, GMS_HOST, GMS_ORDER_4K, true, 0};
 	struct rig rig;
@@ -32,7 +32,7 @@ static void others_are_merged(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(others_are_merged),
+		cmocka_unit_test(blocks_without_a_pin_are_merged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 
 static const struct rig_opts opts = {.nr_pages = T_1G, .folio_order = GMS_ORDER_1G};
 
-static void one_query_for_many_runs(void **unused)
+static void many_runs_in_a_folio_make_one_query(void **unused)
 {
 	struct wish wish = {GMS_EV_CONVERT, GMS_HOST, GMS_ORDER_1G, true, 0};
 	struct rig rig;
@@ -30,7 +30,7 @@ static void one_query_for_many_runs(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_query_for_many_runs),
+		cmocka_unit_test(many_runs_in_a_folio_make_one_query),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

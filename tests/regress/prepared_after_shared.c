@@ -30,13 +30,12 @@ static void watch_prepared(struct worker *worker)
 		const bool private = gms_is_private(beside->state, i);
 		const bool prepared = gms_is_prepared(beside->state, i);
 
-		worker_expect(worker, private || !prepared,
-			      "a page is shared already, and prepared still");
+		worker_expect(worker, private || !prepared, "a shared page is prepared");
 		i += !private;
 	}
 }
 
-static void nothing_shared_is_prepared(void **unused)
+static void a_shared_page_is_never_prepared(void **unused)
 {
 	const uint64_t rounds = test_iters(T_1G);
 	int i;
@@ -49,7 +48,7 @@ static void nothing_shared_is_prepared(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_shared_is_prepared),
+		cmocka_unit_test(a_shared_page_is_never_prepared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,10 +2,9 @@
 /*
  * quarantine_left_with_listener.c - a listener kept a page that was quarantined
  *
- * Wrong: a listener that had refused an undo, and was stuck with one page, was not notified of
- * quarantines elsewhere. It kept the unchanged pages that lay between the pages of a failed
- * conversion.
- * Right: no listener holds a quarantined page, but for the page that it refused to withdraw
+ * Wrong: a listener had refused to withdraw a page in an undo. It was not notified of a later
+ * quarantine elsewhere, and kept the unchanged pages between the pages of the failed conversion.
+ * Right: a listener withdraws every quarantined page, but for those that it refuses to withdraw
  * (rules 34 and 39).
  */
 #include "regress.h"
@@ -14,7 +13,7 @@ static const struct rig_opts opts = {.nr_pages = 8 * T_2M};
 static struct mirrors all;
 static struct mirror *const first = &all.mirror[0], *const second = &all.mirror[1];
 
-static void stuck_elsewhere(void **unused)
+static void a_listener_withdraws_a_quarantine_elsewhere(void **unused)
 {
 	(void)unused;
 	mirrors_init(&all, &opts);
@@ -42,7 +41,7 @@ static void stuck_elsewhere(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(stuck_elsewhere),
+		cmocka_unit_test(a_listener_withdraws_a_quarantine_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,7 @@ static int accept(void *ctx, const struct gms_run *runs, size_t count, enum gms_
 	return 0;
 }
 
-static void whole_1g(void **unused)
+static void a_conversion_of_whole_1g_blocks_takes_no_memory(void **unused)
 {
 	static const struct gms_listener_ops ops = {
 		.struct_size = sizeof(ops),
@@ -55,7 +55,7 @@ static void whole_1g(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole_1g),
+		cmocka_unit_test(a_conversion_of_whole_1g_blocks_takes_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

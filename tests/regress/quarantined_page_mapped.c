@@ -19,7 +19,7 @@ static void quarantine_page_4(struct rig *rig, const struct rig_opts *opts,
 	assert_true(gms_is_quarantined(rig->state, 4));
 }
 
-static void host_maps_4k_beside_it(void **unused)
+static void the_host_maps_4k_beside_a_quarantined_page(void **unused)
 {
 	const struct rig_opts opts = {.nr_pages = T_1G, .folio_order = GMS_ORDER_2M};
 	struct rig rig;
@@ -31,7 +31,7 @@ static void host_maps_4k_beside_it(void **unused)
 	rig_fini(&rig);
 }
 
-static void guest_maps_4k_beside_it(void **unused)
+static void the_guest_maps_4k_beside_a_quarantined_page(void **unused)
 {
 	const struct rig_opts opts = {
 		.nr_pages = T_1G,
@@ -52,8 +52,8 @@ static void guest_maps_4k_beside_it(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(host_maps_4k_beside_it),
-		cmocka_unit_test(guest_maps_4k_beside_it),
+		cmocka_unit_test(the_host_maps_4k_beside_a_quarantined_page),
+		cmocka_unit_test(the_guest_maps_4k_beside_a_quarantined_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,13 +31,13 @@ static void repair(enum gms_shareability from, enum gms_shareability to)
 	mirrors_fini(&all);
 }
 
-static void to_private(void **unused)
+static void repair_to_private_zaps_the_guest(void **unused)
 {
 	(void)unused;
 	repair(GMS_SHARED, GMS_PRIVATE);
 }
 
-static void to_shared(void **unused)
+static void repair_to_shared_zaps_the_guest(void **unused)
 {
 	(void)unused;
 	repair(GMS_PRIVATE, GMS_SHARED);
@@ -46,8 +46,8 @@ static void to_shared(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(to_private),
-		cmocka_unit_test(to_shared),
+		cmocka_unit_test(repair_to_private_zaps_the_guest),
+		cmocka_unit_test(repair_to_shared_zaps_the_guest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

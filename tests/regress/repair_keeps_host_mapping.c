@@ -23,7 +23,7 @@ static void init_quarantined(struct rig *rig)
 	assert_true(gms_is_quarantined(rig->state, 10));
 }
 
-static void repair_unmaps_and_looks_for_pins(void **unused)
+static void repair_unmaps_the_host_and_finds_pins(void **unused)
 {
 	struct rig rig;
 
@@ -48,7 +48,7 @@ static void repair_unmaps_and_looks_for_pins(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(repair_unmaps_and_looks_for_pins),
+		cmocka_unit_test(repair_unmaps_the_host_and_finds_pins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

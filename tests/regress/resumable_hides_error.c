@@ -12,7 +12,7 @@
 
 static const struct rig_opts opts = {.nr_pages = 2 * T_1G, .folio_order = GMS_ORDER_2M};
 
-static void error_before_a_pin(void **unused)
+static void an_error_before_a_pin_is_returned(void **unused)
 {
 	struct rig rig;
 
@@ -32,7 +32,7 @@ static void error_before_a_pin(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(error_before_a_pin),
+		cmocka_unit_test(an_error_before_a_pin_is_returned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

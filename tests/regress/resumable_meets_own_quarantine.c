@@ -2,7 +2,7 @@
 /*
  * resumable_meets_own_quarantine.c - a resumable conversion ran into its own quarantine
  *
- * Wrong: the backend found a page in use, and a listener refused the restoring, so the range was
+ * Wrong: the backend found a page in use, and a listener refused to be restored, so the range was
  * quarantined. A resumable conversion tried again up to the page in use, and failed at its own
  * quarantine.
  * Right: a resumable conversion that ends in a quarantine has converted nothing of the range,
@@ -13,7 +13,7 @@
 static const struct rig_opts opts = {.nr_pages = 8 * T_2M};
 static struct mirrors all;
 
-static void conversion_ends_in_quarantine(void **unused)
+static void a_quarantine_ends_the_conversion(void **unused)
 {
 	unsigned int flags;
 
@@ -37,7 +37,7 @@ static void conversion_ends_in_quarantine(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(conversion_ends_in_quarantine),
+		cmocka_unit_test(a_quarantine_ends_the_conversion),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

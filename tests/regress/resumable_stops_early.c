@@ -10,7 +10,7 @@
 
 static const struct rig_opts opts = {.nr_pages = T_1G, .folio_order = GMS_ORDER_2M};
 
-static void pin_before_a_quarantine(void **unused)
+static void pages_before_the_first_obstacle_are_converted(void **unused)
 {
 	struct rig rig;
 
@@ -32,7 +32,7 @@ static void pin_before_a_quarantine(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pin_before_a_quarantine),
+		cmocka_unit_test(pages_before_the_first_obstacle_are_converted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

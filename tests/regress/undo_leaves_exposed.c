@@ -14,8 +14,8 @@
 
 struct object {
 	struct gms_state *state;
-	bool refuse; /* the listener refuses what it is given */
-	gms_pgoff_t unmapped; /* pages that the backend was called to unmap from the host */
+	bool refuse; /* the listener refuses shared pages */
+	gms_pgoff_t unmapped; /* pages of all calls of unmap_host */
 };
 
 static int count_unmapped(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
@@ -25,7 +25,7 @@ static int count_unmapped(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 	return 0;
 }
 
-/* Faults in the 2M block behind the first as the host would, and refuses. */
+/* Makes a host fault in the second 2M block, and refuses. */
 static int touch_and_refuse(void *ctx, const struct gms_run *runs, size_t count,
 			    enum gms_shareability to, size_t *done)
 {
@@ -66,7 +66,7 @@ static void create(struct object *o)
 	assert_int_equal(gms_listener_register(o->state, &listener, o, 0, 4 * T_1G, 1, &id), 0);
 }
 
-static void unmaps_one_page(void **unused)
+static void a_conversion_after_an_undo_unmaps_one_page(void **unused)
 {
 	struct object o;
 
@@ -86,7 +86,7 @@ static void unmaps_one_page(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(unmaps_one_page),
+		cmocka_unit_test(a_conversion_after_an_undo_unmaps_one_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

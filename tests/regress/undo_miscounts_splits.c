@@ -10,7 +10,7 @@
 
 static const struct rig_opts opts = {.nr_pages = T_1G, .folio_order = GMS_ORDER_1G};
 
-static void undo_of_two_steps(void **unused)
+static void an_undo_of_two_steps_restores_the_counters(void **unused)
 {
 	struct wish wish = {GMS_EV_CONVERT, GMS_HOST, GMS_ORDER_4K, false, 0};
 	struct rig rig;
@@ -31,7 +31,7 @@ static void undo_of_two_steps(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(undo_of_two_steps),
+		cmocka_unit_test(an_undo_of_two_steps_restores_the_counters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

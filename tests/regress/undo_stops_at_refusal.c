@@ -4,8 +4,8 @@
  *
  * Wrong: a listener refused one batch of an undo, and the range was quarantined. The listener
  * was not notified of the batches behind that one, which it would have withdrawn.
- * Right: a listener is notified to withdraw all of a quarantined range, and keeps what it
- * refuses alone (rule 16).
+ * Right: a listener is notified to withdraw all of a quarantined range. It keeps only the batches
+ * that it refuses (rule 16).
  */
 #include "regress.h"
 
@@ -16,7 +16,7 @@ static struct mirrors all;
 static struct mirror *const first = &all.mirror[0];
 
 /* The first listener refuses one batch of the undo of a conversion to shared. */
-static void withdrawing(void **unused)
+static void a_listener_withdraws_all_but_the_refused_batch(void **unused)
 {
 	uint64_t batch;
 
@@ -40,8 +40,8 @@ static void withdrawing(void **unused)
 	}
 }
 
-/* The listener refuses a batch of the undo of a conversion to private: the first or the second. */
-static void restoring(void **unused)
+/* The listener refuses the first or the second batch of the undo of a conversion to private. */
+static void a_listener_that_is_not_restored_withdraws_all(void **unused)
 {
 	(void)unused;
 	for (uint64_t back = 0; back < 2; back++) {
@@ -55,7 +55,7 @@ static void restoring(void **unused)
 		mirrors_check(&all);
 		rig_repair(&all.rig, 0, 4 * BATCH, GMS_SHARED);
 
-		/* It refuses to withdraw the third as well, but not the fourth. */
+		/* The listener also refuses to withdraw the third batch, but not the fourth. */
 		plan_refuse(&all.plan, 2, 3, -ENXIO, DONE_NONE);
 		plan_refuse_undo(&all.plan, 3 + back, 5 + back, -EXDEV, DONE_NONE);
 		rig_convert_fails(&all.rig, 0, 4 * BATCH, GMS_PRIVATE, 0, -ENXIO, 0);
@@ -71,8 +71,8 @@ static void restoring(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(withdrawing),
-		cmocka_unit_test(restoring),
+		cmocka_unit_test(a_listener_withdraws_all_but_the_refused_batch),
+		cmocka_unit_test(a_listener_that_is_not_restored_withdraws_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

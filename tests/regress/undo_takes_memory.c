@@ -2,8 +2,8 @@
 /*
  * undo_takes_memory.c - the undo of a conversion took memory
  *
- * Wrong: a listener refused, after the host had mapped pages of the conversion. The undo
- * unmapped them, and allocated to note that down.
+ * Wrong: a listener refused, after the host had mapped pages of the conversion. The undo unmapped
+ * them, and allocated memory for a record of that.
  * Right: no undo allocates (rule 14).
  */
 #include "regress.h"
@@ -11,7 +11,7 @@
 static const struct rig_opts opts = {.nr_pages = 2 * T_1G, .init_private = true};
 static struct mirrors all;
 
-/* The host maps pages that the mirror is given. From then on no allocation is allowed. */
+/* The host maps pages of which the mirror is notified. No allocation is allowed from then on. */
 static void fault_and_trap(struct mirror *m, const struct mirror_call *call)
 {
 	struct gms_fault fault;
@@ -63,14 +63,14 @@ static void refuse(void (*hook)(struct mirror *m, const struct mirror_call *call
 	mirrors_fini(&all);
 }
 
-static void conversion_back(void **unused)
+static void an_undo_takes_no_memory(void **unused)
 {
 	(void)unused;
 	refuse(fault_and_trap, false);
 	refuse(pin_and_trap, false);
 }
 
-static void quarantine(void **unused)
+static void a_quarantine_takes_no_memory(void **unused)
 {
 	(void)unused;
 	refuse(fault_and_trap, true);
@@ -80,8 +80,8 @@ static void quarantine(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(conversion_back),
-		cmocka_unit_test(quarantine),
+		cmocka_unit_test(an_undo_takes_no_memory),
+		cmocka_unit_test(a_quarantine_takes_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

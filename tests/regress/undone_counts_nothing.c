@@ -13,7 +13,7 @@ static const struct rig_opts opts = {.nr_pages = 8 * T_2M};
 static struct mirrors all;
 static struct mirror *const first = &all.mirror[0];
 
-static void nothing_to_undo(void **unused)
+static void a_conversion_with_nothing_to_undo_is_not_counted(void **unused)
 {
 	(void)unused;
 	mirrors_init(&all, &opts);
@@ -35,7 +35,7 @@ static void nothing_to_undo(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_to_undo),
+		cmocka_unit_test(a_conversion_with_nothing_to_undo_is_not_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,14 +12,14 @@
 static const struct rig_opts opts = {.nr_pages = 8 * T_2M};
 static struct mirrors all;
 
-static void restored_listeners_count(void **unused)
+static void a_conversion_that_restores_a_listener_is_counted(void **unused)
 {
 	(void)unused;
 	mirrors_init(&all, &opts);
 	mirrors_add(&all, 2, opts.nr_pages, 1, 0);
 	plan_refuse(&all.plan, 0, 1, -ENXIO, DONE_NONE);
 	rig_convert_fails(&all.rig, 0, 4, GMS_PRIVATE, 0, -ENXIO, 0);
-	assert_int_equal(rig_stats(&all.rig).undone, 0); /* the first had withdrawn nothing */
+	assert_int_equal(rig_stats(&all.rig).undone, 0); /* the first mirror refused */
 	plan_refuse(&all.plan, 1, 2, -ENXIO, DONE_NONE);
 	rig_convert_fails(&all.rig, 0, 4, GMS_PRIVATE, 0, -ENXIO, 0);
 	assert_int_equal(rig_stats(&all.rig).undone, 1);
@@ -32,7 +32,7 @@ static void restored_listeners_count(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(restored_listeners_count),
+		cmocka_unit_test(a_conversion_that_restores_a_listener_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 #include "talloc.h"
 #include "test.h"
 
-static void lift(void **unused)
+static void uninhibit_takes_no_memory(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *state;
@@ -42,7 +42,7 @@ static void lift(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lift),
+		cmocka_unit_test(uninhibit_takes_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,8 @@
 /*
  * unregister_leaves_part.c - a listener stayed registered without a part of its pages
  *
- * Wrong: a listener refused to unregister half-way, and refused the restoring of what it had
- * withdrawn. It stayed registered, and counted as holding pages that it did not hold.
+ * Wrong: a listener refused to withdraw its pages half-way, and then refused to be restored. It
+ * stayed registered, and counted as holding pages that it did not hold.
  * Right: a listener that refuses both is notified once more to withdraw all of its pages. It is
  * unregistered if it does; else it counts as holding all of them (rule 35 and listener.h).
  */
@@ -15,14 +15,17 @@ static const struct rig_opts opts = {.nr_pages = 8 * T_2M};
 static struct mirrors all;
 static struct mirror *const first = &all.mirror[0];
 
-static void unregister(void **unused)
+static void a_listener_that_refuses_to_be_restored_is_unregistered(void **unused)
 {
 	(void)unused;
 	for (uint64_t back = 0; back < 2; back++) {
 		mirrors_init(&all, &opts);
 		mirrors_add(&all, 1, 4 * BATCH, 1, 0);
 		mirrors_forget(&all);
-		/* It withdraws two batches, and refuses the third and the restoring of one. */
+		/*
+		 * The listener withdraws two batches, refuses the third, and refuses that one is
+		 * restored.
+		 */
 		plan_refuse(&all.plan, 2, 3, -EBUSY, DONE_NONE);
 		plan_refuse_undo(&all.plan, 3 + back, 4 + back, -EXDEV, DONE_NONE);
 		assert_int_equal(mirror_unregister(first), 0);
@@ -34,8 +37,8 @@ static void unregister(void **unused)
 	}
 }
 
-/* As VFIO does, which cannot pin again what it has unpinned while the object is frozen. */
-static void unregister_while_frozen(void **unused)
+/* A listener that pins cannot be restored while the object is frozen: gms_pin() is refused. */
+static void a_listener_that_pins_is_unregistered_while_frozen(void **unused)
 {
 	(void)unused;
 	mirrors_init(&all, &opts);
@@ -54,8 +57,11 @@ static void unregister_while_frozen(void **unused)
 	mirrors_fini(&all);
 }
 
-/* The listener refuses that, too: it stays registered, and counts as holding all. */
-static void unregister_again(void **unused)
+/*
+ * The listener refuses once more to withdraw. It stays registered and counts as holding all
+ * pages.
+ */
+static void a_listener_that_refuses_again_counts_as_holding_all(void **unused)
 {
 	(void)unused;
 	mirrors_init(&all, &opts);
@@ -78,9 +84,9 @@ static void unregister_again(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(unregister),
-		cmocka_unit_test(unregister_while_frozen),
-		cmocka_unit_test(unregister_again),
+		cmocka_unit_test(a_listener_that_refuses_to_be_restored_is_unregistered),
+		cmocka_unit_test(a_listener_that_pins_is_unregistered_while_frozen),
+		cmocka_unit_test(a_listener_that_refuses_again_counts_as_holding_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,8 +18,8 @@
 
 struct beside {
 	struct gms_state *state;
-	_Atomic bool pinned; /* all pages are, and are unpinned from now on */
-	_Atomic bool stopped; /* one of the two threads */
+	_Atomic bool pinned; /* all pages are pinned, and are about to be unpinned */
+	_Atomic bool stopped; /* one of the two threads has ended */
 };
 
 /* Unpins page by page, which takes longer than gms_state_verify(). */
@@ -52,7 +52,7 @@ static void verify(struct worker *worker)
 	atomic_store(&beside->stopped, true);
 }
 
-static void verify_beside_unpin(void **unused)
+static void an_object_is_sound_beside_unpins(void **unused)
 {
 	const uint64_t rounds = test_iters(100);
 	struct worker workers[] = {{.run = verify, .rounds = rounds}, {.run = pin_and_unpin}};
@@ -72,7 +72,7 @@ static void verify_beside_unpin(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verify_beside_unpin),
+		cmocka_unit_test(an_object_is_sound_beside_unpins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
