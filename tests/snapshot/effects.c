@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * effects.c - proves rule 37: what is loaded acts as what was saved
+ * effects.c - proves that a loaded object behaves as the saved one
  *
- * On the rig: which hooks are called (none), what is in a snapshot and what is not, what faults,
- * conversions and policies make of a loaded object, and who may not save.
+ * Holds rule 37. On the rig: loading calls no hook, some state is not saved, faults, conversions
+ * and policies work on a loaded object, and hooks and listeners cannot save.
  */
 #include "rig.h"
 #include "snap.h"
@@ -42,8 +42,8 @@ static unsigned int max_order(struct gms_state *state, uint64_t index)
 	return order;
 }
 
-/* Folios, PREPARED, pins and splits are not saved: they leave no trace in the bytes. */
-static void rule_37_what_is_not_saved(void **unused)
+/* Folios, PREPARED, pins, splits and bindings are not saved: they leave no trace in the bytes. */
+static void rule_37_folios_pins_and_bindings_are_not_saved(void **unused)
 {
 	struct snap before, after;
 	struct gms_fault fault;
@@ -67,7 +67,7 @@ static void rule_37_what_is_not_saved(void **unused)
 	assert_false(gms_is_allocated(state, 7));
 	assert_false(gms_is_prepared(state, 7));
 	assert_int_equal(gms_folio_order(state, T_1G + 200), GMS_ORDER_1G);
-	/* It is not pinned here. */
+	/* In the loaded object the pages are not pinned. */
 	assert_int_equal(gms_convert(state, T_1G + 300, 5, GMS_PRIVATE, 0, NULL), 0);
 	assert_int_equal(gms_unbind(state, id), -EINVAL);
 	gms_state_destroy(state);
@@ -135,7 +135,7 @@ static void rule_37_no_hook_is_called(void **unused)
 	opts.allocator = &talloc.ops;
 	opts.backend = &counting;
 	called = 0;
-	/* Neither on success nor when what is half done is destroyed. */
+	/* A load calls no hook, neither on success nor when it fails half-way. */
 	for (skip = 0;; skip++) {
 		talloc_fail(&talloc, skip, 1);
 		rc = gms_snapshot_load(snap.data, snap.size, &opts, &state);
@@ -145,7 +145,7 @@ static void rule_37_no_hook_is_called(void **unused)
 	}
 	gms_state_destroy(state);
 	assert_int_equal(called, 0);
-	/* It is the one that is used. */
+	/* A call on the loaded object does call the hooks. */
 	state = load(&snap, &opts);
 	assert_int_equal(gms_allocate(state, 0, 1, NULL), 0);
 	assert_true(called > 0);
@@ -170,7 +170,7 @@ static void save_in_hook(struct rig *rig, const struct sim_call *call)
 		atomic_store(&rig->broken, "saved from inside a hook");
 }
 
-static void rule_37_not_from_inside_a_hook(void **unused)
+static void rule_37_a_hook_cannot_save(void **unused)
 {
 	unsigned int times = 0;
 	struct rig rig;
@@ -200,7 +200,7 @@ static int save_in_listener(void *ctx, const struct gms_run *runs, size_t count,
 	return 0;
 }
 
-static void rule_37_not_from_inside_a_listener(void **unused)
+static void rule_37_a_listener_cannot_save(void **unused)
 {
 	static const struct gms_listener_ops ops = {
 		.struct_size = sizeof(ops),
@@ -227,7 +227,7 @@ static void rule_37_not_from_inside_a_listener(void **unused)
 	rig_fini(&rig);
 }
 
-static void rule_37_what_is_frozen_can_be_saved(void **unused)
+static void rule_37_a_frozen_object_can_be_saved(void **unused)
 {
 	struct snap before, frozen;
 	struct gms_state *state;
@@ -241,7 +241,7 @@ static void rule_37_what_is_frozen_can_be_saved(void **unused)
 	snap_save(&frozen, rig.state);
 	assert_true(snap_same(&before, &frozen));
 	assert_int_equal(gms_thaw(rig.state), 0);
-	/* That it was frozen is not saved. */
+	/* The loaded object is not frozen. */
 	state = load_plainly(&frozen);
 	assert_int_equal(gms_convert(state, 5, 1, GMS_PRIVATE, 0, NULL), 0);
 	gms_state_destroy(state);
@@ -250,7 +250,7 @@ static void rule_37_what_is_frozen_can_be_saved(void **unused)
 	rig_fini(&rig);
 }
 
-/* ---- what is loaded ---- */
+/* ---- loaded objects ---- */
 
 static void rule_37_faults_are_capped_as_before(void **unused)
 {
@@ -276,7 +276,7 @@ static void rule_37_faults_are_capped_as_before(void **unused)
 	assert_int_equal(max_order(state, 2 * T_1G + 7), GMS_ORDER_2M);
 	assert_int_equal(max_order(state, 3 * T_1G + 7), GMS_ORDER_2M);
 	assert_int_equal(max_order(state, 4 * T_1G + 7), GMS_ORDER_1G);
-	/* What caps can be lifted; the next attribute is the next one. */
+	/* The inhibits can be lifted, and a new attribute gets the next number. */
 	assert_int_equal(gms_uninhibit(state, 0, 5 * T_1G), 0);
 	assert_int_equal(max_order(state, T_1G + 7), GMS_ORDER_1G);
 	assert_int_equal(gms_attr_set(state, 0, 3 * T_1G, T_1G, true), 0);
@@ -340,7 +340,7 @@ static void note_flips(void *ctx, const struct gms_policy_view *view,
 	*flips = view->flips;
 }
 
-/* That a block which was loaded mixed becomes uniform is seen: its history begins there. */
+/* The history of a block that was loaded mixed begins when the block becomes uniform. */
 static void rule_37_history_begins_anew(void **unused)
 {
 	static const struct gms_policy_ops ops = {
@@ -356,7 +356,10 @@ static void rule_37_history_begins_anew(void **unused)
 	struct snap snap;
 
 	(void)unused;
-	/* Mixed by the start of a run, by its end, by neither. */
+	/*
+	 * Block 1 is mixed by the end of a run, block 2 by the start of one. Blocks 0 and 3 are
+	 * uniform.
+	 */
 	snap_model_init(&model, 4 * T_1G, GMS_ORDER_1G, 0);
 	oracle_store(&model.set[SNAP_PRIVATE], 0, T_1G + 5, true);
 	oracle_store(&model.set[SNAP_PRIVATE], 3 * T_1G - 5, T_1G + 5, true);
@@ -375,8 +378,8 @@ static void rule_37_history_begins_anew(void **unused)
 	snap_model_fini(&model);
 }
 
-/* The four policies convert what was loaded there and back. */
-static void rule_37_policies_go_on_with_it(void **unused)
+/* Each policy converts a loaded object to shared and back. */
+static void rule_37_policies_work_on_a_loaded_object(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct snap_model model;
@@ -416,16 +419,16 @@ static void rule_37_policies_go_on_with_it(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_37_what_is_not_saved),
+		cmocka_unit_test(rule_37_folios_pins_and_bindings_are_not_saved),
 		cmocka_unit_test(rule_37_no_hook_is_called),
-		cmocka_unit_test(rule_37_not_from_inside_a_hook),
-		cmocka_unit_test(rule_37_not_from_inside_a_listener),
-		cmocka_unit_test(rule_37_what_is_frozen_can_be_saved),
+		cmocka_unit_test(rule_37_a_hook_cannot_save),
+		cmocka_unit_test(rule_37_a_listener_cannot_save),
+		cmocka_unit_test(rule_37_a_frozen_object_can_be_saved),
 		cmocka_unit_test(rule_37_faults_are_capped_as_before),
 		cmocka_unit_test(rule_37_an_inhibit_to_2m_alone_caps),
 		cmocka_unit_test(rule_37_a_quarantine_is_kept),
 		cmocka_unit_test(rule_37_history_begins_anew),
-		cmocka_unit_test(rule_37_policies_go_on_with_it),
+		cmocka_unit_test(rule_37_policies_work_on_a_loaded_object),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

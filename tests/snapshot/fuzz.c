@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * fuzz.c - libFuzzer: proves rule 37 for whatever bytes it thinks of
+ * fuzz.c - a libFuzzer target: any bytes are refused, or load as a sound object
+ *
+ * Holds rule 37.
  *
  *	cmake -DCMAKE_C_COMPILER=clang -DGMS_BUILD_FUZZ=ON -DGMS_SANITIZE=address,undefined ...
  *	fuzz_snapshot CORPUS
  *
- * Built with clang only. The first byte of an input says what is done with the others: 0: nothing;
- * else the size and the CRC are made right, so that what lies behind that check is reached.
+ * It is built with clang only. If the first byte of an input is 0, the others are loaded as they
+ * are. Otherwise their size and CRC are made right, so that the input reaches what follows these
+ * checks.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +19,7 @@
 
 #include "snap.h"
 
-/* More pages are tried by snapshot.c; here they would only take time. */
+/* Larger objects take too long here. snapshot.c tests them. */
 #define MAX_PAGES (1ULL << 24)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,7 +30,7 @@ static void require(bool cond)
 		abort();
 }
 
-/* What was loaded is sound, and saves as the same bytes. */
+/* The loaded object is sound, and saves as the bytes that it was loaded from. */
 static void check(struct gms_state *state, const struct snap *snap)
 {
 	uint8_t *buf = malloc(snap->size);

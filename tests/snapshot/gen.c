@@ -4,7 +4,7 @@
  *
  *	gen_snapshot FILE
  *
- * A new version of the format brings a file of its own; those of the old ones stay as they are.
+ * A new version of the format adds a file. The files of old versions stay as they are.
  */
 #include "snap.h"
 #include "test.h"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * hostile.c - proves rule 37: what is loaded is not trusted
+ * hostile.c - proves that loading does not trust its input
  *
- * Whatever is done to a snapshot, there is an error that says so and no object, and no memory was
- * taken; or there is an object, which is sound, and saves as what it was loaded from.
+ * Holds rule 37. Whatever was done to a snapshot, either loading returns an error, makes no
+ * object and keeps no memory; or the object is sound, and saves as the snapshot that it was
+ * loaded from.
  */
 #include "snap.h"
 #include "talloc.h"
@@ -19,7 +20,7 @@ static int load(const struct snap *snap, struct gms_state **state)
 	return gms_snapshot_load(snap->data, snap->size, &opts, state);
 }
 
-/* It is refused, before anything is allocated. */
+/* Checks that loading returns @err, makes no object and allocates nothing. */
 static void assert_refused(const struct snap *snap, int err)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
@@ -33,7 +34,7 @@ static void assert_refused(const struct snap *snap, int err)
 	assert_int_equal(atomic_load(&talloc.allocs), 0);
 }
 
-/* Refused as damaged, or an object that is sound and saves as this. Whether it was loaded. */
+/* Returns true if @snap loads, as a sound object that saves as @snap. Else checks the error. */
 static bool judge(const struct snap *snap)
 {
 	struct gms_state *state;
@@ -44,7 +45,7 @@ static bool judge(const struct snap *snap)
 
 	if (snap->size >= SNAP_HEADER_SIZE)
 		memcpy(&nr_pages, snap->data + SNAP_AT_NR_PAGES, 8);
-	/* may be all right, but takes too long to try often */
+	/* an object of so many pages takes too long */
 	if (nr_pages > TOO_MANY_PAGES && nr_pages <= GMS_MAX_PAGES)
 		return false;
 	rc = load(snap, &state);
@@ -62,7 +63,7 @@ static bool judge(const struct snap *snap)
 	return true;
 }
 
-/* Small, with something in every set. */
+/* Makes a small snapshot with pages in every set. */
 static void make_small(struct snap *snap)
 {
 	struct snap_model model;
@@ -80,7 +81,7 @@ static void make_small(struct snap *snap)
 	assert_true(judge(snap));
 }
 
-/* ---- what happens on the way ---- */
+/* ---- damage ---- */
 
 static void rule_37_every_damaged_byte_is_noticed(void **unused)
 {
@@ -123,7 +124,7 @@ static void rule_37_every_damaged_word_is_noticed(void **unused)
 	snap_fini(&snap);
 }
 
-static void rule_37_a_part_is_no_snapshot(void **unused)
+static void rule_37_a_snapshot_of_another_length_is_refused(void **unused)
 {
 	struct snap snap, part;
 	size_t size;
@@ -135,7 +136,7 @@ static void rule_37_a_part_is_no_snapshot(void **unused)
 			continue;
 		snap_copy(&part, &snap, size);
 		assert_refused(&part, -EBADMSG);
-		/* Its own size and CRC do not help it, but for bytes that nobody asked for. */
+		/* A correct size and a correct CRC do not help. */
 		snap_reseal(&part);
 		assert_refused(&part, -EBADMSG);
 		snap_fini(&part);
@@ -143,7 +144,7 @@ static void rule_37_a_part_is_no_snapshot(void **unused)
 	snap_fini(&snap);
 }
 
-static void rule_37_no_snapshot_at_all(void **unused)
+static void rule_37_null_and_zeros_are_refused(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *state = NULL;
@@ -162,7 +163,7 @@ static void rule_37_no_snapshot_at_all(void **unused)
 
 /* ---- other versions ---- */
 
-static void rule_37_a_newer_version_is_known_as_such(void **unused)
+static void rule_37_a_newer_version_is_not_supported(void **unused)
 {
 	static const uint32_t newer[] = {2, 3, 256, 1U << 16, 1U << 31, UINT32_MAX};
 	struct snap snap, other;
@@ -173,7 +174,7 @@ static void rule_37_a_newer_version_is_known_as_such(void **unused)
 	make_small(&snap);
 	prng_init(&prng, test_seed());
 	for (i = 0; i < ARRAY_SIZE(newer); i++) {
-		/* Of any length, and whatever is in it. */
+		/* A newer snapshot may have any length and any contents. */
 		for (size = SNAP_AT_NR_PAGES + SNAP_CRC_SIZE; size < 2 * snap.size; size++) {
 			snap_copy(&other, &snap, size);
 			snap_poke(&other, SNAP_AT_VERSION, newer[i], 4);
@@ -181,13 +182,13 @@ static void rule_37_a_newer_version_is_known_as_such(void **unused)
 				other.data[at] = (uint8_t)prng_next(&prng);
 			snap_reseal(&other);
 			assert_refused(&other, -EPROTONOSUPPORT);
-			/* A damaged one is damaged, of whichever version. */
+			/* A damaged snapshot of a newer version is damaged. */
 			other.data[prng_below(&prng, size)] ^= 0x10;
 			assert_refused(&other, -EBADMSG);
 			snap_fini(&other);
 		}
 	}
-	/* There was none before the first. */
+	/* There is no version 0. */
 	snap_poke(&snap, SNAP_AT_VERSION, 0, 4);
 	snap_reseal(&snap);
 	assert_refused(&snap, -EBADMSG);
@@ -196,7 +197,7 @@ static void rule_37_a_newer_version_is_known_as_such(void **unused)
 
 /* ---- bad headers, under a good CRC ---- */
 
-static void rule_37_a_header_that_cannot_be(void **unused)
+static void rule_37_a_bad_header_is_refused(void **unused)
 {
 	static const struct {
 		const char *name;
@@ -246,7 +247,7 @@ static void rule_37_a_header_that_cannot_be(void **unused)
 	snap_fini(&good);
 }
 
-static void rule_37_an_attribute_too_many(void **unused)
+static void rule_37_one_attribute_too_many_is_refused(void **unused)
 {
 	unsigned int nr_attrs, i;
 	struct snap snap;
@@ -265,7 +266,7 @@ static void rule_37_an_attribute_too_many(void **unused)
 	}
 }
 
-static void rule_37_a_total_size_that_cannot_be(void **unused)
+static void rule_37_a_bad_total_size_is_refused(void **unused)
 {
 	static const uint64_t sizes[] = {0, 1, 27, 28, 51, 53, 1ULL << 32, 1ULL << 63, UINT64_MAX};
 	struct snap snap;
@@ -288,7 +289,7 @@ static void rule_37_a_total_size_that_cannot_be(void **unused)
 
 /* ---- bad sets, under a good CRC ---- */
 
-/* A snapshot of 512 pages without attributes, and instead of the set @which these bytes. */
+/* Makes a snapshot of 512 pages without attributes, with these bytes in place of set @which. */
 static void make_with(struct snap *snap, unsigned int which, const void *bytes, size_t count)
 {
 	unsigned int i;
@@ -305,7 +306,7 @@ static void make_with(struct snap *snap, unsigned int which, const void *bytes, 
 
 #define BYTES(...) ((const uint8_t[]) {__VA_ARGS__}), sizeof((const uint8_t[]) {__VA_ARGS__})
 
-static void rule_37_a_set_that_cannot_be(void **unused)
+static void rule_37_a_bad_set_is_refused(void **unused)
 {
 	const struct {
 		const char *name;
@@ -347,7 +348,7 @@ static void rule_37_a_set_that_cannot_be(void **unused)
 		print_message("%s\n", cases[i].name);
 		for (which = 0; which < SNAP_ATTR; which++) {
 			make_with(&snap, which, cases[i].bytes, cases[i].count);
-			/* Held to 4K and not to 2M cannot be, however it is written. */
+			/* Every page with an inhibit to 4K must have one to 2M. */
 			if (cases[i].good && which != SNAP_INHIBIT_4K)
 				assert_true(judge(&snap));
 			else
@@ -357,7 +358,7 @@ static void rule_37_a_set_that_cannot_be(void **unused)
 	}
 }
 
-static void rule_37_held_to_4k_and_not_to_2m(void **unused)
+static void rule_37_an_inhibit_to_4k_without_one_to_2m_is_refused(void **unused)
 {
 	static const struct {
 		uint64_t start4k, nr4k, start2m, nr2m;
@@ -387,8 +388,8 @@ static void rule_37_held_to_4k_and_not_to_2m(void **unused)
 	}
 }
 
-/* A hole in what is held to 2M, one page in a thousand. */
-static void rule_37_held_to_4k_in_many_runs(void **unused)
+/* Of a thousand pages, one with an inhibit to 4K has none to 2M. */
+static void rule_37_one_missing_inhibit_in_many_runs_is_noticed(void **unused)
 {
 	struct snap_model model;
 	struct prng prng;
@@ -419,9 +420,9 @@ static void rule_37_held_to_4k_in_many_runs(void **unused)
 	}
 }
 
-/* ---- whatever comes ---- */
+/* ---- random changes ---- */
 
-static void rule_37_any_byte_under_a_good_crc(void **unused)
+static void rule_37_any_byte_under_a_good_crc_is_safe(void **unused)
 {
 	struct snap snap, bad;
 	unsigned int x;
@@ -438,7 +439,7 @@ static void rule_37_any_byte_under_a_good_crc(void **unused)
 			snap_fini(&bad);
 		}
 	}
-	/* the size and the CRC were made right; two folio orders; some attribute ended otherwise */
+	/* 12 bytes of size and CRC are made right again; some other changes are allowed as well */
 	assert_true(loaded > 255 * 12);
 	snap_fini(&snap);
 }
@@ -458,13 +459,13 @@ static void mutate(struct snap *snap, struct prng *prng)
 	case 2:
 		snap->data[at] += prng_chance(prng, 50) ? 1 : -1;
 		break;
-	case 3: /* what one run loses the next one gets */
+	case 3: /* one run becomes longer and the next one shorter */
 		if (at + 1 < snap->size) {
 			snap->data[at]++;
 			snap->data[at + 1]--;
 		}
 		break;
-	case 4: /* some bytes more: those from elsewhere */
+	case 4: /* insert bytes from elsewhere */
 		if (count > snap->size - to)
 			count = snap->size - to;
 		snap->data = realloc(snap->data, snap->size + count);
@@ -473,7 +474,7 @@ static void mutate(struct snap *snap, struct prng *prng)
 		memmove(snap->data + at, snap->data + to, count);
 		snap->size += count;
 		break;
-	default: /* some bytes less */
+	default: /* remove bytes */
 		if (count > snap->size - at)
 			count = snap->size - at;
 		memmove(snap->data + at, snap->data + at + count, snap->size - at - count);
@@ -483,7 +484,7 @@ static void mutate(struct snap *snap, struct prng *prng)
 	}
 }
 
-static void rule_37_anything_under_a_good_crc(void **unused)
+static void rule_37_random_changes_under_a_good_crc_are_safe(void **unused)
 {
 	uint64_t rounds = test_iters(200000), loaded = 0, i;
 	struct snap snap, bad;
@@ -496,7 +497,7 @@ static void rule_37_anything_under_a_good_crc(void **unused)
 		snap_copy(&bad, &snap, snap.size);
 		for (i = prng_below(&prng, 3); bad.size && i < 3; i++)
 			mutate(&bad, &prng);
-		/* most of them would founder on the header */
+		/* most headers with changes are refused at once: restore the header at times */
 		if (bad.size >= SNAP_HEADER_SIZE && prng_chance(&prng, 80))
 			memcpy(bad.data, snap.data, SNAP_HEADER_SIZE);
 		snap_reseal(&bad);
@@ -514,7 +515,7 @@ struct meddler {
 	struct talloc talloc;
 	struct snap *snap;
 	struct prng prng;
-	uint64_t skip; /* allocations to come before it changes */
+	uint64_t skip; /* allocations before the buffer changes */
 };
 
 static void *meddle_alloc(void *ctx, size_t size, size_t align)
@@ -536,7 +537,7 @@ static void meddle_free(void *ctx, void *ptr, size_t size, size_t align)
 	m->talloc.ops.free(m->talloc.ops.ctx, ptr, size, align);
 }
 
-static void rule_37_a_buffer_that_changes_meanwhile(void **unused)
+static void rule_37_a_buffer_that_changes_during_the_load_is_safe(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct meddler m = {.ops = {sizeof(m.ops), meddle_alloc, meddle_free, &m}};
@@ -553,7 +554,7 @@ static void rule_37_a_buffer_that_changes_meanwhile(void **unused)
 	for (i = 0; i < rounds; i++) {
 		snap_copy(&mine, &snap, snap.size);
 		m.snap = &mine;
-		/* the first time not at all: to learn how many allocations there are */
+		/* the first round changes nothing, and counts the allocations */
 		m.skip = i ? i % allocs : UINT64_MAX;
 		rc = gms_snapshot_load(mine.data, mine.size, &opts, &state);
 		if (rc) {
@@ -578,18 +579,18 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rule_37_every_damaged_byte_is_noticed),
 		cmocka_unit_test(rule_37_every_damaged_word_is_noticed),
-		cmocka_unit_test(rule_37_a_part_is_no_snapshot),
-		cmocka_unit_test(rule_37_no_snapshot_at_all),
-		cmocka_unit_test(rule_37_a_newer_version_is_known_as_such),
-		cmocka_unit_test(rule_37_a_header_that_cannot_be),
-		cmocka_unit_test(rule_37_an_attribute_too_many),
-		cmocka_unit_test(rule_37_a_total_size_that_cannot_be),
-		cmocka_unit_test(rule_37_a_set_that_cannot_be),
-		cmocka_unit_test(rule_37_held_to_4k_and_not_to_2m),
-		cmocka_unit_test(rule_37_held_to_4k_in_many_runs),
-		cmocka_unit_test(rule_37_any_byte_under_a_good_crc),
-		cmocka_unit_test(rule_37_anything_under_a_good_crc),
-		cmocka_unit_test(rule_37_a_buffer_that_changes_meanwhile),
+		cmocka_unit_test(rule_37_a_snapshot_of_another_length_is_refused),
+		cmocka_unit_test(rule_37_null_and_zeros_are_refused),
+		cmocka_unit_test(rule_37_a_newer_version_is_not_supported),
+		cmocka_unit_test(rule_37_a_bad_header_is_refused),
+		cmocka_unit_test(rule_37_one_attribute_too_many_is_refused),
+		cmocka_unit_test(rule_37_a_bad_total_size_is_refused),
+		cmocka_unit_test(rule_37_a_bad_set_is_refused),
+		cmocka_unit_test(rule_37_an_inhibit_to_4k_without_one_to_2m_is_refused),
+		cmocka_unit_test(rule_37_one_missing_inhibit_in_many_runs_is_noticed),
+		cmocka_unit_test(rule_37_any_byte_under_a_good_crc_is_safe),
+		cmocka_unit_test(rule_37_random_changes_under_a_good_crc_are_safe),
+		cmocka_unit_test(rule_37_a_buffer_that_changes_during_the_load_is_safe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

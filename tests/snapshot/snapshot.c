@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * snapshot.c - proves rule 37: what a snapshot holds, and that it comes back
+ * snapshot.c - proves what a snapshot holds, and that loading restores it
  *
- * What is saved is compared with what a writer of the tests' own makes of the same pages, and what is
- * loaded with those pages. Damaged snapshots are in hostile.c.
+ * Holds rule 37. Saved bytes are compared with those that a writer of the tests makes of a model,
+ * and loaded objects with the model. hostile.c tests damaged snapshots.
  */
 #include "base/crc32c.h"
 #include "snap.h"
@@ -53,7 +53,7 @@ static struct gms_state *create(uint64_t nr_pages, uint64_t flags, unsigned int 
 
 /* ---- bytes ---- */
 
-static void test_crc32c_is_the_one_that_is_meant(void **unused)
+static void crc32c_agrees_with_a_bitwise_one(void **unused)
 {
 	uint8_t data[67];
 	struct prng prng;
@@ -70,7 +70,10 @@ static void test_crc32c_is_the_one_that_is_meant(void **unused)
 			assert_int_equal(gms_crc32c(data + at, size), snap_crc(data + at, size));
 }
 
-/* The lines "    offset  bytes    text", each at the offset that it says. */
+/*
+ * Reads the example of the document, in lines of "    offset  bytes    text". Each line must be
+ * at its offset.
+ */
 static void read_example(struct snap *snap)
 {
 	FILE *file = fopen(GMS_DOCS "/snapshot-format.md", "r");
@@ -84,7 +87,7 @@ static void read_example(struct snap *snap)
 		if (strncmp(line, "    ", 4) || sscanf(line, "%2x %n", &at, &count) != 1)
 			continue;
 		assert_int_equal(at, snap->size);
-		/* up to two blanks, or the end of the line */
+		/* the bytes end at two blanks, or with the line */
 		for (p = line + count; sscanf(p, "%2x%n", &byte, &count) == 1; p++) {
 			const uint8_t b = (uint8_t)byte;
 
@@ -97,8 +100,8 @@ static void read_example(struct snap *snap)
 	fclose(file);
 }
 
-/* docs/snapshot-format.md says the truth. */
-static void rule_37_the_example_of_the_document(void **unused)
+/* The example in docs/snapshot-format.md is correct. */
+static void rule_37_the_example_of_the_document_is_correct(void **unused)
 {
 	struct gms_state *state = create(512, 0, GMS_ORDER_2M);
 	struct snap snap;
@@ -119,7 +122,7 @@ static void rule_37_the_example_of_the_document(void **unused)
 	snap_fini(&snap);
 }
 
-static void rule_37_what_version_1_wrote_is_read(void **unused)
+static void rule_37_a_snapshot_of_version_1_is_read(void **unused)
 {
 	struct snap snap = {0};
 	struct snap_model model;
@@ -140,7 +143,7 @@ static void rule_37_what_version_1_wrote_is_read(void **unused)
 	assert_fine(snap_model_judge(&model, state));
 	assert_saves_as(state, &snap);
 	gms_state_destroy(state);
-	/* The inhibits cannot be asked for, but for saving an object that is made anew. */
+	/* There is no query for inhibits, so a new object with them must save as the snapshot. */
 	state = snap_state_of_model(&model);
 	assert_saves_as(state, &snap);
 	gms_state_destroy(state);
@@ -148,7 +151,7 @@ static void rule_37_what_version_1_wrote_is_read(void **unused)
 	snap_fini(&snap);
 }
 
-/* ---- there and back ---- */
+/* ---- round trips ---- */
 
 static void round_trip(const struct snap_model *model)
 {
@@ -182,7 +185,7 @@ static void random_round_trips(uint64_t nr_pages, uint64_t rounds, unsigned int 
 	}
 }
 
-static void rule_37_random_states_come_back(void **unused)
+static void rule_37_random_states_are_restored(void **unused)
 {
 	(void)unused;
 	random_round_trips(1, 30, GMS_MAX_ATTRS);
@@ -192,7 +195,7 @@ static void rule_37_random_states_come_back(void **unused)
 	random_round_trips(3 * BLOCK_2M + 1, 100, GMS_MAX_ATTRS);
 }
 
-static void rule_37_random_states_of_many_blocks_come_back(void **unused)
+static void rule_37_random_states_of_many_blocks_are_restored(void **unused)
 {
 	(void)unused;
 	if (test_on_valgrind())
@@ -203,7 +206,10 @@ static void rule_37_random_states_of_many_blocks_come_back(void **unused)
 	random_round_trips(5 * BLOCK_1G + 7, 4, 2);
 }
 
-/* Too large for a page by page comparison: written by hand, and asked at the edges. */
+/*
+ * Checks an object that is too large for a model. Its snapshot is written by hand, and queries
+ * are made at edges.
+ */
 static void huge(uint64_t nr_pages, bool private)
 {
 	const uint64_t runs[] = {7, nr_pages - BLOCK_1G - 9, BLOCK_1G + 1, 1};
@@ -248,7 +254,7 @@ static void huge(uint64_t nr_pages, bool private)
 	snap_fini(&snap);
 }
 
-static void rule_37_the_largest_objects_come_back(void **unused)
+static void rule_37_the_largest_objects_are_restored(void **unused)
 {
 	(void)unused;
 	huge(1ULL << 30, false);
@@ -261,7 +267,7 @@ static void rule_37_the_largest_objects_come_back(void **unused)
 
 /* ---- buffers ---- */
 
-static void rule_37_nothing_is_written_where_the_buffer_is_too_small(void **unused)
+static void rule_37_a_buffer_that_is_too_small_is_not_written(void **unused)
 {
 	struct gms_stats before = {.struct_size = sizeof(before)}, after = before;
 	uint8_t buf[128];
@@ -290,7 +296,7 @@ static void rule_37_nothing_is_written_where_the_buffer_is_too_small(void **unus
 		for (i = written; i < sizeof(buf); i++)
 			assert_int_equal(buf[i], 0xee);
 	}
-	/* To be told so is no refusal. */
+	/* -ENOSPC does not count as a refusal. */
 	gms_stats_read(state, &after);
 	assert_memory_equal(&before, &after, sizeof(before));
 	gms_state_destroy(state);
@@ -298,7 +304,7 @@ static void rule_37_nothing_is_written_where_the_buffer_is_too_small(void **unus
 	snap_fini(&snap);
 }
 
-static void rule_37_how_much_is_needed_can_be_asked(void **unused)
+static void rule_37_save_returns_the_size_that_it_needs(void **unused)
 {
 	struct gms_stats stats = {.struct_size = sizeof(stats)};
 	struct gms_state *state = create(512, 0, 0);
@@ -350,9 +356,9 @@ static void rule_37_buffers_need_no_alignment(void **unused)
 	snap_fini(&snap);
 }
 
-/* ---- what it takes and gives ---- */
+/* ---- options and memory ---- */
 
-static void rule_37_options_have_to_agree(void **unused)
+static void rule_37_options_must_agree_with_the_snapshot(void **unused)
 {
 	static const struct {
 		uint64_t nr_pages, flags;
@@ -402,7 +408,7 @@ static void rule_37_options_have_to_agree(void **unused)
 	snap_fini(&snap);
 }
 
-static void rule_37_other_options_are_as_at_creation(void **unused)
+static void rule_37_other_bad_options_are_refused(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_policy_ops nameless = *gms_policy_lazy();
@@ -424,7 +430,7 @@ static void rule_37_other_options_are_as_at_creation(void **unused)
 	snap_fini(&snap);
 }
 
-static void rule_37_without_memory_there_is_no_object(void **unused)
+static void rule_37_load_without_memory_makes_no_object(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *state = NULL;
@@ -447,7 +453,7 @@ static void rule_37_without_memory_there_is_no_object(void **unused)
 	snap_of_model(&snap, &model);
 	talloc_init(&talloc);
 	opts.allocator = &talloc.ops;
-	/* Once each allocation alone, then each with all that follow. */
+	/* Each allocation fails alone, and then with all that follow. */
 	for (round = 0; round < 2; round++) {
 		for (skip = 0;; skip++) {
 			talloc_fail(&talloc, skip, round ? UINT64_MAX : 1);
@@ -471,7 +477,7 @@ static void rule_37_without_memory_there_is_no_object(void **unused)
 	snap_fini(&snap);
 }
 
-static void rule_37_saving_takes_no_memory(void **unused)
+static void rule_37_saving_allocates_nothing(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct snap_model model;
@@ -498,19 +504,19 @@ static void rule_37_saving_takes_no_memory(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_crc32c_is_the_one_that_is_meant),
-		cmocka_unit_test(rule_37_the_example_of_the_document),
-		cmocka_unit_test(rule_37_what_version_1_wrote_is_read),
-		cmocka_unit_test(rule_37_random_states_come_back),
-		cmocka_unit_test(rule_37_random_states_of_many_blocks_come_back),
-		cmocka_unit_test(rule_37_the_largest_objects_come_back),
-		cmocka_unit_test(rule_37_nothing_is_written_where_the_buffer_is_too_small),
-		cmocka_unit_test(rule_37_how_much_is_needed_can_be_asked),
+		cmocka_unit_test(crc32c_agrees_with_a_bitwise_one),
+		cmocka_unit_test(rule_37_the_example_of_the_document_is_correct),
+		cmocka_unit_test(rule_37_a_snapshot_of_version_1_is_read),
+		cmocka_unit_test(rule_37_random_states_are_restored),
+		cmocka_unit_test(rule_37_random_states_of_many_blocks_are_restored),
+		cmocka_unit_test(rule_37_the_largest_objects_are_restored),
+		cmocka_unit_test(rule_37_a_buffer_that_is_too_small_is_not_written),
+		cmocka_unit_test(rule_37_save_returns_the_size_that_it_needs),
 		cmocka_unit_test(rule_37_buffers_need_no_alignment),
-		cmocka_unit_test(rule_37_options_have_to_agree),
-		cmocka_unit_test(rule_37_other_options_are_as_at_creation),
-		cmocka_unit_test(rule_37_without_memory_there_is_no_object),
-		cmocka_unit_test(rule_37_saving_takes_no_memory),
+		cmocka_unit_test(rule_37_options_must_agree_with_the_snapshot),
+		cmocka_unit_test(rule_37_other_bad_options_are_refused),
+		cmocka_unit_test(rule_37_load_without_memory_makes_no_object),
+		cmocka_unit_test(rule_37_saving_allocates_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * threads.c - proves rule 37: a snapshot is of one moment
+ * threads.c - proves that a snapshot is of one moment
  *
- * Ranges are converted, given an attribute and inhibited, always as a whole, while snapshots are
- * saved and loaded: none has a part of a range. A guest's faults inhibit pages meanwhile, under a
- * lock that saving would not need otherwise: no more is written than was measured.
+ * Holds rule 37. Threads convert whole ranges, set an attribute of them and inhibit them, while
+ * another thread saves and loads: no snapshot has a part of a change. Then guest faults inhibit
+ * pages under the shared lock while another thread saves: no more is written than was measured.
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -19,7 +19,7 @@
 #define NR_BLOCKS 24
 #define NR_WRITERS 2
 
-/* No two touch: what is next to them says where they end. */
+/* No two ranges touch, so that each has edges of its own. */
 static const struct {
 	uint64_t start, end;
 } ranges[] = {
@@ -77,10 +77,10 @@ static const char *judge_range(const struct gms_state *state, uint64_t start, ui
 	const bool private = gms_is_private(state, start), attr = gms_attr_test(state, 0, start);
 
 	if (!gms_range_is(state, start, end - start, private ? GMS_PRIVATE : GMS_SHARED))
-		return "a range is loaded that was converted in part";
+		return "a snapshot has a part of a conversion";
 	if (gms_attr_test(state, 0, (start + end) / 2) != attr ||
 	    gms_attr_test(state, 0, end - 1) != attr)
-		return "a range is loaded that has an attribute in part";
+		return "a snapshot has a part of a change of an attribute";
 	return NULL;
 }
 
@@ -91,7 +91,7 @@ static const char *judge(const uint8_t *buf, size_t size)
 	const char *why = NULL;
 	uint64_t i;
 
-	/* which also says that no inhibit was met half-way: to 4K, and not to 2M */
+	/* loading would refuse an inhibit to 4K without one to 2M */
 	if (gms_snapshot_load(buf, size, &opts, &state))
 		return "a snapshot cannot be loaded";
 	for (i = 0; !why && i < ARRAY_SIZE(ranges); i++)
@@ -109,7 +109,7 @@ static const char *save_once(const struct gms_state *state, uint8_t *buf, size_t
 
 	rc = gms_snapshot_save(state, buf, room, &size);
 	if (rc)
-		return rc == -ENOSPC ? "a snapshot is longer than it can be" : "saving failed";
+		return rc == -ENOSPC ? "a snapshot is longer than it may be" : "saving failed";
 	return judge(buf, size);
 }
 
@@ -124,7 +124,7 @@ static void save_and_load(struct worker *worker)
 		const uint64_t changes = atomic_load(&field->changes);
 
 		why = save_once(field->state, buf, sizeof(buf));
-		/* something is to have happened in between */
+		/* wait for some changes */
 		while (!why && atomic_load(&field->changes) < changes + 3)
 			sched_yield();
 	}
@@ -158,18 +158,18 @@ static void rule_37_a_snapshot_is_of_one_moment(void **unused)
 	gms_state_destroy(field.state);
 }
 
-/* ---- saving beside them ---- */
+/* ---- saving beside faults ---- */
 
 #define SAVED_PAGES (4 * BLOCK_2M)
 #define GUARD 0xee
 
 struct saving {
 	struct gms_state *state;
-	_Atomic unsigned int preparing; /* threads that are */
+	_Atomic unsigned int preparing; /* threads that prepare pages */
 	uint64_t saved, too_small;
 };
 
-/* Every other page that is left: so the runs become more, and then fewer. */
+/* Prepares every other page, and then the rest, so that runs become more and then fewer. */
 static void prepare_pages(struct worker *worker)
 {
 	struct saving *saving = worker->shared;
@@ -189,7 +189,10 @@ static void prepare_pages(struct worker *worker)
 	worker_expect(worker, !ret, "a fault failed");
 }
 
-/* In as many bytes as it took a moment ago: it may take more now, and is not written then. */
+/*
+ * Saves into a buffer of the size that was needed a moment ago. If more is needed now, nothing
+ * may be written.
+ */
 static const char *save_tight(struct saving *saving)
 {
 	const struct gms_state_opts opts = {.struct_size = sizeof(opts)};
@@ -214,9 +217,9 @@ static const char *save_tight(struct saving *saving)
 		saving->saved++;
 	for (i = ret ? 0 : needed; i < size + 64; i++)
 		if (buf[i] != GUARD)
-			why = "it wrote more than it said";
+			why = "more was written than was reported";
 	if (!why && !ret && gms_snapshot_load(buf, needed, &opts, &loaded))
-		why = "what was saved cannot be loaded";
+		why = "a saved snapshot cannot be loaded";
 	gms_state_destroy(loaded);
 	free(buf);
 	return why;
@@ -239,7 +242,7 @@ static int always_at_4k(void *ctx, gms_pgoff_t start, unsigned int order)
 	return GMS_PREPARED_AT(GMS_ORDER_4K);
 }
 
-static void rule_37_saving_beside_faults_that_inhibit(void **unused)
+static void rule_37_saving_beside_faults_writes_no_more_than_measured(void **unused)
 {
 	const struct gms_backend_ops ops = {.struct_size = sizeof(ops), .prepare = always_at_4k};
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
@@ -272,7 +275,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rule_37_a_snapshot_is_of_one_moment),
-		cmocka_unit_test(rule_37_saving_beside_faults_that_inhibit),
+		cmocka_unit_test(rule_37_saving_beside_faults_writes_no_more_than_measured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
