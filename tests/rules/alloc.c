@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * alloc.c - proves that nothing allocates or frees under a folio lock or a tree lock
+ * alloc.c - proves that the library neither allocates nor frees under a folio lock or a tree lock
  *
  * Holds rule 14.
  *
- * In debug builds talloc.c looks at the locks of each thread that calls it, in all tests. Here every
- * operation of the engine is made, in many states, under each policy and with each backing, with
- * listeners and with undos that fail; and each kind of operation must have allocated now and then,
- * else nothing was looked at.
+ * In debug builds talloc.c checks the locks of each thread that calls it, in all tests. This test
+ * makes every operation of the engine in many states: under each policy, with each order of
+ * backing, with listeners, and with undos that fail. It also checks that each kind of operation
+ * allocates in some of these states.
  */
 #include "oracle.h"
 #include "rig.h"
@@ -28,7 +28,7 @@ struct act {
 	bool bound;
 };
 
-static enum gms_shareability any(struct act *a)
+static enum gms_shareability any_shareability(struct act *a)
 {
 	return prng_chance(&a->prng, 50) ? GMS_PRIVATE : GMS_SHARED;
 }
@@ -37,14 +37,14 @@ static void do_convert(struct act *a)
 {
 	const unsigned int flags = prng_chance(&a->prng, 20) ? GMS_CONVERT_RESUMABLE : 0;
 
-	(void)gms_convert(a->rig.state, a->start, a->nr, any(a), flags, NULL);
+	(void)gms_convert(a->rig.state, a->start, a->nr, any_shareability(a), flags, NULL);
 }
 
-/* The hook fails, and what came before is undone. */
+/* The second apply of a conversion fails, and the first one is undone. */
 static void do_undo(struct act *a)
 {
 	sim_refuse(a->rig.sim, 1U << SIM_APPLY, 1, 1, -EIO);
-	(void)gms_convert(a->rig.state, a->start, a->nr, any(a), 0, NULL);
+	(void)gms_convert(a->rig.state, a->start, a->nr, any_shareability(a), 0, NULL);
 	sim_refuse(a->rig.sim, 1U << SIM_APPLY, 0, 0, 0);
 }
 
@@ -146,7 +146,7 @@ static void do_freeze(struct act *a)
 	(void)gms_thaw(a->rig.state);
 }
 
-/* All that is quarantined, run by run, as the simulation has it. */
+/* Repairs each quarantined run, to the shareability that the library has for it. */
 static void do_repair(struct act *a)
 {
 	uint64_t end, at = 0;
@@ -165,11 +165,11 @@ static void do_repair(struct act *a)
 	}
 }
 
-/* The hook fails, and so does its undo. */
+/* The second apply of a conversion fails, and so does the undo of the first one. */
 static void do_quarantine(struct act *a)
 {
 	sim_refuse(a->rig.sim, 1U << SIM_APPLY | 1U << SIM_UNDO, 1, 2, -EIO);
-	(void)gms_convert(a->rig.state, a->start, a->nr, any(a), 0, NULL);
+	(void)gms_convert(a->rig.state, a->start, a->nr, any_shareability(a), 0, NULL);
 	sim_refuse(a->rig.sim, 1U << SIM_APPLY | 1U << SIM_UNDO, 0, 0, 0);
 	if (prng_chance(&a->prng, 50))
 		do_repair(a);
@@ -178,7 +178,7 @@ static void do_quarantine(struct act *a)
 static const struct {
 	const char *name;
 	void (*act)(struct act *a);
-	bool allocates; /* at times */
+	bool allocates; /* in some states */
 } acts[] = {
 	{"convert", do_convert, true},
 	{"undo", do_undo, true},
@@ -228,14 +228,14 @@ static void act(struct act *a, uint64_t nr_acts)
 	}
 }
 
-/* Folios are pages that no hook hears of: the engine then takes a shorter way. */
-static void be_deaf(struct gms_backend_ops *ops)
+/* Leaves out the hooks of folios. The engine then takes a shorter path. */
+static void without_folio_hooks(struct gms_backend_ops *ops)
 {
 	ops->folio_alloc = NULL;
 	ops->folio_free = NULL;
 }
 
-static void act_out(unsigned int policy, unsigned int order, bool private, bool deaf)
+static void act_under(unsigned int policy, unsigned int order, bool private, bool no_folio_hooks)
 {
 	static struct act a;
 	const struct rig_opts opts = {
@@ -243,14 +243,14 @@ static void act_out(unsigned int policy, unsigned int order, bool private, bool 
 		.folio_order = order,
 		.init_private = private,
 		.policy = rig_policy(policy),
-		.tune = deaf ? be_deaf : NULL,
+		.tune = no_folio_hooks ? without_folio_hooks : NULL,
 	};
 
 	memset(&a, 0, sizeof(a));
-	prng_init(&a.prng, test_seed() + policy * 100 + order * 4 + private * 2 + deaf);
+	prng_init(&a.prng, test_seed() + policy * 100 + order * 4 + private * 2 + no_folio_hooks);
 	rig_init(&a.rig, &opts);
 	act(&a, test_iters(150));
-	/* not rig_fini(): what was quarantined is repaired by guess, so the simulation disagrees */
+	/* rig_fini() would fail: the repairs were guesses, so the simulation has another state */
 	a.rig.ending = true;
 	gms_state_destroy(a.rig.state);
 	sim_destroy(a.rig.sim);
@@ -258,17 +258,17 @@ static void act_out(unsigned int policy, unsigned int order, bool private, bool 
 	assert_int_equal(a.rig.talloc.live_blocks, 0);
 }
 
-static void test_no_operation_allocates_under_such_a_lock(void **unused)
+static void rule_14_no_operation_allocates_under_a_folio_or_tree_lock(void **unused)
 {
-	unsigned int policy, way;
+	unsigned int policy, mode;
 	size_t i;
 
 	(void)unused;
 	for (policy = 0; policy < RIG_NR_POLICIES; policy++) {
-		for (way = 0; way < 4; way++) {
-			act_out(policy, GMS_ORDER_4K, way % 2, way / 2);
-			act_out(policy, GMS_ORDER_2M, way % 2, way / 2);
-			act_out(policy, GMS_ORDER_1G, way % 2, way / 2);
+		for (mode = 0; mode < 4; mode++) {
+			act_under(policy, GMS_ORDER_4K, mode % 2, mode / 2);
+			act_under(policy, GMS_ORDER_2M, mode % 2, mode / 2);
+			act_under(policy, GMS_ORDER_1G, mode % 2, mode / 2);
 		}
 	}
 	for (i = 0; i < ARRAY_SIZE(acts); i++)
@@ -276,8 +276,8 @@ static void test_no_operation_allocates_under_such_a_lock(void **unused)
 			fail_msg("%s never allocated", acts[i].name);
 }
 
-/* Allocating and giving back are found out, under either lock, of whatever object. */
-static void test_talloc_knows_locks(void **unused)
+/* talloc.c notices an allocation and a free under either lock, of any object. */
+static void talloc_notices_calls_under_a_lock(void **unused)
 {
 	static const enum gms_rank ranks[] = {GMS_RANK_FOLIO, GMS_RANK_TREE};
 	struct gms_spinlock outer, inner;
@@ -313,7 +313,7 @@ static void test_talloc_knows_locks(void **unused)
 
 #else
 
-static void test_skipped(void **unused)
+static void skipped(void **unused)
 {
 	(void)unused;
 	printf("skipped: only debug builds (GMS_DEBUG) know which locks a thread holds\n");
@@ -326,10 +326,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #ifdef GMS_DEBUG
-		cmocka_unit_test(test_no_operation_allocates_under_such_a_lock),
-		cmocka_unit_test(test_talloc_knows_locks),
+		cmocka_unit_test(rule_14_no_operation_allocates_under_a_folio_or_tree_lock),
+		cmocka_unit_test(talloc_notices_calls_under_a_lock),
 #else
-		cmocka_unit_test(test_skipped),
+		cmocka_unit_test(skipped),
 #endif
 	};
 

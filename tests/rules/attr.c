@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * attr.c - proves rule 8, and the inhibits of rule 21
+ * attr.c - proves that attributes and inhibits cap what the guest maps, and nothing else
  *
- * Sets of pages beside shareability, and what the guest's side still allows: both cap what a
- * guest may map, and nothing else. How they act together is in fault.c.
+ * Holds rules 6, 8, 11, 14, 15 and 21. fault.c tests attributes and inhibits together.
  */
 #include "rig.h"
 
@@ -28,7 +27,7 @@ static void set_attr(struct rig *rig, unsigned int id, uint64_t start, uint64_t 
 	assert_int_equal(gms_attr_set(rig->state, id, start, nr_pages, set), 0);
 }
 
-/* Rule 8: attributes are sets of pages, empty at first, and independent of each other. */
+/* Rule 8: attributes are sets of pages. They are empty at first, and independent of each other. */
 static void rule_08_attributes_are_sets_of_pages(void **unused)
 {
 	unsigned int a, b;
@@ -59,14 +58,14 @@ static void rule_08_attributes_are_sets_of_pages(void **unused)
 	assert_false(gms_attr_test(rig.state, UINT32_MAX, 5));
 	assert_int_equal(gms_attr_set(rig.state, a + b + 1, 5, 1, true), -EINVAL);
 	assert_int_equal(gms_attr_set(rig.state, UINT32_MAX, 5, 1, true), -EINVAL);
-	/* They have nothing to do with shareability. */
+	/* Attributes do not change shareability. */
 	assert_true(gms_range_is(rig.state, 0, NR_PAGES, GMS_PRIVATE));
 	assert_int_equal(gms_max_order(rig.state, 200), GMS_ORDER_1G);
 	rig_fini(&rig);
 }
 
-/* Rule 8: there can be GMS_MAX_ATTRS of them. */
-static void rule_08_there_is_room_for_some(void **unused)
+/* Rule 8: an object has up to GMS_MAX_ATTRS attributes. */
+static void rule_08_one_attribute_too_many_is_refused(void **unused)
 {
 	unsigned int i, j, id[GMS_MAX_ATTRS], none = 0x77;
 	struct rig rig;
@@ -88,8 +87,8 @@ static void rule_08_there_is_room_for_some(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 8: the guest's mappings of what changes are zapped, of nothing else. */
-static void rule_08_a_change_zaps_what_changes(void **unused)
+/* Rule 8: a change of an attribute zaps exactly the guest's mappings of the pages that change. */
+static void rule_08_a_change_zaps_the_pages_that_change(void **unused)
 {
 	struct sim_totals totals;
 	unsigned int id;
@@ -109,7 +108,7 @@ static void rule_08_a_change_zaps_what_changes(void **unused)
 	assert_int_equal(totals.mapped_pages[0][2], T_1G);
 	rig_check(&rig);
 	rig_forget(&rig);
-	/* Set already, or not set: nothing changes. */
+	/* A call that changes no page calls no hook. */
 	set_attr(&rig, id, 110, 20, true);
 	set_attr(&rig, id, 150, T_1G, false);
 	rig_expect_none(&rig);
@@ -143,7 +142,10 @@ static void rule_08_a_change_zaps_shared_pages_too(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 8: a guest's max_order covers no page that differs from the one at the index. */
+/*
+ * Rule 8: max_order of a guest fault covers no page that differs in an attribute from the page at
+ * the index.
+ */
 static void rule_08_attributes_cap_what_a_guest_maps(void **unused)
 {
 	unsigned int a, b;
@@ -169,14 +171,14 @@ static void rule_08_attributes_cap_what_a_guest_maps(void **unused)
 	set_attr(&rig, a, 100, 1, true);
 	set_attr(&rig, b, 0, T_2M, false);
 	rig_faults(&rig, 5, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_1G);
-	/* A host's is not capped. */
+	/* Attributes do not cap host faults. */
 	rig_convert(&rig, 0, T_1G, GMS_SHARED);
 	set_attr(&rig, b, 100, 1, true);
 	rig_faults(&rig, 5, GMS_HOST, GMS_ORDER_1G, GMS_ORDER_1G);
 	rig_fini(&rig);
 }
 
-/* Rule 21: an inhibit leaves 4K in its 2M block, and 2M in its 1G. */
+/* Rule 21: an inhibit to 4K allows 4K in its 2M block, and 2M in the rest of its 1G. */
 static void rule_21_inhibits_cap_what_a_guest_maps(void **unused)
 {
 	struct rig rig;
@@ -191,17 +193,17 @@ static void rule_21_inhibits_cap_what_a_guest_maps(void **unused)
 	assert_int_equal(gms_inhibit(rig.state, T_1G + 8, 1, GMS_ORDER_2M), 0);
 	rig_faults(&rig, T_1G + 8, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_2M);
 	rig_faults(&rig, T_1G + 9 * T_2M, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_2M);
-	/* Unlike an attribute: all of a block inhibited is no better. */
+	/* An inhibit of a whole block caps that block, too, unlike an attribute. */
 	assert_int_equal(gms_inhibit(rig.state, 0, T_1G, GMS_ORDER_4K), 0);
 	rig_faults(&rig, 4 * T_2M, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_4K);
-	/* Lifted in parts. */
+	/* An inhibit can be lifted in parts. */
 	assert_int_equal(gms_uninhibit(rig.state, 4 * T_2M, T_2M), 0);
 	rig_faults(&rig, 4 * T_2M, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_2M);
 	rig_faults(&rig, 5 * T_2M, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_4K);
 	assert_int_equal(gms_uninhibit(rig.state, 0, 2 * T_1G), 0);
 	rig_faults(&rig, 5, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_1G);
 	rig_faults(&rig, T_1G + 5, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_1G);
-	/* Neither the state, nor the folios, nor the host know of them. */
+	/* An inhibit changes neither shareability nor folios, and does not cap host faults. */
 	assert_int_equal(gms_inhibit(rig.state, 0, T_1G, GMS_ORDER_4K), 0);
 	assert_int_equal(gms_max_order(rig.state, 5), GMS_ORDER_1G);
 	rig_convert(&rig, 0, T_1G, GMS_SHARED);
@@ -210,8 +212,8 @@ static void rule_21_inhibits_cap_what_a_guest_maps(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rules 6 and 21: in the last blocks, which are incomplete. */
-static void rule_21_inhibits_in_incomplete_blocks(void **unused)
+/* Rules 6 and 21: inhibits cap the incomplete blocks at the end of the object. */
+static void rule_21_inhibits_cap_incomplete_blocks(void **unused)
 {
 	struct rig rig;
 
@@ -229,7 +231,7 @@ static void rule_21_inhibits_in_incomplete_blocks(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rules 11 and 21: 4K and 2M are what an inhibit can leave. */
+/* Rules 11 and 21: an inhibit to an order other than 4K and 2M is refused. */
 static void rule_21_inhibits_of_other_orders_are_refused(void **unused)
 {
 	unsigned int order;
@@ -245,6 +247,7 @@ static void rule_21_inhibits_of_other_orders_are_refused(void **unused)
 	rig_fini(&rig);
 }
 
+/* gms_inhibit() that works. The sequence number changes if and only if hooks are called. */
 static void inhibit(struct rig *rig, gms_pgoff_t start, uint64_t nr_pages, unsigned int order)
 {
 	const uint64_t seq = gms_seq_read(rig->state, start);
@@ -254,8 +257,8 @@ static void inhibit(struct rig *rig, gms_pgoff_t start, uint64_t nr_pages, unsig
 	assert_int_equal(gms_seq_read(rig->state, start) != seq, rig_count(rig, SIM_ALL_HOOKS) > 0);
 }
 
-/* Rule 21: before it caps them it takes away the guest's mappings of what changes. */
-static void rule_21_inhibiting_zaps_what_changes(void **unused)
+/* Rule 21: gms_inhibit() zaps the guest's mappings of the pages that change. */
+static void rule_21_an_inhibit_zaps_the_pages_that_change(void **unused)
 {
 	struct sim_totals totals;
 	struct rig rig;
@@ -270,11 +273,11 @@ static void rule_21_inhibiting_zaps_what_changes(void **unused)
 			 ZAP(5, 2 * T_2M, GMS_PRIVATE), END(5, 2 * T_2M));
 	sim_totals(rig.sim, &totals);
 	assert_int_equal(totals.mapped_pages[0][1], 0);
-	/* What is so already is left alone, */
+	/* Pages with the inhibit are not zapped again. */
 	inhibit(&rig, 7, 2 * T_2M - 2, GMS_ORDER_4K);
 	inhibit(&rig, 5, 2 * T_2M, GMS_ORDER_2M);
 	rig_expect_none(&rig);
-	/* also as a part of what is not, */
+	/* Nor are they zapped where other pages of the range change. */
 	inhibit(&rig, 0, 3 * T_2M, GMS_ORDER_4K);
 	rig_expect_calls(&rig, 1U << SIM_ZAP_GUEST, BEGIN(0, 5), BEGIN(2 * T_2M + 5, T_2M - 5),
 			 END(0, 5), END(2 * T_2M + 5, T_2M - 5));
@@ -282,15 +285,18 @@ static void rule_21_inhibiting_zaps_what_changes(void **unused)
 	rig_expect_calls(&rig, 1U << SIM_ZAP_GUEST, BEGIN(3 * T_2M, 2), END(3 * T_2M, 2));
 	inhibit(&rig, 3 * T_2M - 1, 3, GMS_ORDER_4K);
 	rig_expect_calls(&rig, 1U << SIM_ZAP_GUEST, BEGIN(3 * T_2M, 2), END(3 * T_2M, 2));
-	/* Lifting takes nothing away. */
+	/* gms_uninhibit() zaps nothing. */
 	rig_forget(&rig);
 	assert_int_equal(gms_uninhibit(rig.state, 0, NR_PAGES), 0);
 	rig_expect_none(&rig);
 	rig_fini(&rig);
 }
 
-/* Rule 14: each allocation of it fails in turn; nothing has changed, and nothing was called. */
-static void rule_14_inhibiting_without_memory(void **unused)
+/*
+ * Rule 14: each allocation of gms_inhibit() fails in turn. Nothing has changed then, and no hook
+ * was called.
+ */
+static void rule_14_inhibit_without_memory_changes_nothing(void **unused)
 {
 	struct rig_opts opts = all_private;
 	uint64_t skip, failed = 0;
@@ -322,8 +328,11 @@ static void rule_14_inhibiting_without_memory(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 15: a hook that is not there has succeeded; without any, all is tracked as ever. */
-static void rule_15_hooks_that_are_not_there(void **unused)
+/*
+ * Rule 15: a hook that the backend lacks counts as one that succeeded. A state without any hook
+ * behaves as one with all of them.
+ */
+static void rule_15_a_missing_hook_counts_as_success(void **unused)
 {
 	const struct gms_backend_ops none = {.struct_size = sizeof(none)};
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
@@ -362,16 +371,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rule_08_attributes_are_sets_of_pages),
-		cmocka_unit_test(rule_08_there_is_room_for_some),
-		cmocka_unit_test(rule_08_a_change_zaps_what_changes),
+		cmocka_unit_test(rule_08_one_attribute_too_many_is_refused),
+		cmocka_unit_test(rule_08_a_change_zaps_the_pages_that_change),
 		cmocka_unit_test(rule_08_a_change_zaps_shared_pages_too),
 		cmocka_unit_test(rule_08_attributes_cap_what_a_guest_maps),
 		cmocka_unit_test(rule_21_inhibits_cap_what_a_guest_maps),
-		cmocka_unit_test(rule_21_inhibits_in_incomplete_blocks),
+		cmocka_unit_test(rule_21_inhibits_cap_incomplete_blocks),
 		cmocka_unit_test(rule_21_inhibits_of_other_orders_are_refused),
-		cmocka_unit_test(rule_21_inhibiting_zaps_what_changes),
-		cmocka_unit_test(rule_14_inhibiting_without_memory),
-		cmocka_unit_test(rule_15_hooks_that_are_not_there),
+		cmocka_unit_test(rule_21_an_inhibit_zaps_the_pages_that_change),
+		cmocka_unit_test(rule_14_inhibit_without_memory_changes_nothing),
+		cmocka_unit_test(rule_15_a_missing_hook_counts_as_success),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * binding.c - proves rule 22, and what rule 21 says of memslots
+ * binding.c - proves where a binding shows memory to the guest, and how bindings cap mappings
  *
- * Where the guest sees the memory, and how large a mapping that leaves it. What threads see of
- * bindings that come and go is in binding_race.c.
+ * Holds rules 6, 11, 21, 22 and 39. binding_race.c tests bindings that change beside other
+ * threads.
  */
 #include "rig.h"
 
@@ -73,7 +73,7 @@ static void sees_nothing(const struct rig *rig, uint64_t gfn)
 	assert_int_equal(order, 0x77);
 	assert_int_equal(gms_fault_begin_gfn(rig->state, gfn, GMS_GUEST, &fault), -ENOENT);
 	assert_int_equal(gms_fault_begin_gfn(rig->state, gfn, GMS_HOST, &fault), -ENOENT);
-	/* The backend had no part in it, nor was a fault answered. */
+	/* No hook has failed, and no fault counts as answered. */
 	after = rig_stats(rig);
 	assert_int_equal(after.refused_backend, before.refused_backend);
 	assert_int_equal(after.faults_guest, before.faults_guest);
@@ -88,7 +88,7 @@ static unsigned int order_at(const struct rig *rig, uint64_t gfn)
 	return order;
 }
 
-/* A guest's fault at a gfn, with all that belongs to it. */
+/* Makes a guest fault at a gfn as a VMM does: begin, prepare, map, end. */
 static struct gms_fault fault_at(struct rig *rig, uint64_t gfn)
 {
 	struct gms_fault fault;
@@ -105,7 +105,7 @@ static struct gms_fault fault_at(struct rig *rig, uint64_t gfn)
 	return fault;
 }
 
-/* The order that is offered at a gfn: asked for, at a fault there, at one at its index. */
+/* Checks the order at a gfn: by a query, by a fault at the gfn, and by a fault at its index. */
 static void offers(struct rig *rig, uint64_t gfn, unsigned int order)
 {
 	gms_pgoff_t index;
@@ -116,10 +116,10 @@ static void offers(struct rig *rig, uint64_t gfn, unsigned int order)
 	rig_faults(rig, index, GMS_GUEST, gms_folio_order(rig->state, index), order);
 }
 
-/* ---- which page is where ---- */
+/* ---- lookups ---- */
 
-/* Rule 22: a gfn is an index, from the first page of a binding to its last. */
-static void rule_22_lookups_at_all_edges(void **unused)
+/* Rule 22: lookups find each gfn of a binding, from the first to the last, and no other gfn. */
+static void rule_22_lookups_are_exact_at_all_edges(void **unused)
 {
 	struct rig rig;
 
@@ -155,7 +155,7 @@ static void rule_22_lookups_at_all_edges(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rules 11 and 22: empty, past the end, or around the end of all numbers. */
+/* Rules 11 and 22: a range that is empty, passes the end or wraps is refused. */
 static void rule_22_bad_ranges_are_refused(void **unused)
 {
 	struct rig rig;
@@ -188,7 +188,7 @@ static void rule_22_bad_ranges_are_refused(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 22: no gfn and no page is in two; bindings may touch. */
+/* Rule 22: a gfn or a page is in one binding at most. Bindings may touch. */
 static void rule_22_overlaps_are_refused(void **unused)
 {
 	struct rig rig;
@@ -196,7 +196,10 @@ static void rule_22_overlaps_are_refused(void **unused)
 	(void)unused;
 	rig_init(&rig, &all_private);
 	bind_at(&rig, 1000, 5000, 100);
-	/* The same; of the gfns only; of the pages only: all, head, tail, within, around. */
+	/*
+	 * A range may overlap in gfns and pages, in gfns alone or in pages alone: wholly, at the
+	 * head, at the tail, inside and around.
+	 */
 	bind_fails(&rig, 1000, 5000, 100, -EEXIST);
 	bind_fails(&rig, 1000, 0, 100, -EEXIST);
 	bind_fails(&rig, 901, 0, 100, -EEXIST);
@@ -208,12 +211,12 @@ static void rule_22_overlaps_are_refused(void **unused)
 	bind_fails(&rig, 0, 5099, 100, -EEXIST);
 	bind_fails(&rig, 0, 5050, 1, -EEXIST);
 	bind_fails(&rig, 3000, 0, NR_PAGES, -EEXIST);
-	/* A bad range is one first. */
+	/* A bad range returns -EINVAL even if it overlaps. */
 	bind_fails(&rig, 1000, 5000, 0, -EINVAL);
-	/* Touching, on either side of either. */
+	/* Bindings may touch, at both ends of their gfns and of their pages. */
 	bind_at(&rig, 900, 5100, 100);
 	bind_at(&rig, 1100, 4900, 100);
-	/* And between two. */
+	/* A binding may fill the gap between two others. */
 	bind_at(&rig, 1300, 4700, 100);
 	bind_fails(&rig, 1199, 3000, 102, -EEXIST);
 	bind_fails(&rig, 1200, 3000, 101, -EEXIST);
@@ -231,8 +234,8 @@ static void rule_22_overlaps_are_refused(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 22: what was unbound is not there, and may be bound again, elsewhere. */
-static void rule_22_unbind_and_bind_again(void **unused)
+/* Rule 22: gms_unbind() removes a binding. Its pages may be bound again at another gfn. */
+static void rule_22_unbound_pages_can_be_bound_again(void **unused)
 {
 	unsigned int low, high, i;
 	struct rig rig;
@@ -250,7 +253,7 @@ static void rule_22_unbind_and_bind_again(void **unused)
 	sees_nothing(&rig, 4 * T_1G + T_2M);
 	sees_nothing(&rig, 6 * T_1G + T_2M - 1);
 	sees(&rig, T_1G, 0);
-	/* Pages in no binding are not limited. */
+	/* A page without a binding is not limited. */
 	rig_faults(&rig, T_1G + 5, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_1G);
 	high = bind_at(&rig, 5 * T_1G + 1, T_1G, 2 * T_1G);
 	assert_int_not_equal(low, high);
@@ -268,10 +271,10 @@ static void rule_22_unbind_and_bind_again(void **unused)
 	rig_fini(&rig);
 }
 
-/* ---- how large a mapping ---- */
+/* ---- orders ---- */
 
-/* Rule 22: gfn and index that disagree modulo the order. */
-static void rule_22_gfn_and_index_that_disagree(void **unused)
+/* Rule 22: a block whose gfn and index differ modulo its size is not mapped as one. */
+static void rule_22_gfn_and_index_must_agree_modulo_the_size(void **unused)
 {
 	static const struct {
 		uint64_t gfn;
@@ -303,11 +306,11 @@ static void rule_22_gfn_and_index_that_disagree(void **unused)
 		offers(&rig, gfn + T_1G, cases[i].order);
 		offers(&rig, gfn + 2 * T_1G + 3 * T_2M + 77, cases[i].order);
 		unbind(&rig, id);
-		/* The other way round: the index is ahead. */
+		/* The index is ahead of the gfn. */
 		id = bind_at(&rig, behind, 0, 4 * T_1G);
 		offers(&rig, behind + T_1G + 5, cases[i].order);
 		unbind(&rig, id);
-		/* Another start, which changes nothing in the middle. */
+		/* Another start of the binding changes nothing in its middle. */
 		id = bind_at(&rig, gfn + 3, 3, 4 * T_1G - 5);
 		offers(&rig, gfn + T_1G + 9, cases[i].order);
 		unbind(&rig, id);
@@ -315,15 +318,15 @@ static void rule_22_gfn_and_index_that_disagree(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 22: an edge of a binding inside the block. */
-static void rule_22_edges_inside_a_block(void **unused)
+/* Rule 22: a block with an edge of a binding inside is not mapped as one. */
+static void rule_22_an_edge_inside_a_block_caps_max_order(void **unused)
 {
 	struct rig rig;
 	unsigned int id;
 
 	(void)unused;
 	rig_init(&rig, &all_private);
-	/* At its head. */
+	/* The binding begins inside a block. */
 	id = bind_at(&rig, T_1G + 3, T_1G + 3, 2 * T_1G - 3);
 	offers(&rig, T_1G + 3, GMS_ORDER_4K);
 	offers(&rig, T_1G + T_2M - 1, GMS_ORDER_4K);
@@ -332,7 +335,7 @@ static void rule_22_edges_inside_a_block(void **unused)
 	offers(&rig, 2 * T_1G, GMS_ORDER_1G);
 	offers(&rig, 3 * T_1G - 1, GMS_ORDER_1G);
 	unbind(&rig, id);
-	/* At its tail. */
+	/* The binding ends inside a block. */
 	id = bind_at(&rig, T_1G, T_1G, 2 * T_1G - 1);
 	offers(&rig, T_1G, GMS_ORDER_1G);
 	offers(&rig, 2 * T_1G - 1, GMS_ORDER_1G);
@@ -341,7 +344,7 @@ static void rule_22_edges_inside_a_block(void **unused)
 	offers(&rig, 3 * T_1G - T_2M, GMS_ORDER_4K);
 	offers(&rig, 3 * T_1G - 2, GMS_ORDER_4K);
 	unbind(&rig, id);
-	/* At both, of a 2M and of a 1G. */
+	/* The binding begins and ends inside one block, of 2M and then of 1G. */
 	id = bind_at(&rig, T_2M + 10, T_2M + 10, 10);
 	offers(&rig, T_2M + 15, GMS_ORDER_4K);
 	unbind(&rig, id);
@@ -349,7 +352,7 @@ static void rule_22_edges_inside_a_block(void **unused)
 	offers(&rig, T_2M, GMS_ORDER_2M);
 	offers(&rig, T_1G - T_2M - 1, GMS_ORDER_2M);
 	unbind(&rig, id);
-	/* At neither: just a block. */
+	/* The binding is exactly one block. */
 	id = bind_at(&rig, 9 * T_2M, 3 * T_2M, T_2M);
 	offers(&rig, 9 * T_2M, GMS_ORDER_2M);
 	offers(&rig, 10 * T_2M - 1, GMS_ORDER_2M);
@@ -358,20 +361,23 @@ static void rule_22_edges_inside_a_block(void **unused)
 	offers(&rig, 9 * T_1G, GMS_ORDER_1G);
 	offers(&rig, 10 * T_1G - 1, GMS_ORDER_1G);
 	unbind(&rig, id);
-	/* An edge cuts where gfn and index disagree, too. */
+	/* An edge also caps where gfn and index differ. */
 	id = bind_at(&rig, 8 * T_2M + 1, 3 * T_2M + 1, 2 * T_2M - 2);
 	offers(&rig, 8 * T_2M + 1, GMS_ORDER_4K);
 	offers(&rig, 9 * T_2M, GMS_ORDER_4K);
 	unbind(&rig, id);
-	/* Rule 6: the last block is incomplete, bound to its end or not. */
+	/* Rule 6: the binding has the incomplete blocks at the end of the object. */
 	bind_at(&rig, 9 * T_1G, 4 * T_1G, T_2M + 1);
 	offers(&rig, 9 * T_1G, GMS_ORDER_2M);
 	offers(&rig, 9 * T_1G + T_2M, GMS_ORDER_4K);
 	rig_fini(&rig);
 }
 
-/* Rule 22: two bindings that meet in a block, even where both numbers go on. */
-static void rule_22_two_bindings_meet_in_a_block(void **unused)
+/*
+ * Rule 22: a block in which two bindings meet is not mapped as one, even if one continues the
+ * other.
+ */
+static void rule_22_two_bindings_in_a_block_cap_max_order(void **unused)
 {
 	struct rig rig;
 	unsigned int id;
@@ -386,7 +392,7 @@ static void rule_22_two_bindings_meet_in_a_block(void **unused)
 	offers(&rig, 2 * T_2M, GMS_ORDER_2M);
 	offers(&rig, T_1G, GMS_ORDER_2M);
 	unbind(&rig, id);
-	/* One page out of the middle of a binding: the 1G is cut, and that 2M. */
+	/* One page in the middle is bound to another index. This caps its 2M and its 1G. */
 	bind_at(&rig, 2 * T_1G, 2 * T_1G, 7 * T_2M + 9);
 	bind_at(&rig, 2 * T_1G + 7 * T_2M + 9, T_1G, 1);
 	bind_at(&rig, 2 * T_1G + 7 * T_2M + 10, 2 * T_1G + 7 * T_2M + 10, 2 * T_1G - 7 * T_2M - 10);
@@ -396,12 +402,12 @@ static void rule_22_two_bindings_meet_in_a_block(void **unused)
 	offers(&rig, 2 * T_1G + 8 * T_2M - 1, GMS_ORDER_4K);
 	offers(&rig, 3 * T_1G - 1, GMS_ORDER_2M);
 	offers(&rig, 3 * T_1G, GMS_ORDER_1G);
-	/* A page of the block that is in no binding is not limited. */
+	/* The page of the block that has no binding is not limited. */
 	rig_faults(&rig, 2 * T_1G + 7 * T_2M + 9, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_1G);
 	rig_faults(&rig, T_1G + 1, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_1G);
 	rig_fini(&rig);
 
-	/* At a block's border nothing is lost. */
+	/* Bindings that meet at the edge of a block do not cap it. */
 	rig_init(&rig, &all_private);
 	bind_at(&rig, 0, 0, T_1G);
 	bind_at(&rig, T_1G, T_1G, T_1G + T_2M);
@@ -415,7 +421,7 @@ static void rule_22_two_bindings_meet_in_a_block(void **unused)
 
 /* ---- faults ---- */
 
-/* Rule 21: the binding caps what is prepared; the host's faults are not capped. */
+/* Rule 21: a binding caps what a guest fault maps and prepares. It does not cap host faults. */
 static void rule_21_bindings_cap_the_guest_only(void **unused)
 {
 	struct gms_fault fault;
@@ -441,7 +447,7 @@ static void rule_21_bindings_cap_the_guest_only(void **unused)
 	gms_fault_end(rig.state, &fault);
 	rig_faults(&rig, T_1G + 5, GMS_HOST, GMS_ORDER_1G, GMS_ORDER_1G);
 	rig_faults(&rig, T_1G + 5, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_2M);
-	/* What else a fault may answer, it answers at a gfn as well. */
+	/* A fault at a gfn returns the errors of a fault at an index. */
 	assert_int_equal(gms_fault_begin_gfn(rig.state, 9 * T_1G + T_2M, GMS_HOST, &fault),
 			 -EACCES);
 	assert_int_equal(
@@ -452,8 +458,8 @@ static void rule_21_bindings_cap_the_guest_only(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 39: what is quarantined is not offered, and answers faults at a gfn so. */
-static void rule_39_quarantine_at_a_gfn(void **unused)
+/* Rule 39: a fault at the gfn of a quarantined page fails, and no mapping covers that page. */
+static void rule_39_a_fault_at_the_gfn_of_a_quarantined_page_fails(void **unused)
 {
 	struct gms_fault fault;
 	struct rig rig;
@@ -504,8 +510,8 @@ static void bind_inside(struct rig *rig, const struct sim_call *call)
 		in->why = "gfn_max_order";
 }
 
-/* From inside a hook: no change and no fault; lookups work. */
-static void rule_22_changes_from_inside_a_hook(void **unused)
+/* Rule 22: inside a hook lookups work. Changes of bindings and faults are refused. */
+static void rule_22_a_hook_may_look_up_and_not_change(void **unused)
 {
 	struct inside in = {0};
 	struct rig rig;
@@ -528,8 +534,8 @@ static void rule_22_changes_from_inside_a_hook(void **unused)
 	rig_fini(&rig);
 }
 
-/* An object is freed with the bindings that it has. */
-static void rule_22_destroyed_with_its_bindings(void **unused)
+/* An object with bindings can be destroyed. */
+static void rule_22_an_object_with_bindings_is_destroyed(void **unused)
 {
 	struct rig rig;
 	unsigned int i;
@@ -544,17 +550,17 @@ static void rule_22_destroyed_with_its_bindings(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_22_lookups_at_all_edges),
+		cmocka_unit_test(rule_22_lookups_are_exact_at_all_edges),
 		cmocka_unit_test(rule_22_bad_ranges_are_refused),
 		cmocka_unit_test(rule_22_overlaps_are_refused),
-		cmocka_unit_test(rule_22_unbind_and_bind_again),
-		cmocka_unit_test(rule_22_gfn_and_index_that_disagree),
-		cmocka_unit_test(rule_22_edges_inside_a_block),
-		cmocka_unit_test(rule_22_two_bindings_meet_in_a_block),
+		cmocka_unit_test(rule_22_unbound_pages_can_be_bound_again),
+		cmocka_unit_test(rule_22_gfn_and_index_must_agree_modulo_the_size),
+		cmocka_unit_test(rule_22_an_edge_inside_a_block_caps_max_order),
+		cmocka_unit_test(rule_22_two_bindings_in_a_block_cap_max_order),
 		cmocka_unit_test(rule_21_bindings_cap_the_guest_only),
-		cmocka_unit_test(rule_39_quarantine_at_a_gfn),
-		cmocka_unit_test(rule_22_changes_from_inside_a_hook),
-		cmocka_unit_test(rule_22_destroyed_with_its_bindings),
+		cmocka_unit_test(rule_39_a_fault_at_the_gfn_of_a_quarantined_page_fails),
+		cmocka_unit_test(rule_22_a_hook_may_look_up_and_not_change),
+		cmocka_unit_test(rule_22_an_object_with_bindings_is_destroyed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

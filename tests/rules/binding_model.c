@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * binding_model.c - rules 21 and 22 beside flat arrays; many bindings; no memory
+ * binding_model.c - proves that bindings and orders agree with flat arrays
  *
- * The model has a byte for each page and a list of bindings, and answers by looking at
- * every page of a block.
+ * Holds rules 14, 21 and 22. The model has a byte for each page and a list of bindings, and looks
+ * at every page of a block. Further tests make many bindings, and bindings without memory.
  */
 #include "rig.h"
 
@@ -32,7 +32,7 @@ struct world {
 	unsigned int nr_slots;
 	unsigned int attr[NR_ATTRS];
 	uint64_t seed;
-	uint64_t seen[GMS_ORDER_1G + 1]; /* answers, by order */
+	uint64_t seen[GMS_ORDER_1G + 1]; /* results, by order */
 };
 
 static uint64_t draw(struct world *world, uint64_t below)
@@ -85,7 +85,7 @@ static bool uniform(const unsigned char *bytes, uint64_t start, uint64_t nr_page
 	return !memcmp(bytes + start, bytes + start + 1, nr_pages - 1);
 }
 
-/* May a mapping of this order be made at a gfn? */
+/* Returns true if a mapping of @order may be made at a gfn. */
 static bool model_allows(const struct world *world, const struct slot *slot, uint64_t gfn,
 			 unsigned int order)
 {
@@ -116,7 +116,7 @@ static unsigned int model_order(const struct world *world, const struct slot *sl
 
 /* ---- changes ---- */
 
-/* Ranges whose ends are often those of blocks. */
+/* Draws a page, often the first one of a block. */
 static uint64_t draw_edge(struct world *world, uint64_t below)
 {
 	static const uint64_t grain[] = {1, 8, T_2M, T_2M, T_1G};
@@ -163,7 +163,7 @@ static void change_bindings(struct world *world)
 	}
 	draw_range(world, &slot.start, &slot.nr_pages);
 	if (!world->nr_slots && draw(world, 2)) {
-		/* Most of the object, as a VMM would. */
+		/* Bind most of the object, as a VMM does. */
 		slot.start = draw(world, 3) * T_2M / 2;
 		slot.nr_pages = NR_PAGES - slot.start - draw(world, 3) * T_2M / 2;
 	}
@@ -212,7 +212,7 @@ static void change_pages(struct world *world)
 
 /* ---- comparing ---- */
 
-/* The fault is not larger than its folio either, and the one at the index is the same. */
+/* Compares a fault at a gfn with the model and with a fault at its index. The folio caps both. */
 static void compare_fault(struct world *world, uint64_t gfn, gms_pgoff_t index, unsigned int order)
 {
 	struct gms_state *state = world->rig.state;
@@ -275,8 +275,8 @@ static void compare(struct world *world)
 	assert_int_equal(rig_stats(&world->rig).bindings, world->nr_slots);
 }
 
-/* Else, after a while, hardly a block is uniform, and bindings are many and small. */
-static void calm_down(struct world *world)
+/* Removes all bindings and makes all pages private. Otherwise few blocks would stay uniform. */
+static void start_over(struct world *world)
 {
 	unsigned int i;
 
@@ -295,8 +295,8 @@ static void calm_down(struct world *world)
 	rig_forget(&world->rig);
 }
 
-/* Rules 21 and 22: the largest mapping is what a look at every page says. */
-static void rule_21_max_order_is_as_a_model_says(void **unused)
+/* Rules 21 and 22: the largest mapping is what the model finds page by page. */
+static void rule_21_max_order_agrees_with_a_model(void **unused)
 {
 	const struct rig_opts opts = {.nr_pages = NR_PAGES, .folio_order = GMS_ORDER_1G};
 	uint64_t round, rounds = test_iters(3000);
@@ -317,10 +317,10 @@ static void rule_21_max_order_is_as_a_model_says(void **unused)
 		else
 			change_pages(&world);
 		if (round % 32 == 31)
-			calm_down(&world);
+			start_over(&world);
 		compare(&world);
 	}
-	/* A run of this length has met all of them. */
+	/* A test of this length has met each order. */
 	if (rounds >= 3000)
 		assert_true(world.seen[0] && world.seen[GMS_ORDER_2M] && world.seen[GMS_ORDER_1G]);
 	free(world.pages);
@@ -328,12 +328,12 @@ static void rule_21_max_order_is_as_a_model_says(void **unused)
 	rig_fini(&world.rig);
 }
 
-/* ---- many ---- */
+/* ---- many bindings ---- */
 
 #define MANY 1500U
 #define LONG 40U /* pages of a binding; the gaps are as long */
 
-/* Where the binding of a number is: the gfns ascend, the indices go up and down. */
+/* The place of the binding numbered @nr. Gfns ascend; indices go up and down. */
 static uint64_t gfn_of(unsigned int nr)
 {
 	return 1000 + 2ULL * LONG * nr;
@@ -365,28 +365,28 @@ static void check_many(const struct rig *rig, const bool *bound)
 	}
 }
 
-/* Memory that struct gms_stats does not tell of. */
-static uint64_t untold_bytes(const struct rig *rig)
+/* Returns the bytes that struct gms_stats does not count. */
+static uint64_t uncounted_bytes(const struct rig *rig)
 {
 	const struct gms_stats stats = rig_stats(rig);
 
 	return rig->talloc.live_bytes - stats.bytes_in_use - stats.bytes_pooled;
 }
 
-/* Rule 22: a thousand bindings and more, that come and go in any order. */
-static void rule_22_many_bindings(void **unused)
+/* Rule 22: 1500 bindings can be made and removed in any order. */
+static void rule_22_many_bindings_in_any_order(void **unused)
 {
 	const struct rig_opts opts = {.nr_pages = NR_PAGES, .folio_order = GMS_ORDER_2M};
 	static unsigned int id[MANY];
 	static bool bound[MANY];
 	unsigned int i, nr;
-	uint64_t untold;
+	uint64_t uncounted;
 	struct rig rig;
 
 	(void)unused;
 	rig_init(&rig, &opts);
-	untold = untold_bytes(&rig);
-	/* 7 and MANY have no common divisor: all, in a scattered order. */
+	uncounted = uncounted_bytes(&rig);
+	/* 7 and MANY have no common divisor: each binding is made once, in a scattered order. */
 	for (i = 0; i < MANY; i++) {
 		nr = i * 7 % MANY;
 		assert_int_equal(gms_bind(rig.state, gfn_of(nr), index_of(nr), LONG, &id[nr]), 0);
@@ -394,7 +394,7 @@ static void rule_22_many_bindings(void **unused)
 	}
 	check_many(&rig, bound);
 	assert_int_equal(rig_stats(&rig).bindings, MANY);
-	assert_int_equal(untold_bytes(&rig), untold);
+	assert_int_equal(uncounted_bytes(&rig), uncounted);
 	for (i = 0; i < MANY; i++) {
 		nr = i * 11 % MANY;
 		if (nr % 3) {
@@ -428,15 +428,15 @@ static void rule_22_many_bindings(void **unused)
 	}
 	check_many(&rig, bound);
 	assert_int_equal(rig_stats(&rig).bindings, 0);
-	assert_int_equal(untold_bytes(&rig), untold);
+	assert_int_equal(uncounted_bytes(&rig), uncounted);
 	rig_fini(&rig);
 }
 
-/* ---- no memory ---- */
+/* ---- without memory ---- */
 
 #define FEW 70U
 
-/* A call without memory: what has changed? */
+/* Calls gms_bind() with memory for @skip allocations. A call that fails changes nothing. */
 static void without_memory(struct rig *rig, unsigned int nr, uint64_t skip, bool *bound)
 {
 	struct gms_stats before = rig_stats(rig), after;
@@ -454,15 +454,18 @@ static void without_memory(struct rig *rig, unsigned int nr, uint64_t skip, bool
 	after = rig_stats(rig);
 	assert_int_equal(after.refused_nomem, before.refused_nomem + 1);
 	after.refused_nomem = before.refused_nomem;
-	/* What it did get may be kept for the next one. */
+	/* The library may keep the memory that it got. */
 	after.bytes_in_use = before.bytes_in_use;
 	after.bytes_pooled = before.bytes_pooled;
 	assert_memory_equal(&before, &after, sizeof(before));
 	check_many(rig, bound);
 }
 
-/* Rules 14 and 22: each allocation fails, and nothing has changed; to unbind needs no memory. */
-static void rule_14_bind_without_memory(void **unused)
+/*
+ * Rules 14 and 22: each allocation of gms_bind() fails in turn, and nothing has changed then.
+ * gms_unbind() needs no memory.
+ */
+static void rule_14_bind_without_memory_changes_nothing(void **unused)
 {
 	const struct rig_opts opts = {.nr_pages = NR_PAGES, .folio_order = GMS_ORDER_2M};
 	static unsigned int id[MANY];
@@ -479,7 +482,7 @@ static void rule_14_bind_without_memory(void **unused)
 			without_memory(&rig, nr, skip, bound);
 		failed--;
 	}
-	/* Some find room, but the first one at least has none. */
+	/* Some calls need no allocation, but the first one does. */
 	assert_true(failed >= 1);
 	assert_int_equal(rig_stats(&rig).refused_nomem, failed);
 	assert_int_equal(rig_stats(&rig).bindings, FEW);
@@ -506,9 +509,9 @@ static void rule_14_bind_without_memory(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_21_max_order_is_as_a_model_says),
-		cmocka_unit_test(rule_22_many_bindings),
-		cmocka_unit_test(rule_14_bind_without_memory),
+		cmocka_unit_test(rule_21_max_order_agrees_with_a_model),
+		cmocka_unit_test(rule_22_many_bindings_in_any_order),
+		cmocka_unit_test(rule_14_bind_without_memory_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * binding_race.c - bindings that come and go beside faults and lookups
+ * binding_race.c - proves what faults and lookups see of bindings that are made and removed
  *
- * Holds rule 22.
- *
- * A change waits for the faults that are under way in it; a lookup waits for nothing, and its
- * answer is right, either before the change or after it.
+ * Holds rule 22. A change of bindings waits for the faults in its range. A lookup waits for
+ * nothing, and returns the answer from before a change or from after it.
  */
 #include <sched.h>
 
@@ -20,14 +18,15 @@ static const struct rig_opts four_blocks = {
 	.init_private = true,
 };
 
-/* ---- who waits for whom ---- */
+/* ---- which call waits ---- */
 
-/* A binding's number is in @start; or what is bound there, at the same gfns. */
+/* Unbinds the binding whose number is @start of the job. */
 static int job_unbind(struct job *job)
 {
 	return gms_unbind(job->rig->state, (unsigned int)job->start);
 }
 
+/* Binds the range of the job, at gfns that are equal to its indices. */
 static int job_bind(struct job *job)
 {
 	unsigned int id;
@@ -35,7 +34,7 @@ static int job_bind(struct job *job)
 	return gms_bind(job->rig->state, job->start, job->start, job->nr_pages, &id);
 }
 
-/* 1: the fault was answered, and nothing is bound there. */
+/* Returns 1 if the fault was answered although nothing is bound at its gfn. */
 static int job_fault_gfn(struct job *job)
 {
 	const struct gms_state *state = job->rig->state;
@@ -59,7 +58,7 @@ static unsigned int bind_at(const struct rig *rig, uint64_t gfn, gms_pgoff_t sta
 	return id;
 }
 
-/* The binding of a gfn stays as it is until gms_fault_end(). */
+/* Rule 22: gms_unbind() waits for an open fault in its range. */
 static void rule_22_unbind_waits_for_an_open_fault(void **unused)
 {
 	struct job gone, other;
@@ -69,11 +68,11 @@ static void rule_22_unbind_waits_for_an_open_fault(void **unused)
 
 	(void)unused;
 	rig_init(&rig, &four_blocks);
-	/* Its last page is in the shard of the fault. */
+	/* The last page of the binding is in the shard of the fault. */
 	gone = job_of(&rig, job_unbind, bind_at(&rig, 9 * T_1G, T_1G, T_1G + 6), 0);
 	other = job_of(&rig, job_unbind, bind_at(&rig, 20 * T_1G, 3 * T_1G, T_1G), 0);
 	assert_int_equal(gms_fault_begin_gfn(rig.state, 10 * T_1G + 5, GMS_GUEST, &fault), 0);
-	/* One in another shard does not wait. */
+	/* gms_unbind() in another shard does not wait. */
 	job_start(&other);
 	assert_int_equal(job_join(&other), 0);
 	assert_int_equal(gms_gfn_to_index(rig.state, 20 * T_1G, &index), -ENOENT);
@@ -85,12 +84,12 @@ static void rule_22_unbind_waits_for_an_open_fault(void **unused)
 	gms_fault_end(rig.state, &fault);
 	assert_int_equal(job_join(&gone), 0);
 	assert_int_equal(gms_gfn_to_index(rig.state, 10 * T_1G + 5, &index), -ENOENT);
-	/* Who maps only now has to look again. */
+	/* A thread that maps only now must try again. */
 	assert_true(gms_seq_retry(rig.state, 2 * T_1G, fault.seq));
 	rig_fini(&rig);
 }
 
-/* A binding caps what is mapped: it does not come while a fault answers without it. */
+/* Rule 22: gms_bind() waits for an open fault in its range, whose max_order it would cap. */
 static void rule_22_bind_waits_for_an_open_fault(void **unused)
 {
 	struct gms_fault fault;
@@ -115,7 +114,7 @@ static void rule_22_bind_waits_for_an_open_fault(void **unused)
 	rig_fini(&rig);
 }
 
-/* A fault at a gfn that is stopped in a hook, and the end of its binding. */
+/* Rule 22: gms_unbind() waits for a fault at a gfn that is inside a hook. */
 static void rule_22_unbind_waits_for_a_fault_in_a_hook(void **unused)
 {
 	struct job fault, gone;
@@ -135,8 +134,8 @@ static void rule_22_unbind_waits_for_a_fault_in_a_hook(void **unused)
 	rig_fini(&rig);
 }
 
-/* A fault that has found its binding, and waits behind the one who takes it away. */
-static void rule_22_a_fault_that_waits_behind_an_unbind(void **unused)
+/* Rule 22: a fault at a gfn that waits behind gms_unbind() returns -ENOENT. */
+static void rule_22_a_fault_behind_an_unbind_finds_nothing(void **unused)
 {
 	struct gms_fault open;
 	struct job fault, gone;
@@ -154,13 +153,13 @@ static void rule_22_a_fault_that_waits_behind_an_unbind(void **unused)
 	job_waits(&fault);
 	gms_fault_end(rig.state, &open);
 	assert_int_equal(job_join(&gone), 0);
-	/* Or it came first, after all. */
+	/* The fault may have come first; then it was answered. */
 	if (job_join(&fault))
 		assert_int_equal(fault.ret, -ENOENT);
 	rig_fini(&rig);
 }
 
-/* And the other way round: all convert locks are taken, so a conversion anywhere is waited for. */
+/* Rule 22: gms_bind() and gms_unbind() take all convert locks, so they wait for any conversion. */
 static void rule_22_bind_and_unbind_wait_for_a_conversion(void **unused)
 {
 	struct job convert, jobs[2];
@@ -190,18 +189,18 @@ static void rule_22_bind_and_unbind_wait_for_a_conversion(void **unused)
 
 /* ---- from inside a listener ---- */
 
-struct ear {
+struct inside {
 	struct rig *rig;
 	unsigned int id;
 	unsigned int calls;
 	const char *why;
 };
 
-static int hear(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
-		size_t *done)
+static int try_inside(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
+		      size_t *done)
 {
-	struct ear *ear = ctx;
-	struct gms_state *state = ear->rig->state;
+	struct inside *inside = ctx;
+	struct gms_state *state = inside->rig->state;
 	struct gms_fault fault;
 	gms_pgoff_t index = 0;
 	unsigned int id = 0x77;
@@ -209,39 +208,39 @@ static int hear(void *ctx, const struct gms_run *runs, size_t count, enum gms_sh
 	(void)runs;
 	(void)to;
 	*done = count;
-	ear->calls++;
+	inside->calls++;
 	if (gms_bind(state, 0, T_1G, 1, &id) != -EDEADLK || id != 0x77)
-		ear->why = "bind from inside a listener";
-	if (gms_unbind(state, ear->id) != -EDEADLK)
-		ear->why = "unbind from inside a listener";
+		inside->why = "bind from inside a listener";
+	if (gms_unbind(state, inside->id) != -EDEADLK)
+		inside->why = "unbind from inside a listener";
 	if (gms_gfn_to_index(state, 7 * T_1G + 5, &index) || index != 5)
-		ear->why = "gfn_to_index from inside a listener";
+		inside->why = "gfn_to_index from inside a listener";
 	if (gms_fault_begin_gfn(state, 7 * T_1G + T_2M, GMS_GUEST, &fault))
-		ear->why = "fault_begin_gfn from inside a listener";
+		inside->why = "fault_begin_gfn from inside a listener";
 	else
 		gms_fault_end(state, &fault);
 	return 0;
 }
 
-/* A listener may fault, at a gfn too, and may not change bindings. */
-static void rule_22_changes_from_inside_a_listener(void **unused)
+/* Rule 22: a listener may fault at a gfn. It may not change bindings. */
+static void rule_22_a_listener_may_fault_and_not_change(void **unused)
 {
-	const struct gms_listener_ops ops = {.struct_size = sizeof(ops), .change = hear};
+	const struct gms_listener_ops ops = {.struct_size = sizeof(ops), .change = try_inside};
 	unsigned int listener;
-	struct ear ear = {0};
+	struct inside inside = {0};
 	struct rig rig;
 
 	(void)unused;
 	rig_init(&rig, &four_blocks);
-	ear.rig = &rig;
-	ear.id = bind_at(&rig, 7 * T_1G, 0, T_1G);
-	assert_int_equal(gms_listener_register(rig.state, &ops, &ear, 0, T_1G, 1, &listener), 0);
+	inside.rig = &rig;
+	inside.id = bind_at(&rig, 7 * T_1G, 0, T_1G);
+	assert_int_equal(gms_listener_register(rig.state, &ops, &inside, 0, T_1G, 1, &listener), 0);
 	rig_convert(&rig, 5, 1, GMS_SHARED);
 	rig_convert(&rig, 5, 1, GMS_PRIVATE);
 	assert_int_equal(gms_listener_unregister(rig.state, listener), 0);
-	assert_int_equal(ear.calls, 2);
-	assert_fine(ear.why);
-	assert_int_equal(gms_unbind(rig.state, ear.id), 0);
+	assert_int_equal(inside.calls, 2);
+	assert_fine(inside.why);
+	assert_int_equal(gms_unbind(rig.state, inside.id), 0);
 	rig_fini(&rig);
 }
 
@@ -252,27 +251,27 @@ static void rule_22_changes_from_inside_a_listener(void **unused)
 #define AT T_1G /* the gfn that moves */
 #define LENGTH (3 * T_2M)
 
-/* What is bound at AT, one after the other: each step is one call. */
+/* The bindings at AT, one after the other. One call leads from one to the next. */
 static const struct place {
 	bool bound;
 	gms_pgoff_t start;
 	uint64_t nr_pages;
-	unsigned int order; /* that is offered anywhere in it */
+	unsigned int order; /* max_order at each of its gfns */
 } places[NR_STATES] = {
 	{false, 0, 0, 0}, {true, T_1G + 7 * T_2M, LENGTH, GMS_ORDER_2M},
 	{false, 0, 0, 0}, {true, 2 * T_1G, T_1G, GMS_ORDER_1G},
 	{false, 0, 0, 0}, {true, 3 * T_1G + 1, LENGTH, GMS_ORDER_4K},
 };
 
-/* Phase 2 * n: places[n % NR_STATES]; an odd one: on the way to the next. */
+/* In phase 2 * n the binding is places[n % NR_STATES]. In an odd phase it is being changed. */
 struct moving {
 	struct rig *rig;
 	_Atomic uint64_t phase;
 	_Atomic bool stop;
-	_Atomic uint64_t settled; /* lookups that were made while nothing moved */
+	_Atomic uint64_t undisturbed; /* lookups without a change beside them */
 };
 
-/* Pages of 4K that are bound and unbound as well: lists grow, and entries move in them. */
+/* Pages that are bound and unbound elsewhere, so that lists grow and their entries move. */
 #define NR_FILLERS 300U
 
 struct fillers {
@@ -300,7 +299,7 @@ static void move(struct worker *worker)
 	struct gms_state *state = moving->rig->state;
 	struct fillers fillers = {0};
 	unsigned int id = 0, naps;
-	uint64_t round, settled;
+	uint64_t round, undisturbed;
 
 	for (round = 1; round <= worker->rounds && !worker->why; round++) {
 		const struct place *to = &places[round % NR_STATES];
@@ -311,8 +310,8 @@ static void move(struct worker *worker)
 		if (!to->bound && gms_unbind(state, id))
 			worker->why = "unbind failed";
 		atomic_store(&moving->phase, 2 * round);
-		settled = atomic_load(&moving->settled);
-		for (naps = 0; naps < 4 && settled == atomic_load(&moving->settled); naps++)
+		undisturbed = atomic_load(&moving->undisturbed);
+		for (naps = 0; naps < 4 && undisturbed == atomic_load(&moving->undisturbed); naps++)
 			sched_yield();
 		if (!worker->why)
 			worker->why = change_filler(state, &fillers, round);
@@ -320,7 +319,7 @@ static void move(struct worker *worker)
 	atomic_store(&moving->stop, true);
 }
 
-/* Are the answers those of a phase from @first to @last? */
+/* Returns true if gms_gfn_to_index() may return this between phase[0] and phase[1]. */
 static bool in_time(const uint64_t phase[2], uint64_t ahead, int err, gms_pgoff_t index)
 {
 	uint64_t n;
@@ -336,6 +335,7 @@ static bool in_time(const uint64_t phase[2], uint64_t ahead, int err, gms_pgoff_
 	return false;
 }
 
+/* Returns true if gms_gfn_max_order() may return this between phase[0] and phase[1]. */
 static bool order_in_time(const uint64_t phase[2], uint64_t ahead, int err, unsigned int order)
 {
 	uint64_t n;
@@ -366,24 +366,25 @@ static void look(struct worker *worker)
 		phase[0] = atomic_load(&moving->phase);
 		err = gms_gfn_to_index(state, AT + ahead, &index);
 		phase[1] = atomic_load(&moving->phase);
-		worker_expect(worker, in_time(phase, ahead, err, index), "gfn_to_index: torn");
+		worker_expect(worker, in_time(phase, ahead, err, index),
+			      "gms_gfn_to_index() returned a torn answer");
 		if (phase[0] == phase[1] && phase[0] % 2 == 0)
-			atomic_fetch_add(&moving->settled, 1);
-		/* More often: it has more to be torn between. */
+			atomic_fetch_add(&moving->undisturbed, 1);
+		/* gms_gfn_max_order() reads more than a lookup, so it is called more often. */
 		for (i = 0; i < 8; i++) {
 			phase[0] = atomic_load(&moving->phase);
 			err = gms_gfn_max_order(state, AT + ahead, &order);
 			phase[1] = atomic_load(&moving->phase);
 			worker_expect(worker, order_in_time(phase, ahead, err, order),
-				      "gfn_max_order: torn");
+				      "gms_gfn_max_order() returned a torn answer");
 		}
 		if (round % 64 == 0)
 			sched_yield();
 	}
 }
 
-/* What nobody changes is there all the time. */
-static void look_aside(struct worker *worker)
+/* Looks up bindings that no thread changes. They must be found at all times. */
+static void look_beside(struct worker *worker)
 {
 	struct moving *moving = worker->shared;
 	const struct gms_state *state = moving->rig->state;
@@ -392,24 +393,24 @@ static void look_aside(struct worker *worker)
 
 	while (!atomic_load(&moving->stop)) {
 		worker_expect(worker, !gms_gfn_to_index(state, AT - 1, &index) && index == T_2M - 1,
-			      "the binding before was not found");
+			      "the binding before AT was not found");
 		worker_expect(worker,
 			      !gms_gfn_max_order(state, AT - 1, &order) && order == GMS_ORDER_2M,
-			      "the binding before had another order");
+			      "the binding before AT had another order");
 		worker_expect(worker,
 			      !gms_gfn_to_index(state, AT + T_1G + 9, &index) && index == T_2M,
-			      "the binding behind was not found");
+			      "the binding behind AT was not found");
 		worker_expect(worker,
 			      !gms_gfn_max_order(state, AT + T_1G + 9, &order) &&
 				      order == GMS_ORDER_4K,
-			      "the binding behind had another order");
+			      "the binding behind AT had another order");
 		worker_expect(worker, gms_gfn_to_index(state, AT + T_1G + 8, &index) == -ENOENT,
 			      "something was found in a gap");
 		sched_yield();
 	}
 }
 
-/* A fault's binding stays as it is while the fault is open. */
+/* The binding of a fault stays as it is while the fault is open. */
 static void fault_there(struct worker *worker)
 {
 	struct moving *moving = worker->shared;
@@ -462,24 +463,24 @@ static void beside_a_mover(void (*run)(struct worker *worker))
 	}
 	workers_run(workers, 1 + NR_READERS);
 	if (run == look)
-		assert_true(atomic_load(&moving.settled) > 0);
+		assert_true(atomic_load(&moving.undisturbed) > 0);
 	rig_fini(&rig);
 }
 
-/* A lookup never sees a torn binding: its answer is that of before, or that of after. */
-static void rule_22_lookups_beside_changes(void **unused)
+/* Rule 22: a lookup returns the answer from before a change or from after it. */
+static void rule_22_a_lookup_is_never_torn(void **unused)
 {
 	(void)unused;
 	beside_a_mover(look);
 }
 
-static void rule_22_lookups_of_what_does_not_change(void **unused)
+static void rule_22_unchanged_bindings_are_always_found(void **unused)
 {
 	(void)unused;
-	beside_a_mover(look_aside);
+	beside_a_mover(look_beside);
 }
 
-static void rule_22_faults_beside_changes(void **unused)
+static void rule_22_an_open_fault_keeps_its_binding(void **unused)
 {
 	(void)unused;
 	beside_a_mover(fault_there);
@@ -491,12 +492,12 @@ int main(void)
 		cmocka_unit_test(rule_22_unbind_waits_for_an_open_fault),
 		cmocka_unit_test(rule_22_bind_waits_for_an_open_fault),
 		cmocka_unit_test(rule_22_unbind_waits_for_a_fault_in_a_hook),
-		cmocka_unit_test(rule_22_a_fault_that_waits_behind_an_unbind),
+		cmocka_unit_test(rule_22_a_fault_behind_an_unbind_finds_nothing),
 		cmocka_unit_test(rule_22_bind_and_unbind_wait_for_a_conversion),
-		cmocka_unit_test(rule_22_changes_from_inside_a_listener),
-		cmocka_unit_test(rule_22_lookups_beside_changes),
-		cmocka_unit_test(rule_22_lookups_of_what_does_not_change),
-		cmocka_unit_test(rule_22_faults_beside_changes),
+		cmocka_unit_test(rule_22_a_listener_may_fault_and_not_change),
+		cmocka_unit_test(rule_22_a_lookup_is_never_torn),
+		cmocka_unit_test(rule_22_unchanged_bindings_are_always_found),
+		cmocka_unit_test(rule_22_an_open_fault_keeps_its_binding),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * convert.c - proves the rules of conversion: rules 9 to 13, 15 and 17
+ * convert.c - proves which hooks a conversion calls, and how far a conversion comes that fails
  *
- * Which hooks a conversion calls, of which runs and in which order; what a pin does to it; how
- * far it comes when it fails. How it is undone is in undo.c.
+ * Holds rules 9 to 13, 15 and 17. undo.c tests how a failed conversion is undone.
  */
 #include "rig.h"
 
@@ -16,8 +15,8 @@ static const struct rig_opts all_private = {
 	.init_private = true,
 };
 
-/* Pages [10, 20), [30, 40) and [1000, 1600) become what all others are not. */
-static void make_holes(struct rig *rig, enum gms_shareability to)
+/* Converts [10, 20), [30, 40) and [1000, 1600). All other pages are of the other kind. */
+static void convert_three_runs(struct rig *rig, enum gms_shareability to)
 {
 	rig_convert(rig, 10, 10, to);
 	rig_convert(rig, 30, 10, to);
@@ -25,8 +24,8 @@ static void make_holes(struct rig *rig, enum gms_shareability to)
 	rig_forget(rig);
 }
 
-/* Rule 9: converting to the state that a range has already: 0, and no hook runs. */
-static void rule_09_converting_to_the_same_runs_no_hook(void **unused)
+/* Rule 9: a conversion of a range that has the wanted state returns 0 and calls no hook. */
+static void rule_09_a_conversion_without_change_calls_no_hook(void **unused)
 {
 	struct gms_stats before, after;
 	struct rig rig;
@@ -54,15 +53,18 @@ static void rule_09_converting_to_the_same_runs_no_hook(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rules 10 and 15: to private, hooks see the sub-ranges that change, in the order of backend.h. */
-static void rule_10_to_private_hooks_see_what_changes(void **unused)
+/*
+ * Rules 10 and 15: in a conversion to private the hooks get the runs that change, in the order of
+ * backend.h.
+ */
+static void rule_10_to_private_hooks_get_the_runs_that_change(void **unused)
 {
 	struct gms_stats before, after;
 	struct rig rig;
 
 	(void)unused;
 	rig_init(&rig, &all_shared);
-	make_holes(&rig, GMS_PRIVATE);
+	convert_three_runs(&rig, GMS_PRIVATE);
 	before = rig_stats(&rig);
 	rig_convert(&rig, 0, 2000, GMS_PRIVATE);
 	rig_expect_calls(&rig, 0, UNMAP(0, 10), UNMAP(20, 10), UNMAP(40, 960), UNMAP(1600, 400),
@@ -79,14 +81,17 @@ static void rule_10_to_private_hooks_see_what_changes(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rules 10 and 15: to shared, likewise; nothing is unmapped and no pin is asked for. */
-static void rule_10_to_shared_hooks_see_what_changes(void **unused)
+/*
+ * Rules 10 and 15: in a conversion to shared the hooks get the runs that change. Nothing is
+ * unmapped from the host, and pins are not searched for.
+ */
+static void rule_10_to_shared_hooks_get_the_runs_that_change(void **unused)
 {
 	struct rig rig;
 
 	(void)unused;
 	rig_init(&rig, &all_private);
-	make_holes(&rig, GMS_SHARED);
+	convert_three_runs(&rig, GMS_SHARED);
 	rig_convert(&rig, 15, 1000, GMS_SHARED);
 	rig_expect_calls(&rig, 0, BEGIN(20, 10), BEGIN(40, 960), ZAP(20, 10, GMS_PRIVATE),
 			 ZAP(40, 960, GMS_PRIVATE), APPLY(20, 10, GMS_SHARED),
@@ -94,8 +99,8 @@ static void rule_10_to_shared_hooks_see_what_changes(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 10: a run is one where it crosses blocks; resumable, it ends at each 1G. */
-static void rule_10_runs_are_coalesced_across_blocks(void **unused)
+/* Rule 10: a run crosses the edges of blocks. In resumable mode it ends at each 1G. */
+static void rule_10_runs_are_joined_across_blocks(void **unused)
 {
 	gms_pgoff_t err_index = 0x77;
 	struct rig rig;
@@ -117,7 +122,7 @@ static void rule_10_runs_are_coalesced_across_blocks(void **unused)
 	rig_fini(&rig);
 }
 
-/* Ranges that are empty, wrap or pass the end. */
+/* Each of these ranges is empty, wraps, or passes the end. */
 static const struct {
 	uint64_t start, nr_pages;
 } bad[] = {
@@ -135,7 +140,10 @@ static const struct {
 	{UINT64_MAX, UINT64_MAX},
 };
 
-/* Rule 11: a bad range, unknown flags or shareability: -EINVAL, and nothing changed. */
+/*
+ * Rule 11: a bad range, an unknown flag or an unknown shareability returns -EINVAL and changes
+ * nothing.
+ */
 static void rule_11_bad_conversions_are_refused(void **unused)
 {
 	struct rig_image image;
@@ -145,7 +153,7 @@ static void rule_11_bad_conversions_are_refused(void **unused)
 
 	(void)unused;
 	rig_init(&rig, &all_shared);
-	make_holes(&rig, GMS_PRIVATE);
+	convert_three_runs(&rig, GMS_PRIVATE);
 	rig_image_take(&image, &rig);
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		rig_convert_fails(&rig, bad[i].start, bad[i].nr_pages, GMS_PRIVATE, 0, -EINVAL,
@@ -166,7 +174,7 @@ static void rule_11_bad_conversions_are_refused(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 11, for all the other calls that have a range. */
+/* Rule 11: each of the other calls with a range refuses a bad one. */
 static void rule_11_bad_ranges_are_refused_by_each_call(void **unused)
 {
 	struct rig_image image;
@@ -203,15 +211,18 @@ static void rule_11_bad_ranges_are_refused_by_each_call(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 12: to private with pins in the range: -EAGAIN, the first of them, nothing changed. */
-static void rule_12_to_private_with_a_pin_names_the_first_pinned_page(void **unused)
+/*
+ * Rule 12: a conversion to private of a range with pins returns -EAGAIN, names the first pinned
+ * page, and changes nothing.
+ */
+static void rule_12_the_first_pinned_page_is_named(void **unused)
 {
 	struct rig_image image;
 	struct rig rig;
 
 	(void)unused;
 	rig_init(&rig, &all_shared);
-	make_holes(&rig, GMS_PRIVATE);
+	convert_three_runs(&rig, GMS_PRIVATE);
 	rig_pin(&rig, 5, 1);
 	rig_pin(&rig, 170, 2);
 	rig_pin(&rig, 150, 1);
@@ -227,20 +238,23 @@ static void rule_12_to_private_with_a_pin_names_the_first_pinned_page(void **unu
 	rig_image_same(&image, &rig);
 	rig_image_free(&image);
 	assert_int_equal(rig_stats(&rig).refused_pinned, 6);
-	/* Nothing but the host's mappings went, and pins may have been asked for. */
+	/* The host was unmapped, and pins were searched for. Nothing else was done. */
 	assert_int_equal(rig_count(&rig, 1U << SIM_INVALIDATE_BEGIN | 1U << SIM_ZAP_GUEST |
 						 1U << SIM_APPLY | 1U << SIM_FOLIO_SPLIT),
 			 0);
 	assert_true(rig_count(&rig, 1U << SIM_UNMAP_HOST) > 0);
-	/* A pin beside the range is in nobody's way. */
+	/* A pin outside the range refuses nothing. */
 	rig_convert(&rig, 100, 50, GMS_PRIVATE);
 	rig_convert(&rig, 151, 19, GMS_PRIVATE);
 	gms_unpin(rig.state, 0, NR_PAGES);
 	rig_fini(&rig);
 }
 
-/* Rule 12: after unpin the same call succeeds; a page that was pinned twice is pinned twice. */
-static void rule_12_after_unpin_the_same_call_succeeds(void **unused)
+/*
+ * Rule 12: after gms_unpin() the conversion succeeds. A page that was pinned twice must be
+ * unpinned twice.
+ */
+static void rule_12_after_unpin_the_conversion_succeeds(void **unused)
 {
 	struct rig rig;
 
@@ -258,15 +272,15 @@ static void rule_12_after_unpin_the_same_call_succeeds(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 12: pins that only the backend knows of; of its and ours the first one counts. */
-static void rule_12_the_first_pin_of_backend_and_library_counts(void **unused)
+/* Rule 12: the backend may know further pins. The first pin of all is named. */
+static void rule_12_the_first_pin_of_backend_and_library_is_named(void **unused)
 {
 	struct rig_image image;
 	struct rig rig;
 
 	(void)unused;
 	rig_init(&rig, &all_shared);
-	make_holes(&rig, GMS_PRIVATE);
+	convert_three_runs(&rig, GMS_PRIVATE);
 	assert_int_equal(sim_pin(rig.sim, 50, 1), 0);
 	assert_int_equal(sim_pin(rig.sim, 1700, 1), 0);
 	rig_pin(&rig, 1650, 1);
@@ -274,7 +288,7 @@ static void rule_12_the_first_pin_of_backend_and_library_counts(void **unused)
 	rig_convert_fails(&rig, 0, 2000, GMS_PRIVATE, 0, -EAGAIN, 50);
 	rig_convert_fails(&rig, 60, 2000, GMS_PRIVATE, 0, -EAGAIN, 1650);
 	rig_convert_fails(&rig, 1651, 2000, GMS_PRIVATE, 0, -EAGAIN, 1700);
-	/* In one run, whichever comes first. */
+	/* Both kinds of pins are in one run. */
 	assert_int_equal(sim_pin(rig.sim, 1620, 1), 0);
 	rig_convert_fails(&rig, 60, 2000, GMS_PRIVATE, 0, -EAGAIN, 1620);
 	assert_int_equal(sim_unpin(rig.sim, 1620, 1), 0);
@@ -290,8 +304,9 @@ static void rule_12_the_first_pin_of_backend_and_library_counts(void **unused)
 }
 
 /*
- * Rule 13: to shared never fails for a pin; the split is put off to the next fault, and
- * counted. Eager leaves no folio whole that the host could have pinned: the pin is the backend's.
+ * Rule 13: a pin never makes a conversion to shared fail. The split is deferred to the next
+ * fault, and counted. The pin is one of the backend, because eager splits a folio before the host
+ * can pin a page of it.
  */
 static void rule_13_a_pin_defers_the_split_of_eager(void **unused)
 {
@@ -307,7 +322,7 @@ static void rule_13_a_pin_defers_the_split_of_eager(void **unused)
 	rig_convert(&rig, 256, 256, GMS_SHARED);
 	assert_int_equal(gms_folio_order(rig.state, 256), GMS_ORDER_2M);
 	assert_int_equal(rig_stats(&rig).splits_deferred, 1);
-	/* Still pinned: put off again, and the fault is answered all the same. */
+	/* The page is still pinned: the split is deferred again, and the fault is answered. */
 	rig_faults(&rig, 300, GMS_HOST, GMS_ORDER_2M, GMS_ORDER_4K);
 	assert_int_equal(rig_stats(&rig).splits_deferred, 2);
 	assert_int_equal(rig_count(&rig, 1U << SIM_FOLIO_SPLIT), 0);
@@ -319,7 +334,7 @@ static void rule_13_a_pin_defers_the_split_of_eager(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 13, with a pin of the library's own: nonuniform would split a 1G that is mixed. */
+/* Rule 13: a pin of the library defers the split of a mixed 1G that eager-nonuniform wants. */
 static void rule_13_a_pin_defers_the_split_of_nonuniform(void **unused)
 {
 	struct rig_opts opts = all_shared;
@@ -343,7 +358,7 @@ static void rule_13_a_pin_defers_the_split_of_nonuniform(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 15: a split comes after the look for pins and before the guest's mappings go. */
+/* Rule 15: folios are split after the search for pins and before the guest is zapped. */
 static void rule_15_splits_come_before_zapping(void **unused)
 {
 	struct rig_opts opts = all_private;
@@ -359,13 +374,13 @@ static void rule_15_splits_come_before_zapping(void **unused)
 	rig_expect_calls(&rig, 1U << SIM_CHECK_PINS, SPLIT(0, 18, 0), SPLIT(T_1G, 18, 0),
 			 BEGIN(T_1G - 8, 16), ZAP(T_1G - 8, 16, GMS_PRIVATE),
 			 APPLY(T_1G - 8, 16, GMS_SHARED), END(T_1G - 8, 16));
-	/* check_pins is asked before a folio is split, of the whole of it. */
+	/* check_pins was called for each whole folio before its split. */
 	assert_true(rig_covered(&rig, SIM_CHECK_PINS, 0, T_1G));
 	assert_true(rig_covered(&rig, SIM_CHECK_PINS, T_1G, T_1G));
 	rig_fini(&rig);
 }
 
-/* Rule 15: merges come last, after the new state is there. */
+/* Rule 15: folios are merged last, after the new state is published. */
 static void rule_15_merges_come_last(void **unused)
 {
 	struct rig_opts opts = all_private;
@@ -388,8 +403,8 @@ static void rule_15_merges_come_last(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 15: the sequence number moves where pages changed, nowhere else, and ends even. */
-static void rule_15_sequence_numbers(void **unused)
+/* Rule 15: the sequence number changes only in blocks with changed pages, and ends even. */
+static void rule_15_the_sequence_number_changes_with_its_block(void **unused)
 {
 	struct rig rig;
 	uint64_t seq[3];
@@ -406,15 +421,15 @@ static void rule_15_sequence_numbers(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 17: atomic is the default: a pin in the last block, and nothing has changed. */
-static void rule_17_atomic_is_all_or_nothing(void **unused)
+/* Rule 17: a conversion is atomic by default. A pin in the last block refuses all of it. */
+static void rule_17_an_atomic_conversion_changes_all_or_nothing(void **unused)
 {
 	struct rig_image image;
 	struct rig rig;
 
 	(void)unused;
 	rig_init(&rig, &all_shared);
-	make_holes(&rig, GMS_PRIVATE);
+	convert_three_runs(&rig, GMS_PRIVATE);
 	rig_pin(&rig, NR_PAGES - 1, 1);
 	rig_image_take(&image, &rig);
 	rig_convert_fails(&rig, 3, NR_PAGES - 3, GMS_PRIVATE, 0, -EAGAIN, NR_PAGES - 1);
@@ -429,8 +444,11 @@ static void rule_17_atomic_is_all_or_nothing(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 17: resumable, on a pin: converted up to err_index, and nothing from there on. */
-static void rule_17_resumable_comes_as_far_as_the_pin(void **unused)
+/*
+ * Rule 17: a resumable conversion that meets a pin has converted all pages before err_index, and
+ * none from there on.
+ */
+static void rule_17_resumable_converts_up_to_a_pin(void **unused)
 {
 	const uint64_t pin = T_1G + 700;
 	struct rig rig;
@@ -445,7 +463,7 @@ static void rule_17_resumable_comes_as_far_as_the_pin(void **unused)
 	assert_true(gms_range_is(rig.state, pin, NR_PAGES - pin, GMS_SHARED));
 	rig_expect_calls(&rig, SIM_ALL_HOOKS & ~(1U << SIM_APPLY),
 			 APPLY(100, T_1G - 100, GMS_PRIVATE), APPLY(T_1G, 700, GMS_PRIVATE));
-	/* Again, from where it failed: at the pin, and not below it. */
+	/* A second call, from the pin on, fails at the pin. */
 	rig_convert_fails(&rig, pin, 9, GMS_PRIVATE, GMS_CONVERT_RESUMABLE, -EAGAIN, pin);
 	gms_unpin(rig.state, pin, 1);
 	assert_int_equal(gms_convert(rig.state, pin, NR_PAGES - pin, GMS_PRIVATE,
@@ -455,8 +473,8 @@ static void rule_17_resumable_comes_as_far_as_the_pin(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 17, where the pin is one of the backend's. */
-static void rule_17_resumable_comes_as_far_as_the_backends_pin(void **unused)
+/* Rule 17: a resumable conversion converts up to a pin that only the backend knows. */
+static void rule_17_resumable_converts_up_to_a_pin_of_the_backend(void **unused)
 {
 	struct rig rig;
 
@@ -470,20 +488,23 @@ static void rule_17_resumable_comes_as_far_as_the_backends_pin(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 17: resumable, on another error: err_index is the start of the failing 1G block. */
+/* Rule 17: on another error a resumable conversion names the start of the failing 1G block. */
 static void rule_17_resumable_stops_before_the_failing_block(void **unused)
 {
 	struct rig rig;
 
 	(void)unused;
 	rig_init(&rig, &all_private);
-	/* In the first block that is the start of the range, for it is never below. */
+	/* err_index is never below the range: in the first block it is the start of the range. */
 	sim_refuse(rig.sim, 1U << SIM_APPLY, 0, 1, -EIO);
 	rig_convert_fails(&rig, 50, 2 * T_1G, GMS_SHARED, GMS_CONVERT_RESUMABLE, -EIO, 50);
 	assert_true(gms_range_is(rig.state, 0, NR_PAGES, GMS_PRIVATE));
-	make_holes(&rig, GMS_SHARED);
+	convert_three_runs(&rig, GMS_SHARED);
 	rig_convert(&rig, T_1G + 10, 10, GMS_SHARED);
-	/* The runs: four, then two, then one; the sixth is refused after a part of it. */
+	/*
+	 * The blocks have four runs, two, and one. The sixth apply fails in the middle of its
+	 * run.
+	 */
 	sim_refuse(rig.sim, 1U << SIM_APPLY, 5, 1, -EIO);
 	sim_refuse_after(rig.sim, 100);
 	rig_convert_fails(&rig, 0, NR_PAGES, GMS_SHARED, GMS_CONVERT_RESUMABLE, -EIO, T_1G);
@@ -500,23 +521,23 @@ static void rule_17_resumable_stops_before_the_failing_block(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_09_converting_to_the_same_runs_no_hook),
-		cmocka_unit_test(rule_10_to_private_hooks_see_what_changes),
-		cmocka_unit_test(rule_10_to_shared_hooks_see_what_changes),
-		cmocka_unit_test(rule_10_runs_are_coalesced_across_blocks),
+		cmocka_unit_test(rule_09_a_conversion_without_change_calls_no_hook),
+		cmocka_unit_test(rule_10_to_private_hooks_get_the_runs_that_change),
+		cmocka_unit_test(rule_10_to_shared_hooks_get_the_runs_that_change),
+		cmocka_unit_test(rule_10_runs_are_joined_across_blocks),
 		cmocka_unit_test(rule_11_bad_conversions_are_refused),
 		cmocka_unit_test(rule_11_bad_ranges_are_refused_by_each_call),
-		cmocka_unit_test(rule_12_to_private_with_a_pin_names_the_first_pinned_page),
-		cmocka_unit_test(rule_12_after_unpin_the_same_call_succeeds),
-		cmocka_unit_test(rule_12_the_first_pin_of_backend_and_library_counts),
+		cmocka_unit_test(rule_12_the_first_pinned_page_is_named),
+		cmocka_unit_test(rule_12_after_unpin_the_conversion_succeeds),
+		cmocka_unit_test(rule_12_the_first_pin_of_backend_and_library_is_named),
 		cmocka_unit_test(rule_13_a_pin_defers_the_split_of_eager),
 		cmocka_unit_test(rule_13_a_pin_defers_the_split_of_nonuniform),
 		cmocka_unit_test(rule_15_splits_come_before_zapping),
 		cmocka_unit_test(rule_15_merges_come_last),
-		cmocka_unit_test(rule_15_sequence_numbers),
-		cmocka_unit_test(rule_17_atomic_is_all_or_nothing),
-		cmocka_unit_test(rule_17_resumable_comes_as_far_as_the_pin),
-		cmocka_unit_test(rule_17_resumable_comes_as_far_as_the_backends_pin),
+		cmocka_unit_test(rule_15_the_sequence_number_changes_with_its_block),
+		cmocka_unit_test(rule_17_an_atomic_conversion_changes_all_or_nothing),
+		cmocka_unit_test(rule_17_resumable_converts_up_to_a_pin),
+		cmocka_unit_test(rule_17_resumable_converts_up_to_a_pin_of_the_backend),
 		cmocka_unit_test(rule_17_resumable_stops_before_the_failing_block),
 	};
 

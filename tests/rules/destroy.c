@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * destroy.c - proves that an object answers until the last hook of its end has returned
+ * destroy.c - proves that queries are answered until gms_state_destroy() has called its last hook
  *
- * An object that has everything is destroyed. Its listener and each hook ask all queries: what
- * pages are does not change any more; what is freed is gone, block by block.
+ * Holds rules 33 and 36, and R3. An object in which everything occurs is destroyed. Its listener
+ * and each hook make all queries. The answers about pages stay as they were; folios disappear
+ * block by block.
  */
 #include <gmemstate/binding.h>
 #include <gmemstate/listener.h>
@@ -16,7 +17,7 @@
 #define GFN(n) (0x100000 + (n) * (T_2M + 3))
 #define NR_ATTRS 2
 
-/* Pages that are asked about, and the answers. */
+/* The pages whose answers are compared. */
 static const gms_pgoff_t pages[] = {
 	0,
 	5,
@@ -34,8 +35,8 @@ static const gms_pgoff_t pages[] = {
 struct answers {
 	bool private, quarantined, pinned, attr[NR_ATTRS];
 	unsigned int max_order;
-	uint64_t nr_private; /* from there on */
-	int bound; /* the gfn of the same number: what gms_gfn_to_index() returned */
+	uint64_t nr_private; /* from the page on */
+	int bound; /* what gms_gfn_to_index() returned at the GFN() of its number */
 	gms_pgoff_t index;
 	unsigned int gfn_order;
 };
@@ -44,7 +45,7 @@ struct watch {
 	struct rig *rig;
 	struct answers want[ARRAY_SIZE(pages)];
 	const char *why;
-	unsigned int hooks, told;
+	unsigned int hooks, notified;
 };
 
 static struct answers answers_of(const struct gms_state *s, size_t i)
@@ -92,7 +93,7 @@ static void in_hook(struct rig *rig, const struct sim_call *call)
 	if (call->hook == SIM_BLOCK_FREED &&
 	    gms_folio_order(rig->state, call->start) !=
 		    (call->start < 3 * T_1G ? GMS_ORDER_1G : GMS_ORDER_2M))
-		watch->why = "a block that is free is still split";
+		watch->why = "a free block is still split";
 }
 
 static int in_listener(void *ctx, const struct gms_run *runs, size_t count,
@@ -103,12 +104,12 @@ static int in_listener(void *ctx, const struct gms_run *runs, size_t count,
 	*done = count;
 	if (!watch->rig->ending)
 		return 0;
-	watch->told++;
+	watch->notified++;
 	compare(watch);
 	if (!gms_is_allocated(watch->rig->state, runs[0].start))
-		watch->why = "the listener has had what is freed";
+		watch->why = "a page was freed before it was withdrawn";
 	if (to != GMS_PRIVATE || gms_is_private(watch->rig->state, runs[0].start))
-		watch->why = "the listener has had what is private, or is given something";
+		watch->why = "the listener is notified of something else than a withdrawal";
 	return 0;
 }
 
@@ -117,7 +118,9 @@ static const struct gms_listener_ops listener_ops = {
 	.change = in_listener,
 };
 
-/* Allocated, prepared, split, pinned, quarantined, inhibited, bound: not all in each block. */
+/*
+ * Allocates, prepares, splits, pins, quarantines, inhibits and binds pages, in different blocks.
+ */
 static void fill(struct rig *rig, struct watch *watch)
 {
 	unsigned int id;
@@ -166,16 +169,16 @@ static void check_destroy(const struct gms_policy_ops *policy)
 	rig.hook = in_hook;
 	rig_fini(&rig);
 	assert_fine(watch.why);
-	assert_true(watch.told);
+	assert_true(watch.notified);
 	assert_int_equal(watch.hooks,
 			 1U << SIM_FOLIO_FREE | 1U << SIM_FOLIO_MERGE | 1U << SIM_BLOCK_FREED);
 }
 
 /*
- * R3 and rules 33 and 36: queries are answered to the end. A listener withdraws all before a
- * folio is freed, and a block that is free is not split.
+ * R3 and rules 33 and 36: queries are answered to the end. A listener withdraws everything before
+ * a folio is freed, and a free block is not split.
  */
-static void test_queries_at_the_end(void **unused)
+static void queries_are_answered_to_the_end(void **unused)
 {
 	(void)unused;
 	check_destroy(gms_policy_lazy());
@@ -185,7 +188,7 @@ static void test_queries_at_the_end(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_queries_at_the_end),
+		cmocka_unit_test(queries_are_answered_to_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

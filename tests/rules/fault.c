@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * fault.c - proves the rules of faults: rules 7, 20 and 21
+ * fault.c - proves what a fault returns, and when pages are prepared
  *
- * Who may fault what, what a fault is given, and what PREPARED means. Pre-allocation and pins are
- * in pin.c, faults of several threads in race.c.
+ * Holds rules 6 to 8, 20 and 21. pin.c tests pre-allocation and pins, and race.c faults of
+ * several threads.
  */
 #include "oracle.h"
 #include "rig.h"
@@ -28,7 +28,10 @@ static uint64_t count_prepared(const struct rig *rig, uint64_t start, uint64_t n
 	return count;
 }
 
-/* Rule 7: PREPARED is set for all that max_order covers, and cleared by conversion to shared. */
+/*
+ * Rule 7: a fault prepares all pages that max_order covers. A conversion to shared clears
+ * PREPARED.
+ */
 static void rule_07_prepared_is_cleared_by_conversion_to_shared(void **unused)
 {
 	struct rig rig;
@@ -42,7 +45,7 @@ static void rule_07_prepared_is_cleared_by_conversion_to_shared(void **unused)
 	rig_convert(&rig, 100, 50, GMS_SHARED);
 	assert_int_equal(count_prepared(&rig, 0, NR_PAGES), T_1G - 50);
 	assert_int_equal(count_prepared(&rig, 100, 50), 0);
-	/* It does not come back by itself. */
+	/* A conversion back to private does not prepare the pages. */
 	rig_convert(&rig, 90, 70, GMS_PRIVATE);
 	assert_int_equal(count_prepared(&rig, 0, NR_PAGES), T_1G - 50);
 	assert_false(gms_is_prepared(rig.state, NR_PAGES));
@@ -63,7 +66,7 @@ static void rule_07_prepared_outlives_a_failed_conversion(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 7: PREPARED is cleared by punching a hole, and by that alone where it was punched. */
+/* Rule 7: a hole clears PREPARED of its own pages, and of no others. */
 static void rule_07_prepared_is_cleared_by_a_hole(void **unused)
 {
 	struct rig rig;
@@ -96,7 +99,7 @@ static void rule_07_each_page_is_prepared_once(void **unused)
 	assert_int_equal(gms_uninhibit(rig.state, 3, 1), 0);
 	rig_expect_calls(&rig, ~(1U << SIM_PREPARE), PREPARE(5, 0), PREPARE(T_2M, 9));
 	rig_forget(&rig);
-	/* Now the 1G: 511 pages by 4K, one 2M is there, 510 are not. */
+	/* The rest of the 1G is 511 pages of the first 2M block, and 510 blocks of 2M. */
 	rig_faults(&rig, 5, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_1G);
 	assert_int_equal(rig_count(&rig, 1U << SIM_PREPARE), 511 + 510);
 	assert_int_equal(count_prepared(&rig, 0, T_1G), T_1G);
@@ -109,8 +112,8 @@ static void rule_07_each_page_is_prepared_once(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 7: where prepare is refused, what was prepared before stays, and is not asked again. */
-static void rule_07_a_refused_prepare_keeps_what_was_done(void **unused)
+/* Rule 7: if prepare fails, the blocks before stay prepared, and are not prepared again. */
+static void rule_07_a_refused_prepare_keeps_earlier_blocks(void **unused)
 {
 	struct gms_fault fault;
 	struct rig rig;
@@ -135,7 +138,7 @@ static void rule_07_a_refused_prepare_keeps_what_was_done(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 7: only what is private is prepared, and only for the guest. */
+/* Rule 7: shared pages are not prepared, and a host fault prepares nothing. */
 static void rule_07_shared_pages_are_not_prepared(void **unused)
 {
 	struct gms_fault fault;
@@ -156,10 +159,13 @@ static void rule_07_shared_pages_are_not_prepared(void **unused)
 	rig_fini(&rig);
 }
 
-/* ---- who may fault what ---- */
+/* ---- errors and results ---- */
 
-/* Rule 20: host on a private page: -EACCES; past the end: -EINVAL. Nothing is held then. */
-static void rule_20_host_faults_on_private_pages(void **unused)
+/*
+ * Rule 20: a host fault on a private page returns -EACCES, and a fault past the end -EINVAL. A
+ * fault that failed holds nothing.
+ */
+static void rule_20_host_faults_on_private_pages_are_refused(void **unused)
 {
 	struct gms_fault fault;
 	struct rig rig;
@@ -180,7 +186,7 @@ static void rule_20_host_faults_on_private_pages(void **unused)
 	assert_int_equal(rig_stats(&rig).refused_inval, 4);
 	assert_int_equal(rig_stats(&rig).faults_host, 0);
 	assert_int_equal(rig_stats(&rig).faults_guest, 0);
-	/* A lock that was kept would be in the way of this. */
+	/* This conversion would wait for a lock that a fault had kept. */
 	rig_convert(&rig, 0, NR_PAGES, GMS_SHARED);
 	rig_faults(&rig, 99, GMS_HOST, GMS_ORDER_1G, GMS_ORDER_1G);
 	rig_faults(&rig, 99, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_1G);
@@ -189,8 +195,8 @@ static void rule_20_host_faults_on_private_pages(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rules 20 and 21: what the backend says is passed on, and nothing is held. */
-static void rule_21_a_backend_that_refuses(void **unused)
+/* Rules 20 and 21: a fault returns the error of a hook, and holds nothing then. */
+static void rule_21_a_fault_returns_the_error_of_a_hook(void **unused)
 {
 	struct gms_fault fault;
 	struct rig rig;
@@ -203,7 +209,7 @@ static void rule_21_a_backend_that_refuses(void **unused)
 	rig_convert(&rig, 100, 1, GMS_PRIVATE);
 	sim_refuse(rig.sim, 1U << SIM_FOLIO_SPLIT, 0, 1, -ENOSPC);
 	assert_int_equal(gms_fault_begin(rig.state, 5, GMS_HOST, &fault), -ENOSPC);
-	/* "A folio that was allocated stays." */
+	/* The folio that was allocated stays. */
 	assert_true(gms_is_allocated(rig.state, 5));
 	assert_int_equal(gms_folio_order(rig.state, 5), GMS_ORDER_1G);
 	sim_refuse(rig.sim, 1U << SIM_CHECK_PINS, 0, 1, -EIO);
@@ -215,8 +221,10 @@ static void rule_21_a_backend_that_refuses(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 21: the first fault in a folio allocates it and is told so; its number of sequence. */
-static void rule_21_what_a_fault_is_told(void **unused)
+/*
+ * Rule 21: the first fault in a folio is fresh. Each fault has the sequence number of its block.
+ */
+static void rule_21_a_fault_returns_its_folio_and_sequence_number(void **unused)
 {
 	struct gms_fault fault;
 	struct rig rig;
@@ -238,7 +246,7 @@ static void rule_21_what_a_fault_is_told(void **unused)
 	assert_true(gms_seq_retry(rig.state, T_1G + 5, fault.seq));
 	assert_int_equal(gms_fault_begin(rig.state, T_1G + 5, GMS_GUEST, &fault), 0);
 	assert_false(fault.fresh);
-	/* Of what max_order covers: a page that is prepared. */
+	/* max_order covers one page only, and that page is prepared. */
 	assert_int_equal(fault.max_order, GMS_ORDER_4K);
 	assert_true(fault.prepared);
 	gms_fault_end(rig.state, &fault);
@@ -249,7 +257,7 @@ static void rule_21_what_a_fault_is_told(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 21: a 1G that is mixed with a 2M that is uniform yields 2M; then 4K. */
+/* Rule 21: in a mixed 1G a uniform 2M gives 2M, and a mixed 2M gives 4K. */
 static void rule_21_mixed_1g_with_uniform_2m_yields_2m(void **unused)
 {
 	struct rig rig;
@@ -269,8 +277,8 @@ static void rule_21_mixed_1g_with_uniform_2m_yields_2m(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rules 6 and 21: a block that is incomplete is never mapped as one. */
-static void rule_21_incomplete_last_blocks(void **unused)
+/* Rules 6 and 21: an incomplete block is never mapped as one. */
+static void rule_21_an_incomplete_block_is_not_mapped_as_one(void **unused)
 {
 	static const unsigned int orders[] = {GMS_ORDER_1G, GMS_ORDER_2M};
 	size_t i;
@@ -299,7 +307,7 @@ static void rule_21_incomplete_last_blocks(void **unused)
 struct flat {
 	unsigned char private[NR_PAGES];
 	unsigned char attr[2][NR_PAGES];
-	unsigned char order[NR_PAGES]; /* that an inhibit leaves */
+	unsigned char order[NR_PAGES]; /* the largest that inhibits leave */
 	unsigned int id[2];
 };
 
@@ -348,7 +356,7 @@ static void expect_order(struct rig *rig, const struct flat *flat, uint64_t inde
 			 (unsigned long long)index, accessor, fault.max_order, order);
 }
 
-/* A range that begins and ends where blocks do, or near there. */
+/* Draws a range that begins and ends at edges of blocks, or near them. */
 static void some_range(struct prng *prng, uint64_t *start, uint64_t *nr_pages)
 {
 	uint64_t grain = prng_chance(prng, 60) ? T_2M : prng_chance(prng, 30) ? T_1G : 1;
@@ -385,8 +393,8 @@ static void change_something(struct rig *rig, struct flat *flat, struct prng *pr
 	}
 }
 
-/* Rule 21, and 8: the max_order of faults, against a brute-force look at each page. */
-static void rule_21_max_order_against_a_flat_array(void **unused)
+/* Rules 8 and 21: the max_order of a fault is what a search of all pages gives. */
+static void rule_21_max_order_agrees_with_a_flat_array(void **unused)
 {
 	static struct flat flat;
 	unsigned int i, j;
@@ -424,14 +432,14 @@ int main(void)
 		cmocka_unit_test(rule_07_prepared_outlives_a_failed_conversion),
 		cmocka_unit_test(rule_07_prepared_is_cleared_by_a_hole),
 		cmocka_unit_test(rule_07_each_page_is_prepared_once),
-		cmocka_unit_test(rule_07_a_refused_prepare_keeps_what_was_done),
+		cmocka_unit_test(rule_07_a_refused_prepare_keeps_earlier_blocks),
 		cmocka_unit_test(rule_07_shared_pages_are_not_prepared),
-		cmocka_unit_test(rule_20_host_faults_on_private_pages),
-		cmocka_unit_test(rule_21_a_backend_that_refuses),
-		cmocka_unit_test(rule_21_what_a_fault_is_told),
+		cmocka_unit_test(rule_20_host_faults_on_private_pages_are_refused),
+		cmocka_unit_test(rule_21_a_fault_returns_the_error_of_a_hook),
+		cmocka_unit_test(rule_21_a_fault_returns_its_folio_and_sequence_number),
 		cmocka_unit_test(rule_21_mixed_1g_with_uniform_2m_yields_2m),
-		cmocka_unit_test(rule_21_incomplete_last_blocks),
-		cmocka_unit_test(rule_21_max_order_against_a_flat_array),
+		cmocka_unit_test(rule_21_an_incomplete_block_is_not_mapped_as_one),
+		cmocka_unit_test(rule_21_max_order_agrees_with_a_flat_array),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * folio.c - proves the rules of the four policies: rules 26, 27 and 30
+ * folio.c - proves when each of the four policies splits and merges folios
  *
- * Of which order a folio is, when it is split and merged under each policy, and how it goes.
+ * Holds rules 26, 27 and 30.
  */
 #include "rig.h"
 
@@ -29,7 +29,7 @@ static void init_with(struct rig *rig, const struct rig_opts *opts,
 	rig_init(rig, &with);
 }
 
-/* Pages [start, end) belong to folios of @order. */
+/* Checks that the pages of [start, end) belong to folios of @order. */
 static void expect_orders(const struct rig *rig, uint64_t start, uint64_t end, unsigned int order)
 {
 	for (; start < end; start++)
@@ -38,7 +38,7 @@ static void expect_orders(const struct rig *rig, uint64_t start, uint64_t end, u
 
 /* ---- eager ---- */
 
-/* Rule 26: allocation in a block that is not all private splits at once, all of it. */
+/* Rule 26: a folio that is allocated in a block that is not all private is split to 4K at once. */
 static void rule_26_eager_splits_what_it_allocates_in_shared_blocks(void **unused)
 {
 	struct rig rig;
@@ -56,7 +56,7 @@ static void rule_26_eager_splits_what_it_allocates_in_shared_blocks(void **unuse
 	rig_fini(&rig);
 }
 
-/* Rule 26: to shared splits the folio that is affected, whole; to private merges it. */
+/* Rule 26: a conversion to shared splits all of the folio. A conversion to private merges it. */
 static void rule_26_eager_splits_to_shared_and_merges_to_private(void **unused)
 {
 	struct rig rig;
@@ -71,7 +71,7 @@ static void rule_26_eager_splits_to_shared_and_merges_to_private(void **unused)
 	expect_orders(&rig, 0, T_1G, GMS_ORDER_4K);
 	assert_int_equal(gms_folio_order(rig.state, T_1G), GMS_ORDER_1G);
 	rig_forget(&rig);
-	/* Only the 2M is all private: as large as it can be. */
+	/* Only the 2M block is all private, so only it is merged. */
 	rig_convert(&rig, 9 * T_2M, T_2M, GMS_PRIVATE);
 	rig_expect_calls(&rig, BUT_FOLIOS, MERGE(9 * T_2M, 0, 9));
 	expect_orders(&rig, 9 * T_2M, 10 * T_2M, GMS_ORDER_2M);
@@ -84,8 +84,10 @@ static void rule_26_eager_splits_to_shared_and_merges_to_private(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 26: a folio that stays all private is left alone; where there is none, none is split. */
-static void rule_26_eager_leaves_others_alone(void **unused)
+/*
+ * Rule 26: a folio that stays all private is not split, and neither is one that is not allocated.
+ */
+static void rule_26_eager_splits_no_other_folio(void **unused)
 {
 	struct rig_opts opts = all_private;
 	struct rig rig;
@@ -105,8 +107,8 @@ static void rule_26_eager_leaves_others_alone(void **unused)
 /* ---- lazy ---- */
 
 /*
- * Rule 27, and what this policy was proposed for: a guest that accepts its memory 4 MiB at a
- * time, in a 1G that the host has filled, keeps the folio, and 2M mappings.
+ * Rule 27: the host has filled a 1G, and the guest accepts it 4 MiB at a time. The folio stays
+ * whole, and the guest has mappings of 2M. Lazy was proposed for this case.
  */
 static void rule_27_lazy_accepting_4m_leaves_1g_whole(void **unused)
 {
@@ -127,7 +129,7 @@ static void rule_27_lazy_accepting_4m_leaves_1g_whole(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 27: a host touch of a shared page in a mixed 1G whose 2M is all shared: 2M, not 4K. */
+/* Rule 27: the first host access in a mixed 1G splits to 2M if its 2M is all shared. */
 static void rule_27_lazy_host_touch_splits_to_2m(void **unused)
 {
 	struct rig rig;
@@ -144,8 +146,8 @@ static void rule_27_lazy_host_touch_splits_to_2m(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 27: where that 2M is mixed it becomes 4K, and all others stay 2M. */
-static void rule_27_lazy_host_touch_of_a_mixed_2m(void **unused)
+/* Rule 27: the first host access in a mixed 2M splits that 2M to 4K. All others become 2M. */
+static void rule_27_lazy_host_touch_splits_a_mixed_2m_to_4k(void **unused)
 {
 	struct rig rig;
 
@@ -165,10 +167,10 @@ static void rule_27_lazy_host_touch_of_a_mixed_2m(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 27: guest faults never split, whatever is mixed; nor do conversions, nor merge. */
-static void rule_27_lazy_guests_and_conversions_never_split(void **unused)
+/* Rule 27: guest faults and conversions neither split nor merge. */
+static void rule_27_lazy_guest_faults_and_conversions_never_split(void **unused)
 {
-	static const unsigned int numbers[] = {2, 3}; /* lazy, and adaptive until it is asked */
+	static const unsigned int numbers[] = {2, 3}; /* lazy and adaptive */
 	uint64_t i, j;
 
 	(void)unused;
@@ -185,13 +187,13 @@ static void rule_27_lazy_guests_and_conversions_never_split(void **unused)
 		rig_convert(&rig, 0, NR_PAGES, GMS_SHARED);
 		assert_int_equal(gms_folio_order(rig.state, 5), GMS_ORDER_1G);
 		assert_int_equal(rig_count(&rig, 1U << SIM_FOLIO_SPLIT | 1U << SIM_FOLIO_MERGE), 0);
-		/* No part of it mixed: the host's first access need not split either. */
+		/* The block is uniform, so the first host access does not split either. */
 		rig_faults(&rig, 5, GMS_HOST, GMS_ORDER_1G, GMS_ORDER_1G);
 		rig_fini(&rig);
 	}
 }
 
-/* Rule 27: merging happens at cleanup only. */
+/* Rule 27: only cleanup merges. A hole is cleanup. */
 static void rule_27_lazy_merges_at_cleanup_only(void **unused)
 {
 	struct rig rig;
@@ -210,8 +212,8 @@ static void rule_27_lazy_merges_at_cleanup_only(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 27: teardown merges and frees what there is. */
-static void rule_27_teardown_merges_and_frees(void **unused)
+/* Rule 27: gms_state_destroy() merges folios and frees them. */
+static void rule_27_destroy_merges_and_frees(void **unused)
 {
 	struct sim_totals totals;
 	struct rig rig;
@@ -236,8 +238,11 @@ static void rule_27_teardown_merges_and_frees(void **unused)
 
 /* ---- eager-nonuniform ---- */
 
-/* Rule 30: 1G to 2M, and only the mixed 2M to 4K; merged as soon as it is uniform. */
-static void rule_30_nonuniform_splits_what_is_mixed(void **unused)
+/*
+ * Rule 30: eager-nonuniform splits a mixed 1G to 2M, and its mixed 2M blocks to 4K. It merges a
+ * block as soon as that is uniform.
+ */
+static void rule_30_nonuniform_splits_mixed_blocks_only(void **unused)
 {
 	struct rig rig;
 
@@ -262,8 +267,11 @@ static void rule_30_nonuniform_splits_what_is_mixed(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 30: what it allocates is as large as the block is uniform, be it shared. */
-static void rule_30_nonuniform_allocates_as_large_as_uniform(void **unused)
+/*
+ * Rule 30: eager-nonuniform keeps a folio whole that it allocates in a uniform block, also in a
+ * shared one.
+ */
+static void rule_30_nonuniform_keeps_new_folios_of_uniform_blocks(void **unused)
 {
 	struct rig rig;
 
@@ -283,7 +291,10 @@ static uint64_t read_clock(void *ctx)
 	return *(uint64_t *)ctx;
 }
 
-/* Splits the first 1G at @then + 100, and makes it uniform at @then + 200: it flips each 100. */
+/*
+ * Advances the clock by 200. After 100 the first 1G becomes mixed and is split, and after 200 it
+ * is uniform again: it flips every 100.
+ */
 static void flip_twice(struct rig *rig, uint64_t *clock)
 {
 	*clock += 100;
@@ -294,8 +305,10 @@ static void flip_twice(struct rig *rig, uint64_t *clock)
 	rig_convert(rig, 8 * T_2M, 7, GMS_SHARED);
 }
 
-/* Rule 30: adaptive merges what was uniform for twice as long as it went between flips. */
-static void rule_30_adaptive_merges_what_came_to_rest(void **unused)
+/*
+ * Rule 30: adaptive merges a block that was uniform for twice the average time between its flips.
+ */
+static void rule_30_adaptive_merges_a_block_at_rest(void **unused)
 {
 	uint64_t clock = 7777777;
 	struct rig_opts opts = all_shared;
@@ -322,7 +335,7 @@ static void rule_30_adaptive_merges_what_came_to_rest(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 30: it does not split and merge one that ping-pongs. */
+/* Rule 30: adaptive leaves a block split that goes back and forth. */
 static void rule_30_adaptive_leaves_a_ping_pong_split(void **unused)
 {
 	uint64_t clock = 0, i;
@@ -349,8 +362,8 @@ static void rule_30_adaptive_leaves_a_ping_pong_split(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 30: without a clock, what changes elsewhere is the time that goes by. */
-static void rule_30_adaptive_without_a_clock(void **unused)
+/* Rule 30: without a clock, changes of other blocks count as time. */
+static void rule_30_adaptive_counts_changes_without_a_clock(void **unused)
 {
 	uint64_t i, no_clock = 0;
 	struct rig rig;
@@ -366,8 +379,11 @@ static void rule_30_adaptive_without_a_clock(void **unused)
 	rig_fini(&rig);
 }
 
-/* Each call of gms_maintain() goes on where the last one stopped, among blocks that are split. */
-static void rule_30_maintain_goes_round(void **unused)
+/*
+ * Each call of gms_maintain() goes on where the last one stopped, among the blocks that are
+ * split.
+ */
+static void rule_30_maintain_goes_on_where_it_stopped(void **unused)
 {
 	struct rig_opts opts = {.nr_pages = 9 * T_1G, .folio_order = GMS_ORDER_1G};
 	static const unsigned int split[] = {1, 4, 8};
@@ -385,7 +401,7 @@ static void rule_30_maintain_goes_round(void **unused)
 		rig_faults(&rig, split[i] * T_1G, GMS_HOST, GMS_ORDER_4K, GMS_ORDER_4K);
 		rig_convert(&rig, split[i] * T_1G + 5, 1, GMS_SHARED);
 	}
-	/* A pin keeps one as it is; the others get their turn all the same. */
+	/* A pin keeps one block split. The others are merged all the same. */
 	rig_pin(&rig, 4 * T_1G, 1);
 	clock += 1000;
 	assert_int_equal(gms_maintain(rig.state, 1) + gms_maintain(rig.state, 1) +
@@ -394,15 +410,15 @@ static void rule_30_maintain_goes_round(void **unused)
 	assert_int_equal(gms_folio_order(rig.state, T_1G), GMS_ORDER_1G);
 	assert_int_equal(gms_folio_order(rig.state, 4 * T_1G), GMS_ORDER_4K);
 	assert_int_equal(gms_folio_order(rig.state, 8 * T_1G), GMS_ORDER_1G);
-	/* neither the 1G nor the 2M that was split */
+	/* the merge to 1G was refused, and then that to 2M */
 	assert_int_equal(rig_stats(&rig).merges_refused, 2);
 	gms_unpin(rig.state, 4 * T_1G, 1);
 	assert_int_equal(gms_maintain(rig.state, 1), 1);
 	rig_fini(&rig);
 }
 
-/* It ends, too, however many it may look at, where one is merged and another stays split. */
-static void rule_30_maintain_goes_round_once(void **unused)
+/* gms_maintain() ends, although one block is merged and another stays split. */
+static void rule_30_maintain_ends(void **unused)
 {
 	uint64_t clock = 0;
 	struct rig_opts opts = all_shared;
@@ -427,20 +443,20 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rule_26_eager_splits_what_it_allocates_in_shared_blocks),
 		cmocka_unit_test(rule_26_eager_splits_to_shared_and_merges_to_private),
-		cmocka_unit_test(rule_26_eager_leaves_others_alone),
+		cmocka_unit_test(rule_26_eager_splits_no_other_folio),
 		cmocka_unit_test(rule_27_lazy_accepting_4m_leaves_1g_whole),
 		cmocka_unit_test(rule_27_lazy_host_touch_splits_to_2m),
-		cmocka_unit_test(rule_27_lazy_host_touch_of_a_mixed_2m),
-		cmocka_unit_test(rule_27_lazy_guests_and_conversions_never_split),
+		cmocka_unit_test(rule_27_lazy_host_touch_splits_a_mixed_2m_to_4k),
+		cmocka_unit_test(rule_27_lazy_guest_faults_and_conversions_never_split),
 		cmocka_unit_test(rule_27_lazy_merges_at_cleanup_only),
-		cmocka_unit_test(rule_27_teardown_merges_and_frees),
-		cmocka_unit_test(rule_30_nonuniform_splits_what_is_mixed),
-		cmocka_unit_test(rule_30_nonuniform_allocates_as_large_as_uniform),
-		cmocka_unit_test(rule_30_adaptive_merges_what_came_to_rest),
+		cmocka_unit_test(rule_27_destroy_merges_and_frees),
+		cmocka_unit_test(rule_30_nonuniform_splits_mixed_blocks_only),
+		cmocka_unit_test(rule_30_nonuniform_keeps_new_folios_of_uniform_blocks),
+		cmocka_unit_test(rule_30_adaptive_merges_a_block_at_rest),
 		cmocka_unit_test(rule_30_adaptive_leaves_a_ping_pong_split),
-		cmocka_unit_test(rule_30_adaptive_without_a_clock),
-		cmocka_unit_test(rule_30_maintain_goes_round),
-		cmocka_unit_test(rule_30_maintain_goes_round_once),
+		cmocka_unit_test(rule_30_adaptive_counts_changes_without_a_clock),
+		cmocka_unit_test(rule_30_maintain_goes_on_where_it_stopped),
+		cmocka_unit_test(rule_30_maintain_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

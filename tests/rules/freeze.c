@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * freeze.c - proves rule 38: what a frozen object answers
+ * freeze.c - proves which calls a frozen object refuses, and which work
  *
- * Each call that would change it answers -EPERM and leaves no trace; each of the others works.
- * Policies, hooks, and who waits for whom are in freeze_race.c.
+ * Holds rules 11, 28, 37 and 38. A call that would change the object returns -EPERM and leaves no
+ * trace. freeze_race.c tests policies, hooks, listeners and threads.
  */
 #include "rig.h"
 
-/* Where, in blocks of 2M: what is there. */
+/* The first page of each 2M block, and the state of the block. */
 #define PREPARED (0 * T_2M) /* private, a folio, prepared */
 #define RAW (1 * T_2M) /* private, a folio, not prepared */
-#define OPEN (2 * T_2M) /* shared, a folio; PINNED is */
+#define OPEN (2 * T_2M) /* shared, a folio, with one pinned page */
 #define HALF (3 * T_2M) /* a folio, its first half shared */
 #define VOID (4 * T_2M) /* private, no folio */
 #define CLEAR (5 * T_2M) /* shared, no folio */
-#define SICK (6 * T_2M) /* three pages are quarantined, from SICK + 5 on */
+#define SICK (6 * T_2M) /* private; [SICK + 5, SICK + 8) is quarantined */
 #define NR_PAGES (8 * T_2M + 1)
 #define PINNED (OPEN + 7)
-#define GFN (9 * T_2M) /* of page 0 */
+#define GFN (9 * T_2M) /* the gfn of page 0 */
 
 static unsigned int binding, listener;
 
@@ -38,7 +38,7 @@ static const struct gms_listener_ops listener_ops = {
 	.change = listen,
 };
 
-static uint64_t listened; /* pages that the listener has */
+static uint64_t listened; /* pages that the listener holds */
 
 static void set_up(struct rig *rig, const struct gms_policy_ops *policy)
 {
@@ -78,12 +78,12 @@ static void set_up(struct rig *rig, const struct gms_policy_ops *policy)
 	rig_forget(rig);
 }
 
-/* ---- all that there is ---- */
+/* ---- the whole state ---- */
 
 struct dump {
 	struct rig_image image;
 	struct gms_stats stats;
-	unsigned char *snapshot; /* attributes and inhibits are in it */
+	unsigned char *snapshot; /* has the attributes and inhibits */
 	size_t size;
 	uint64_t allocs, blocks, listened;
 	unsigned int orders[SICK / T_2M];
@@ -113,7 +113,7 @@ static void dump_free(struct dump *dump)
 	free(dump->snapshot);
 }
 
-/* Nothing has changed, but that @refused calls were refused. No hook ran. */
+/* Checks that nothing changed, that @refused calls were refused, and that no hook was called. */
 static void dump_same(const struct dump *was, struct rig *rig, uint64_t refused)
 {
 	struct dump is;
@@ -133,7 +133,7 @@ static void dump_same(const struct dump *was, struct rig *rig, uint64_t refused)
 	dump_free(&is);
 }
 
-/* ---- what is refused ---- */
+/* ---- calls that are refused ---- */
 
 static gms_pgoff_t at; /* err_index */
 
@@ -152,7 +152,7 @@ static int to_private_pinned(struct rig *rig)
 	return gms_convert(rig->state, OPEN, T_2M, GMS_PRIVATE, 0, &at);
 }
 
-static int to_what_it_is(struct rig *rig)
+static int convert_without_change(struct rig *rig)
 {
 	return gms_convert(rig->state, OPEN, T_2M, GMS_SHARED, 0, &at);
 }
@@ -167,7 +167,7 @@ static int allocate(struct rig *rig)
 	return gms_allocate(rig->state, VOID, T_2M, &at);
 }
 
-static int allocate_what_is_there(struct rig *rig)
+static int allocate_again(struct rig *rig)
 {
 	return gms_allocate(rig->state, RAW, T_2M, NULL);
 }
@@ -177,7 +177,7 @@ static int punch(struct rig *rig)
 	return gms_punch_hole(rig->state, RAW, T_2M, &at);
 }
 
-static int punch_nothing(struct rig *rig)
+static int punch_without_folio(struct rig *rig)
 {
 	return gms_punch_hole(rig->state, VOID, T_2M, &at);
 }
@@ -216,7 +216,7 @@ static int attr_set(struct rig *rig)
 	return gms_attr_set(rig->state, 0, VOID, T_2M, true);
 }
 
-static int attr_set_what_is_set(struct rig *rig)
+static int attr_set_without_change(struct rig *rig)
 {
 	return gms_attr_set(rig->state, 0, VOID + 100, 50, true);
 }
@@ -262,7 +262,7 @@ static int fault_gfn_absent(struct rig *rig)
 			 &fault);
 }
 
-/* Lazy: the first access of the host to a mixed block splits. */
+/* Under lazy the first host access to a mixed block splits. */
 static int fault_splits(struct rig *rig)
 {
 	struct gms_fault fault;
@@ -287,25 +287,25 @@ static int prepare(struct rig *rig)
 static const struct refused {
 	const char *name;
 	int (*call)(struct rig *rig);
-	gms_pgoff_t at; /* err_index; UINT64_MAX: not told */
-	bool is_fault; /* it is counted as one */
+	gms_pgoff_t at; /* err_index; UINT64_MAX: the call has none */
+	bool is_fault; /* counted as a guest fault */
 } refused[] = {
 	{"to shared", to_shared, VOID, false},
 	{"to private", to_private, HALF, false},
 	{"to private, pinned", to_private_pinned, OPEN, false},
-	{"to what it is", to_what_it_is, OPEN, false},
+	{"convert without change", convert_without_change, OPEN, false},
 	{"to private, resumable", to_private_resumable, HALF, false},
 	{"allocate", allocate, VOID, false},
-	{"allocate what is there", allocate_what_is_there, UINT64_MAX, false},
+	{"allocate again", allocate_again, UINT64_MAX, false},
 	{"punch", punch, RAW, false},
-	{"punch nothing", punch_nothing, VOID, false},
+	{"punch without a folio", punch_without_folio, VOID, false},
 	{"pin", pin, OPEN, false},
 	{"bind", bind, UINT64_MAX, false},
 	{"inhibit", inhibit, UINT64_MAX, false},
 	{"uninhibit", uninhibit, UINT64_MAX, false},
 	{"attr_create", attr_create, UINT64_MAX, false},
 	{"attr_set", attr_set, UINT64_MAX, false},
-	{"attr_set what is set", attr_set_what_is_set, UINT64_MAX, false},
+	{"attr_set without change", attr_set_without_change, UINT64_MAX, false},
 	{"repair", repair, UINT64_MAX, false},
 	{"listener_register", register_listener, UINT64_MAX, false},
 	{"fault by the guest, absent", fault_guest_absent, UINT64_MAX, false},
@@ -315,8 +315,8 @@ static const struct refused {
 	{"prepare", prepare, UINT64_MAX, true},
 };
 
-/* Without memory the answer is the same, and an allocation would be a change. */
-static void one_is_refused(struct rig *rig, const struct refused *r)
+/* Checks that a call returns -EPERM, changes nothing, and neither allocates nor frees. */
+static void call_is_refused(struct rig *rig, const struct refused *r)
 {
 	struct dump dump;
 
@@ -335,14 +335,16 @@ static void one_is_refused(struct rig *rig, const struct refused *r)
 	dump_free(&dump);
 }
 
-/* What set_up() leaves pinned. */
+/* Unpins the page that set_up() has pinned, and destroys the object. */
 static void tear_down(struct rig *rig)
 {
 	gms_unpin(rig->state, PINNED, 1);
 	rig_fini(rig);
 }
 
-/* Rule 38: each call that would change something, and some that would change nothing. */
+/*
+ * Rule 38: a frozen object refuses each call that may change it, also where nothing would change.
+ */
 static void rule_38_changes_are_refused(void **unused)
 {
 	struct rig rig;
@@ -352,14 +354,14 @@ static void rule_38_changes_are_refused(void **unused)
 	set_up(&rig, NULL);
 	assert_int_equal(gms_freeze(rig.state), 0);
 	for (i = 0; i < ARRAY_SIZE(refused); i++)
-		one_is_refused(&rig, &refused[i]);
+		call_is_refused(&rig, &refused[i]);
 	assert_int_equal(rig_stats(&rig).refused_frozen, ARRAY_SIZE(refused));
 	rig_check(&rig);
 	tear_down(&rig);
 }
 
-/* Rule 38: thawed, they are what they were, once for however many times it was frozen. */
-static void rule_38_thaw_ends_it(void **unused)
+/* Rule 38: after gms_thaw() the calls work. One gms_thaw() ends any number of gms_freeze(). */
+static void rule_38_one_thaw_ends_any_number_of_freezes(void **unused)
 {
 	size_t i;
 
@@ -369,7 +371,7 @@ static void rule_38_thaw_ends_it(void **unused)
 		int rc;
 
 		set_up(&rig, NULL);
-		/* What was never frozen can be thawed. */
+		/* gms_thaw() of an object that is not frozen returns 0. */
 		assert_int_equal(gms_thaw(rig.state), 0);
 		assert_int_equal(gms_freeze(rig.state), 0);
 		assert_int_equal(gms_freeze(rig.state), 0);
@@ -389,8 +391,8 @@ static void rule_38_thaw_ends_it(void **unused)
 	}
 }
 
-/* Rules 11 and 38: a bad range is one, frozen or not. */
-static void rule_38_bad_ranges_come_first(void **unused)
+/* Rules 11 and 38: a bad range returns -EINVAL, frozen or not. */
+static void rule_38_a_bad_range_is_einval(void **unused)
 {
 	struct gms_state *s;
 	unsigned int id = 0x77;
@@ -433,11 +435,11 @@ static void rule_38_bad_ranges_come_first(void **unused)
 	tear_down(&rig);
 }
 
-/* ---- what goes on ---- */
+/* ---- calls that work ---- */
 
-/* A fault that is answered, of a block of @order, all of it prepared or not. */
-static void answers(struct rig *rig, gms_pgoff_t index, enum gms_accessor accessor,
-		    unsigned int order, bool prepared)
+/* Makes a fault that is answered with max_order @order. @prepared: whether its block is. */
+static void fault_is_answered(struct rig *rig, gms_pgoff_t index, enum gms_accessor accessor,
+			      unsigned int order, bool prepared)
 {
 	struct gms_fault fault;
 
@@ -454,8 +456,8 @@ static void answers(struct rig *rig, gms_pgoff_t index, enum gms_accessor access
 	gms_fault_end(rig->state, &fault);
 }
 
-/* Rule 38: faults that find all they need. */
-static void rule_38_faults_that_change_nothing(void **unused)
+/* Rule 38: a fault that neither allocates, splits nor prepares is answered. */
+static void rule_38_faults_that_change_nothing_are_answered(void **unused)
 {
 	struct gms_fault fault;
 	struct dump dump;
@@ -465,14 +467,14 @@ static void rule_38_faults_that_change_nothing(void **unused)
 	set_up(&rig, NULL);
 	dump_take(&dump, &rig);
 	assert_int_equal(gms_freeze(rig.state), 0);
-	answers(&rig, PREPARED + 9, GMS_GUEST, GMS_ORDER_2M, true);
-	answers(&rig, OPEN + 9, GMS_GUEST, GMS_ORDER_2M, false);
-	answers(&rig, OPEN + 9, GMS_HOST, GMS_ORDER_2M, false);
-	answers(&rig, HALF + 9, GMS_GUEST, GMS_ORDER_4K, false);
+	fault_is_answered(&rig, PREPARED + 9, GMS_GUEST, GMS_ORDER_2M, true);
+	fault_is_answered(&rig, OPEN + 9, GMS_GUEST, GMS_ORDER_2M, false);
+	fault_is_answered(&rig, OPEN + 9, GMS_HOST, GMS_ORDER_2M, false);
+	fault_is_answered(&rig, HALF + 9, GMS_GUEST, GMS_ORDER_4K, false);
 	assert_int_equal(gms_fault_begin_gfn(rig.state, GFN + PREPARED, GMS_GUEST, &fault), 0);
 	assert_true(fault.prepared);
 	gms_fault_end(rig.state, &fault);
-	/* Other reasons to refuse one are what they were. */
+	/* Faults are refused for other reasons as before. */
 	assert_int_equal(gms_fault_begin(rig.state, PREPARED, GMS_HOST, &fault), -EACCES);
 	assert_int_equal(gms_fault_begin(rig.state, VOID, GMS_HOST, &fault), -EACCES);
 	assert_int_equal(gms_fault_begin(rig.state, SICK + 5, GMS_GUEST, &fault), -ENOTRECOVERABLE);
@@ -486,7 +488,7 @@ static void rule_38_faults_that_change_nothing(void **unused)
 	tear_down(&rig);
 }
 
-/* Rules 28 and 38: a folio that was exposed to the host while frozen is known to be. */
+/* Rules 28 and 38: a host fault exposes its folio while the object is frozen. */
 static void rule_28_a_folio_is_exposed_while_frozen(void **unused)
 {
 	struct rig rig;
@@ -495,7 +497,7 @@ static void rule_28_a_folio_is_exposed_while_frozen(void **unused)
 	set_up(&rig, NULL);
 	assert_int_equal(gms_allocate(rig.state, CLEAR, T_2M, NULL), 0);
 	assert_int_equal(gms_freeze(rig.state), 0);
-	answers(&rig, CLEAR + 9, GMS_HOST, GMS_ORDER_2M, false);
+	fault_is_answered(&rig, CLEAR + 9, GMS_HOST, GMS_ORDER_2M, false);
 	assert_int_equal(gms_thaw(rig.state), 0);
 	rig_forget(&rig);
 	rig_convert(&rig, CLEAR + 100, 1, GMS_PRIVATE);
@@ -503,8 +505,8 @@ static void rule_28_a_folio_is_exposed_while_frozen(void **unused)
 	tear_down(&rig);
 }
 
-/* Rule 38: unpin, unbind, unregister, and all that only asks. */
-static void rule_38_what_goes_on(void **unused)
+/* Rule 38: gms_unpin(), gms_unbind(), gms_listener_unregister() and queries work. */
+static void rule_38_unpin_unbind_unregister_and_queries_work(void **unused)
 {
 	struct gms_iter iter;
 	struct gms_run run;
@@ -539,12 +541,12 @@ static void rule_38_what_goes_on(void **unused)
 	assert_int_equal(rig_stats(&rig).bindings, 0);
 	assert_int_equal(rig_stats(&rig).listeners, 0);
 	assert_int_equal(rig_stats(&rig).refused_frozen, 0);
-	/* A frozen object is destroyed like any other. */
+	/* A frozen object can be destroyed. */
 	rig_fini(&rig);
 }
 
-/* Rules 37 and 38: a snapshot of a frozen object stays the same; what is loaded is not frozen. */
-static void rule_38_snapshots_of_a_frozen_object(void **unused)
+/* Rules 37 and 38: a freeze does not change the snapshot, and the loaded object is not frozen. */
+static void rule_38_a_frozen_object_saves_as_before(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *loaded;
@@ -580,12 +582,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rule_38_changes_are_refused),
-		cmocka_unit_test(rule_38_thaw_ends_it),
-		cmocka_unit_test(rule_38_bad_ranges_come_first),
-		cmocka_unit_test(rule_38_faults_that_change_nothing),
+		cmocka_unit_test(rule_38_one_thaw_ends_any_number_of_freezes),
+		cmocka_unit_test(rule_38_a_bad_range_is_einval),
+		cmocka_unit_test(rule_38_faults_that_change_nothing_are_answered),
 		cmocka_unit_test(rule_28_a_folio_is_exposed_while_frozen),
-		cmocka_unit_test(rule_38_what_goes_on),
-		cmocka_unit_test(rule_38_snapshots_of_a_frozen_object),
+		cmocka_unit_test(rule_38_unpin_unbind_unregister_and_queries_work),
+		cmocka_unit_test(rule_38_a_frozen_object_saves_as_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

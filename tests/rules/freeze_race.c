@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * freeze_race.c - rule 38 beside others: policies, hooks, listeners, threads
+ * freeze_race.c - proves that no policy, hook, listener or thread changes a frozen object
  *
- * When gms_freeze() returns no change is under way, and none begins until gms_thaw().
+ * Holds rule 38. When gms_freeze() returns no change is under way, and none begins until
+ * gms_thaw().
  */
 #include <sched.h>
 
@@ -14,7 +15,7 @@ static const struct rig_opts three_blocks = {
 	.folio_order = GMS_ORDER_1G,
 };
 
-/* ---- what a policy wants ---- */
+/* ---- policies ---- */
 
 static void split_at_faults(void *ctx, const struct gms_policy_view *view,
 			    struct gms_policy_verdict *verdict)
@@ -26,8 +27,8 @@ static void split_at_faults(void *ctx, const struct gms_policy_view *view,
 		verdict->order = GMS_ORDER_2M;
 }
 
-/* Rule 38: a policy that wants a split at a guest's fault; one that wants a merge. */
-static void rule_38_no_split_and_no_merge(void **unused)
+/* Rule 38: a frozen object is neither split nor merged, whatever the policy decides. */
+static void rule_38_a_frozen_object_is_neither_split_nor_merged(void **unused)
 {
 	static const struct gms_policy_ops policy = {
 		.struct_size = sizeof(policy),
@@ -52,7 +53,7 @@ static void rule_38_no_split_and_no_merge(void **unused)
 	rig_expect_none(&rig);
 	assert_int_equal(gms_folio_order(rig.state, 5), GMS_ORDER_4K);
 	assert_int_equal(gms_folio_order(rig.state, T_2M), GMS_ORDER_2M);
-	/* An answer of 0 is none of the refused. */
+	/* gms_maintain() has returned 0, so it does not count as refused. */
 	assert_int_equal(rig_stats(&rig).refused_frozen, 2);
 	assert_int_equal(gms_thaw(rig.state), 0);
 	assert_int_equal(gms_maintain(rig.state, UINT64_MAX), 1);
@@ -87,7 +88,7 @@ static void freeze_in_hook(struct rig *rig, const struct sim_call *call)
 	try_from_inside(rig->state, rig->arg);
 }
 
-struct ear {
+struct from_listener {
 	struct gms_state *state;
 	struct inside in;
 };
@@ -95,22 +96,22 @@ struct ear {
 static int freeze_in_listener(void *ctx, const struct gms_run *runs, size_t count,
 			      enum gms_shareability to, size_t *done)
 {
-	struct ear *ear = ctx;
+	struct from_listener *from_listener = ctx;
 
 	(void)runs;
 	(void)to;
 	*done = count;
-	try_from_inside(ear->state, &ear->in);
+	try_from_inside(from_listener->state, &from_listener->in);
 	return 0;
 }
 
-/* Neither a hook nor a listener can freeze or thaw, or save. */
-static void rule_38_from_inside_hooks_and_listeners(void **unused)
+/* Rule 38: a hook or a listener can neither freeze, thaw nor save. */
+static void rule_38_hooks_and_listeners_cannot_freeze(void **unused)
 {
 	const struct gms_listener_ops ops = {.struct_size = sizeof(ops),
 					     .change = freeze_in_listener};
 	struct inside in = {0};
-	struct ear ear = {0};
+	struct from_listener from_listener = {0};
 	unsigned int id;
 	struct rig rig;
 
@@ -124,20 +125,21 @@ static void rule_38_from_inside_hooks_and_listeners(void **unused)
 	rig.hook = NULL;
 	assert_fine(in.why);
 	assert_true(in.calls > 5);
-	ear.state = rig.state;
-	assert_int_equal(gms_listener_register(rig.state, &ops, &ear, 0, 3 * T_1G, 1, &id), 0);
+	from_listener.state = rig.state;
+	assert_int_equal(
+		gms_listener_register(rig.state, &ops, &from_listener, 0, 3 * T_1G, 1, &id), 0);
 	rig_convert(&rig, 9, 1, GMS_PRIVATE);
 	rig_convert(&rig, 9, 1, GMS_SHARED);
 	assert_int_equal(gms_listener_unregister(rig.state, id), 0);
-	assert_fine(ear.in.why);
-	assert_true(ear.in.calls >= 4);
-	assert_int_equal(rig_stats(&rig).refused_deadlock, 3 * (in.calls + ear.in.calls));
-	/* None of it did anything. */
+	assert_fine(from_listener.in.why);
+	assert_true(from_listener.in.calls >= 4);
+	assert_int_equal(rig_stats(&rig).refused_deadlock, 3 * (in.calls + from_listener.in.calls));
+	/* The object is not frozen. */
 	rig_convert(&rig, 9, 1, GMS_PRIVATE);
 	rig_fini(&rig);
 }
 
-/* ---- who waits for whom ---- */
+/* ---- which call waits ---- */
 
 static int job_freeze(struct job *job)
 {
@@ -149,7 +151,9 @@ static int job_thaw(struct job *job)
 	return gms_thaw(job->rig->state);
 }
 
-/* gms_freeze() waits for a job that is stopped in a hook; what was under way is done then. */
+/*
+ * Checks that gms_freeze() waits for a job that is stopped in a hook, and that the job succeeds.
+ */
 static void freeze_waits(struct rig *rig, struct job first, enum sim_hook hook)
 {
 	struct job freeze = job_of(rig, job_freeze, 0, 0);
@@ -164,8 +168,8 @@ static void freeze_waits(struct rig *rig, struct job first, enum sim_hook hook)
 	assert_int_equal(gms_thaw(rig->state), 0);
 }
 
-/* Rule 38: for conversions, holes, allocations and faults, in any shard. */
-static void rule_38_freeze_waits_for_what_is_under_way(void **unused)
+/* Rule 38: gms_freeze() waits for conversions, holes, allocations and faults, in any shard. */
+static void rule_38_freeze_waits_for_calls_under_way(void **unused)
 {
 	struct rig rig;
 
@@ -184,7 +188,10 @@ static void rule_38_freeze_waits_for_what_is_under_way(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 38: a fault that is open could still be prepared. Those of a frozen object end a thaw's wait. */
+/*
+ * Rule 38: gms_freeze() waits for an open fault, which may still prepare pages. gms_thaw() waits
+ * for the open faults of a frozen object.
+ */
 static void rule_38_freeze_and_thaw_wait_for_an_open_fault(void **unused)
 {
 	struct gms_fault fault;
@@ -214,8 +221,8 @@ static void rule_38_freeze_and_thaw_wait_for_an_open_fault(void **unused)
 	rig_fini(&rig);
 }
 
-/* What has been waiting for a lock since before the freeze is done before it, or refused. */
-static void rule_38_a_conversion_that_waits_beside_a_freeze(void **unused)
+/* Rule 38: a conversion that waits behind gms_freeze() is refused. */
+static void rule_38_a_conversion_behind_a_freeze_is_refused(void **unused)
 {
 	struct job convert, freeze;
 	struct gms_fault fault;
@@ -229,7 +236,7 @@ static void rule_38_a_conversion_that_waits_beside_a_freeze(void **unused)
 	assert_true(job_waits(&freeze));
 	convert = job_of_convert(&rig, 2 * T_1G, 1, GMS_PRIVATE);
 	job_start(&convert);
-	/* The freeze has all convert locks by now: whoever comes later is refused. */
+	/* gms_freeze() holds all convert locks now, so a later conversion waits for it. */
 	assert_true(job_waits(&convert));
 	gms_fault_end(rig.state, &fault);
 	assert_int_equal(job_join(&freeze), 0);
@@ -248,7 +255,7 @@ static void rule_38_a_conversion_that_waits_beside_a_freeze(void **unused)
 struct race {
 	struct rig *rig;
 	_Atomic bool stop;
-	_Atomic uint64_t changes; /* that worked */
+	_Atomic uint64_t changes; /* changes that worked */
 	_Atomic uint64_t refusals;
 };
 
@@ -296,14 +303,14 @@ static void change_all_the_time(struct worker *worker)
 		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
 		rc = change(race->rig->state, seed >> 60, (seed >> 33) % (NR_RACE_PAGES - 9));
 		worker_expect(worker, !rc || rc == -EPERM || rc == -EAGAIN || rc == -EACCES,
-			      "a change answered with something else");
+			      "a change returned an unexpected error");
 		atomic_fetch_add(rc == -EPERM ? &race->refusals : &race->changes, 1);
 		if (round % 16 == 0)
 			sched_yield();
 	}
 }
 
-/* All of a page but pins: to unpin is allowed while frozen. */
+/* Returns a hash of all pages. It leaves out pins, because gms_unpin() works while frozen. */
 static uint64_t fingerprint(const struct gms_state *state)
 {
 	uint64_t i, sum = 0;
@@ -347,7 +354,7 @@ static void freeze_now_and_then(struct worker *worker)
 	atomic_store(&race->stop, true);
 }
 
-/* Rule 38: nothing changes from gms_freeze() to gms_thaw(), whoever tries. */
+/* Rule 38: no thread can change anything from gms_freeze() to gms_thaw(). */
 static void rule_38_nothing_changes_while_frozen(void **unused)
 {
 	const struct rig_opts opts = {.nr_pages = NR_RACE_PAGES, .folio_order = GMS_ORDER_2M};
@@ -371,7 +378,7 @@ static void rule_38_nothing_changes_while_frozen(void **unused)
 	assert_true(atomic_load(&race.changes) > 0);
 	assert_true(atomic_load(&race.refusals) > 0);
 	assert_int_equal(rig_stats(&rig).refused_frozen, atomic_load(&race.refusals));
-	/* More calls than are recorded: those that are need not balance. */
+	/* Not all calls were recorded, so those that were need not balance. */
 	sim_forget(rig.sim);
 	rig_fini(&rig);
 }
@@ -379,11 +386,11 @@ static void rule_38_nothing_changes_while_frozen(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_38_no_split_and_no_merge),
-		cmocka_unit_test(rule_38_from_inside_hooks_and_listeners),
-		cmocka_unit_test(rule_38_freeze_waits_for_what_is_under_way),
+		cmocka_unit_test(rule_38_a_frozen_object_is_neither_split_nor_merged),
+		cmocka_unit_test(rule_38_hooks_and_listeners_cannot_freeze),
+		cmocka_unit_test(rule_38_freeze_waits_for_calls_under_way),
 		cmocka_unit_test(rule_38_freeze_and_thaw_wait_for_an_open_fault),
-		cmocka_unit_test(rule_38_a_conversion_that_waits_beside_a_freeze),
+		cmocka_unit_test(rule_38_a_conversion_behind_a_freeze_is_refused),
 		cmocka_unit_test(rule_38_nothing_changes_while_frozen),
 	};
 

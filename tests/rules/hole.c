@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * hole.c - proves rules 25, 32 and 33: what splits and holes leave
+ * hole.c - proves what folios are split to, what a hole takes, and when a block is free
  *
- * Into what a folio can be split, told by policies made for that; what a hole takes, and
- * what it leaves; when a block is free.
+ * Holds rules 6, 16, 25, 32 and 33. A policy with a script decides the splits.
  */
 #include "rig.h"
 
@@ -52,8 +51,11 @@ static void expect_orders(const struct rig *rig, uint64_t start, uint64_t end, u
 
 /* ---- orders ---- */
 
-/* Rule 25: an object is created with the order of its backing; its rest is what fits. */
-static void rule_25_the_order_of_the_backing(void **unused)
+/*
+ * Rule 25: folios are of the order of the backing. The rest of the object has the largest folios
+ * that fit.
+ */
+static void rule_25_folios_are_of_the_order_of_the_backing(void **unused)
 {
 	static const unsigned int orders[] = {GMS_ORDER_4K, GMS_ORDER_2M, GMS_ORDER_1G};
 	size_t i;
@@ -74,9 +76,9 @@ static void rule_25_the_order_of_the_backing(void **unused)
 	}
 }
 
-/* What policy_of_test says, and what it was asked. */
+/* The verdict of the scripted policy at one event, and the views that the policy was shown. */
 struct script {
-	enum gms_event event; /* at others it says nothing */
+	enum gms_event event; /* at other events a folio stays as it is */
 	unsigned int order;
 	bool uniform;
 	struct gms_policy_view views[16];
@@ -88,7 +90,7 @@ static void decide_by_script(void *ctx, const struct gms_policy_view *view,
 {
 	struct script *script = ctx;
 
-	/* Filled in before: the folio's own order, and true. */
+	/* Before the call the verdict holds the folio's order, and true. */
 	assert_int_equal(verdict->order, view->folio_order);
 	assert_true(verdict->uniform);
 	if (script->count < ARRAY_SIZE(script->views))
@@ -113,8 +115,8 @@ static void init_scripted(struct rig *rig, const struct rig_opts *opts, struct s
 	rig_init(rig, &with);
 }
 
-/* Rule 25: 1G to 2M, to 4K, or to a mix of both; another order is rounded down. */
-static void rule_25_what_a_folio_is_split_to(void **unused)
+/* Rule 25: a 1G is split to 2M, to 4K, or to both. Another order is rounded down. */
+static void rule_25_a_folio_is_split_as_the_policy_says(void **unused)
 {
 	static const struct {
 		unsigned int order;
@@ -140,7 +142,10 @@ static void rule_25_what_a_folio_is_split_to(void **unused)
 
 		init_scripted(&rig, &all_private, &script, GMS_EV_FAULT, cases[i].order,
 			      cases[i].uniform);
-		/* Asked again about the place after a split, it wants no more. */
+		/*
+		 * The engine queries again after the split, and the verdict asks for no further
+		 * split.
+		 */
 		rig_faults(&rig, 7 * T_2M + 5, GMS_GUEST, cases[i].at, cases[i].at);
 		expect_orders(&rig, 0, 7 * T_2M, cases[i].beside);
 		expect_orders(&rig, 7 * T_2M, 8 * T_2M, cases[i].at);
@@ -161,8 +166,8 @@ static void expect_view(const struct gms_policy_view *view, enum gms_event event
 	assert_int_equal(view->folio_order, folio_order);
 }
 
-/* Rule 25: what a policy is shown at an allocation and at a fault. */
-static void rule_25_what_a_policy_sees_at_faults(void **unused)
+/* Rule 25: at an allocation and at a fault the policy is shown the page and its blocks. */
+static void rule_25_a_policy_is_shown_the_blocks_at_a_fault(void **unused)
 {
 	struct script s;
 	struct rig rig;
@@ -198,8 +203,11 @@ static void rule_25_what_a_policy_sees_at_faults(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 25: what it is shown at a conversion: how blocks will be, the first page that changes. */
-static void rule_25_what_a_policy_sees_at_conversions(void **unused)
+/*
+ * Rule 25: at a conversion the policy is shown the first page that changes, and the blocks as
+ * they will be.
+ */
+static void rule_25_a_policy_is_shown_the_blocks_after_a_conversion(void **unused)
 {
 	struct script s;
 	struct rig rig;
@@ -217,13 +225,13 @@ static void rule_25_what_a_policy_sees_at_conversions(void **unused)
 	assert_int_equal(s.views[0].to, GMS_SHARED);
 	assert_int_equal(s.views[0].accessor, GMS_HOST);
 	s.count = 0;
-	/* Shared already up to T_1G + 200. */
+	/* The pages up to T_1G + 200 are shared already. */
 	rig_convert(&rig, T_1G, T_1G, GMS_SHARED);
 	assert_int_equal(s.count, 1);
 	expect_view(&s.views[0], GMS_EV_CONVERT, T_1G + 200, T_1G, GMS_ORDER_1G);
 	assert_int_equal(s.views[0].s2m, GMS_ALL_SHARED);
 	assert_int_equal(s.views[0].s1g, GMS_ALL_SHARED);
-	/* Twice so far, that included or not: at the next fault it is told. */
+	/* The next fault shows both flips of the block. */
 	s.count = 0;
 	rig_faults(&rig, T_1G, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_1G);
 	assert_int_equal(s.count, 1);
@@ -231,8 +239,11 @@ static void rule_25_what_a_policy_sees_at_conversions(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 25: it is asked once for a folio, however many runs of it change; and for a 2M of 4K. */
-static void rule_25_a_policy_is_asked_once_for_a_folio(void **unused)
+/*
+ * Rule 25: a conversion queries once for each huge folio, and once for each 2M block of 4K
+ * folios, however many runs change.
+ */
+static void rule_25_a_policy_is_queried_once_for_a_folio(void **unused)
 {
 	struct script s;
 	struct rig rig;
@@ -257,7 +268,7 @@ static void rule_25_a_policy_is_asked_once_for_a_folio(void **unused)
 
 /* ---- holes ---- */
 
-/* Rule 32: a hole drops pages; shareability stays, PREPARED goes. */
+/* Rule 32: a hole drops pages and clears PREPARED. Shareability stays. */
 static void rule_32_a_hole_leaves_shareability(void **unused)
 {
 	struct rig rig;
@@ -278,7 +289,7 @@ static void rule_32_a_hole_leaves_shareability(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 32: a folio partly inside is split as far as needed, and no further. */
+/* Rule 32: a folio that lies partly in the hole is split no further than needed. */
 static void rule_32_a_hole_splits_as_far_as_needed(void **unused)
 {
 	struct rig rig;
@@ -299,7 +310,7 @@ static void rule_32_a_hole_splits_as_far_as_needed(void **unused)
 			 FREE(T_1G + T_2M + 5, 0), FREE(T_1G + T_2M + 6, 0));
 	expect_orders(&rig, T_1G, T_1G + T_2M, GMS_ORDER_2M);
 	expect_orders(&rig, T_1G + T_2M, T_1G + 2 * T_2M, GMS_ORDER_4K);
-	/* What is faulted in again is of the order that the place has now. */
+	/* A fault allocates a folio of the order that its place has now. */
 	rig_forget(&rig);
 	rig_faults(&rig, T_2M + 7, GMS_GUEST, GMS_ORDER_2M, GMS_ORDER_2M);
 	rig_faults(&rig, T_1G + T_2M + 6, GMS_GUEST, GMS_ORDER_4K, GMS_ORDER_4K);
@@ -307,7 +318,7 @@ static void rule_32_a_hole_splits_as_far_as_needed(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 32: under a policy, too, that splits all of a folio where it splits. */
+/* Rule 32: under eager, too, a hole splits no further than needed. */
 static void rule_32_a_hole_splits_no_more_under_eager(void **unused)
 {
 	struct rig_opts opts = all_private;
@@ -324,8 +335,8 @@ static void rule_32_a_hole_splits_no_more_under_eager(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 32: at both ends at once, and each end in a folio of its own. */
-static void rule_32_a_hole_with_two_ends(void **unused)
+/* Rule 32: a hole splits the folios at both of its ends. */
+static void rule_32_a_hole_splits_at_both_ends(void **unused)
 {
 	struct rig rig;
 
@@ -343,8 +354,8 @@ static void rule_32_a_hole_with_two_ends(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 32: where nothing is, nothing goes; a hole in a hole. */
-static void rule_32_a_hole_where_nothing_is(void **unused)
+/* Rule 32: a hole where nothing is allocated changes nothing. */
+static void rule_32_a_hole_without_folios_changes_nothing(void **unused)
 {
 	struct rig_image image;
 	struct rig rig;
@@ -365,7 +376,7 @@ static void rule_32_a_hole_where_nothing_is(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 32: small folios, of which some are missing, are freed as they are. */
+/* Rule 32: folios that cannot be merged, because a page is missing, are freed as they are. */
 static void rule_32_folios_that_cannot_be_merged_are_freed(void **unused)
 {
 	struct rig rig;
@@ -375,7 +386,10 @@ static void rule_32_folios_that_cannot_be_merged_are_freed(void **unused)
 	assert_int_equal(gms_allocate(rig.state, 0, 1, NULL), 0);
 	punch(&rig, 5, 1);
 	rig_forget(&rig);
-	/* Of 0: 511 pages. Of all others, 2M; they cannot be 1G, for one page is missing. */
+	/*
+	 * The first 2M block has 511 folios of 4K, and the other blocks are 2M folios. They
+	 * cannot become 1G, because one page is missing.
+	 */
 	punch(&rig, 0, T_1G);
 	assert_int_equal(rig_count(&rig, 1U << SIM_FOLIO_FREE), 511 + 511);
 	assert_int_equal(rig_count(&rig, 1U << SIM_FOLIO_MERGE), 0);
@@ -383,8 +397,8 @@ static void rule_32_folios_that_cannot_be_merged_are_freed(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 32: a 2M that is free again is one again, be its 1G split or not. */
-static void rule_32_a_free_2m_is_whole_again(void **unused)
+/* Rule 32: a 2M that is free again is one folio again, although its 1G stays split. */
+static void rule_32_a_free_2m_is_one_folio_again(void **unused)
 {
 	struct rig rig;
 
@@ -401,7 +415,10 @@ static void rule_32_a_free_2m_is_whole_again(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 32: -EAGAIN with err_index where a page is pinned, by whomever; nothing changed. */
+/*
+ * Rule 32: a hole over a page that the library or the backend has pinned returns -EAGAIN, names
+ * the page, and changes nothing.
+ */
 static void rule_32_a_pinned_page_is_not_punched_out(void **unused)
 {
 	struct rig rig;
@@ -425,8 +442,8 @@ static void rule_32_a_pinned_page_is_not_punched_out(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rules 16 and 32: what the backend refuses; a split is undone, and nothing has changed. */
-static void rule_32_a_backend_that_refuses(void **unused)
+/* Rules 16 and 32: if a hook of a hole fails, splits are undone, and nothing has changed. */
+static void rule_32_a_failed_hole_is_undone(void **unused)
 {
 	uint64_t skip;
 	struct rig rig;
@@ -454,15 +471,15 @@ static void rule_32_a_backend_that_refuses(void **unused)
 		if (!rc)
 			break;
 	}
-	/* Four splits at least, and pins were looked for. */
+	/* There were four splits at least, and searches for pins. */
 	assert_true(skip >= 5 && skip < 100);
 	sim_refuse(rig.sim, 0, 0, 0, 0);
 	assert_int_equal(rig_stats(&rig).refused_backend, skip);
 	rig_fini(&rig);
 }
 
-/* Rule 33: block-freed fires exactly once for each 1G that becomes wholly free. */
-static void rule_33_block_freed_fires_once(void **unused)
+/* Rule 33: block_freed is called once for each 1G that becomes free. */
+static void rule_33_block_freed_is_called_once(void **unused)
 {
 	struct rig rig;
 
@@ -473,13 +490,13 @@ static void rule_33_block_freed_fires_once(void **unused)
 	punch(&rig, 2 * T_2M, T_1G - 2 * T_2M);
 	assert_int_equal(rig_count(&rig, 1U << SIM_BLOCK_FREED), 0);
 	rig_forget(&rig);
-	/* The next block had no folio: nothing of it becomes free. */
+	/* The next block had no folio, so block_freed is not called for it. */
 	punch(&rig, T_2M, 2 * T_1G - T_2M);
 	rig_expect_calls(&rig, ~(1U << SIM_BLOCK_FREED), FREED(0));
 	punch(&rig, 0, NR_PAGES);
 	rig_expect_calls(&rig, ~(1U << SIM_BLOCK_FREED), FREED(0));
 	assert_int_equal(rig_stats(&rig).blocks_freed, 1);
-	/* Freed again, it fires again. */
+	/* A block that is filled and freed again gets another call. */
 	rig_forget(&rig);
 	assert_int_equal(gms_allocate(rig.state, 0, T_1G, NULL), 0);
 	punch(&rig, 0, T_1G);
@@ -488,8 +505,8 @@ static void rule_33_block_freed_fires_once(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rules 6 and 33: so does a last block that is incomplete. */
-static void rule_33_an_incomplete_block_is_freed(void **unused)
+/* Rules 6 and 33: block_freed is called for an incomplete last block, too. */
+static void rule_33_block_freed_is_called_for_an_incomplete_block(void **unused)
 {
 	struct rig rig;
 
@@ -508,22 +525,22 @@ static void rule_33_an_incomplete_block_is_freed(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_25_the_order_of_the_backing),
-		cmocka_unit_test(rule_25_what_a_folio_is_split_to),
-		cmocka_unit_test(rule_25_what_a_policy_sees_at_faults),
-		cmocka_unit_test(rule_25_what_a_policy_sees_at_conversions),
-		cmocka_unit_test(rule_25_a_policy_is_asked_once_for_a_folio),
+		cmocka_unit_test(rule_25_folios_are_of_the_order_of_the_backing),
+		cmocka_unit_test(rule_25_a_folio_is_split_as_the_policy_says),
+		cmocka_unit_test(rule_25_a_policy_is_shown_the_blocks_at_a_fault),
+		cmocka_unit_test(rule_25_a_policy_is_shown_the_blocks_after_a_conversion),
+		cmocka_unit_test(rule_25_a_policy_is_queried_once_for_a_folio),
 		cmocka_unit_test(rule_32_a_hole_leaves_shareability),
 		cmocka_unit_test(rule_32_a_hole_splits_as_far_as_needed),
 		cmocka_unit_test(rule_32_a_hole_splits_no_more_under_eager),
-		cmocka_unit_test(rule_32_a_hole_with_two_ends),
-		cmocka_unit_test(rule_32_a_hole_where_nothing_is),
+		cmocka_unit_test(rule_32_a_hole_splits_at_both_ends),
+		cmocka_unit_test(rule_32_a_hole_without_folios_changes_nothing),
 		cmocka_unit_test(rule_32_folios_that_cannot_be_merged_are_freed),
-		cmocka_unit_test(rule_32_a_free_2m_is_whole_again),
+		cmocka_unit_test(rule_32_a_free_2m_is_one_folio_again),
 		cmocka_unit_test(rule_32_a_pinned_page_is_not_punched_out),
-		cmocka_unit_test(rule_32_a_backend_that_refuses),
-		cmocka_unit_test(rule_33_block_freed_fires_once),
-		cmocka_unit_test(rule_33_an_incomplete_block_is_freed),
+		cmocka_unit_test(rule_32_a_failed_hole_is_undone),
+		cmocka_unit_test(rule_33_block_freed_is_called_once),
+		cmocka_unit_test(rule_33_block_freed_is_called_for_an_incomplete_block),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

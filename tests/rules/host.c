@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * host.c - proves what a backend that keeps the host's view itself can rely on
+ * host.c - proves what a backend with map_host, which keeps the host's view, can rely on
  *
- * Rules 12, 14 to 16, 28, 32, 34 and 39, and the contract of unmap_host and map_host in backend.h.
+ * Holds rules 12, 14 to 17, 28, 32, 34 and 39, and the contract of unmap_host and map_host in
+ * backend.h.
  */
 #include "vmm.h"
 
-/* The next calls of these hooks were made for these ranges, and no other ones of them. */
+/* Checks that the calls of @hooks so far were these, in this order, and forgets all calls. */
 static void expect(struct vmm *v, unsigned int hooks, const struct call *want, size_t count)
 {
 	size_t n = 0;
@@ -36,10 +37,13 @@ static void expect(struct vmm *v, unsigned int hooks, const struct call *want, s
 	} while (0)
 #define EXPECT_NONE(v, hooks) expect(v, hooks, NULL, 0)
 
-/* ---- what is unmapped ---- */
+/* ---- unmapping ---- */
 
-/* Rule 28 is for hosts that fault: who keeps the view is called for what changes, no more. */
-static void rule_28_exactly_what_changes(void **unused)
+/*
+ * Rule 28: for a host that faults, unmap_host covers the whole exposed folio. With map_host it
+ * covers exactly the pages that change.
+ */
+static void rule_28_with_map_host_only_changed_pages_are_unmapped(void **unused)
 {
 	struct gms_backend_ops faulting = vmm_by_page;
 	struct gms_fault fault;
@@ -64,8 +68,8 @@ static void rule_28_exactly_what_changes(void **unused)
 	}
 }
 
-/* Rule 12: from the first pinned page on nothing is called; what comes before is mapped again. */
-static void rule_12_nothing_behind_a_pin_is_touched(void **unused)
+/* Rule 12: from the first pinned page on no hook is called. The pages before are mapped again. */
+static void rule_12_no_hook_is_called_behind_a_pin(void **unused)
 {
 	gms_pgoff_t at;
 	struct vmm v;
@@ -93,8 +97,8 @@ static void rule_12_nothing_behind_a_pin_is_touched(void **unused)
 	vmm_fini(&v);
 }
 
-/* A pin of the backend's before one of the library's is named, and the other way round. */
-static void rule_12_the_first_of_both_kinds_of_pins(void **unused)
+/* Rule 12: of a pin of the backend and one of the library, the first is named. */
+static void rule_12_the_first_pin_of_both_kinds_is_named(void **unused)
 {
 	gms_pgoff_t at;
 	struct vmm v;
@@ -102,7 +106,7 @@ static void rule_12_the_first_of_both_kinds_of_pins(void **unused)
 	(void)unused;
 	vmm_init(&v, gms_policy_lazy(), 0, &vmm_by_page);
 	assert_int_equal(gms_pin(v.state, 11, 1, NULL), 0);
-	v.fail[PINS] = 1; /* says page 10: the only one that it is asked about */
+	v.fail[PINS] = 1; /* called for page 10 only, which it names */
 	assert_int_equal(gms_convert(v.state, 10, 9, GMS_PRIVATE, 0, &at), -EAGAIN);
 	assert_int_equal(at, 10);
 	assert_int_equal(gms_convert(v.state, 10, 9, GMS_PRIVATE, 0, &at), -EAGAIN);
@@ -111,10 +115,10 @@ static void rule_12_the_first_of_both_kinds_of_pins(void **unused)
 	vmm_fini(&v);
 }
 
-/* ---- what is mapped again, and what is lost ---- */
+/* ---- mapping again ---- */
 
-/* Rule 16: whichever step fails, the host has what is shared again; undo goes before map_host. */
-static void rule_16_a_failure_maps_again(void **unused)
+/* Rule 16: if any step fails the shared pages are mapped for the host again, after the undo. */
+static void rule_16_a_failure_maps_shared_pages_again(void **unused)
 {
 	static const enum hook steps[] = {UNMAP, PINS, SPLIT, APPLY};
 	static const int errs[] = {-EIO, -EAGAIN, -ENOSPC, -EBUSY};
@@ -135,8 +139,8 @@ static void rule_16_a_failure_maps_again(void **unused)
 	}
 }
 
-/* What cannot be mapped again is quarantined, all of it, and has no mapping of any kind. */
-static void rule_39_map_host_fails(void **unused)
+/* Rule 39: if map_host fails the whole range is quarantined and unmapped. */
+static void rule_39_a_failed_map_host_quarantines(void **unused)
 {
 	struct vmm v;
 
@@ -152,8 +156,8 @@ static void rule_39_map_host_fails(void **unused)
 	vmm_fini(&v);
 }
 
-/* Rule 32: a hole takes its pages from the host, and gives back what is shared. */
-static void rule_32_a_hole_maps_again(void **unused)
+/* Rule 32: a hole unmaps its pages from the host, and maps those that are shared again. */
+static void rule_32_a_hole_maps_shared_pages_again(void **unused)
 {
 	struct vmm v;
 
@@ -165,7 +169,7 @@ static void rule_32_a_hole_maps_again(void **unused)
 	assert_int_equal(gms_punch_hole(v.state, 0, T_2M, NULL), 0);
 	EXPECT(&v, VIEW, {UNMAP, 0, T_2M}, {MAP, 0, 9}, {MAP, 18, T_2M - 18});
 	assert_fine(vmm_agrees(&v));
-	/* where that fails the hole is made all the same, and quarantined */
+	/* if map_host fails the hole is made and quarantined */
 	assert_int_equal(gms_allocate(v.state, 0, T_2M, NULL), 0);
 	v.fail[MAP] = 1;
 	assert_int_equal(gms_punch_hole(v.state, 0, T_2M, NULL), 0);
@@ -174,8 +178,8 @@ static void rule_32_a_hole_maps_again(void **unused)
 	vmm_fini(&v);
 }
 
-/* Rules 34 and 39: a hole that is lost is lost to listeners, too, whether it was made or not. */
-static void rule_34_a_lost_hole_is_withdrawn(void **unused)
+/* Rules 34 and 39: listeners withdraw a quarantined hole, whether the hole was made or not. */
+static void rule_34_a_quarantined_hole_is_withdrawn(void **unused)
 {
 	struct vmm v;
 
@@ -201,8 +205,8 @@ static void rule_34_a_lost_hole_is_withdrawn(void **unused)
 	}
 }
 
-/* Rule 39: a hole shows nothing that is quarantined. */
-static void rule_39_a_hole_in_a_quarantine(void **unused)
+/* Rule 39: a hole maps no quarantined page for the host. */
+static void rule_39_a_hole_maps_no_quarantined_page(void **unused)
 {
 	struct vmm v;
 
@@ -219,8 +223,8 @@ static void rule_39_a_hole_in_a_quarantine(void **unused)
 	vmm_fini(&v);
 }
 
-/* What was not unmapped is not mapped again. */
-static void rule_16_unmap_host_fails(void **unused)
+/* Rule 16: if unmap_host fails, map_host is called for the runs up to the one that failed. */
+static void rule_16_a_failed_unmap_host_maps_its_runs_again(void **unused)
 {
 	struct vmm v;
 
@@ -246,8 +250,8 @@ static int unmap_host_is_busy(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 	return vmm_unmap_host(ctx, start, nr_pages) ? -EAGAIN : 0;
 }
 
-/* -EAGAIN of a hook that is not asked about pins names no page, and is no pin by folio either. */
-static void rule_17_unmap_host_says_eagain(void **unused)
+/* Rule 17: -EAGAIN of unmap_host names no page, and does not count as a pin by folio. */
+static void rule_17_eagain_of_unmap_host_names_no_page(void **unused)
 {
 	struct gms_backend_ops busy = vmm_by_page;
 	gms_pgoff_t at;
@@ -275,20 +279,20 @@ static void rule_17_unmap_host_says_eagain(void **unused)
 	}
 }
 
-/* Rule 39: the tree may call them private, and the host see them all the same. */
-static void rule_39_repair_to_private_unmaps_all(void **unused)
+/* Rule 39: gms_repair() to private unmaps all of its pages from the host, also private ones. */
+static void rule_39_repair_to_private_unmaps_all_pages(void **unused)
 {
 	struct vmm v;
 
 	(void)unused;
 	vmm_init(&v, gms_policy_lazy(), GMS_INIT_PRIVATE, &vmm_by_page);
 	assert_int_equal(gms_convert(v.state, 33, 2, GMS_SHARED, 0, NULL), 0);
-	v.fail[APPLY] = 2; /* to shared: two runs around what is shared; undo fails */
+	v.fail[APPLY] = 2; /* the second of two runs fails, and so does the undo */
 	v.fail[UNDO] = 1;
 	assert_int_equal(gms_convert(v.state, 30, 10, GMS_SHARED, 0, NULL), -EBUSY);
 	assert_true(gms_is_quarantined(v.state, 30) && gms_is_quarantined(v.state, 39));
 	for (uint64_t i = 30; i < 40; i++) {
-		v.private[i] = true; /* by the caller's own means; the host's view is forgotten */
+		v.private[i] = true; /* the caller has made the page private, and left it mapped */
 		v.visible[i] = true;
 	}
 	v.fail[UNMAP] = 1;
@@ -301,17 +305,17 @@ static void rule_39_repair_to_private_unmaps_all(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_28_exactly_what_changes),
-		cmocka_unit_test(rule_12_nothing_behind_a_pin_is_touched),
-		cmocka_unit_test(rule_12_the_first_of_both_kinds_of_pins),
-		cmocka_unit_test(rule_16_a_failure_maps_again),
-		cmocka_unit_test(rule_39_map_host_fails),
-		cmocka_unit_test(rule_32_a_hole_maps_again),
-		cmocka_unit_test(rule_39_repair_to_private_unmaps_all),
-		cmocka_unit_test(rule_34_a_lost_hole_is_withdrawn),
-		cmocka_unit_test(rule_39_a_hole_in_a_quarantine),
-		cmocka_unit_test(rule_16_unmap_host_fails),
-		cmocka_unit_test(rule_17_unmap_host_says_eagain),
+		cmocka_unit_test(rule_28_with_map_host_only_changed_pages_are_unmapped),
+		cmocka_unit_test(rule_12_no_hook_is_called_behind_a_pin),
+		cmocka_unit_test(rule_12_the_first_pin_of_both_kinds_is_named),
+		cmocka_unit_test(rule_16_a_failure_maps_shared_pages_again),
+		cmocka_unit_test(rule_39_a_failed_map_host_quarantines),
+		cmocka_unit_test(rule_32_a_hole_maps_shared_pages_again),
+		cmocka_unit_test(rule_39_repair_to_private_unmaps_all_pages),
+		cmocka_unit_test(rule_34_a_quarantined_hole_is_withdrawn),
+		cmocka_unit_test(rule_39_a_hole_maps_no_quarantined_page),
+		cmocka_unit_test(rule_16_a_failed_unmap_host_maps_its_runs_again),
+		cmocka_unit_test(rule_17_eagain_of_unmap_host_names_no_page),
 	};
 
 	return cmocka_run_group_tests_name("rules-host", tests, NULL, NULL);

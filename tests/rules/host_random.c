@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * host_random.c - proves that the host never sees what is private, whatever fails
+ * host_random.c - proves that the host never has a private page mapped, whatever fails
  *
- * Holds rules 12, 14, 16 and 39.
- *
- * Random conversions, faults, pins, holes and repairs on the backend of vmm.h, while its hooks, a
- * listener and allocations fail at random.
+ * Holds rules 12, 14, 16 and 39. Conversions, faults, pins, holes and repairs are drawn at
+ * random, on the backend of vmm.h. Its hooks, a listener and allocations fail at random.
  */
 #include "vmm.h"
 
@@ -19,7 +17,7 @@ static void repair(struct vmm *v, uint64_t page)
 	while (last + 1 < VMM_PAGES && gms_is_quarantined(v->state, last + 1))
 		last++;
 	for (uint64_t i = first; i <= last; i++)
-		v->private[i] = private; /* by the caller's own means */
+		v->private[i] = private; /* as the caller of gms_repair() has to */
 	if (gms_repair(v->state, first, last + 1 - first, private ? GMS_PRIVATE : GMS_SHARED))
 		return;
 	for (uint64_t i = first; i <= last; i++)
@@ -86,7 +84,7 @@ static void recover(struct vmm *v)
 	assert_int_equal(gms_convert(v->state, 0, VMM_PAGES, GMS_SHARED, 0, NULL), 0);
 }
 
-static void random_failures(void **unused)
+static void private_pages_are_never_mapped_for_the_host(void **unused)
 {
 	const struct gms_policy_ops *const policies[] = {gms_policy_lazy(), gms_policy_eager(),
 							 gms_policy_eager_nonuniform()};
@@ -122,13 +120,13 @@ static void random_failures(void **unused)
 		recover(&v);
 		vmm_fini(&v);
 	}
-	assert_true(rounds < 20 || (quarantined && undone)); /* it was not all too easy */
+	assert_true(rounds < 20 || (quarantined && undone)); /* enough calls have failed */
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(random_failures),
+		cmocka_unit_test(private_pages_are_never_mapped_for_the_host),
 	};
 
 	return cmocka_run_group_tests_name("rules-host-random", tests, NULL, NULL);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * listener.c - proves rule 34: what a listener is told, when, and what it may do then
+ * listener.c - proves of which granules a listener is notified, when, and which calls it may make
  *
- * A mirror judges each call by itself (see mirror.h); here is looked at which calls there are.
+ * Holds rules 15 and 34. A mirror checks each call by itself (mirror.h). These tests check which
+ * calls there are.
  */
 #include "mirror.h"
 
@@ -17,7 +18,7 @@ static const struct rig_opts all_private = {
 
 static struct mirror mirror;
 
-/* A mirror on a new rig; what it is told of at first is forgotten. */
+/* Registers the mirror on a new rig, and forgets the notifications of that. */
 static void init_mirror(struct rig *rig, const struct rig_opts *opts, uint64_t start,
 			uint64_t nr_pages, uint64_t granule, unsigned int flags)
 {
@@ -41,17 +42,17 @@ static void fini_mirror(struct rig *rig)
 
 /* ---- arguments ---- */
 
-static int never(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
-		 size_t *done)
+static int note_and_fail(void *ctx, const struct gms_run *runs, size_t count,
+			 enum gms_shareability to, size_t *done)
 {
 	(void)runs, (void)count, (void)to, (void)done;
 	*(bool *)ctx = true;
 	return -EIO;
 }
 
-static void bad_range(struct rig *rig, uint64_t start, uint64_t nr_pages, uint64_t granule)
+static void range_is_refused(struct rig *rig, uint64_t start, uint64_t nr_pages, uint64_t granule)
 {
-	const struct gms_listener_ops ops = {sizeof(ops), 0, never};
+	const struct gms_listener_ops ops = {sizeof(ops), 0, note_and_fail};
 	unsigned int id = 0x77;
 	bool called = false;
 
@@ -62,41 +63,41 @@ static void bad_range(struct rig *rig, uint64_t start, uint64_t nr_pages, uint64
 	assert_false(called);
 }
 
-/* Rule 34: an unaligned range or granule: -EINVAL, and nothing is delivered. */
-static void rule_34_bad_ranges_and_granules(void **unused)
+/* Rule 34: a range or granule that is not aligned is refused, and the listener is not called. */
+static void rule_34_bad_ranges_and_granules_are_refused(void **unused)
 {
 	struct rig rig;
 
 	(void)unused;
 	rig_init(&rig, &all_shared);
-	bad_range(&rig, 0, 0, 1);
-	bad_range(&rig, 0, 8, 0);
-	bad_range(&rig, 0, 8, 3);
-	bad_range(&rig, 0, 12, 6);
-	bad_range(&rig, 4, 8, 8);
-	bad_range(&rig, 8, 12, 8);
-	bad_range(&rig, 0, 4, 8);
-	bad_range(&rig, 0, 2 * T_1G, 2 * T_1G);
-	bad_range(&rig, 0, 2 * T_1G, 1ULL << 63);
-	bad_range(&rig, 0, NR_PAGES, 2);
-	bad_range(&rig, 0, NR_PAGES + 1, 1);
-	bad_range(&rig, NR_PAGES, 1, 1);
-	bad_range(&rig, 5, UINT64_MAX, 1);
-	bad_range(&rig, 8, UINT64_MAX - 7, 8);
-	bad_range(&rig, UINT64_MAX - 7, 8, 8);
-	bad_range(&rig, 0, 3 * T_1G, T_1G);
+	range_is_refused(&rig, 0, 0, 1);
+	range_is_refused(&rig, 0, 8, 0);
+	range_is_refused(&rig, 0, 8, 3);
+	range_is_refused(&rig, 0, 12, 6);
+	range_is_refused(&rig, 4, 8, 8);
+	range_is_refused(&rig, 8, 12, 8);
+	range_is_refused(&rig, 0, 4, 8);
+	range_is_refused(&rig, 0, 2 * T_1G, 2 * T_1G);
+	range_is_refused(&rig, 0, 2 * T_1G, 1ULL << 63);
+	range_is_refused(&rig, 0, NR_PAGES, 2);
+	range_is_refused(&rig, 0, NR_PAGES + 1, 1);
+	range_is_refused(&rig, NR_PAGES, 1, 1);
+	range_is_refused(&rig, 5, UINT64_MAX, 1);
+	range_is_refused(&rig, 8, UINT64_MAX - 7, 8);
+	range_is_refused(&rig, UINT64_MAX - 7, 8, 8);
+	range_is_refused(&rig, 0, 3 * T_1G, T_1G);
 	assert_int_equal(rig_stats(&rig).refused_inval, 16);
 	assert_int_equal(rig_stats(&rig).listeners, 0);
 	rig_fini(&rig);
 }
 
-/* listener.h: no hook, unknown flags, another size. */
-static void rule_34_bad_ops(void **unused)
+/* Rule 34 and listener.h: ops without a hook, with unknown flags or of a bad size are refused. */
+static void rule_34_bad_ops_are_refused(void **unused)
 {
 	struct {
 		struct gms_listener_ops ops;
 		uint64_t more;
-	} larger = {{sizeof(larger), 0, never}, 0};
+	} larger = {{sizeof(larger), 0, note_and_fail}, 0};
 	struct gms_listener_ops ops = {sizeof(ops), 0, NULL};
 	unsigned int id = 0x77;
 	bool called = false;
@@ -105,7 +106,7 @@ static void rule_34_bad_ops(void **unused)
 	(void)unused;
 	rig_init(&rig, &all_private);
 	assert_int_equal(gms_listener_register(rig.state, &ops, &called, 0, 8, 1, &id), -EINVAL);
-	ops.change = never;
+	ops.change = note_and_fail;
 	ops.flags = GMS_LISTENER_CAN_SPLIT << 2;
 	assert_int_equal(gms_listener_register(rig.state, &ops, &called, 0, 8, 1, &id), -EINVAL);
 	ops.flags = GMS_LISTENER_CAN_SPLIT | GMS_LISTENER_CONCURRENT;
@@ -117,7 +118,7 @@ static void rule_34_bad_ops(void **unused)
 	assert_int_equal(id, 0x77);
 	larger.more = 0;
 	assert_int_equal(gms_listener_register(rig.state, &larger.ops, &called, 0, 8, 1, &id), 0);
-	/* It is copied. */
+	/* The ops were copied at registration. */
 	larger.ops.change = NULL;
 	assert_int_equal(gms_convert(rig.state, 0, 1, GMS_SHARED, 0, NULL), -EIO);
 	assert_true(called);
@@ -129,7 +130,7 @@ static void rule_34_bad_ops(void **unused)
 
 static const uint64_t granules[] = {1, 2, 8, 64, T_2M, 2 * T_2M, T_1G / 2, T_1G};
 
-/* One page at each place of the granule at @start, and then a range across its end. */
+/* Converts single pages of the granule at @start, and then a range across its end. */
 static void convert_in_granule(struct rig *rig, uint64_t start)
 {
 	const uint64_t n = mirror.granule;
@@ -155,8 +156,8 @@ static void convert_in_granule(struct rig *rig, uint64_t start)
 	mirror_forget(&mirror);
 }
 
-/* Rule 34: a page anywhere in a granule takes the granule, and no other, away. */
-static void rule_34_every_granule_goes_whole(void **unused)
+/* Rule 34: a conversion of one page withdraws its whole granule, and no other. */
+static void rule_34_a_granule_is_withdrawn_whole(void **unused)
 {
 	struct rig rig;
 	size_t i;
@@ -169,15 +170,17 @@ static void rule_34_every_granule_goes_whole(void **unused)
 		init_mirror(&rig, &all_shared, 0, nr_pages, n, i % 2 ? GMS_LISTENER_CAN_SPLIT : 0);
 		convert_in_granule(&rig, 0);
 		convert_in_granule(&rig, nr_pages - 2 * n);
-		/* What is in no granule is not told of. */
+		/* A listener is not notified of pages outside of its range. */
 		rig_convert(&rig, nr_pages, NR_PAGES - nr_pages, GMS_PRIVATE);
 		mirror_expect_none(&mirror);
 		fini_mirror(&rig);
 	}
 }
 
-/* Rule 34: given with the last page that becomes shared, taken with the first that does not. */
-static void rule_34_a_granule_of_2m_page_by_page(void **unused)
+/*
+ * Rule 34: the last shared page notifies of its granule, and the first private page withdraws it.
+ */
+static void rule_34_the_last_shared_page_notifies_of_its_granule(void **unused)
 {
 	struct rig rig;
 	uint64_t i;
@@ -185,7 +188,7 @@ static void rule_34_a_granule_of_2m_page_by_page(void **unused)
 	(void)unused;
 	init_mirror(&rig, &all_private, 0, 4 * T_2M, T_2M, 0);
 	for (i = 0; i < T_2M; i++) {
-		/* in no particular order: 5 and 512 have no common divisor */
+		/* in a scattered order: 5 and 512 have no common divisor */
 		mirror_expect_none(&mirror);
 		rig_convert(&rig, T_2M + i * 5 % T_2M, 1, GMS_SHARED);
 	}
@@ -199,8 +202,8 @@ static void rule_34_a_granule_of_2m_page_by_page(void **unused)
 	fini_mirror(&rig);
 }
 
-/* Rule 34: several runs that change in one granule are one. */
-static void rule_34_once_for_several_runs_in_a_granule(void **unused)
+/* Rule 34: several runs in one granule make one notification. */
+static void rule_34_runs_in_one_granule_make_one_notification(void **unused)
 {
 	struct rig rig;
 	uint64_t i;
@@ -214,7 +217,7 @@ static void rule_34_once_for_several_runs_in_a_granule(void **unused)
 	rig_convert(&rig, 0, 4 * T_2M, GMS_SHARED);
 	mirror_expect_events(&mirror, GIVE(T_2M, T_2M), GIVE(2 * T_2M, T_2M));
 	mirror_forget(&mirror);
-	/* Granules that are mixed before, and after, are not told of; nor is a range that is so. */
+	/* Granules that are mixed before and after are left out, and so are unchanged ranges. */
 	rig_convert(&rig, 10, 10, GMS_PRIVATE);
 	mirror_forget(&mirror);
 	rig_convert(&rig, 5, T_2M + 4, GMS_PRIVATE);
@@ -228,7 +231,7 @@ static void rule_34_once_for_several_runs_in_a_granule(void **unused)
 	fini_mirror(&rig);
 }
 
-/* Rule 34: with CAN_SPLIT runs are as long as can be, and leave out what it has or has not. */
+/* Rule 34: with GMS_LISTENER_CAN_SPLIT runs are maximal, and leave out unchanged granules. */
 static void rule_34_runs_are_maximal(void **unused)
 {
 	struct rig rig;
@@ -244,14 +247,14 @@ static void rule_34_runs_are_maximal(void **unused)
 	rig_convert(&rig, 0, 99, GMS_SHARED);
 	mirror_expect_events(&mirror, GIVE(16, 8), GIVE(0, 16), GIVE(24, 72));
 	mirror_forget(&mirror);
-	/* Runs of pages that do not touch, in granules that do. */
+	/* The runs of changed pages do not touch, but their granules do. */
 	rig_convert(&rig, 200, 6, GMS_PRIVATE);
 	rig_convert(&rig, 210, 6, GMS_PRIVATE);
 	mirror_forget(&mirror);
 	rig_convert(&rig, 200, 16, GMS_SHARED);
 	mirror_expect_events(&mirror, GIVE(200, 16));
 	mirror_forget(&mirror);
-	/* Across the ends of blocks and shards. */
+	/* Runs cross the edges of blocks and shards. */
 	rig_convert(&rig, 9, 2 * T_1G - 8, GMS_PRIVATE);
 	rig_convert(&rig, 99, 1, GMS_SHARED);
 	rig_convert(&rig, 20, 2 * T_1G, GMS_SHARED);
@@ -261,8 +264,8 @@ static void rule_34_runs_are_maximal(void **unused)
 	fini_mirror(&rig);
 }
 
-/* Rule 34: a range that the conversion covers in part, or that covers the conversion in part. */
-static void rule_34_only_its_range(void **unused)
+/* Rule 34: a listener is notified of its own range only. */
+static void rule_34_a_listener_is_notified_of_its_range_only(void **unused)
 {
 	struct rig rig;
 
@@ -276,14 +279,14 @@ static void rule_34_only_its_range(void **unused)
 	rig_convert(&rig, 0, NR_PAGES, GMS_SHARED);
 	mirror_expect_events(&mirror, TAKE(T_1G - 16, 32), GIVE(T_1G - 16, 8), GIVE(T_1G - 8, 24));
 	mirror_forget(&mirror);
-	/* Resumable: block by block, so that runs end where blocks do. */
+	/* In resumable mode runs end at the edges of 1G blocks. */
 	assert_int_equal(
 		gms_convert(rig.state, 3, 2 * T_1G, GMS_PRIVATE, GMS_CONVERT_RESUMABLE, NULL), 0);
 	mirror_expect_events(&mirror, TAKE(T_1G - 16, 16), TAKE(T_1G, 16));
 	fini_mirror(&rig);
 }
 
-/* Rule 34: more runs than a call is told of. */
+/* Rule 34: a change of more than GMS_LISTENER_BATCH runs takes several calls. */
 static void rule_34_a_large_change_is_several_calls(void **unused)
 {
 	const unsigned int flags[] = {0, GMS_LISTENER_CAN_SPLIT};
@@ -315,20 +318,20 @@ static void rule_34_a_large_change_is_several_calls(void **unused)
 	}
 }
 
-/* ---- when ---- */
+/* ---- order ---- */
 
-/* Let go of: before any hook. Given: after all, and with the lock gone. */
+/* Checks that a withdrawal comes before all hooks, and a notification after the last one. */
 static void judge_order(struct mirror *m, const struct mirror_call *call)
 {
 	const size_t begun = rig_count(m->rig, 1U << SIM_INVALIDATE_BEGIN);
 	const size_t ended = rig_count(m->rig, 1U << SIM_INVALIDATE_END);
 
 	if (call->to == GMS_PRIVATE ? rig_count(m->rig, SIM_ALL_HOOKS) : !begun || begun != ended)
-		m->arg = "a listener is called at another time";
+		m->arg = "a listener is called out of order";
 }
 
-/* Rule 15 with 34: listeners let go first of all, and are given last of all. */
-static void rule_15_before_and_after_the_hooks(void **unused)
+/* Rules 15 and 34: listeners withdraw before all hooks, and are notified after the last one. */
+static void rule_15_withdrawals_come_first_and_notifications_last(void **unused)
 {
 	struct rig_opts opts = all_shared;
 	struct rig rig;
@@ -353,8 +356,8 @@ static void rule_15_before_and_after_the_hooks(void **unused)
 	}
 }
 
-/* Rule 34: shareability is all that counts: neither holes, folios, pins nor attributes. */
-static void rule_34_nothing_else_is_told(void **unused)
+/* Rule 34: listeners are not notified of holes, folios, pins and attributes. */
+static void rule_34_only_shareability_is_notified(void **unused)
 {
 	struct gms_fault fault;
 	unsigned int attr;
@@ -377,16 +380,16 @@ static void rule_34_nothing_else_is_told(void **unused)
 	fini_mirror(&rig);
 }
 
-/* ---- from inside ---- */
+/* ---- calls of a listener ---- */
 
-/* Both kinds of pages are there: 0 is shared, T_2M private; neither is in the conversion. */
-static void use_it(struct mirror *m, const struct mirror_call *call)
+/* Makes the calls that a listener may make. Page 0 stays shared, and page T_2M stays private. */
+static void make_allowed_calls(struct mirror *m, const struct mirror_call *call)
 {
 	struct gms_state *s = m->rig->state;
 	const uint64_t at = call->runs[0].start;
 	struct gms_fault fault;
 
-	m->arg = "what may be done from inside is refused";
+	m->arg = "a call that a listener may make is refused";
 	if (rig_fault(m->rig, 0, GMS_HOST, &fault) || rig_fault(m->rig, at, GMS_HOST, &fault) ||
 	    rig_fault(m->rig, T_2M, GMS_GUEST, &fault) || !gms_is_prepared(s, T_2M) ||
 	    rig_fault(m->rig, T_2M, GMS_HOST, &fault) != -EACCES)
@@ -402,8 +405,8 @@ static void use_it(struct mirror *m, const struct mirror_call *call)
 		m->arg = NULL;
 }
 
-/* Rule 34: a listener may fault, pin, allocate and keep conversions away. */
-static void rule_34_it_may_fault_and_pin(void **unused)
+/* Rule 34: a listener may fault, pin, allocate, and call gms_lock_shared(). */
+static void rule_34_a_listener_may_fault_and_pin(void **unused)
 {
 	struct rig rig;
 	unsigned int i;
@@ -416,7 +419,7 @@ static void rule_34_it_may_fault_and_pin(void **unused)
 		rig_init(&rig, &opts);
 		rig_convert(&rig, T_2M, 9, GMS_PRIVATE);
 		mirror_init(&mirror, &rig, NULL, 4 * T_2M, 4 * T_2M, 64, 0);
-		mirror.hook = use_it;
+		mirror.hook = make_allowed_calls;
 		assert_int_equal(mirror_register(&mirror), 0);
 		assert_fine(mirror.arg);
 		rig_convert(&rig, 5 * T_2M + 9, T_2M, GMS_PRIVATE);
@@ -427,8 +430,8 @@ static void rule_34_it_may_fault_and_pin(void **unused)
 	}
 }
 
-static int unused_change(void *ctx, const struct gms_run *runs, size_t count,
-			 enum gms_shareability to, size_t *done)
+static int change_nothing(void *ctx, const struct gms_run *runs, size_t count,
+			  enum gms_shareability to, size_t *done)
 {
 	(void)ctx, (void)runs, (void)count, (void)to, (void)done;
 	return 0;
@@ -446,9 +449,9 @@ struct inside {
 			(inside)->why = (text); \
 	} while (0)
 
-static void try_changes(struct mirror *m, const struct mirror_call *call)
+static void make_forbidden_calls(struct mirror *m, const struct mirror_call *call)
 {
-	const struct gms_listener_ops ops = {sizeof(ops), 0, unused_change};
+	const struct gms_listener_ops ops = {sizeof(ops), 0, change_nothing};
 	struct gms_state *s = m->rig->state;
 	gms_pgoff_t at[2] = {0, 0};
 	struct inside *in = m->arg;
@@ -478,8 +481,8 @@ static void try_changes(struct mirror *m, const struct mirror_call *call)
 	inside_expect(in, at[0] == 3 && at[1] == 3, "err_index");
 }
 
-/* Rule 34: what takes a convert lock is refused from inside: in all three kinds of call. */
-static void rule_34_it_may_not_change(void **unused)
+/* Rule 34: a listener may make no call that takes a convert lock, in any of its calls. */
+static void rule_34_a_listener_may_not_change_its_object(void **unused)
 {
 	struct gms_stats before, after;
 	struct inside in = {0};
@@ -490,7 +493,7 @@ static void rule_34_it_may_not_change(void **unused)
 	assert_int_equal(gms_attr_create(rig.state, &in.attr), 0);
 	assert_int_equal(gms_bind(rig.state, 0, 0, T_2M, &in.binding), 0);
 	mirror_init(&mirror, &rig, NULL, 0, T_2M, T_2M, 0);
-	mirror.hook = try_changes;
+	mirror.hook = make_forbidden_calls;
 	mirror.arg = &in;
 	assert_int_equal(mirror_register(&mirror), 0);
 	before = rig_stats(&rig);
@@ -505,7 +508,7 @@ static void rule_34_it_may_not_change(void **unused)
 	assert_int_equal(after.bindings, 1);
 	assert_false(gms_attr_test(rig.state, in.attr, 3));
 	assert_int_equal(gms_unbind(rig.state, in.binding), 0);
-	/* From outside it is as ever. */
+	/* Outside of the listener such a call works. */
 	rig_convert(&rig, 3, 1, GMS_PRIVATE);
 	mirror_fini(&mirror);
 	rig_fini(&rig);
@@ -522,8 +525,8 @@ static void allocate(struct mirror *m, const struct mirror_call *call)
 	*(int *)m->arg = gms_allocate(m->rig->state, call->runs[0].start, 1, NULL);
 }
 
-/* A hook that is called because a listener allocates is a hook: it may not pin. */
-static void rule_34_a_hook_inside_a_listener(void **unused)
+/* Rule 34: a hook that is called because a listener allocates may not pin. */
+static void rule_34_a_hook_inside_a_listener_may_not_pin(void **unused)
 {
 	int pinned = 0, allocated = 1;
 	struct rig rig;
@@ -550,8 +553,8 @@ static void convert_other(struct mirror *m, const struct mirror_call *call)
 		m->arg = NULL;
 }
 
-/* Another object is another matter. */
-static void rule_34_it_may_change_another_object(void **unused)
+/* Rule 34: a listener may convert another object. */
+static void rule_34_a_listener_may_change_another_object(void **unused)
 {
 	struct rig rig, other;
 
@@ -571,20 +574,20 @@ static void rule_34_it_may_change_another_object(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_34_bad_ranges_and_granules),
-		cmocka_unit_test(rule_34_bad_ops),
-		cmocka_unit_test(rule_34_every_granule_goes_whole),
-		cmocka_unit_test(rule_34_a_granule_of_2m_page_by_page),
-		cmocka_unit_test(rule_34_once_for_several_runs_in_a_granule),
+		cmocka_unit_test(rule_34_bad_ranges_and_granules_are_refused),
+		cmocka_unit_test(rule_34_bad_ops_are_refused),
+		cmocka_unit_test(rule_34_a_granule_is_withdrawn_whole),
+		cmocka_unit_test(rule_34_the_last_shared_page_notifies_of_its_granule),
+		cmocka_unit_test(rule_34_runs_in_one_granule_make_one_notification),
 		cmocka_unit_test(rule_34_runs_are_maximal),
-		cmocka_unit_test(rule_34_only_its_range),
+		cmocka_unit_test(rule_34_a_listener_is_notified_of_its_range_only),
 		cmocka_unit_test(rule_34_a_large_change_is_several_calls),
-		cmocka_unit_test(rule_15_before_and_after_the_hooks),
-		cmocka_unit_test(rule_34_nothing_else_is_told),
-		cmocka_unit_test(rule_34_it_may_fault_and_pin),
-		cmocka_unit_test(rule_34_it_may_not_change),
-		cmocka_unit_test(rule_34_a_hook_inside_a_listener),
-		cmocka_unit_test(rule_34_it_may_change_another_object),
+		cmocka_unit_test(rule_15_withdrawals_come_first_and_notifications_last),
+		cmocka_unit_test(rule_34_only_shareability_is_notified),
+		cmocka_unit_test(rule_34_a_listener_may_fault_and_pin),
+		cmocka_unit_test(rule_34_a_listener_may_not_change_its_object),
+		cmocka_unit_test(rule_34_a_hook_inside_a_listener_may_not_pin),
+		cmocka_unit_test(rule_34_a_listener_may_change_another_object),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * listener_race.c - proves rules 18, 19, 34 and 35 of listeners, beside other threads
+ * listener_race.c - proves what listeners see of conversions and registrations in other threads
  *
- * Threads are stopped inside a listener, or a hook, and another call is made: what waits for
- * what. Then everything at once, at random; in between the object is frozen, and all agree. Mirrors
- * lock nothing where calls are to be serialised: that is for ThreadSanitizer to see.
+ * Holds rules 12, 16, 18, 19, 34, 35 and 39.
+ *
+ * First a thread is stopped inside a listener or a hook, and another thread makes a call. Then
+ * threads make random calls; from time to time the object is frozen, and all must agree. Mirrors
+ * take no lock where their calls are serialised, so ThreadSanitizer sees calls that are not.
  */
 #define _GNU_SOURCE
 #include <time.h>
@@ -17,7 +19,7 @@
 
 static const struct rig_opts all_shared = {.nr_pages = NR_PAGES, .folio_order = GMS_ORDER_2M};
 
-/* No hook of the backend: the gate's name for a call of a listener. */
+/* The number of a call of a listener at the gate. No hook has it. */
 #define IN_LISTENER SIM_NR_HOOKS
 
 static struct mirror mirror;
@@ -29,7 +31,7 @@ static void mirror_gate(struct mirror *m, const struct mirror_call *call)
 	gate_pass(m->arg, &as);
 }
 
-/* Holds the calls of @mirror whose first run is at @start. */
+/* Holds the calls of the mirror whose first run begins at @start. */
 static void close_listener(struct gate *gate, struct rig *rig, gms_pgoff_t start)
 {
 	gate_close(gate, rig, IN_LISTENER, start);
@@ -75,9 +77,9 @@ static struct mirror_job job_of_mirror(struct rig *rig, int (*run)(struct job *j
 	return (struct mirror_job) {job_of(rig, run, 0, 0), &mirror};
 }
 
-/* ---- one call and another ---- */
+/* ---- two calls ---- */
 
-/* Rule 34: calls from two shards come one after the other, unless it is said to be concurrent. */
+/* Rule 34: calls for two shards are serialised, unless the listener is concurrent. */
 static void rule_34_calls_are_serialised_unless_concurrent(void **unused)
 {
 	unsigned int i;
@@ -107,8 +109,8 @@ static void rule_34_calls_are_serialised_unless_concurrent(void **unused)
 	}
 }
 
-/* Rule 19: two listeners, each of its own shard: neither waits for the other. */
-static void rule_19_not_for_another_listener(void **unused)
+/* Rule 19: calls of two listeners, each in its own shard, do not wait for each other. */
+static void rule_19_listeners_do_not_wait_for_each_other(void **unused)
 {
 	struct mirror *other = calloc(1, sizeof(*other));
 	struct job a, b;
@@ -126,7 +128,7 @@ static void rule_19_not_for_another_listener(void **unused)
 	b = job_of_convert(&rig, T_1G + 65, 1, GMS_PRIVATE);
 	assert_false(job_order(&gate, &rig, &a, &b));
 	mirror_check(other);
-	/* Nor where nobody listens. */
+	/* A conversion without a listener does not wait either. */
 	assert_int_equal(mirror_unregister(other), 0);
 	close_listener(&gate, &rig, 128);
 	a = job_of_convert(&rig, 129, 1, GMS_PRIVATE);
@@ -137,8 +139,8 @@ static void rule_19_not_for_another_listener(void **unused)
 	fini_mirror(&rig);
 }
 
-/* Rules 18 and 34: a listener has no part in the exclusive step: faults and pins are answered. */
-static void rule_18_faults_are_answered_meanwhile(void **unused)
+/* Rules 18 and 34: faults and pins are answered while a listener is called. */
+static void rule_18_faults_are_answered_beside_a_listener(void **unused)
 {
 	int (*const calls[])(struct job * job) = {job_fault, job_pin, job_allocate, job_punch};
 	unsigned int i;
@@ -167,8 +169,10 @@ static void rule_18_faults_are_answered_meanwhile(void **unused)
 	}
 }
 
-/* Rule 12: who pins after VFIO has let go, and before the lock, is seen. */
-static void rule_12_a_pin_while_it_lets_go(void **unused)
+/*
+ * Rule 12: a conversion finds a pin that comes after the withdrawal of VFIO and before the lock.
+ */
+static void rule_12_a_pin_beside_a_withdrawal_is_found(void **unused)
 {
 	struct job a, b;
 	struct gate gate;
@@ -195,9 +199,9 @@ static void rule_12_a_pin_while_it_lets_go(void **unused)
 	fini_mirror(&rig);
 }
 
-/* ---- coming and going ---- */
+/* ---- registering and unregistering ---- */
 
-/* Rule 35: who registers waits for the conversion under way, and is given what it leaves. */
+/* Rule 35: registering waits for the conversion under way, and notifies of the state after it. */
 static void rule_35_registering_waits_for_a_conversion(void **unused)
 {
 	unsigned int i;
@@ -222,7 +226,10 @@ static void rule_35_registering_waits_for_a_conversion(void **unused)
 	}
 }
 
-/* Rule 35: a conversion, in any shard, waits for who registers or goes, and then tells it, or not. */
+/*
+ * Rule 35: a conversion in any shard waits for registering and for unregistering. It notifies a
+ * new listener, and not one that is gone.
+ */
 static void rule_35_a_conversion_waits_for_registering(void **unused)
 {
 	unsigned int i;
@@ -250,7 +257,7 @@ static void rule_35_a_conversion_waits_for_registering(void **unused)
 	}
 }
 
-/* Rule 35: who goes waits for the call that is under way; afterwards there is none. */
+/* Rule 35: unregistering waits for the call under way. No call comes afterwards. */
 static void rule_35_unregistering_waits_for_a_call(void **unused)
 {
 	struct mirror_job b;
@@ -271,7 +278,7 @@ static void rule_35_unregistering_waits_for_a_call(void **unused)
 	fini_mirror(&rig);
 }
 
-/* ---- all at once ---- */
+/* ---- random calls ---- */
 
 #define MANY_PAGES (17 * T_1G)
 #define NR_THREADS 3
@@ -288,7 +295,10 @@ struct field {
 
 static struct field field;
 
-/* Two blocks of one shard, and the borders of another; few granules, so that threads meet. */
+/*
+ * Draws a page near one of four places, so that threads meet: in two blocks of one shard, and at
+ * the edge of another block.
+ */
 static uint64_t any_page(struct prng *prng)
 {
 	static const uint64_t places[] = {0, T_1G - 2 * T_2M, T_1G, 16 * T_1G};
@@ -315,7 +325,7 @@ static const char *convert_any(struct prng *prng)
 		nr_pages = MANY_PAGES - start;
 	flags = prng_chance(prng, 30) ? GMS_CONVERT_RESUMABLE : 0;
 	while ((rc = gms_convert(field.rig.state, start, nr_pages, to, flags, NULL)) == -EPERM)
-		nap(); /* until it is thawed */
+		nap(); /* until the object is thawed */
 	if (!rc)
 		atomic_fetch_add_explicit(&field.converted, 1, memory_order_relaxed);
 	else if (rc == -EAGAIN && to == GMS_PRIVATE)
@@ -323,7 +333,7 @@ static const char *convert_any(struct prng *prng)
 	else if (rc == -ENXIO)
 		atomic_fetch_add_explicit(&field.refused, 1, memory_order_relaxed);
 	else if (rc != -ENOTRECOVERABLE)
-		return "a conversion returns what nobody had";
+		return "a conversion returned an unexpected error";
 	return NULL;
 }
 
@@ -357,8 +367,8 @@ static void run_worker(struct worker *worker)
 	atomic_fetch_sub(&field.threads, 1);
 }
 
-/* At rest, as it is frozen: all mirrors are exact, whenever they came. */
-static const char *look(void)
+/* Freezes the object, and checks that all mirrors are exact. */
+static const char *check_frozen(void)
 {
 	const char *why = NULL, *reason = "";
 	unsigned int i;
@@ -377,7 +387,7 @@ static const char *look(void)
 	return why;
 }
 
-/* Mirrors come and go, and are looked at, as long as there are other threads. */
+/* Registers and unregisters mirrors, and checks them, while there are other threads. */
 static void run_listeners(struct worker *worker)
 {
 	struct prng prng;
@@ -387,11 +397,14 @@ static void run_listeners(struct worker *worker)
 	for (i = 0; !worker->why && atomic_load(&field.threads); i++) {
 		struct mirror *m = &field.mirror[1 + prng_below(&prng, NR_MIRRORS - 1)];
 
-		/* Who will not have back what it had is another matter, and another test's. */
+		/*
+		 * Beside refusals the mirrors stay registered. listener_replay.c tests refused
+		 * registrations.
+		 */
 		if (!field.refusals && (m->live ? mirror_unregister(m) : mirror_register(m)))
-			worker->why = "a listener cannot come, or go";
+			worker->why = "a listener cannot be registered or unregistered";
 		else if (i % 16 == 0 || field.refusals)
-			worker->why = look();
+			worker->why = check_frozen();
 		if (field.refusals)
 			nap();
 	}
@@ -399,7 +412,7 @@ static void run_listeners(struct worker *worker)
 
 static void init_field(bool refusals)
 {
-	/* blocks 0 and 1; the border; blocks 0 and 16, which are one shard; and one that pins */
+	/* blocks 0 and 1; their edge; blocks 0 and 16, which share a shard; the last one pins */
 	const struct {
 		uint64_t start, nr_pages, granule;
 		unsigned int flags;
@@ -423,7 +436,7 @@ static void init_field(bool refusals)
 	for (i = 0; i < NR_MIRRORS; i++)
 		assert_int_equal(mirror_register(&field.mirror[i]), 0);
 	field.refusals = refusals;
-	/* Some fifty calls in a row: changes and what undoes them; what comes of it is repaired. */
+	/* Fifty calls in a row fail, of changes and of undos. The test repairs the quarantines. */
 	if (refusals)
 		plan_refuse_undo(&field.plan, test_iters(500), test_iters(500) + 50, -ENXIO,
 				 DONE_HALF);
@@ -477,15 +490,17 @@ static void run_field(bool refusals)
 	rig_fini(&field.rig);
 }
 
-/* Rules 19, 34, 35: conversions in several threads, and listeners that come and go. */
-static void rule_35_exact_beside_conversions(void **unused)
+/*
+ * Rules 19, 34 and 35: listeners are exact beside conversions and registrations in other threads.
+ */
+static void rule_35_listeners_are_exact_beside_conversions(void **unused)
 {
 	(void)unused;
 	run_field(false);
 }
 
-/* Rules 16 and 39: some of them refuse. */
-static void rule_16_refusals_beside_conversions(void **unused)
+/* Rules 16 and 39: listeners are exact after some of them have refused. */
+static void rule_16_listeners_are_exact_after_refusals(void **unused)
 {
 	(void)unused;
 	run_field(true);
@@ -495,14 +510,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rule_34_calls_are_serialised_unless_concurrent),
-		cmocka_unit_test(rule_19_not_for_another_listener),
-		cmocka_unit_test(rule_18_faults_are_answered_meanwhile),
-		cmocka_unit_test(rule_12_a_pin_while_it_lets_go),
+		cmocka_unit_test(rule_19_listeners_do_not_wait_for_each_other),
+		cmocka_unit_test(rule_18_faults_are_answered_beside_a_listener),
+		cmocka_unit_test(rule_12_a_pin_beside_a_withdrawal_is_found),
 		cmocka_unit_test(rule_35_registering_waits_for_a_conversion),
 		cmocka_unit_test(rule_35_a_conversion_waits_for_registering),
 		cmocka_unit_test(rule_35_unregistering_waits_for_a_call),
-		cmocka_unit_test(rule_35_exact_beside_conversions),
-		cmocka_unit_test(rule_16_refusals_beside_conversions),
+		cmocka_unit_test(rule_35_listeners_are_exact_beside_conversions),
+		cmocka_unit_test(rule_16_listeners_are_exact_after_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

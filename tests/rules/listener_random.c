@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * listener_random.c - proves rules 34 to 36 and 39 over random histories
+ * listener_random.c - proves that listeners are exact in random histories
  *
- * Conversions, holes, faults, pins, listeners that come and go, refuse, refuse to undo, and
- * repairs. After each step the state, an array, the simulated backend and all mirrors agree.
+ * Holds rules 34 to 36 and 39. The steps are conversions, holes, faults, pins, registrations,
+ * refusals, refused undos and repairs. After each step the state, an array, the simulated backend
+ * and all mirrors agree.
  */
 #include "mirror.h"
 
@@ -37,7 +38,7 @@ static bool chance(unsigned int percent)
 	return prng_chance(&world.prng, percent);
 }
 
-/* A range in the window, often at the edges of granules. */
+/* Draws a range in the window, often at edges of granules. */
 static void any_range(uint64_t *start, uint64_t *nr_pages)
 {
 	const uint64_t unit = 1ULL << below(10);
@@ -54,7 +55,7 @@ static void any_range(uint64_t *start, uint64_t *nr_pages)
 
 /* ---- steps ---- */
 
-/* Mostly nobody refuses; or one call, and sometimes those after it. */
+/* Draws which calls fail: mostly none, else one call, and sometimes calls of its undo. */
 static void any_plan(void)
 {
 	uint64_t n;
@@ -86,7 +87,7 @@ static void step_convert(void)
 	if (hook) {
 		sim_refuse(world.rig.sim, RIG_FALLIBLE | (chance(50) ? 1U << SIM_UNDO : 0),
 			   below(8), 1 + below(2), -EFAULT);
-		world.plan.failed = true; /* it may be an undo that is refused */
+		world.plan.failed = true; /* a call that a mirror refuses may be of the undo */
 	}
 	rc = gms_convert(world.rig.state, start, nr_pages, to, flags, &at);
 	sim_refuse(world.rig.sim, 0, 0, 0, 0);
@@ -97,7 +98,10 @@ static void step_convert(void)
 		assert_true(at >= start && at - start < nr_pages);
 		if (flags && at > start)
 			oracle_store(&world.private, start, at - start, to == GMS_PRIVATE);
-		/* One that cannot pin refuses with another's error. */
+		/*
+		 * The error is that of the refusal. A mirror that cannot pin returns the error of
+		 * gms_pin().
+		 */
 		assert_true(rc == -ENXIO    ? world.plan.refused[0] > 0
 			    : rc == -EXDEV  ? world.plan.refused[1] > 0
 			    : rc == -EFAULT ? hook
@@ -118,7 +122,7 @@ static void step_listener(void)
 
 	any_plan();
 	if (m->live) {
-		/* It should not refuse to have back what it had, and does not here. */
+		/* No mirror refuses to be restored here. listener_replay.c tests that. */
 		world.plan.refusal[1].to = 0;
 		rc = mirror_unregister(m);
 		assert_true(!rc || rc == -ENXIO);
@@ -177,7 +181,7 @@ static void step_other(void)
 	}
 }
 
-/* A part of what is quarantined; it may be refused, as anything. */
+/* Repairs a part of the quarantined pages. A mirror may refuse that. */
 static void step_repair(void)
 {
 	const enum gms_shareability to = chance(50) ? GMS_PRIVATE : GMS_SHARED;
@@ -219,7 +223,7 @@ static void step(void)
 	plan_refuse_none(&world.plan);
 }
 
-/* ---- looking ---- */
+/* ---- checks ---- */
 
 static void check_world(uint64_t number)
 {
@@ -238,7 +242,7 @@ static void check_world(uint64_t number)
 			fail_msg("page %#llx", (unsigned long long)at);
 	}
 	assert_int_equal(gms_count(s, 0, WINDOW_START, GMS_PRIVATE), 0);
-	/* That takes longer. */
+	/* rig_check() takes longer. */
 	if (number % 16 == 0) {
 		rig_check(&world.rig);
 		rig_forget(&world.rig);
@@ -281,8 +285,10 @@ static void fini_world(void)
 	rig_fini(&world.rig);
 }
 
-/* Rules 34, 35, 36, 39: the seed is printed: GMS_TEST_SEED and GMS_TEST_ITERS=1 do it again. */
-static void rule_34_random_histories(void **unused)
+/*
+ * Rules 34 to 36 and 39: GMS_TEST_SEED and GMS_TEST_ITERS=1 repeat the history of a printed seed.
+ */
+static void rule_34_listeners_are_exact_in_random_histories(void **unused)
 {
 	const uint64_t rounds = test_iters(20), seed = test_seed();
 	uint64_t converted = 0, refused = 0, pinned = 0, quarantined = 0, round, i;
@@ -311,7 +317,7 @@ static void rule_34_random_histories(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_34_random_histories),
+		cmocka_unit_test(rule_34_listeners_are_exact_in_random_histories),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

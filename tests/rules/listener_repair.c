@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * listener_repair.c - proves rules 16 and 39 of listeners: where an undo fails, too
+ * listener_repair.c - proves that a failed undo ends in a quarantine, which gms_repair() lifts
  *
- * A listener that will not take back, or let go again: what it is about is quarantined, nobody
- * holds any of it who does not insist, and everything else goes on. Then gms_repair() brings all
- * to where they agree again; and it may be refused as well.
+ * Holds rules 14, 16, 35 and 39. A listener refuses to be restored, or to withdraw. The range is
+ * then quarantined, only listeners that refuse hold pages of it, and everything else goes on.
+ * gms_repair() makes all agree again. It may fail as well.
  */
 #include "mirror.h"
 
@@ -27,7 +27,7 @@ struct setting {
 #define NR_SHAPES 3
 #define NR_SETTINGS (2 * HALL_ORDERS * NR_SHAPES)
 
-/* Valgrind looks at some of the cases only. */
+/* Valgrind runs some of the cases only. */
 static unsigned int slower(unsigned int step)
 {
 	return test_on_valgrind() ? 7 * step : step;
@@ -71,7 +71,7 @@ static int convert(const struct setting *set)
 	return hall_convert(&hall, START, PAGES, set->to, set->flags, NULL);
 }
 
-/* Rule 39: no more than the granules of the range is quarantined; everything else goes on. */
+/* Rule 39: only granules of the range are quarantined. Everything else goes on. */
 static void expect_quarantine(void)
 {
 	uint64_t start = 0, nr_pages;
@@ -90,7 +90,7 @@ static void expect_quarantine(void)
 	hall_check(&hall);
 }
 
-/* Everything is repaired, and as good as new. */
+/* Repairs everything, and checks that all pages convert again. */
 static void expect_repaired(unsigned int how)
 {
 	hall_repair_all(&hall, (enum hall_repair)(how % NR_REPAIRS));
@@ -100,11 +100,11 @@ static void expect_repaired(unsigned int how)
 	hall_fini(&hall);
 }
 
-/* ---- two listeners, or one twice ---- */
+/* ---- refusals of listeners ---- */
 
 /*
- * Call @first fails, and @nr of the calls from the one numbered @skip after it. False: there
- * was no such call.
+ * Call @first fails, and of the calls after it @nr fail from the one numbered @skip on. Returns
+ * false if there was no such call.
  */
 static bool fail_twice(const struct setting *set, uint64_t first, uint64_t skip, uint64_t nr,
 		       unsigned int done)
@@ -131,8 +131,8 @@ static bool fail_twice(const struct setting *set, uint64_t first, uint64_t skip,
 	return true;
 }
 
-/* Each call fails, and then each of the undo. */
-static void rule_16_each_undo_of_a_listener_fails_in_turn(void **unused)
+/* Rule 16: each call fails in turn, and with it each call of its undo in turn. */
+static void rule_16_any_failed_undo_of_a_listener_quarantines(void **unused)
 {
 	unsigned int i, first, skip, quarantines = 0;
 
@@ -142,7 +142,7 @@ static void rule_16_each_undo_of_a_listener_fails_in_turn(void **unused)
 		unsigned int done = i;
 
 		for (first = 0; first < 12; first += slower(1)) {
-			/* the two of them take turns: the numbers have no common divisor */
+			/* all pairs take turns: 5 and their number have no common divisor */
 			for (skip = 0; fail_twice(&set, first, skip, 1, done); skip++) {
 				done = (done + 5) % (NR_DONE * (NR_DONE - 1));
 				quarantines++;
@@ -152,8 +152,8 @@ static void rule_16_each_undo_of_a_listener_fails_in_turn(void **unused)
 	assert_true(quarantines > 100 || test_on_valgrind());
 }
 
-/* Each call fails, and then all of them, for good: until it is repaired. */
-static void rule_16_all_undos_of_listeners_fail(void **unused)
+/* Rule 16: each call fails in turn, and with it all calls of its undo. */
+static void rule_16_failed_undos_of_all_listeners_quarantine(void **unused)
 {
 	unsigned int i, first, done = 0, quarantines = 0;
 
@@ -169,10 +169,10 @@ static void rule_16_all_undos_of_listeners_fail(void **unused)
 	assert_true(quarantines > 50 || test_on_valgrind());
 }
 
-/* ---- a hook, and a listener ---- */
+/* ---- a hook and a listener ---- */
 
-/* The backend fails, to private, and the listeners will not take back what they let go of. */
-static void rule_16_a_hook_fails_and_the_listeners_undo(void **unused)
+/* Rule 16: a hook fails, and a listener refuses to be restored. */
+static void rule_16_a_failed_undo_after_a_failed_hook_quarantines(void **unused)
 {
 	unsigned int i, skip, quarantines = 0;
 
@@ -206,8 +206,8 @@ static void rule_16_a_hook_fails_and_the_listeners_undo(void **unused)
 	assert_true(quarantines > 30 || test_on_valgrind());
 }
 
-/* The backend will not undo what it did: the listeners let go of what lies between, as well. */
-static void rule_39_a_hook_and_its_undo_fail(void **unused)
+/* Rule 39: apply and its undo fail. Listeners also withdraw the pages between the changed runs. */
+static void rule_39_a_failed_undo_of_apply_quarantines(void **unused)
 {
 	unsigned int i, n;
 
@@ -216,7 +216,7 @@ static void rule_39_a_hook_and_its_undo_fail(void **unused)
 		const struct setting set = setting(i / 2);
 
 		init_setting(&set);
-		/* runs that change: one, or some; the one numbered n is applied in part */
+		/* one run changes, or some do, and the run numbered n is applied in part */
 		n = set.shape && i % 2;
 		sim_refuse(hall.rig.sim, 1U << SIM_APPLY | 1U << SIM_UNDO, n, UINT64_MAX, -EFAULT);
 		sim_refuse_after(hall.rig.sim, 3);
@@ -235,7 +235,10 @@ static void refuse_hooks(struct mirror *m, const struct mirror_call *call)
 		sim_refuse(m->rig->sim, 1U << SIM_UNDO | RIG_FALLIBLE, *skip, 1, -EFAULT);
 }
 
-/* A listener refuses, and the backend will not undo: with all listeners and without. */
+/*
+ * A listener refuses call @first, and hook @skip of the undo fails. Returns false if one of these
+ * was not called.
+ */
 static bool fail_convert_back(const struct setting *set, uint64_t first, uint64_t skip)
 {
 	const struct sim_call *calls;
@@ -260,7 +263,7 @@ static bool fail_convert_back(const struct setting *set, uint64_t first, uint64_
 	sim_refuse(hall.rig.sim, 0, 0, 0, 0);
 	plan_refuse_none(&hall.plan);
 	quarantined = rig_stats(&hall.rig).quarantined_pages;
-	/* A split that fails on the way back is nothing to give up for. */
+	/* A quarantine needs a failed hook. A failed split in the undo makes none. */
 	assert_true(refused || !quarantined);
 	if (quarantined)
 		expect_quarantine();
@@ -270,7 +273,7 @@ static bool fail_convert_back(const struct setting *set, uint64_t first, uint64_
 	return refused;
 }
 
-static void rule_16_a_listener_fails_and_the_backends_undo(void **unused)
+static void rule_16_a_failed_undo_of_the_backend_quarantines(void **unused)
 {
 	unsigned int i, first, seen = 0;
 	uint64_t skip;
@@ -288,7 +291,7 @@ static void rule_16_a_listener_fails_and_the_backends_undo(void **unused)
 	assert_true(seen > 50 || test_on_valgrind());
 }
 
-/* ---- a pin that is in the way of the undo ---- */
+/* ---- an undo that meets a pin ---- */
 
 static void pin_once(struct mirror *m, const struct mirror_call *call)
 {
@@ -299,10 +302,10 @@ static void pin_once(struct mirror *m, const struct mirror_call *call)
 }
 
 /*
- * What was shared for a moment somebody has pinned: it cannot go back, and is quarantined. It is
- * shared in truth, and can be repaired to that.
+ * Rule 16: a listener pins a page that the undo has to make private. The page is quarantined, and
+ * can be repaired to shared.
  */
-static void rule_16_a_new_pin_is_in_the_way(void **unused)
+static void rule_16_a_new_pin_quarantines(void **unused)
 {
 	const struct setting set = {.to = GMS_SHARED, .policy = gms_policy_eager()};
 	uint64_t start, nr_pages, page = START + 77;
@@ -315,7 +318,7 @@ static void rule_16_a_new_pin_is_in_the_way(void **unused)
 		hall.mirror[i].arg = &page;
 		plan_refuse(&hall.plan, 0, 1000, -ENXIO, DONE_NONE);
 		hall.plan.refusal[0].who = &hall.mirror[1 + i % 2];
-		/* The one that is not told has not pinned, and the other order of two: it has. */
+		/* A mirror behind the one that refuses is not called, so it does not pin. */
 		assert_int_equal(convert(&set), -ENXIO);
 		plan_refuse_none(&hall.plan);
 		hall.mirror[i].hook = NULL;
@@ -343,18 +346,18 @@ static void map_it(struct mirror *m, const struct mirror_call *call)
 
 	if (call->to == GMS_SHARED && (rig_fault(m->rig, START + 77, GMS_HOST, &fault) ||
 				       rig_fault(m->rig, START + 78, GMS_GUEST, &fault)))
-		m->arg = "what is shared cannot be mapped";
+		m->arg = "a shared page cannot be mapped";
 }
 
-/* Who has mapped it meanwhile, host or guest, has it no more when it is private again. */
-static void rule_16_what_was_mapped_meanwhile(void **unused)
+/* Rule 16: an undo to private unmaps what host and guest have mapped since the conversion. */
+static void rule_16_an_undo_unmaps_new_mappings(void **unused)
 {
 	const struct setting set = {.to = GMS_SHARED, .policy = gms_policy_lazy()};
 	gms_pgoff_t at;
 
 	(void)unused;
 	init_setting(&set);
-	/* The first one maps, the last one refuses. */
+	/* The first mirror maps pages, and the last one refuses. */
 	hall.mirror[0].hook = map_it;
 	plan_refuse(&hall.plan, 0, 1000, -ENXIO, DONE_NONE);
 	hall.plan.refusal[0].who = &hall.mirror[2];
@@ -368,9 +371,9 @@ static void rule_16_what_was_mapped_meanwhile(void **unused)
 	hall_fini(&hall);
 }
 
-/* ---- repair is refused, too ---- */
+/* ---- repairs that fail ---- */
 
-/* Something is quarantined, of one of several kinds; nobody is there to refuse any more. */
+/* Makes a quarantine of one of several kinds. No mirror refuses from then on. */
 static void quarantine(const struct setting *set, unsigned int kind)
 {
 	unsigned int first = 1;
@@ -390,7 +393,10 @@ static void quarantine(const struct setting *set, unsigned int kind)
 	assert_true(rig_stats(&hall.rig).quarantined_pages > 0);
 }
 
-/* Each call that gms_repair() makes is refused, and @undos after it. */
+/*
+ * Each call that gms_repair() makes fails in turn, and @undos after it. Returns the number of
+ * repairs.
+ */
 static unsigned int fail_repair(const struct setting *set, unsigned int kind,
 				enum gms_shareability to, unsigned int undos)
 {
@@ -411,14 +417,14 @@ static unsigned int fail_repair(const struct setting *set, unsigned int kind,
 		assert_int_equal(rig_stats(&hall.rig).quarantined_pages,
 				 rc ? pages : pages - nr_pages);
 		hall_check(&hall);
-		/* What is stuck is asked for first: each time one call more gets through. */
+		/* Each repair gets one call further than the one before. */
 		assert_true(n < 1000);
 	}
 	expect_repaired(kind);
 	return (unsigned int)n;
 }
 
-static void rule_39_repair_is_refused_by_each_listener(void **unused)
+static void rule_39_a_refused_repair_keeps_the_quarantine(void **unused)
 {
 	unsigned int i, n = 0;
 
@@ -437,8 +443,8 @@ static void trap_when_refused(struct mirror *m, const struct mirror_call *call)
 		talloc_trap(&m->rig->talloc, TALLOC_TRAP_ALLOC);
 }
 
-/* The mirror that pins does so no more: that would allocate. */
-static void pin_no_more(void)
+/* Stops the mirror that pins, because gms_pin() allocates. */
+static void stop_pinning(void)
 {
 	uint64_t i;
 
@@ -450,7 +456,7 @@ static void pin_no_more(void)
 }
 
 /* Rule 14: a repair without memory changes nothing. */
-static void rule_14_repair_without_memory(void **unused)
+static void rule_14_repair_without_memory_changes_nothing(void **unused)
 {
 	uint64_t start, nr_pages, n;
 	unsigned int i, failed = 0;
@@ -461,7 +467,7 @@ static void rule_14_repair_without_memory(void **unused)
 		const struct setting set = setting(i);
 
 		quarantine(&set, i % 4);
-		pin_no_more();
+		stop_pinning();
 		start = 0;
 		assert_true(hall_quarantined(&hall, &start, &nr_pages));
 		for (n = 0, rc = -1; rc; n++) {
@@ -477,7 +483,7 @@ static void rule_14_repair_without_memory(void **unused)
 	assert_true(failed > 0);
 }
 
-/* Rule 14: what a repair that is refused takes back, it takes back without allocating. */
+/* Rule 14: the undo of a refused repair does not allocate. */
 static void rule_14_no_allocation_in_a_refused_repair(void **unused)
 {
 	unsigned int i, k, refused = 0;
@@ -489,7 +495,7 @@ static void rule_14_no_allocation_in_a_refused_repair(void **unused)
 		const uint64_t n = i % 3;
 
 		quarantine(&set, i % 4);
-		pin_no_more();
+		stop_pinning();
 		start = 0;
 		assert_true(hall_quarantined(&hall, &start, &nr_pages));
 		for (k = 0; k < HALL_MIRRORS; k++)
@@ -509,10 +515,10 @@ static void rule_14_no_allocation_in_a_refused_repair(void **unused)
 	assert_true(refused > 0);
 }
 
-/* ---- registered while there is a quarantine ---- */
+/* ---- registering and unregistering ---- */
 
-/* Rules 35 and 39: it is not given what is quarantined, until that is repaired. */
-static void rule_35_registering_beside_a_quarantine(void **unused)
+/* Rules 35 and 39: a new listener is not notified of quarantined granules until the repair. */
+static void rule_35_registering_leaves_out_a_quarantine(void **unused)
 {
 	static struct mirror late[2];
 	unsigned int i, k;
@@ -528,7 +534,7 @@ static void rule_35_registering_beside_a_quarantine(void **unused)
 			assert_int_equal(mirror_register(&late[k]), 0);
 			mirror_check(&late[k]);
 		}
-		/* Nor has it any of that to give back. */
+		/* Unregistering does not withdraw them either. */
 		assert_int_equal(mirror_unregister(&late[0]), 0);
 		assert_int_equal(mirror_register(&late[0]), 0);
 		hall_repair_all(&hall, (enum hall_repair)(i % NR_REPAIRS));
@@ -542,8 +548,8 @@ static void rule_35_registering_beside_a_quarantine(void **unused)
 	}
 }
 
-/* Who is stuck may go, if it will let go now; what it was stuck with is still quarantined. */
-static void rule_35_unregistering_beside_a_quarantine(void **unused)
+/* Rule 35: a listener that has refused an undo can be unregistered. The quarantine stays. */
+static void rule_35_unregistering_keeps_a_quarantine(void **unused)
 {
 	unsigned int i, k;
 
@@ -570,18 +576,18 @@ static void rule_35_unregistering_beside_a_quarantine(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_16_each_undo_of_a_listener_fails_in_turn),
-		cmocka_unit_test(rule_16_all_undos_of_listeners_fail),
-		cmocka_unit_test(rule_16_a_hook_fails_and_the_listeners_undo),
-		cmocka_unit_test(rule_39_a_hook_and_its_undo_fail),
-		cmocka_unit_test(rule_16_a_listener_fails_and_the_backends_undo),
-		cmocka_unit_test(rule_16_a_new_pin_is_in_the_way),
-		cmocka_unit_test(rule_16_what_was_mapped_meanwhile),
-		cmocka_unit_test(rule_39_repair_is_refused_by_each_listener),
-		cmocka_unit_test(rule_14_repair_without_memory),
+		cmocka_unit_test(rule_16_any_failed_undo_of_a_listener_quarantines),
+		cmocka_unit_test(rule_16_failed_undos_of_all_listeners_quarantine),
+		cmocka_unit_test(rule_16_a_failed_undo_after_a_failed_hook_quarantines),
+		cmocka_unit_test(rule_39_a_failed_undo_of_apply_quarantines),
+		cmocka_unit_test(rule_16_a_failed_undo_of_the_backend_quarantines),
+		cmocka_unit_test(rule_16_a_new_pin_quarantines),
+		cmocka_unit_test(rule_16_an_undo_unmaps_new_mappings),
+		cmocka_unit_test(rule_39_a_refused_repair_keeps_the_quarantine),
+		cmocka_unit_test(rule_14_repair_without_memory_changes_nothing),
 		cmocka_unit_test(rule_14_no_allocation_in_a_refused_repair),
-		cmocka_unit_test(rule_35_registering_beside_a_quarantine),
-		cmocka_unit_test(rule_35_unregistering_beside_a_quarantine),
+		cmocka_unit_test(rule_35_registering_leaves_out_a_quarantine),
+		cmocka_unit_test(rule_35_unregistering_keeps_a_quarantine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * listener_replay.c - proves rule 35: registering and unregistering
+ * listener_replay.c - proves of which granules registering notifies, and which unregistering
+ * withdraws
  *
- * Holds rules 14, 36 and 38, too.
+ * Holds rules 14, 35, 36, 38 and 39.
  */
 #include "mirror.h"
 
@@ -16,7 +17,10 @@ static struct mirror a, b;
 
 #define NR_SHAPES 5
 
-/* All of one kind, the borders of granules and blocks cut, and one that takes several calls. */
+/*
+ * Makes one of NR_SHAPES states: all shared; all private; private pages at edges of granules and
+ * blocks; many runs; two long runs.
+ */
 static void shape(struct rig *rig, unsigned int number)
 {
 	struct rig_opts opts = all_shared;
@@ -58,8 +62,8 @@ static const struct {
 	{T_1G, T_1G + 4 * T_2M, 64},
 };
 
-/* Rule 35: what is shared is given before the call returns, and taken back in the end. */
-static void rule_35_replay(void **unused)
+/* Rule 35: registering notifies of all shared granules, and unregistering withdraws them. */
+static void rule_35_registering_notifies_of_shared_granules(void **unused)
 {
 	unsigned int number, flags;
 	struct rig rig;
@@ -88,8 +92,8 @@ static void rule_35_replay(void **unused)
 	}
 }
 
-/* Rule 35: how it is told: one run where all is shared, whatever the size. */
-static void rule_35_replay_is_maximal(void **unused)
+/* Rule 35: the runs are as long as possible. */
+static void rule_35_runs_at_registering_are_maximal(void **unused)
 {
 	struct rig rig;
 
@@ -110,7 +114,7 @@ static void rule_35_replay_is_maximal(void **unused)
 			     TAKE(T_1G, T_1G + 4 * T_2M - 4));
 	mirror_fini(&a);
 	rig_fini(&rig);
-	/* Nothing is shared: not called at all. */
+	/* Where nothing is shared the listener is not called. */
 	shape(&rig, 1);
 	mirror_init(&a, &rig, NULL, 0, NR_PAGES, 4, 0);
 	assert_int_equal(mirror_register(&a), 0);
@@ -144,8 +148,11 @@ static void fini_two(struct rig *rig)
 	rig_fini(rig);
 }
 
-/* Rule 35: whichever call it refuses, what it was given is taken back, and it is not there. */
-static void rule_35_registering_is_refused(void **unused)
+/*
+ * Rule 35: a listener that refuses any call of registering withdraws what it had, and is not
+ * registered.
+ */
+static void rule_35_a_refused_registering_is_undone(void **unused)
 {
 	struct mirror_plan plan;
 	unsigned int done;
@@ -160,7 +167,7 @@ static void rule_35_registering_is_refused(void **unused)
 			const uint64_t calls = a.calls;
 			uint64_t live;
 
-			/* Pins have records, which stay: count from the second time on. */
+			/* Records of pins stay, so compare memory from the second attempt on. */
 			plan_refuse(&plan, n, n + 1, -ENXIO, (enum mirror_done)done);
 			rc = mirror_register(&b);
 			live = rig.talloc.live_blocks;
@@ -186,8 +193,11 @@ static void rule_35_registering_is_refused(void **unused)
 	fini_two(&rig);
 }
 
-/* Rules 35 and 39: what it will not let go of then is quarantined, and the others let go of it. */
-static void rule_35_taking_back_is_refused(void **unused)
+/*
+ * Rules 35 and 39: if the listener refuses that withdrawal, its range is quarantined, and the
+ * other listener withdraws it.
+ */
+static void rule_35_a_refused_undo_of_registering_quarantines(void **unused)
 {
 	unsigned int done, private;
 	struct mirror_plan plan;
@@ -201,7 +211,7 @@ static void rule_35_taking_back_is_refused(void **unused)
 		init_two(&rig, &plan, false);
 		plan_refuse(&plan, 3, 4, -ENXIO, DONE_HALF);
 		plan_refuse_undo(&plan, 4, UINT64_MAX, -EXDEV, (enum mirror_done)(done / 2));
-		/* Of the other one nothing may be refused. */
+		/* The other mirror refuses nothing. */
 		a.plan = NULL;
 		assert_int_equal(mirror_register(&b), -ENXIO);
 		assert_true(plan.refused[1] > 0);
@@ -215,7 +225,7 @@ static void rule_35_taking_back_is_refused(void **unused)
 		}
 		mirror_check(&a);
 		rig_check(&rig);
-		/* It is gone: nobody asks it any more. */
+		/* The listener is not registered, so it gets no call any more. */
 		mirror_drop(&b);
 		for (i = 0; i < NR_PAGES; i++) {
 			if (gms_is_quarantined(rig.state, i))
@@ -230,8 +240,11 @@ static void rule_35_taking_back_is_refused(void **unused)
 	}
 }
 
-/* Rule 35: one that refuses to let go stays, has what it had, and is told of what comes. */
-static void rule_35_unregistering_is_refused(void **unused)
+/*
+ * Rule 35: a listener that refuses to withdraw stays registered, is restored, and is notified of
+ * later changes.
+ */
+static void rule_35_a_refused_unregistering_is_undone(void **unused)
 {
 	struct mirror_plan plan;
 	unsigned int done;
@@ -266,10 +279,11 @@ static void rule_35_unregistering_is_refused(void **unused)
 }
 
 /*
- * listener.h: given back what it had let go of it should not refuse: it counts as having it, so
- * that it is asked for it again. Nothing is wrong with the pages: no quarantine.
+ * Rule 35 and listener.h: a listener that refuses to withdraw, and then to be restored, stays
+ * registered. It counts as holding all of its range, so that later calls withdraw all of it.
+ * Nothing is quarantined, because the pages are in order.
  */
-static void rule_35_giving_back_is_refused(void **unused)
+static void rule_35_a_listener_that_refuses_both_counts_as_holding_all(void **unused)
 {
 	struct mirror_plan plan = {0};
 	struct rig rig;
@@ -278,7 +292,7 @@ static void rule_35_giving_back_is_refused(void **unused)
 	shape(&rig, 0);
 	mirror_init(&a, &rig, &plan, 0, 64, 1, 0);
 	assert_int_equal(mirror_register(&a), 0);
-	/* Of 64 pages 48 are let go of, and none of these is taken back. */
+	/* The listener withdraws 48 of 64 pages, and none of them is restored. */
 	plan_refuse(&plan, 1, 2, -ENXIO, DONE_HALF);
 	plan_refuse_undo(&plan, 2, UINT64_MAX, -EXDEV, DONE_NONE);
 	assert_int_equal(mirror_unregister(&a), -ENXIO);
@@ -300,8 +314,8 @@ static void rule_35_giving_back_is_refused(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 35: numbers that are nobody's. */
-static void rule_35_unknown_ids(void **unused)
+/* Rule 35: a number that no listener has is refused. */
+static void rule_35_unknown_ids_are_refused(void **unused)
 {
 	struct rig rig;
 
@@ -320,7 +334,7 @@ static void rule_35_unknown_ids(void **unused)
 	mirror_check(&b);
 	assert_int_equal(rig_stats(&rig).listeners, 1);
 	assert_int_equal(rig_stats(&rig).refused_inval, 4);
-	/* A number that is free may be used again, and then is the new one's. */
+	/* A free number may be used again. */
 	assert_int_equal(mirror_register(&a), 0);
 	assert_int_not_equal(a.id, b.id);
 	assert_int_equal(mirror_unregister(&a), 0);
@@ -330,8 +344,8 @@ static void rule_35_unknown_ids(void **unused)
 	rig_fini(&rig);
 }
 
-/* Many of them, and the same one twice; unregistered in no particular order. */
-static void rule_35_many_listeners(void **unused)
+/* Rule 35: forty listeners, some of them alike, are unregistered in a scattered order. */
+static void rule_35_many_listeners_are_exact(void **unused)
 {
 	static struct mirror many[40];
 	struct rig rig;
@@ -362,8 +376,8 @@ static void rule_35_many_listeners(void **unused)
 
 /* ---- frozen ---- */
 
-/* Rule 38: frozen: nobody can be registered, and who is there can go. */
-static void rule_38_frozen(void **unused)
+/* Rule 38: while the object is frozen registering is refused, and unregistering works. */
+static void rule_38_a_frozen_object_refuses_to_register(void **unused)
 {
 	struct rig rig;
 
@@ -400,8 +414,11 @@ static uint64_t last_number(const struct mirror *m)
 	return m->events[m->nr_events - 1].number;
 }
 
-/* Who is registered when the object goes is told to let go, the last one first. */
-static void rule_36_destroying_takes_all_back(void **unused)
+/*
+ * Rule 36: gms_state_destroy() withdraws everything, from the listener that was registered last
+ * to the first.
+ */
+static void rule_36_destroy_withdraws_everything(void **unused)
 {
 	struct mirror_plan plan = {0};
 	unsigned int refused;
@@ -419,7 +436,7 @@ static void rule_36_destroying_takes_all_back(void **unused)
 		mirror_check(&b);
 		mirror_forget(&a);
 		mirror_forget(&b);
-		/* What is refused is not asked for again: nobody could be told. */
+		/* gms_state_destroy() goes on after a refusal, and does not try again. */
 		if (refused)
 			plan_refuse_undo(&plan, refused - 1, refused, -ENXIO, DONE_BUT_ONE);
 		rig_fini(&rig);
@@ -443,8 +460,8 @@ static void rule_36_destroying_takes_all_back(void **unused)
 
 /* ---- no memory ---- */
 
-/* Rule 14: registering without memory: nobody is registered, and nothing is left. */
-static void rule_14_registering_without_memory(void **unused)
+/* Rule 14: registering without memory changes nothing. */
+static void rule_14_registering_without_memory_changes_nothing(void **unused)
 {
 	struct mirror_plan plan;
 	struct rig rig;
@@ -464,7 +481,7 @@ static void rule_14_registering_without_memory(void **unused)
 		assert_int_equal(rc, -ENOMEM);
 		assert_int_equal(rig_stats(&rig).listeners, 1);
 		mirror_check(&b);
-		/* Pools may keep what they got; the listener's own is gone. */
+		/* Pools may keep memory, but the record of the listener is freed. */
 		assert_true(rig.talloc.live_blocks <= live + skip);
 		rig_check(&rig);
 	}
@@ -480,7 +497,7 @@ static void trap_when_refused(struct mirror *m, const struct mirror_call *call)
 		talloc_trap(&m->rig->talloc, TALLOC_TRAP_ALLOC);
 }
 
-/* Rule 14: neither unregistering nor taking back allocates, nor the quarantine after that. */
+/* Rule 14: unregistering does not allocate, nor does the undo of registering or its quarantine. */
 static void rule_14_no_allocation_in_an_undo(void **unused)
 {
 	struct mirror_plan plan;
@@ -521,17 +538,17 @@ static void rule_14_no_allocation_in_an_undo(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_35_replay),
-		cmocka_unit_test(rule_35_replay_is_maximal),
-		cmocka_unit_test(rule_35_registering_is_refused),
-		cmocka_unit_test(rule_35_taking_back_is_refused),
-		cmocka_unit_test(rule_35_unregistering_is_refused),
-		cmocka_unit_test(rule_35_giving_back_is_refused),
-		cmocka_unit_test(rule_35_unknown_ids),
-		cmocka_unit_test(rule_35_many_listeners),
-		cmocka_unit_test(rule_38_frozen),
-		cmocka_unit_test(rule_36_destroying_takes_all_back),
-		cmocka_unit_test(rule_14_registering_without_memory),
+		cmocka_unit_test(rule_35_registering_notifies_of_shared_granules),
+		cmocka_unit_test(rule_35_runs_at_registering_are_maximal),
+		cmocka_unit_test(rule_35_a_refused_registering_is_undone),
+		cmocka_unit_test(rule_35_a_refused_undo_of_registering_quarantines),
+		cmocka_unit_test(rule_35_a_refused_unregistering_is_undone),
+		cmocka_unit_test(rule_35_a_listener_that_refuses_both_counts_as_holding_all),
+		cmocka_unit_test(rule_35_unknown_ids_are_refused),
+		cmocka_unit_test(rule_35_many_listeners_are_exact),
+		cmocka_unit_test(rule_38_a_frozen_object_refuses_to_register),
+		cmocka_unit_test(rule_36_destroy_withdraws_everything),
+		cmocka_unit_test(rule_14_registering_without_memory_changes_nothing),
 		cmocka_unit_test(rule_14_no_allocation_in_an_undo),
 	};
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * listener_undo.c - proves rules 16 and 36: whoever refuses, all agree afterwards
+ * listener_undo.c - proves that a conversion that is refused changes nothing for listeners
  *
- * Each call of each listener and each hook of the backend fails in turn, in conversions of many
- * shapes, both ways: then nothing has changed for anybody. What becomes of it where an undo
- * fails as well is in listener_repair.c.
+ * Holds rules 14, 16, 36 and 39. Each call of each listener, each hook and each allocation fails
+ * in turn, in conversions of many shapes to private and to shared. Nothing has changed then.
+ * listener_repair.c tests undos that fail.
  */
 #include "mirror.h"
 
-/* One shard, and the border of two. */
+/* The small object is in one shard. In the large one the range lies across the edge of two. */
 #define SMALL_PAGES (6 * T_2M)
 #define LARGE_PAGES (T_1G + 2 * T_2M + 8)
 
@@ -29,7 +29,7 @@ static uint64_t first_page(const struct setting *set)
 	return set->large ? T_1G - 2 * T_2M : 0;
 }
 
-/* What is converted: the granules of 8 and of 2M at its ends are cut. */
+/* The start of the range. Both ends of the range lie inside granules of 8 and of 2M. */
 static uint64_t range_start(const struct setting *set)
 {
 	return first_page(set) + 300;
@@ -39,7 +39,10 @@ static uint64_t range_start(const struct setting *set)
 
 #define NR_SHAPES 4
 
-/* All of it changes; every 20 pages some do not; its ends do not; every other page does not. */
+/*
+ * In shape 0 the whole range changes. Of shape 1, some pages every 40 do not; of shape 2, the
+ * ends; of shape 3, every other page in the middle.
+ */
 static void make_shape(const struct setting *set)
 {
 	const uint64_t start = range_start(set), end = start + RANGE_PAGES;
@@ -83,7 +86,7 @@ static int convert(const struct setting *set, gms_pgoff_t *err_index)
 	return hall_convert(&hall, range_start(set), RANGE_PAGES, set->to, set->flags, err_index);
 }
 
-/* Calls fn for each setting of one world, or for one in @step. Valgrind looks at some only. */
+/* Calls fn for one setting in @step. Valgrind runs fewer of them. */
 static void each_setting(void (*fn)(const struct setting *set), bool large, unsigned int step)
 {
 	unsigned int i;
@@ -101,13 +104,13 @@ static void each_setting(void (*fn)(const struct setting *set), bool large, unsi
 			.policy = rig_policy(i / 3 % RIG_NR_POLICIES),
 		};
 
-		/* 7 has no divisor in common with what is counted */
+		/* 7 and the number of settings have no common divisor */
 		if (i * 7 % step == 0)
 			fn(&set);
 	}
 }
 
-/* After a failure in @set that nobody was to notice. */
+/* Checks that a conversion failed with @err, and that nothing has changed. */
 static void expect_failed(const struct setting *set, int rc, int err, gms_pgoff_t at)
 {
 	const uint64_t start = range_start(set);
@@ -120,17 +123,17 @@ static void expect_failed(const struct setting *set, int rc, int err, gms_pgoff_
 
 /* ---- listeners ---- */
 
-/* A part was converted: back to where it began. */
-static void again(const struct setting *set)
+/* Makes the setting again after a part of it was converted. */
+static void make_setting_again(const struct setting *set)
 {
 	plan_refuse_none(&hall.plan);
 	hall_fini(&hall);
 	init_setting(set);
 }
 
-static unsigned int refused_late; /* when the first block had been converted */
+static unsigned int refused_late; /* after the first block was converted */
 
-/* Each call of each listener fails, with each number of runs done. */
+/* Each call of each listener fails in turn, with each value of @done. */
 static void fail_each_listener(const struct setting *set)
 {
 	unsigned int done;
@@ -148,7 +151,7 @@ static void fail_each_listener(const struct setting *set)
 			if (rc)
 				expect_failed(set, rc, -ENXIO, at);
 			if (rc && at > range_start(set)) {
-				again(set);
+				make_setting_again(set);
 				refused_late++;
 			}
 		}
@@ -159,13 +162,13 @@ static void fail_each_listener(const struct setting *set)
 	}
 }
 
-static void rule_16_each_listener_fails_in_turn(void **unused)
+static void rule_16_any_refusal_changes_nothing(void **unused)
 {
 	(void)unused;
 	each_setting(fail_each_listener, false, 1);
 }
 
-static void rule_16_each_listener_fails_in_turn_across_blocks(void **unused)
+static void rule_16_any_refusal_changes_nothing_across_blocks(void **unused)
 {
 	(void)unused;
 	refused_late = 0;
@@ -188,10 +191,10 @@ static void note_refused(int err)
 			hooks_seen |= 1U << calls[i].hook;
 }
 
-/* Each call of the backend fails: the listeners have what they had. */
+/* Each hook fails in turn. The listeners hold what they held. */
 static void fail_each_hook(const struct setting *set)
 {
-	/* a refused hook of a thousand is as good as another */
+	/* of a thousand hooks, some are enough */
 	const uint64_t stride = set->shape % 2 ? 13 : 1;
 	gms_pgoff_t at;
 	uint64_t n;
@@ -208,14 +211,14 @@ static void fail_each_hook(const struct setting *set)
 		if (rc)
 			expect_failed(set, rc, -EFAULT, at);
 		if (rc && at > range_start(set))
-			again(set);
+			make_setting_again(set);
 	}
 	assert_true(n > 1);
 	assert_int_equal(convert(set, &at), 0);
 	hall_fini(&hall);
 }
 
-static void rule_16_each_hook_fails_in_turn_under_listeners(void **unused)
+static void rule_16_any_failed_hook_restores_listeners(void **unused)
 {
 	(void)unused;
 	hooks_seen = 0;
@@ -224,17 +227,17 @@ static void rule_16_each_hook_fails_in_turn_under_listeners(void **unused)
 		assert_int_equal(hooks_seen & RIG_FALLIBLE, RIG_FALLIBLE);
 }
 
-static void rule_16_each_hook_fails_in_turn_under_listeners_across_blocks(void **unused)
+static void rule_16_any_failed_hook_restores_listeners_across_blocks(void **unused)
 {
 	(void)unused;
 	each_setting(fail_each_hook, true, 5);
 }
 
-/* ---- the order ---- */
+/* ---- order ---- */
 
 static const struct rig_opts small_shared = {.nr_pages = SMALL_PAGES, .folio_order = GMS_ORDER_2M};
 
-/* The numbers of the calls are in ascending order from one mirror to the next. */
+/* Checks that the mirrors were called in this order. */
 static void expect_order(const unsigned int *order, unsigned int nr, size_t event)
 {
 	unsigned int i;
@@ -256,8 +259,8 @@ static void forget_all(void)
 	rig_forget(&hall.rig);
 }
 
-/* Rule 36: in the order of registering, both ways; whoever comes late comes last. */
-static void rule_36_in_the_order_of_registering(void **unused)
+/* Rule 36: conversions of both kinds call listeners in the order in which they were registered. */
+static void rule_36_calls_are_in_the_order_of_registering(void **unused)
 {
 	const unsigned int orders[][3] = {{0, 1, 2}, {2, 1, 0}, {0, 2, 1}};
 	unsigned int i;
@@ -278,7 +281,7 @@ static void rule_36_in_the_order_of_registering(void **unused)
 	}
 }
 
-/* The number of the first or last call that was to @to. */
+/* Returns the number of the first or the last call to @to. */
 static uint64_t number_of(const struct mirror *m, enum gms_shareability to, bool last)
 {
 	uint64_t i, number = UINT64_MAX;
@@ -292,8 +295,8 @@ static uint64_t number_of(const struct mirror *m, enum gms_shareability to, bool
 	return number;
 }
 
-/* Rule 36: who was told last is the first to be told that it is undone. */
-static void rule_36_undone_in_reverse(void **unused)
+/* Rule 36: an undo calls listeners in reverse order. */
+static void rule_36_an_undo_calls_in_reverse_order(void **unused)
 {
 	const struct mirror *m = hall.mirror;
 	unsigned int i;
@@ -309,7 +312,7 @@ static void rule_36_undone_in_reverse(void **unused)
 		if (to == GMS_SHARED)
 			hall_converts(&hall, 96, 1000, GMS_PRIVATE);
 		forget_all();
-		/* The third call of the last one, and there are 125 granules. */
+		/* The third call of the last mirror fails, in a change of 125 granules. */
 		plan_refuse(&hall.plan, 4, 5, -ENXIO, (enum mirror_done)(i / 2));
 		hall.plan.refusal[0].who = &m[1];
 		assert_int_equal(hall_convert(&hall, 96, 1000, to, 0, NULL), -ENXIO);
@@ -323,8 +326,8 @@ static void rule_36_undone_in_reverse(void **unused)
 	}
 }
 
-/* Rule 16: a listener that refuses has done nothing: who comes after it is not told at all. */
-static void rule_36_who_comes_after_is_not_told(void **unused)
+/* Rules 16 and 36: a listener that comes after the one that refused is not called. */
+static void rule_36_later_listeners_are_not_called(void **unused)
 {
 	unsigned int i;
 
@@ -348,19 +351,19 @@ static void rule_36_who_comes_after_is_not_told(void **unused)
 	}
 }
 
-/* ---- values ---- */
+/* ---- return values ---- */
 
-static int says_7(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
-		  size_t *done)
+static int returns_7(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
+		     size_t *done)
 {
 	(void)runs, (void)count, (void)done;
 	return *(enum gms_shareability *)ctx == to ? 7 : 0;
 }
 
-/* listener.h: a positive value counts as -EIO. */
+/* Rule 16 and listener.h: a positive value counts as -EIO. */
 static void rule_16_a_positive_value_of_a_listener_is_eio(void **unused)
 {
-	const struct gms_listener_ops ops = {sizeof(ops), 0, says_7};
+	const struct gms_listener_ops ops = {sizeof(ops), 0, returns_7};
 	enum gms_shareability to = GMS_SHARED;
 	unsigned int id;
 	struct rig rig;
@@ -385,7 +388,7 @@ static void rule_16_a_positive_value_of_a_listener_is_eio(void **unused)
 
 static unsigned int allocations_failed;
 
-/* Rule 14: each allocation of a conversion fails: the listeners have what they had. */
+/* Rule 14: each allocation of a conversion fails in turn. The listeners hold what they held. */
 static void fail_each_allocation(const struct setting *set)
 {
 	gms_pgoff_t at;
@@ -393,7 +396,7 @@ static void fail_each_allocation(const struct setting *set)
 	int rc = -1;
 
 	init_setting(set);
-	/* Pinning allocates for itself: not here. */
+	/* The mirror that pins does not do so here, because gms_pin() allocates. */
 	assert_int_equal(mirror_unregister(&hall.mirror[1]), 0);
 	hall.mirror[1].pins = false;
 	assert_int_equal(mirror_register(&hall.mirror[1]), 0);
@@ -405,18 +408,18 @@ static void fail_each_allocation(const struct setting *set)
 		if (rc)
 			expect_failed(set, rc, -ENOMEM, at);
 		if (rc && at > range_start(set))
-			again(set);
+			make_setting_again(set);
 	}
 	hall_fini(&hall);
 }
 
-static void rule_14_each_allocation_fails_under_listeners(void **unused)
+static void rule_14_any_failed_allocation_restores_listeners(void **unused)
 {
 	(void)unused;
 	allocations_failed = 0;
 	each_setting(fail_each_allocation, false, 1);
 	each_setting(fail_each_allocation, true, 7);
-	/* Some find what they need in the pools. */
+	/* Some conversions find enough memory in the pools. */
 	assert_true(allocations_failed > 20 || test_on_valgrind());
 }
 
@@ -433,8 +436,8 @@ static void trap_when_refused(struct mirror *m, const struct mirror_call *call)
 }
 
 /*
- * Rule 14: no allocation once the backend has applied anything: not for the listeners that are
- * told then, nor to undo it. Nor after a listener has refused, be it that an undo fails as well.
+ * Rule 14: a conversion does not allocate after its first apply, neither for listeners nor in an
+ * undo. It does not allocate after a refusal either, not even if the undo fails.
  */
 static void fail_trapped(const struct setting *set)
 {
@@ -477,10 +480,10 @@ static void rule_14_no_allocation_for_listeners_nor_in_an_undo(void **unused)
 	each_setting(fail_trapped, true, 16);
 }
 
-/* ---- without a backend, or one that cannot undo ---- */
+/* ---- without a backend, and with one that lacks undo ---- */
 
-static int apply_is_0(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
-		      gms_pgoff_t *failed)
+static int apply_works(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
+		       gms_pgoff_t *failed)
 {
 	(void)ctx, (void)start, (void)nr_pages, (void)to, (void)failed;
 	return 0;
@@ -490,7 +493,7 @@ static void init_bare(bool hooked, bool init_private)
 {
 	static const struct gms_backend_ops only_apply = {
 		.struct_size = sizeof(only_apply),
-		.apply = apply_is_0,
+		.apply = apply_works,
 	};
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 
@@ -524,7 +527,7 @@ static void fini_bare(void)
 	assert_int_equal(hall.rig.talloc.live_blocks, 0);
 }
 
-/* Call @n is refused, and @undos after it. False: there was no such call. */
+/* Call @n fails, and @undos after it. Returns false if there was no such call. */
 static bool fail_bare(unsigned int kind, uint64_t n, uint64_t undos)
 {
 	const enum gms_shareability to = kind & 1 ? GMS_SHARED : GMS_PRIVATE;
@@ -552,8 +555,8 @@ static bool fail_bare(unsigned int kind, uint64_t n, uint64_t undos)
 	return rc;
 }
 
-/* Rules 16 and 39: listeners alone can be a reason to undo, and to quarantine. */
-static void rule_16_listeners_without_a_backend(void **unused)
+/* Rules 16 and 39: a refusal is undone, or quarantines, without a backend as well. */
+static void rule_16_refusals_are_undone_without_a_backend(void **unused)
 {
 	unsigned int kind;
 	uint64_t n;
@@ -571,16 +574,16 @@ static void rule_16_listeners_without_a_backend(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_16_each_listener_fails_in_turn),
-		cmocka_unit_test(rule_16_each_listener_fails_in_turn_across_blocks),
-		cmocka_unit_test(rule_16_each_hook_fails_in_turn_under_listeners),
-		cmocka_unit_test(rule_16_each_hook_fails_in_turn_under_listeners_across_blocks),
-		cmocka_unit_test(rule_36_in_the_order_of_registering),
-		cmocka_unit_test(rule_36_undone_in_reverse),
-		cmocka_unit_test(rule_36_who_comes_after_is_not_told),
+		cmocka_unit_test(rule_16_any_refusal_changes_nothing),
+		cmocka_unit_test(rule_16_any_refusal_changes_nothing_across_blocks),
+		cmocka_unit_test(rule_16_any_failed_hook_restores_listeners),
+		cmocka_unit_test(rule_16_any_failed_hook_restores_listeners_across_blocks),
+		cmocka_unit_test(rule_36_calls_are_in_the_order_of_registering),
+		cmocka_unit_test(rule_36_an_undo_calls_in_reverse_order),
+		cmocka_unit_test(rule_36_later_listeners_are_not_called),
 		cmocka_unit_test(rule_16_a_positive_value_of_a_listener_is_eio),
-		cmocka_unit_test(rule_16_listeners_without_a_backend),
-		cmocka_unit_test(rule_14_each_allocation_fails_under_listeners),
+		cmocka_unit_test(rule_16_refusals_are_undone_without_a_backend),
+		cmocka_unit_test(rule_14_any_failed_allocation_restores_listeners),
 		cmocka_unit_test(rule_14_no_allocation_for_listeners_nor_in_an_undo),
 	};
 

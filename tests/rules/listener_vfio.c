@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * listener_vfio.c - proves rules 12, 13, 17 and 29 beside a listener that pins: VFIO
+ * listener_vfio.c - proves that a listener that pins, such as VFIO, works with conversions
  *
- * It pins what it is given and unpins what it lets go of, both in its call. So its own pins never
- * are in the way; those of somebody else are, and then it has back what it had, pins included.
+ * Holds rules 12, 13, 16, 17, 29, 32, 35, 36 and 39. VFIO pins what it is notified of and unpins
+ * what it withdraws, both in its call. So its own pins refuse no conversion. A pin of another
+ * user does; then VFIO is restored, and pins again.
  */
 #include "mirror.h"
 
 #define NR_PAGES (T_1G + 4 * T_2M)
 
-/* Around the border of two blocks. */
+/* The range lies across the edge of two 1G blocks. */
 #define START (T_1G - 2 * T_2M)
 #define PAGES (4 * T_2M)
 
@@ -30,7 +31,7 @@ static void init_vfio(struct rig *rig, const struct rig_opts *opts, uint64_t gra
 	assert_int_equal(mirror_register(&vfio), 0);
 }
 
-/* The mirrors are right, and pinned is what @vfio holds and what is at @pin. */
+/* Checks the mirrors. Exactly the pages that vfio holds and [@pin, @pin + @nr_pins) are pinned. */
 static void check_vfio(struct rig *rig, uint64_t pin, uint64_t nr_pins)
 {
 	uint64_t i;
@@ -56,10 +57,10 @@ static void fini_vfio(struct rig *rig)
 	rig_fini(rig);
 }
 
-/* ---- its own pins ---- */
+/* ---- pins of VFIO ---- */
 
-/* Rule 12: a conversion to private works, because it unpins in its call. */
-static void rule_12_its_own_pins_are_not_in_the_way(void **unused)
+/* Rule 12: a conversion to private works, because VFIO unpins in its call. */
+static void rule_12_pins_of_vfio_refuse_no_conversion(void **unused)
 {
 	const uint64_t granules[] = {1, 64, T_2M, 2 * T_2M};
 	struct rig rig;
@@ -87,8 +88,8 @@ static void rule_12_its_own_pins_are_not_in_the_way(void **unused)
 	}
 }
 
-/* Rule 29: where pins are the folio's, its granule has to be as large as the folio. */
-static void rule_29_granules_and_pins_by_folio(void **unused)
+/* Rule 29: with pins by folio, the granule of VFIO must be as large as the folio. */
+static void rule_29_by_folio_a_granule_must_cover_its_folio(void **unused)
 {
 	struct rig_opts opts = all_shared;
 	struct rig rig;
@@ -100,7 +101,7 @@ static void rule_29_granules_and_pins_by_folio(void **unused)
 	rig_convert(&rig, START + T_2M + 1, T_2M, GMS_PRIVATE);
 	rig_convert(&rig, START + 100, 1, GMS_SHARED);
 	fini_vfio(&rig);
-	/* Else its own pins beside what it lets go of are in the way. */
+	/* With a smaller granule the other pins of VFIO in the folio refuse the conversion. */
 	init_vfio(&rig, &opts, 64, GMS_LISTENER_CAN_SPLIT);
 	mirror_forget(&vfio);
 	rig_convert_fails(&rig, START + 100, 1, GMS_PRIVATE, 0, -EAGAIN, START + 100);
@@ -110,8 +111,8 @@ static void rule_29_granules_and_pins_by_folio(void **unused)
 	fini_vfio(&rig);
 }
 
-/* Rules 12 and 36: two devices, and each lets go. */
-static void rule_12_two_of_them(void **unused)
+/* Rules 12 and 36: two devices pin, and both withdraw and unpin. */
+static void rule_12_two_devices_withdraw(void **unused)
 {
 	struct rig rig;
 
@@ -125,17 +126,17 @@ static void rule_12_two_of_them(void **unused)
 	mirror_check(&vfio);
 	assert_int_equal(gms_count(rig.state, START, PAGES, GMS_PRIVATE), 1000);
 	rig_convert(&rig, START + 100, 1000, GMS_SHARED);
-	/* One that stays keeps its pins. */
+	/* The device that stays keeps its pins. */
 	assert_int_equal(mirror_unregister(&other), 0);
 	other.pins = false;
 	assert_int_equal(mirror_register(&other), 0);
 	fini_vfio(&rig);
 }
 
-/* ---- somebody else's ---- */
+/* ---- pins of others ---- */
 
-/* Rule 12: -EAGAIN names the first pinned page; listeners have their runs back, and pins. */
-static void rule_12_another_pin_is_in_the_way(void **unused)
+/* Rule 12: -EAGAIN names the first pinned page. Listeners are restored, and pin again. */
+static void rule_12_a_pin_of_another_user_refuses(void **unused)
 {
 	const uint64_t places[] = {START + 5, START + 300, T_1G - 1, T_1G, START + 4 * T_2M - 6};
 	struct rig rig;
@@ -148,7 +149,7 @@ static void rule_12_another_pin_is_in_the_way(void **unused)
 
 		opts.policy = rig_policy(i % RIG_NR_POLICIES);
 		init_vfio(&rig, &opts, i % 3 ? 8 : T_2M, 0);
-		/* one that the library counts, or the backend's; the second one is of no interest */
+		/* the library or the backend has the first pin; the second pin does not matter */
 		if (i % 2) {
 			rig_pin(&rig, at, 1);
 			rig_pin(&rig, START + PAGES - 6, 1);
@@ -158,7 +159,7 @@ static void rule_12_another_pin_is_in_the_way(void **unused)
 		rig_convert_fails(&rig, START + 5, PAGES - 10, GMS_PRIVATE, 0, -EAGAIN, at);
 		assert_true(gms_range_is(rig.state, 0, NR_PAGES, GMS_SHARED));
 		check_vfio(&rig, 0, 0);
-		/* Beside it there is no obstacle, though in the same granule. */
+		/* Other pages of the granule can be converted. */
 		if (at + 1 < START + PAGES - 6) {
 			rig_convert(&rig, at + 1, 3, GMS_PRIVATE);
 			check_vfio(&rig, at, i % 2);
@@ -175,8 +176,11 @@ static void rule_12_another_pin_is_in_the_way(void **unused)
 	}
 }
 
-/* Rule 17: resumable: converted up to the pin, and listeners hold what is shared from there on. */
-static void rule_17_resumable_up_to_a_pin(void **unused)
+/*
+ * Rule 17: a resumable conversion converts up to the pin. Listeners hold the shared granules from
+ * there on.
+ */
+static void rule_17_resumable_converts_up_to_a_pin(void **unused)
 {
 	const uint64_t places[] = {START + 5, START + 300, T_1G - 1, T_1G, T_1G + 9, T_1G + 700};
 	struct rig rig;
@@ -212,8 +216,8 @@ static void pin_it(struct mirror *m, const struct mirror_call *call)
 		m->arg = "cannot pin";
 }
 
-/* A listener that pins while it lets go: that is a pin like any other. */
-static void rule_12_pinned_in_the_call(void **unused)
+/* Rule 12: a pin that a listener takes while it withdraws is a pin like any other. */
+static void rule_12_a_pin_taken_in_a_withdrawal_refuses(void **unused)
 {
 	struct rig rig;
 
@@ -231,8 +235,8 @@ static void rule_12_pinned_in_the_call(void **unused)
 	fini_vfio(&rig);
 }
 
-/* Rule 32: a hole is no conversion: nobody lets go, and the pins keep the pages. */
-static void rule_32_no_hole_in_what_is_pinned(void **unused)
+/* Rule 32: the pins of VFIO refuse a hole, because a hole withdraws nothing. */
+static void rule_32_pins_of_vfio_refuse_a_hole(void **unused)
 {
 	gms_pgoff_t at = 0;
 	struct rig rig;
@@ -249,10 +253,13 @@ static void rule_32_no_hole_in_what_is_pinned(void **unused)
 	fini_vfio(&rig);
 }
 
-/* ---- it cannot pin ---- */
+/* ---- VFIO cannot pin ---- */
 
-/* Rules 16 and 35: no memory for what it is given: its call fails, and with it the change. */
-static void rule_16_it_cannot_pin(void **unused)
+/*
+ * Rules 16 and 35: if VFIO cannot pin its call fails, and the conversion or the registering with
+ * it.
+ */
+static void rule_16_a_failed_pin_undoes_the_conversion(void **unused)
 {
 	struct rig rig;
 	uint64_t skip;
@@ -284,8 +291,11 @@ static void rule_16_it_cannot_pin(void **unused)
 	fini_vfio(&rig);
 }
 
-/* Rules 12, 16 and 39: a pin is in the way, and then it cannot pin again what it has back. */
-static void rule_39_it_cannot_pin_again(void **unused)
+/*
+ * Rules 12, 16 and 39: a pin refuses a conversion, and VFIO cannot pin again. The range is
+ * quarantined.
+ */
+static void rule_39_a_failed_pin_in_an_undo_quarantines(void **unused)
 {
 	uint64_t start, pages;
 	struct rig rig;
@@ -294,7 +304,7 @@ static void rule_39_it_cannot_pin_again(void **unused)
 	init_vfio(&rig, &all_shared, 8, 0);
 	rig_pin(&rig, START + 200, 1);
 	mirror_forget(&vfio);
-	/* Each is told once of 13 or 14 granules; then it is given back. */
+	/* Each mirror withdraws its 13 or 14 granules in one call, and then is restored. */
 	plan_refuse_undo(&plan, 2, 3, -ENOMEM, DONE_HALF);
 	plan.refusal[1].who = &vfio;
 	rig_convert_fails(&rig, START + 100, 101, GMS_PRIVATE, 0, -EAGAIN, START + 200);
@@ -316,15 +326,15 @@ static void rule_39_it_cannot_pin_again(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_12_its_own_pins_are_not_in_the_way),
-		cmocka_unit_test(rule_29_granules_and_pins_by_folio),
-		cmocka_unit_test(rule_12_two_of_them),
-		cmocka_unit_test(rule_12_another_pin_is_in_the_way),
-		cmocka_unit_test(rule_17_resumable_up_to_a_pin),
-		cmocka_unit_test(rule_12_pinned_in_the_call),
-		cmocka_unit_test(rule_32_no_hole_in_what_is_pinned),
-		cmocka_unit_test(rule_16_it_cannot_pin),
-		cmocka_unit_test(rule_39_it_cannot_pin_again),
+		cmocka_unit_test(rule_12_pins_of_vfio_refuse_no_conversion),
+		cmocka_unit_test(rule_29_by_folio_a_granule_must_cover_its_folio),
+		cmocka_unit_test(rule_12_two_devices_withdraw),
+		cmocka_unit_test(rule_12_a_pin_of_another_user_refuses),
+		cmocka_unit_test(rule_17_resumable_converts_up_to_a_pin),
+		cmocka_unit_test(rule_12_a_pin_taken_in_a_withdrawal_refuses),
+		cmocka_unit_test(rule_32_pins_of_vfio_refuse_a_hole),
+		cmocka_unit_test(rule_16_a_failed_pin_undoes_the_conversion),
+		cmocka_unit_test(rule_39_a_failed_pin_in_an_undo_quarantines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

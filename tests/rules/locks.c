@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * locks.c - proves which call waits for which: rules 7, 18 and 19
+ * locks.c - proves which calls wait for which, and that writers do not starve
  *
- * What is answered beside a conversion and what waits for it, and that writers do not starve. Calls
- * that would wait for their own thread are in misuse.c.
+ * Holds rules 7, 17, 18 and 19, and R5. misuse.c tests calls that wait for their own thread.
  */
 #include <sched.h>
 #include <unistd.h>
@@ -17,7 +16,7 @@ static const struct rig_opts two_rounds = {
 	.folio_order = GMS_ORDER_1G,
 };
 
-/* Rule 18: while a block is converted, faults in its shard wait, in that 1G and in another. */
+/* Rule 18: while a block is converted, faults in its shard wait, in this 1G and in others. */
 static void rule_18_faults_in_the_shard_wait(void **unused)
 {
 	struct job convert, jobs[5];
@@ -42,11 +41,11 @@ static void rule_18_faults_in_the_shard_wait(void **unused)
 		job_start(&jobs[i]);
 	for (i = 0; i < ARRAY_SIZE(jobs); i++)
 		assert_true(job_waits(&jobs[i]));
-	/* Not even a little later. */
+	/* A little later the fault still waits. */
 	assert_true(job_waits(&jobs[0]));
 	gate_open(&gate);
 	assert_int_equal(job_join(&convert), 0);
-	/* What they find is how it is afterwards. */
+	/* The calls find the state after the conversion. */
 	assert_int_equal(job_join(&jobs[0]), -EACCES);
 	assert_int_equal(job_join(&jobs[1]), 0);
 	assert_int_equal(job_join(&jobs[2]), 0);
@@ -56,7 +55,7 @@ static void rule_18_faults_in_the_shard_wait(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 18: faults in other shards are answered meanwhile; queries are, everywhere. */
+/* Rule 18: beside a conversion faults in other shards are answered, and queries everywhere. */
 static void rule_18_faults_in_other_shards_and_queries_do_not_wait(void **unused)
 {
 	struct job convert;
@@ -71,7 +70,7 @@ static void rule_18_faults_in_other_shards_and_queries_do_not_wait(void **unused
 	convert.to = GMS_PRIVATE;
 	job_start(&convert);
 	gate_await(&gate, 1);
-	/* Would hang where it waited. */
+	/* A call that waited would hang here. */
 	rig_faults(&rig, T_1G + 5, GMS_HOST, GMS_ORDER_1G, GMS_ORDER_1G);
 	rig_faults(&rig, 15 * T_1G + 5, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_1G);
 	rig_pin(&rig, 2 * T_1G, 5);
@@ -93,7 +92,10 @@ static void rule_18_faults_in_other_shards_and_queries_do_not_wait(void **unused
 	rig_fini(&rig);
 }
 
-/* Rule 19: conversions in disjoint shards run in parallel; in one shard, one after the other. */
+/*
+ * Rule 19: conversions in disjoint shards run in parallel. In one shard they run one after the
+ * other.
+ */
 static void rule_19_conversions_in_disjoint_shards_run_in_parallel(void **unused)
 {
 	struct job jobs[3];
@@ -123,8 +125,8 @@ static void rule_19_conversions_in_disjoint_shards_run_in_parallel(void **unused
 	rig_fini(&rig);
 }
 
-/* Rule 17: resumable lets go of a block before it goes on to the next. */
-static void rule_17_resumable_lets_go_between_blocks(void **unused)
+/* Rule 17: a resumable conversion releases its locks between 1G blocks. */
+static void rule_17_resumable_releases_locks_between_blocks(void **unused)
 {
 	struct job convert;
 	struct gate gate;
@@ -148,9 +150,9 @@ static void rule_17_resumable_lets_go_between_blocks(void **unused)
 	rig_fini(&rig);
 }
 
-/* ---- faults beside each other ---- */
+/* ---- faults at the same time ---- */
 
-/* Two faults in neighbouring folios are inside @hook at once. */
+/* Checks that two faults in neighbouring folios can be inside @hook at the same time. */
 static void both_inside(enum sim_hook hook, enum gms_accessor accessor, bool init_private)
 {
 	const struct rig_opts opts = {
@@ -180,14 +182,14 @@ static void both_inside(enum sim_hook hook, enum gms_accessor accessor, bool ini
 	rig_fini(&rig);
 }
 
-/* Rule 7: two folios can be prepared at the same time; no global writer is in the way. */
+/* Rule 7: two folios can be prepared at the same time. */
 static void rule_07_two_folios_are_prepared_at_the_same_time(void **unused)
 {
 	(void)unused;
 	both_inside(SIM_PREPARE, GMS_GUEST, true);
 }
 
-/* backend.h: hooks for different folios run at the same time. */
+/* Rule 7 and backend.h: hooks for different folios run at the same time. */
 static void rule_07_two_folios_are_allocated_and_split_at_the_same_time(void **unused)
 {
 	(void)unused;
@@ -196,7 +198,7 @@ static void rule_07_two_folios_are_allocated_and_split_at_the_same_time(void **u
 	both_inside(SIM_FOLIO_SPLIT, GMS_HOST, false);
 }
 
-/* Rule 18, the other way round: no page is converted between gms_fault_begin() and its end. */
+/* Rule 18: no page of the shard is converted between gms_fault_begin() and gms_fault_end(). */
 static void rule_18_a_conversion_waits_for_an_open_fault(void **unused)
 {
 	struct job convert, other;
@@ -223,7 +225,7 @@ static void rule_18_a_conversion_waits_for_an_open_fault(void **unused)
 	rig_fini(&rig);
 }
 
-/* R5: nor is one while gms_lock_shared() is held. */
+/* Rule 18 and R5: no page of the shard is converted while gms_lock_shared() is held. */
 static void rule_18_a_conversion_waits_for_the_shared_lock(void **unused)
 {
 	struct job convert;
@@ -245,7 +247,7 @@ static void rule_18_a_conversion_waits_for_the_shared_lock(void **unused)
 /* ---- writers ---- */
 
 #define NR_READERS 2
-#define NR_HANDOVERS 1000000 /* a second or so: the conversion has to be scheduled, too */
+#define NR_HANDOVERS 1000000 /* about a second, so that the conversion is scheduled */
 
 struct relay {
 	struct rig *rig;
@@ -260,7 +262,7 @@ struct reader {
 	pthread_t thread;
 };
 
-/* Holds a fault until the other one holds one, too: there is no moment without a reader. */
+/* Holds a fault until the other reader holds one, so that the shard always has a reader. */
 static void *read_in_turns(void *arg)
 {
 	struct reader *reader = arg;
@@ -272,7 +274,7 @@ static void *read_in_turns(void *arg)
 		if (gms_fault_begin(relay->rig->state, reader->number, GMS_GUEST, &fault))
 			break;
 		atomic_store(&relay->holding[reader->number], 1);
-		/* Or for a while, since it may wait behind the writer, as it should. */
+		/* The other reader may be waiting behind the writer, so wait for a while only. */
 		for (i = 0; i < 3000 && !atomic_load(&relay->holding[other]); i++)
 			sched_yield();
 		atomic_store(&relay->holding[reader->number], 0);
@@ -282,7 +284,7 @@ static void *read_in_turns(void *arg)
 	return NULL;
 }
 
-/* A conversion gets its turn, though the shard is never without a reader. */
+/* Rule 18: a conversion gets its turn although the shard always has a reader. */
 static void rule_18_writers_do_not_starve(void **unused)
 {
 	const struct rig_opts opts = {.nr_pages = 2 * T_1G, .folio_order = GMS_ORDER_1G};
@@ -328,7 +330,7 @@ int main(void)
 		cmocka_unit_test(rule_18_faults_in_the_shard_wait),
 		cmocka_unit_test(rule_18_faults_in_other_shards_and_queries_do_not_wait),
 		cmocka_unit_test(rule_19_conversions_in_disjoint_shards_run_in_parallel),
-		cmocka_unit_test(rule_17_resumable_lets_go_between_blocks),
+		cmocka_unit_test(rule_17_resumable_releases_locks_between_blocks),
 		cmocka_unit_test(rule_07_two_folios_are_prepared_at_the_same_time),
 		cmocka_unit_test(rule_07_two_folios_are_allocated_and_split_at_the_same_time),
 		cmocka_unit_test(rule_18_a_conversion_waits_for_an_open_fault),

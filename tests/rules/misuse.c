@@ -2,12 +2,11 @@
 /*
  * misuse.c - proves that a call that would wait for its own thread is refused
  *
- * Holds rule 18.
+ * Holds rule 18, and the paragraph on locks of state.h.
  *
- * state.h, the paragraph on locks: every call that takes a lock, in every situation in which the
- * thread itself is in the way: it has a fault open, holds gms_lock_shared(), is inside a hook of
- * the backend or inside a listener. Then there is -EDEADLK, and nothing has changed. A call that
- * waits in spite of that hangs: an alarm ends it.
+ * Each call that takes a lock is made in each situation in which its own thread is in the way:
+ * the thread has a fault open, holds gms_lock_shared(), or is inside a hook or a listener. The
+ * call returns -EDEADLK and changes nothing. An alarm ends the test if a call waits.
  */
 #include <sys/wait.h>
 #include <unistd.h>
@@ -73,7 +72,7 @@ static const struct hold holds[] = {
 	{lock_one, unlock_one},  {lock_all, unlock_all},
 };
 
-/* @waits: another thread's conversion waits for this one, and so would whatever comes behind it. */
+/* @waits: a conversion waits for this thread, and later calls would wait behind the conversion. */
 static void refuses_under(const struct hold *hold, bool waits)
 {
 	struct gms_fault fault;
@@ -96,29 +95,28 @@ static void refuses_under(const struct hold *hold, bool waits)
 	hold->end(&g, &fault);
 	if (waits)
 		assert_int_equal(job_join(&job), 0);
-	assert_fine(why); /* not before: nothing may be left under way */
+	assert_fine(why); /* after the join: a failed assertion must leave no job behind */
 	assert_int_equal(gms_is_private(g.rig.state, GROUND_WAITING), waits);
-	/* It is over. */
+	/* The calls work again. */
 	assert_fine(ground_works(&g));
 	rig_image_free(&image);
 	ground_fini(&g);
 }
 
-static void calls_under_a_fault_or_lock(void **unused)
+static void calls_under_a_fault_or_lock_are_refused(void **unused)
 {
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(holds); i++)
 		refuses_under(&holds[i], false);
 }
 
-static void calls_under_a_fault_or_lock_that_a_conversion_waits_for(void **unused)
+static void calls_are_refused_while_a_conversion_waits(void **unused)
 {
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(holds); i++)
 		refuses_under(&holds[i], true);
 }
 
-/* What a fault is for works under it; so does all of another thread in another shard. */
 static int job_pin_and_unpin(struct job *job)
 {
 	int ret = gms_pin(job->rig->state, job->start, job->nr_pages, NULL);
@@ -128,7 +126,8 @@ static int job_pin_and_unpin(struct job *job)
 	return ret;
 }
 
-static void a_fault_is_the_threads_own(void **unused)
+/* A page can be prepared under its open fault. Other threads may pin, or convert elsewhere. */
+static void an_open_fault_refuses_only_its_own_thread(void **unused)
 {
 	struct gms_fault fault;
 	struct ground g;
@@ -156,7 +155,10 @@ static void a_fault_is_the_threads_own(void **unused)
 #define NR_KNOWN 4
 #define NR_OBJECTS (NR_KNOWN + 1)
 
-/* The first @nr objects but @but have a fault open: what can be told of that is, all else works. */
+/*
+ * @open: which of the first @nr objects have a fault open. Of these, the first NR_KNOWN refuse
+ * all calls. In objects without a fault the calls work.
+ */
 static void check_objects(struct ground *grounds, unsigned int nr, const bool *open)
 {
 	for (unsigned int i = 0; i < NR_OBJECTS; i++) {
@@ -164,13 +166,15 @@ static void check_objects(struct ground *grounds, unsigned int nr, const bool *o
 			assert_fine(ground_works_at(&grounds[i], GROUND_SAME));
 		else if (i < NR_KNOWN)
 			assert_fine(ground_refuses_all(&grounds[i]));
-		/* else its caller has to take care */
+		/* the library does not know of the fault in a fifth object */
 		assert_fine(ground_answers(&grounds[i]));
 	}
 }
 
-/* A fault in one object is nothing to another one; in four it is known. */
-static void faults_in_several_objects(void **unused)
+/*
+ * A fault in one object refuses no calls of another. The library knows of faults in four objects.
+ */
+static void faults_in_four_objects_are_known(void **unused)
 {
 	static struct ground grounds[NR_OBJECTS];
 	struct gms_fault fault[NR_OBJECTS];
@@ -186,7 +190,7 @@ static void faults_in_several_objects(void **unused)
 				open[i] = true;
 			}
 			check_objects(grounds, nr, open);
-			/* one, then the last one, then those that are left */
+			/* end one fault, and then the others, from the last one on */
 			for (unsigned int i = 0; i <= nr; i++) {
 				const unsigned int at = !i ? first : nr - i;
 
@@ -202,8 +206,8 @@ static void faults_in_several_objects(void **unused)
 		ground_fini(&grounds[i]);
 }
 
-/* What another object's conversion waits for has no part in this. */
-static void another_object_while_a_conversion_waits(void **unused)
+/* A conversion that waits in one object refuses no calls of another. */
+static void a_waiting_conversion_refuses_no_call_of_another_object(void **unused)
 {
 	struct ground one, other;
 	struct gms_fault fault;
@@ -228,7 +232,10 @@ static void another_object_while_a_conversion_waits(void **unused)
 
 /* ---- from inside a hook ---- */
 
-/* Another object is not concerned, though its allocations must not come under a folio lock. */
+/*
+ * Makes each call inside a hook or a listener. Calls of another object work. They allocate, so
+ * they are made at apply, where no folio lock is held.
+ */
 static void refuse_inside(struct ground *g, const struct sim_call *call)
 {
 	const char *why;
@@ -245,7 +252,7 @@ static void refuse_inside(struct ground *g, const struct sim_call *call)
 	g->why = why;
 }
 
-/* Conversions, faults, a hole, what is undone, ... so that each hook is called. */
+/* Makes conversions, faults, a hole, an undo and so on, so that each hook is called. */
 static void call_each_hook(struct ground *g)
 {
 	const enum gms_shareability shared = GMS_SHARED, private = GMS_PRIVATE;
@@ -266,7 +273,7 @@ static void call_each_hook(struct ground *g)
 	assert_int_equal(gms_punch_hole(rig->state, T_1G, T_1G / T_FANOUT, NULL), 0);
 }
 
-static void calls_from_inside_each_hook(void **unused)
+static void calls_inside_each_hook_are_refused(void **unused)
 {
 	struct ground g, aside;
 
@@ -287,7 +294,7 @@ static void calls_from_inside_each_hook(void **unused)
 
 /* ---- from inside a listener ---- */
 
-/* With a fault open in a listener it is as anywhere. */
+/* Makes each call inside a hook or a listener, and in a listener once more with a fault open. */
 static void fault_inside(struct ground *g, const struct sim_call *call)
 {
 	struct gms_fault fault;
@@ -296,44 +303,44 @@ static void fault_inside(struct ground *g, const struct sim_call *call)
 	if (call || g->why)
 		return;
 	if (begin_host(g, &fault)) {
-		g->why = "a fault in a listener";
+		g->why = "a fault in a listener is refused";
 		return;
 	}
 	g->why = ground_refuses_all(g);
 	end_fault(g, &fault);
 }
 
-static void calls_from_inside_a_listener(void **unused)
+static void calls_inside_a_listener_are_refused(void **unused)
 {
 	const uint64_t size = 4 * T_2M;
 	struct ground g;
-	unsigned int id, told;
+	unsigned int id, calls;
 
 	(void)unused;
 	ground_init(&g, NULL);
 	g.inside = fault_inside;
-	told = g.told;
-	/* it lets go, gets, and gets back */
+	calls = g.told;
+	/* the listener withdraws, is notified, and is restored */
 	rig_convert(&g.rig, GROUND_UNBOUND, 5, GMS_PRIVATE);
-	assert_int_equal(g.told, ++told);
+	assert_int_equal(g.told, ++calls);
 	rig_convert(&g.rig, GROUND_UNBOUND, 5, GMS_SHARED);
-	assert_int_equal(g.told, ++told);
+	assert_int_equal(g.told, ++calls);
 	sim_refuse(g.rig.sim, 1U << SIM_APPLY, 0, 1, -EIO);
 	rig_convert_fails(&g.rig, GROUND_UNBOUND, 5, GMS_PRIVATE, 0, -EIO, GROUND_UNBOUND);
-	told += 2;
-	assert_int_equal(g.told, told);
-	/* when it is registered, and when it goes */
+	calls += 2;
+	assert_int_equal(g.told, calls);
+	/* the listener is registered and unregistered */
 	assert_int_equal(ground_listen(&g, T_1G, size, &id), 0);
-	assert_int_equal(g.told, ++told);
+	assert_int_equal(g.told, ++calls);
 	assert_int_equal(gms_listener_unregister(g.rig.state, id), 0);
-	assert_int_equal(g.told, ++told);
-	/* and when what could not be undone is repaired */
+	assert_int_equal(g.told, ++calls);
+	/* an undo fails, and the quarantine is repaired */
 	sim_refuse(g.rig.sim, 1U << SIM_APPLY | 1U << SIM_UNDO, 0, 2, -EIO);
 	sim_refuse_after(g.rig.sim, 1);
 	assert_int_equal(gms_convert(g.rig.state, GROUND_UNBOUND, 5, GMS_PRIVATE, 0, NULL), -EIO);
-	assert_int_equal(g.told, ++told);
+	assert_int_equal(g.told, ++calls);
 	rig_repair(&g.rig, GROUND_UNBOUND, 5, GMS_SHARED);
-	assert_int_equal(g.told, ++told);
+	assert_int_equal(g.told, ++calls);
 	g.inside = NULL;
 	assert_fine(g.why);
 	assert_fine(ground_works(&g));
@@ -342,7 +349,7 @@ static void calls_from_inside_a_listener(void **unused)
 
 /* ---- from inside gms_state_destroy() ---- */
 
-static void calls_from_inside_destroy(void **unused)
+static void calls_inside_destroy_are_refused(void **unused)
 {
 	struct ground g;
 
@@ -367,7 +374,7 @@ static void calls_from_inside_destroy(void **unused)
 
 /* ---- fork() ---- */
 
-/* What the child found ends up as its status: 0 where all was well. */
+/* Makes the calls in a child process. Its exit status is 0 if all was well. */
 static void in_child(struct ground *g, struct gms_fault *open)
 {
 	const char *why = NULL;
@@ -396,7 +403,7 @@ static void in_child(struct ground *g, struct gms_fault *open)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static void a_child_has_an_object_of_its_own(void **unused)
+static void a_child_process_can_use_its_copy(void **unused)
 {
 	struct rig_image image;
 	struct ground g;
@@ -412,7 +419,7 @@ static void a_child_has_an_object_of_its_own(void **unused)
 	ground_fini(&g);
 }
 
-static void a_child_with_its_parents_fault(void **unused)
+static void a_child_process_has_its_parents_fault_open(void **unused)
 {
 	struct gms_fault fault;
 	struct ground g;
@@ -430,16 +437,16 @@ static void a_child_with_its_parents_fault(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(calls_under_a_fault_or_lock),
-		cmocka_unit_test(calls_under_a_fault_or_lock_that_a_conversion_waits_for),
-		cmocka_unit_test(a_fault_is_the_threads_own),
-		cmocka_unit_test(faults_in_several_objects),
-		cmocka_unit_test(another_object_while_a_conversion_waits),
-		cmocka_unit_test(calls_from_inside_each_hook),
-		cmocka_unit_test(calls_from_inside_a_listener),
-		cmocka_unit_test(calls_from_inside_destroy),
-		cmocka_unit_test(a_child_has_an_object_of_its_own),
-		cmocka_unit_test(a_child_with_its_parents_fault),
+		cmocka_unit_test(calls_under_a_fault_or_lock_are_refused),
+		cmocka_unit_test(calls_are_refused_while_a_conversion_waits),
+		cmocka_unit_test(an_open_fault_refuses_only_its_own_thread),
+		cmocka_unit_test(faults_in_four_objects_are_known),
+		cmocka_unit_test(a_waiting_conversion_refuses_no_call_of_another_object),
+		cmocka_unit_test(calls_inside_each_hook_are_refused),
+		cmocka_unit_test(calls_inside_a_listener_are_refused),
+		cmocka_unit_test(calls_inside_destroy_are_refused),
+		cmocka_unit_test(a_child_process_can_use_its_copy),
+		cmocka_unit_test(a_child_process_has_its_parents_fault_open),
 	};
 
 	alarm(DEADLINE_S);

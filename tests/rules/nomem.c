@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * nomem.c - proves rule 14: without memory nothing has happened
+ * nomem.c - proves that a call without memory changes nothing
  *
- * Each allocation that a call makes fails in turn, alone and with all that follow. Nor may
- * there be an allocation once the backend has begun to change anything, or in an undo.
+ * Holds rules 14, 17 and 39. Each allocation of a call fails in turn, alone and with all that
+ * follow. No call allocates after the backend has begun to change anything, or in an undo.
  */
 #include "rig.h"
 
 #define NR_PAGES (6 * T_2M + 1)
 
-/* One call, in the setting that nomem_init() makes. */
+/* One call, on the object that nomem_init() makes. */
 struct nomem_op {
 	const char *name;
 	int (*call)(struct rig *rig);
-	/* On failure nothing has changed. Faults may leave folios behind, and what is split. */
+	/* A failure changes nothing. Faults may keep folios and splits. */
 	bool strict;
 };
 
-/* Shared are 0 and 2 whole, half of 1, 3 from page 7 on; folios of 2M in 0, 1 and 3. */
+/*
+ * Of the 2M blocks, 0 and 2 are shared, 1 in its first half, 3 from its page 7 on. Blocks 0, 1
+ * and 3 have folios.
+ */
 static void nomem_init(struct rig *rig, const struct gms_policy_ops *policy)
 {
 	const struct rig_opts opts = {
@@ -118,7 +121,7 @@ static const struct nomem_op ops[] = {
 	{"allocate", op_allocate, false},       {"pin", op_pin, false},
 };
 
-/* All counters, but those that a failure has a right to change. */
+/* Returns true if a failure has changed no counters but those that it may change. */
 static bool stats_same(const struct rig *rig, const struct gms_stats *before)
 {
 	struct gms_stats after = rig_stats(rig);
@@ -130,7 +133,7 @@ static bool stats_same(const struct rig *rig, const struct gms_stats *before)
 	return !memcmp(&after, before, sizeof(after));
 }
 
-/* The allocations numbered @skip to @skip + @count - 1 fail; false: the call made no more. */
+/* Allocations @skip to @skip + @count - 1 fail. Returns false if the call made fewer. */
 static bool fail_allocation(const struct nomem_op *op, const struct gms_policy_ops *policy,
 			    uint64_t skip, uint64_t count)
 {
@@ -182,25 +185,25 @@ static void fail_allocations(bool alone)
 			}
 		}
 	}
-	/* Some of the calls find what they need in the pools, but not all. */
+	/* Some calls find enough memory in the pools, but not all. */
 	assert_true(failed >= ARRAY_SIZE(ops));
 }
 
-/* Rule 14: one allocation fails. */
-static void rule_14_each_allocation_fails_in_turn(void **unused)
+/* Rule 14: one allocation fails, and those after it work. */
+static void rule_14_any_failed_allocation_changes_nothing(void **unused)
 {
 	(void)unused;
 	fail_allocations(true);
 }
 
-/* Rule 14: one allocation fails, and all after it. */
-static void rule_14_all_allocations_from_one_on_fail(void **unused)
+/* Rule 14: one allocation fails, and so do all after it. */
+static void rule_14_failed_allocations_from_one_on_change_nothing(void **unused)
 {
 	(void)unused;
 	fail_allocations(false);
 }
 
-/* Rule 14 with rule 17: resumable, err_index is the start of the block that found no memory. */
+/* Rules 14 and 17: a resumable conversion names the start of the block that found no memory. */
 static void rule_14_resumable_keeps_what_was_converted(void **unused)
 {
 	const struct rig_opts opts = {.nr_pages = 3 * T_1G, .folio_order = GMS_ORDER_1G};
@@ -230,20 +233,20 @@ static void rule_14_resumable_keeps_what_was_converted(void **unused)
 		stopped |= 1ULL << (at / T_1G);
 		rig_fini(&rig);
 	}
-	/* The first and the last block are mixed afterwards: they need nodes. */
+	/* The first block becomes mixed, so it needs nodes. */
 	assert_true(stopped & 1);
 }
 
-/* ---- where allocations are trapped ---- */
+/* ---- calls that must not allocate ---- */
 
-/* From the first apply on. */
+/* Forbids allocations from the first apply on. */
 static void trap_at_apply(struct rig *rig, const struct sim_call *call)
 {
 	if (call->hook == SIM_APPLY)
 		talloc_trap(&rig->talloc, TALLOC_TRAP_ALLOC);
 }
 
-/* From the first hook that may change anything. */
+/* Forbids allocations from the first hook that may change anything. */
 static void trap_at_begin(struct rig *rig, const struct sim_call *call)
 {
 	if (call->hook == SIM_INVALIDATE_BEGIN)
@@ -266,7 +269,7 @@ static void convert_trapped(const struct gms_policy_ops *policy, enum gms_sharea
 	rig_fini(&rig);
 }
 
-/* Rule 14: no allocation after the point of no return, nor in an undo. */
+/* Rule 14: a conversion allocates neither after the point of no return nor in an undo. */
 static void rule_14_no_allocation_after_apply_nor_in_an_undo(void **unused)
 {
 	unsigned int i;
@@ -280,7 +283,7 @@ static void rule_14_no_allocation_after_apply_nor_in_an_undo(void **unused)
 	}
 }
 
-/* Rule 14: what an undo that fails leaves behind, the quarantine, was paid for before. */
+/* Rule 14: a quarantine after a failed undo does not allocate. */
 static void rule_14_quarantine_needs_no_allocation(void **unused)
 {
 	const struct rig_opts opts = {.nr_pages = 3 * T_1G, .folio_order = GMS_ORDER_1G};
@@ -301,7 +304,7 @@ static void rule_14_quarantine_needs_no_allocation(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rules 14 and 39: repair without memory: nothing has changed. */
+/* Rules 14 and 39: gms_repair() without memory changes nothing. */
 static void rule_14_repair_without_memory_changes_nothing(void **unused)
 {
 	const struct rig_opts opts = {.nr_pages = NR_PAGES, .folio_order = GMS_ORDER_2M};
@@ -326,7 +329,7 @@ static void rule_14_repair_without_memory_changes_nothing(void **unused)
 			rig_image_same(&image, &rig);
 			assert_int_equal(rig_stats(&rig).quarantined_pages, 5 * T_2M);
 		}
-		/* The simulation has [5, T_2M + 18) private, and no more. */
+		/* In the simulation exactly [5, T_2M + 18) is private. */
 		if (rc)
 			rig_repair(&rig, 9, T_2M, GMS_PRIVATE);
 		rig_repair(&rig, 5, 4, GMS_PRIVATE);
@@ -341,8 +344,8 @@ static void rule_14_repair_without_memory_changes_nothing(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_14_each_allocation_fails_in_turn),
-		cmocka_unit_test(rule_14_all_allocations_from_one_on_fail),
+		cmocka_unit_test(rule_14_any_failed_allocation_changes_nothing),
+		cmocka_unit_test(rule_14_failed_allocations_from_one_on_change_nothing),
 		cmocka_unit_test(rule_14_resumable_keeps_what_was_converted),
 		cmocka_unit_test(rule_14_no_allocation_after_apply_nor_in_an_undo),
 		cmocka_unit_test(rule_14_quarantine_needs_no_allocation),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * pin.c - proves the rules of pins and of exposed folios: rules 24, 28, 29 and 31
+ * pin.c - proves what pins refuse, which folios are exposed, and how pins defer splits
  *
- * A pin is a host fault that lasts. It keeps its page shared and its folio whole; whether it
- * keeps the rest of the folio shared, too, is the backend's to say.
+ * Holds rules 24, 28, 29, 31 and 32. A pin is a host fault that lasts. It keeps its page shared
+ * and its folio whole. The backend decides whether the pin keeps the rest of the folio shared.
  */
 #include "rig.h"
 
@@ -23,7 +23,10 @@ static const struct rig_opts by_folio = {
 
 #define ALL_BUT(hook) (~(1U << (hook)))
 
-/* Rule 24: gms_pin acts as a host fault on each page: -EACCES for a private one, no pin stays. */
+/*
+ * Rule 24: gms_pin() acts as a host fault on each page. A private page makes it return -EACCES,
+ * and no page is pinned then.
+ */
 static void rule_24_a_pin_is_a_host_fault_on_each_page(void **unused)
 {
 	gms_pgoff_t at = 0x77;
@@ -49,8 +52,8 @@ static void rule_24_a_pin_is_a_host_fault_on_each_page(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 24: where the backend refuses a folio, the page is named, and nothing is pinned. */
-static void rule_24_a_pin_that_the_backend_refuses(void **unused)
+/* Rule 24: if the backend refuses a folio, its page is named, and no page is pinned. */
+static void rule_24_a_pin_refused_by_the_backend_pins_nothing(void **unused)
 {
 	gms_pgoff_t at = 0x77;
 	struct rig rig;
@@ -68,7 +71,7 @@ static void rule_24_a_pin_that_the_backend_refuses(void **unused)
 	rig_fini(&rig);
 }
 
-/* Pins are counted by page, and given back in whatever ranges; surplus ones are counted. */
+/* Rule 24: pins are counted by page. gms_unpin() counts pages that are not pinned. */
 static void rule_24_pins_are_counted_page_by_page(void **unused)
 {
 	gms_pgoff_t at = 0x77;
@@ -95,19 +98,19 @@ static void rule_24_pins_are_counted_page_by_page(void **unused)
 	assert_false(gms_first_pin(rig.state, 0, NR_PAGES, NULL));
 	gms_unpin(rig.state, T_1G, 1);
 	assert_int_equal(rig_stats(&rig).surplus_unpins, 191);
-	/* A range that does not lie in the object counts as one. */
+	/* A range outside of the object counts as one page. */
 	gms_unpin(rig.state, NR_PAGES - 1, 2);
 	gms_unpin(rig.state, 5, UINT64_MAX);
 	gms_unpin(rig.state, UINT64_MAX, 1);
 	assert_int_equal(rig_stats(&rig).surplus_unpins, 194);
-	/* Nor was there ever a pin in this block. */
+	/* This block never had a pin. */
 	gms_unpin(rig.state, 2 * T_1G + 3, 5);
 	assert_int_equal(rig_stats(&rig).surplus_unpins, 199);
 	rig_fini(&rig);
 }
 
-/* Rule 24: pre-allocation takes whole folios, each once, and splits only where policy says. */
-static void rule_24_allocation(void **unused)
+/* Rule 24: gms_allocate() allocates whole folios once, and splits only as the policy says. */
+static void rule_24_allocate_takes_whole_folios(void **unused)
 {
 	static const unsigned int order_of[] = {GMS_ORDER_4K, GMS_ORDER_2M, GMS_ORDER_1G,
 						GMS_ORDER_1G};
@@ -139,8 +142,8 @@ static void rule_24_allocation(void **unused)
 	}
 }
 
-/* Rule 24: an allocation that fails says how far it came, and keeps that. */
-static void rule_24_allocation_that_fails(void **unused)
+/* Rule 24: a failed gms_allocate() keeps its folios, and names the first page without one. */
+static void rule_24_a_failed_allocate_keeps_earlier_folios(void **unused)
 {
 	gms_pgoff_t at = 0x77;
 	struct rig rig;
@@ -163,7 +166,7 @@ static void rule_24_allocation_that_fails(void **unused)
 
 /* ---- exposed folios ---- */
 
-/* Rule 28: what the host has faulted is unmapped whole, under every policy, and then no more. */
+/* Rule 28: under every policy a conversion unmaps the whole exposed folio, once. */
 static void rule_28_an_exposed_folio_is_unmapped_whole(void **unused)
 {
 	unsigned int i;
@@ -189,7 +192,7 @@ static void rule_28_an_exposed_folio_is_unmapped_whole(void **unused)
 	}
 }
 
-/* Rule 28: a pin exposes, too, and for as long as it is there. */
+/* Rule 28: a folio is exposed as long as it has a pin. */
 static void rule_28_a_pin_keeps_a_folio_exposed(void **unused)
 {
 	struct rig rig;
@@ -201,7 +204,7 @@ static void rule_28_a_pin_keeps_a_folio_exposed(void **unused)
 	rig_convert(&rig, 100, 1, GMS_PRIVATE);
 	rig_convert(&rig, 200, 1, GMS_PRIVATE);
 	rig_expect_calls(&rig, ALL_BUT(SIM_UNMAP_HOST), UNMAP(0, T_1G), UNMAP(0, T_1G));
-	/* It has been unmapped whole, and the pin is gone: both, at last. */
+	/* The pin is gone and the folio was unmapped whole, so it is not exposed. */
 	gms_unpin(rig.state, 7, 1);
 	rig_forget(&rig);
 	rig_convert(&rig, 300, 1, GMS_PRIVATE);
@@ -209,8 +212,8 @@ static void rule_28_a_pin_keeps_a_folio_exposed(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 28: a pin that is gone leaves the folio exposed, as the fault does that it is. */
-static void rule_28_a_pin_that_is_gone_has_exposed(void **unused)
+/* Rule 28: after gms_unpin() the folio stays exposed until it is unmapped. */
+static void rule_28_a_folio_stays_exposed_after_unpin(void **unused)
 {
 	struct rig rig;
 
@@ -225,7 +228,7 @@ static void rule_28_a_pin_that_is_gone_has_exposed(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 28: an unmap_host that failed has unmapped nothing. */
+/* Rule 28: an unmap_host that fails leaves the folio exposed. */
 static void rule_28_a_refused_unmap_leaves_a_folio_exposed(void **unused)
 {
 	struct rig rig;
@@ -243,8 +246,8 @@ static void rule_28_a_refused_unmap_leaves_a_folio_exposed(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 28: one that is unmapped by a conversion that then fails is exposed no more. */
-static void rule_28_a_failed_conversion_has_unmapped(void **unused)
+/* Rule 28: a folio that a failed conversion has unmapped is not exposed. */
+static void rule_28_a_failed_conversion_ends_the_exposure(void **unused)
 {
 	struct rig rig;
 
@@ -256,7 +259,7 @@ static void rule_28_a_failed_conversion_has_unmapped(void **unused)
 	rig_convert_fails(&rig, 100, 1, GMS_PRIVATE, 0, -EINTR, 100);
 	rig_convert(&rig, 200, 1, GMS_PRIVATE);
 	rig_expect_calls(&rig, ALL_BUT(SIM_UNMAP_HOST), UNMAP(0, T_1G), UNMAP(200, 1));
-	/* Faulted again, it is exposed again. */
+	/* Another host fault exposes the folio again. */
 	rig_convert(&rig, 200, 1, GMS_SHARED);
 	rig_faults(&rig, 7, GMS_HOST, GMS_ORDER_1G, GMS_ORDER_1G);
 	rig_forget(&rig);
@@ -265,8 +268,8 @@ static void rule_28_a_failed_conversion_has_unmapped(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 28: of folios that were split, the part that the host faults is exposed. Guests: none. */
-static void rule_28_parts_of_a_split_folio(void **unused)
+/* Rule 28: only the faulted part of a split folio is exposed. Guest faults expose nothing. */
+static void rule_28_only_faulted_parts_of_a_split_folio_are_exposed(void **unused)
 {
 	struct rig rig;
 
@@ -286,14 +289,14 @@ static void rule_28_parts_of_a_split_folio(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 28: what was exposed as one is exposed in each part, when a fault has split it. */
+/* Rule 28: after a split each part of an exposed folio is exposed. */
 static void rule_28_a_split_leaves_all_parts_exposed(void **unused)
 {
 	struct rig rig;
 
 	(void)unused;
 	rig_init(&rig, &all_shared);
-	/* Pinned, so the fault that maps the 2M cannot split; it exposes all of the 1G. */
+	/* The pin defers the split, so the fault exposes all of the 1G. */
 	rig_pin(&rig, 7, 1);
 	rig_convert(&rig, 100, 1, GMS_PRIVATE);
 	rig_faults(&rig, 5 * T_2M, GMS_HOST, GMS_ORDER_1G, GMS_ORDER_2M);
@@ -305,8 +308,8 @@ static void rule_28_a_split_leaves_all_parts_exposed(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 28: a run that touches two exposed folios has both unmapped. */
-static void rule_28_a_run_in_two_folios(void **unused)
+/* Rule 28: a run in two exposed folios unmaps both. */
+static void rule_28_a_run_unmaps_both_of_its_folios(void **unused)
 {
 	struct rig rig;
 
@@ -324,8 +327,8 @@ static void rule_28_a_run_in_two_folios(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 28: two runs in one exposed folio: it is unmapped whole, once. */
-static void rule_28_two_runs_in_one_folio(void **unused)
+/* Rule 28: two runs in one exposed folio unmap it whole, and once. */
+static void rule_28_two_runs_unmap_their_folio_once(void **unused)
 {
 	struct rig rig;
 
@@ -336,7 +339,7 @@ static void rule_28_two_runs_in_one_folio(void **unused)
 	rig_forget(&rig);
 	rig_convert(&rig, 40, 40, GMS_PRIVATE);
 	rig_expect_calls(&rig, ALL_BUT(SIM_UNMAP_HOST), UNMAP(0, T_1G));
-	/* The second run goes on where that folio ends. */
+	/* The second run goes on behind that folio. */
 	rig_forget(&rig);
 	rig_convert(&rig, 30, T_1G, GMS_PRIVATE);
 	assert_true(rig_covered(&rig, SIM_UNMAP_HOST, 80, T_1G - 50));
@@ -346,7 +349,7 @@ static void rule_28_two_runs_in_one_folio(void **unused)
 
 /* ---- pins by page and by folio ---- */
 
-/* Rule 29, by page: pins outside the range do not matter, the folio stays whole. */
+/* Rule 29: with pins by page, a pin outside the range refuses nothing. The folio stays whole. */
 static void rule_29_by_page_pins_outside_the_range_do_not_matter(void **unused)
 {
 	struct rig rig;
@@ -357,7 +360,7 @@ static void rule_29_by_page_pins_outside_the_range_do_not_matter(void **unused)
 	rig_convert_fails(&rig, 0, 100, GMS_PRIVATE, 0, -EAGAIN, 7);
 	rig_convert(&rig, 100, 100, GMS_PRIVATE);
 	assert_int_equal(gms_folio_order(rig.state, 7), GMS_ORDER_1G);
-	/* A host fault that cannot split is answered unsplit; each time it is tried again. */
+	/* A host fault that cannot split is answered unsplit. Each fault tries again. */
 	rig_faults(&rig, 8, GMS_HOST, GMS_ORDER_1G, GMS_ORDER_4K);
 	rig_faults(&rig, T_2M, GMS_HOST, GMS_ORDER_1G, GMS_ORDER_2M);
 	assert_int_equal(rig_stats(&rig).splits_deferred, 2);
@@ -371,7 +374,7 @@ static void rule_29_by_page_pins_outside_the_range_do_not_matter(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 29: the backend's own pins keep a host fault from splitting, too. */
+/* Rule 29: pins that only the backend knows defer the split of a host fault, too. */
 static void rule_29_the_backends_pins_defer_a_split(void **unused)
 {
 	struct rig rig;
@@ -389,7 +392,10 @@ static void rule_29_the_backends_pins_defer_a_split(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 29, by folio: a pin anywhere in the folio: -EAGAIN; err_index in the range, else start. */
+/*
+ * Rule 29: with pins by folio, a pin anywhere in the folio returns -EAGAIN. err_index is the
+ * first pinned page of the range, or else its start.
+ */
 static void rule_29_by_folio_a_pin_anywhere_counts(void **unused)
 {
 	struct rig_image image;
@@ -404,7 +410,7 @@ static void rule_29_by_folio_a_pin_anywhere_counts(void **unused)
 	rig_convert_fails(&rig, 0, 100, GMS_PRIVATE, 0, -EAGAIN, 7);
 	rig_image_same(&image, &rig);
 	rig_image_free(&image);
-	/* Another folio. */
+	/* Another folio can be converted. */
 	rig_convert(&rig, T_1G, T_1G, GMS_PRIVATE);
 	rig_pin(&rig, 150, 1);
 	rig_convert_fails(&rig, 100, 100, GMS_PRIVATE, 0, -EAGAIN, 150);
@@ -415,8 +421,11 @@ static void rule_29_by_folio_a_pin_anywhere_counts(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 29, by folio, resumable: the first page of the range in the folio that is pinned. */
-static void rule_29_by_folio_resumable(void **unused)
+/*
+ * Rule 29: with pins by folio, a resumable conversion stops at the first page of the range in the
+ * pinned folio.
+ */
+static void rule_29_by_folio_resumable_stops_before_the_folio(void **unused)
 {
 	struct rig_opts opts = by_folio;
 	struct rig rig;
@@ -429,7 +438,10 @@ static void rule_29_by_folio_resumable(void **unused)
 			  5 * T_2M);
 	assert_true(gms_range_is(rig.state, 100, 5 * T_2M - 100, GMS_PRIVATE));
 	assert_int_equal(gms_count(rig.state, 0, NR_PAGES, GMS_PRIVATE), 5 * T_2M - 100);
-	/* A pin in the range: still, all that is before err_index is converted, so not that page. */
+	/*
+	 * All pages before err_index must be converted, so err_index is not the pinned page of
+	 * the range.
+	 */
 	rig_convert_fails(&rig, 5 * T_2M + 50, T_2M, GMS_PRIVATE, GMS_CONVERT_RESUMABLE, -EAGAIN,
 			  5 * T_2M + 50);
 	assert_int_equal(gms_count(rig.state, 0, NR_PAGES, GMS_PRIVATE), 5 * T_2M - 100);
@@ -437,8 +449,8 @@ static void rule_29_by_folio_resumable(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 29, by folio: the same of pins that only the backend knows of. */
-static void rule_29_by_folio_the_backends_pins(void **unused)
+/* Rule 29: with pins by folio, pins that only the backend knows refuse as well. */
+static void rule_29_by_folio_the_backends_pins_count(void **unused)
 {
 	struct rig rig;
 
@@ -453,8 +465,8 @@ static void rule_29_by_folio_the_backends_pins(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 29, by folio: nor is a page punched out of a folio that is pinned elsewhere. */
-static void rule_29_by_folio_no_holes_either(void **unused)
+/* Rule 29: with pins by folio, a pin elsewhere in the folio refuses a hole. */
+static void rule_29_by_folio_a_pin_refuses_a_hole(void **unused)
 {
 	gms_pgoff_t at = 0x77;
 	struct rig rig;
@@ -473,7 +485,7 @@ static void rule_29_by_folio_no_holes_either(void **unused)
 
 /* ---- splits and merges beside pins ---- */
 
-/* Rules 31 and 32: a hole that would need a split of a pinned folio: -EAGAIN, nothing changed. */
+/* Rules 31 and 32: a hole that would split a pinned folio returns -EAGAIN and changes nothing. */
 static void rule_31_a_pinned_folio_is_not_split_by_a_hole(void **unused)
 {
 	struct rig_image image;
@@ -494,7 +506,7 @@ static void rule_31_a_pinned_folio_is_not_split_by_a_hole(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 31: the backend may refuse to merge: counted, and the conversion still returns 0. */
+/* Rule 31: a refused merge is counted, and the conversion returns 0. */
 static void rule_31_a_refused_merge_is_counted(void **unused)
 {
 	struct rig_opts opts = all_private;
@@ -508,7 +520,7 @@ static void rule_31_a_refused_merge_is_counted(void **unused)
 	sim_refuse(rig.sim, 1U << SIM_FOLIO_MERGE, 0, UINT64_MAX, -EBUSY);
 	rig_convert(&rig, 9, 1, GMS_PRIVATE);
 	sim_refuse(rig.sim, 0, 0, 0, 0);
-	/* Of the 1G, and of each 2M in it where that is tried after it; nothing twice. */
+	/* The merge to 1G is tried once, and after it at most one for each 2M. */
 	assert_int_equal(gms_folio_order(rig.state, 9), GMS_ORDER_4K);
 	assert_int_equal(rig_stats(&rig).merges_refused, rig_count(&rig, 1U << SIM_FOLIO_MERGE));
 	assert_in_range(rig_stats(&rig).merges_refused, 1, 1 + T_1G / T_2M);
@@ -521,7 +533,7 @@ static void rule_31_a_refused_merge_is_counted(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 31: what is pinned is not merged either, and that is no failure. */
+/* Rule 31: a block with a pin is not merged, and the conversion returns 0. */
 static void rule_31_a_pinned_block_is_not_merged(void **unused)
 {
 	struct rig_opts opts = all_shared;
@@ -550,25 +562,25 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rule_24_a_pin_is_a_host_fault_on_each_page),
-		cmocka_unit_test(rule_24_a_pin_that_the_backend_refuses),
+		cmocka_unit_test(rule_24_a_pin_refused_by_the_backend_pins_nothing),
 		cmocka_unit_test(rule_24_pins_are_counted_page_by_page),
-		cmocka_unit_test(rule_24_allocation),
-		cmocka_unit_test(rule_24_allocation_that_fails),
+		cmocka_unit_test(rule_24_allocate_takes_whole_folios),
+		cmocka_unit_test(rule_24_a_failed_allocate_keeps_earlier_folios),
 		cmocka_unit_test(rule_28_an_exposed_folio_is_unmapped_whole),
 		cmocka_unit_test(rule_28_a_pin_keeps_a_folio_exposed),
-		cmocka_unit_test(rule_28_a_pin_that_is_gone_has_exposed),
+		cmocka_unit_test(rule_28_a_folio_stays_exposed_after_unpin),
 		cmocka_unit_test(rule_28_a_refused_unmap_leaves_a_folio_exposed),
-		cmocka_unit_test(rule_28_a_failed_conversion_has_unmapped),
-		cmocka_unit_test(rule_28_parts_of_a_split_folio),
+		cmocka_unit_test(rule_28_a_failed_conversion_ends_the_exposure),
+		cmocka_unit_test(rule_28_only_faulted_parts_of_a_split_folio_are_exposed),
 		cmocka_unit_test(rule_28_a_split_leaves_all_parts_exposed),
-		cmocka_unit_test(rule_28_a_run_in_two_folios),
-		cmocka_unit_test(rule_28_two_runs_in_one_folio),
+		cmocka_unit_test(rule_28_a_run_unmaps_both_of_its_folios),
+		cmocka_unit_test(rule_28_two_runs_unmap_their_folio_once),
 		cmocka_unit_test(rule_29_by_page_pins_outside_the_range_do_not_matter),
 		cmocka_unit_test(rule_29_the_backends_pins_defer_a_split),
 		cmocka_unit_test(rule_29_by_folio_a_pin_anywhere_counts),
-		cmocka_unit_test(rule_29_by_folio_resumable),
-		cmocka_unit_test(rule_29_by_folio_the_backends_pins),
-		cmocka_unit_test(rule_29_by_folio_no_holes_either),
+		cmocka_unit_test(rule_29_by_folio_resumable_stops_before_the_folio),
+		cmocka_unit_test(rule_29_by_folio_the_backends_pins_count),
+		cmocka_unit_test(rule_29_by_folio_a_pin_refuses_a_hole),
 		cmocka_unit_test(rule_31_a_pinned_folio_is_not_split_by_a_hole),
 		cmocka_unit_test(rule_31_a_refused_merge_is_counted),
 		cmocka_unit_test(rule_31_a_pinned_block_is_not_merged),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * pin_race.c - proves that no pin slips in between the look for pins and the deed
+ * pin_race.c - proves that no pin comes between a search for pins and what follows it
  *
- * Rules 12, 29 and 31 with a pin, an unpin or a merge in another thread, at each place where a
- * conversion or a split has looked for pins and not yet done what it looked for.
+ * Holds rules 12, 29 and 31. A thread is stopped where its conversion, split or merge has
+ * searched for pins and is not done yet. Another thread pins or unpins.
  */
 #include "gate.h"
 
@@ -11,8 +11,8 @@
 
 static const struct rig_opts all_shared = {.nr_pages = NR_PAGES, .folio_order = GMS_ORDER_1G};
 
-/* Rule 12: after the look for pins nobody can pin what is about to become private. */
-static void rule_12_no_pin_comes_after_the_look_for_pins(void **unused)
+/* Rule 12: after the search for pins no thread can pin a page that is about to become private. */
+static void rule_12_no_pin_comes_after_the_search_for_pins(void **unused)
 {
 	static const enum sim_hook hooks[] = {SIM_UNMAP_HOST, SIM_CHECK_PINS, SIM_ZAP_GUEST,
 					      SIM_APPLY};
@@ -38,8 +38,8 @@ static void rule_12_no_pin_comes_after_the_look_for_pins(void **unused)
 	}
 }
 
-/* Rule 12: a pin that is being taken when the conversion comes is seen by it. */
-static void rule_12_a_conversion_sees_the_pin_under_way(void **unused)
+/* Rule 12: a conversion finds a pin that was under way when the conversion came. */
+static void rule_12_a_conversion_finds_a_pin_under_way(void **unused)
 {
 	struct job convert, pin;
 	struct gate gate;
@@ -58,7 +58,7 @@ static void rule_12_a_conversion_sees_the_pin_under_way(void **unused)
 	rig_fini(&rig);
 }
 
-/* Pins are given back at once, whatever is under way; too late for who has looked. */
+/* Rule 12: gms_unpin() does not wait for a conversion. */
 static void rule_12_unpin_does_not_wait(void **unused)
 {
 	struct job convert;
@@ -81,11 +81,11 @@ static void rule_12_unpin_does_not_wait(void **unused)
 }
 
 /*
- * Rules 29 and 31: between the look for pins and the split that a host fault makes, nobody pins
- * a page of the folio (the rig watches that nothing pinned is split). The page pinned is
- * shared, and its folio there: but for the folio lock nothing is in the way.
+ * Rules 29 and 31: between the search for pins and the split of a host fault, no thread pins a
+ * page of the folio. The rig checks that no pinned folio is split. The page is shared and its
+ * folio is allocated, so only the folio lock keeps the pin out.
  */
-static void rule_31_no_pin_comes_between_check_and_split(void **unused)
+static void rule_31_no_pin_comes_between_the_search_and_the_split(void **unused)
 {
 	static const enum sim_hook hooks[] = {SIM_CHECK_PINS, SIM_FOLIO_SPLIT};
 	size_t i;
@@ -112,7 +112,7 @@ static void rule_31_no_pin_comes_between_check_and_split(void **unused)
 	}
 }
 
-/* Only who touches the first 2M wants it split: others have no reason to look at the folio. */
+/* Asks for a split at faults in the first 2M, and at no others. */
 static void decide_by_place(void *ctx, const struct gms_policy_view *view,
 			    struct gms_policy_verdict *verdict)
 {
@@ -121,7 +121,7 @@ static void decide_by_place(void *ctx, const struct gms_policy_view *view,
 		verdict->order = GMS_ORDER_4K;
 }
 
-/* The same, where the pin itself would have the folio stay as it is. */
+/* Rules 29 and 31: no pin comes into a split, also if the policy wants none at the pinned page. */
 static void rule_31_no_pin_comes_into_a_split(void **unused)
 {
 	static const struct gms_policy_ops by_place = {
@@ -144,7 +144,7 @@ static void rule_31_no_pin_comes_into_a_split(void **unused)
 		fault = job_of_fault(&rig, 5, GMS_HOST);
 		pin = job_of(&rig, job_pin, T_2M, 1);
 		waits = job_order(&gate, &rig, &fault, &pin);
-		/* Before the split the pin may win, and put it off. */
+		/* At check_pins the pin may come first, and defer the split. */
 		assert_true(waits || hooks[i] == SIM_CHECK_PINS);
 		assert_int_equal(fault.ret, 0);
 		assert_int_equal(pin.ret, 0);
@@ -166,9 +166,9 @@ static void pass_both(struct rig *rig, const struct sim_call *call)
 }
 
 /*
- * A pin of two blocks has put off the split of the first one, because of another pin, and is
- * held up in the second one. That other pin goes, a fault sees none and is about to split: now
- * the first one must not be counted before the split is done.
+ * Rule 31: a call of gms_pin() in two blocks has deferred the split of the first block, because
+ * of another pin, and is stopped in the second block. The other pin goes, and a fault is about to
+ * split the first block. The call must not count its pin there before the split is done.
  */
 static void rule_31_no_late_pin_comes_into_a_split(void **unused)
 {
@@ -199,11 +199,11 @@ static void rule_31_no_late_pin_comes_into_a_split(void **unused)
 	gate_fini(&gates.alloc, &rig);
 	gate_fini(&gates.check, &rig);
 	gms_unpin(rig.state, T_1G - 1, 2);
-	/* The rig watched that nothing pinned was split. */
+	/* The rig has checked that no pinned folio was split. */
 	rig_fini(&rig);
 }
 
-/* Rules 29 and 31: the same in a conversion that splits; there the shard's lock is in the way. */
+/* Rules 29 and 31: no pin comes before the split of a conversion: the lock keeps it out. */
 static void rule_31_no_pin_comes_before_the_split_of_a_conversion(void **unused)
 {
 	struct rig_opts opts = all_shared;
@@ -237,7 +237,7 @@ static uint64_t read_clock(void *ctx)
 	return *(uint64_t *)ctx;
 }
 
-/* Faults and pins wait for a merge, and find one folio. */
+/* Rule 31: a pin waits for a merge, and finds one folio. */
 static void rule_31_pins_wait_for_a_merge(void **unused)
 {
 	struct rig_opts opts = all_shared;
@@ -269,10 +269,10 @@ static void rule_31_pins_wait_for_a_merge(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_12_no_pin_comes_after_the_look_for_pins),
-		cmocka_unit_test(rule_12_a_conversion_sees_the_pin_under_way),
+		cmocka_unit_test(rule_12_no_pin_comes_after_the_search_for_pins),
+		cmocka_unit_test(rule_12_a_conversion_finds_a_pin_under_way),
 		cmocka_unit_test(rule_12_unpin_does_not_wait),
-		cmocka_unit_test(rule_31_no_pin_comes_between_check_and_split),
+		cmocka_unit_test(rule_31_no_pin_comes_between_the_search_and_the_split),
 		cmocka_unit_test(rule_31_no_pin_comes_into_a_split),
 		cmocka_unit_test(rule_31_no_late_pin_comes_into_a_split),
 		cmocka_unit_test(rule_31_no_pin_comes_before_the_split_of_a_conversion),

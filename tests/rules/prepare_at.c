@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * prepare_at.c - proves what becomes of a block that was prepared in smaller parts
+ * prepare_at.c - proves that a block that was prepared in smaller parts is inhibited
  *
- * Holds rules 7 and 21.
+ * Holds rules 7, 14, 21 and 37.
  *
- * A prepare hook that answers GMS_PREPARED_AT() inhibits the block, as gms_inhibit() would: two
- * objects are compared by their snapshots. It does so under the shared invalidate lock, beside other
- * faults, and beside calls that look at inhibits before they have the exclusive one. Saving beside
- * such faults is in snapshot/threads.c, and what gms_inhibit() does in attr.c.
+ * A prepare hook that returns GMS_PREPARED_AT() inhibits the block, as gms_inhibit() would. Tests
+ * compare the snapshots of two objects. The hook does this under the shared invalidate lock:
+ * beside other faults, and beside calls that look at inhibits before they have the exclusive
+ * lock. snapshot/threads.c tests saving beside such faults, and attr.c tests gms_inhibit().
  */
 #include <limits.h>
 
@@ -19,13 +19,13 @@
 #define AT_4K GMS_PREPARED_AT(GMS_ORDER_4K)
 #define AT_2M GMS_PREPARED_AT(GMS_ORDER_2M)
 
-/* What the hook answers: of the block at an index, or of all. */
+/* What the hook returns: for the block at an index, or for all. */
 #define ANY UINT64_MAX
 static struct {
 	int (*prepare)(void *ctx, gms_pgoff_t start, unsigned int order); /* the simulation's */
 	int ret;
-	gms_pgoff_t only; /* else it returns 0 */
-	int (*ret_of)(gms_pgoff_t start); /* NULL: as above */
+	gms_pgoff_t only; /* the hook returns 0 for other blocks */
+	int (*ret_of)(gms_pgoff_t start); /* if set, it decides instead */
 } hook;
 
 static int prepare_at(void *ctx, gms_pgoff_t start, unsigned int order)
@@ -79,7 +79,7 @@ static void saves_alike(const struct gms_state *a, const struct gms_state *b)
 	snap_fini(&other);
 }
 
-/* The object saves as one of private pages of which these are inhibited. */
+/* Checks that the object saves as one of private pages with this inhibit. */
 static void is_inhibited(const struct rig *rig, gms_pgoff_t start, uint64_t nr_pages,
 			 unsigned int order)
 {
@@ -128,14 +128,14 @@ static void prepared_at(unsigned int folio_order, unsigned int limit)
 	gms_fault_end(rig.state, &fault);
 	is_prepared(&rig, start, 1ULL << folio_order, true);
 	is_inhibited(&rig, start, 1ULL << folio_order, limit);
-	/* That is no change of a mapping that there is. */
+	/* No mapping was zapped. */
 	rig_expect_calls(&rig, 1U << SIM_FOLIO_ALLOC, PREPARE(start, folio_order));
-	/* Later faults in the block offer no more, and prepare nothing again. */
+	/* Later faults in the block get no larger max_order, and prepare nothing. */
 	rig_faults(&rig, start, GMS_GUEST, folio_order, order);
 	rig_faults(&rig, start + (1ULL << folio_order) - 1, GMS_GUEST, folio_order, order);
 	assert_int_equal(rig_count(&rig, 1U << SIM_PREPARE), 1);
 	assert_int_equal(rig_stats(&rig).prepares, 1);
-	/* Lifted, all of it can be mapped as one again. */
+	/* After gms_uninhibit() the block can be mapped as one. */
 	assert_int_equal(gms_uninhibit(rig.state, 0, NR_PAGES), 0);
 	is_inhibited(&rig, 0, 0, 0);
 	rig_faults(&rig, start, GMS_GUEST, folio_order, folio_order);
@@ -152,8 +152,8 @@ static void a_block_prepared_in_parts_is_inhibited(void **unused)
 	}
 }
 
-/* Neighbours are capped as by any inhibit: those in the same 2M or 1G. */
-static void neighbours_are_capped_as_by_an_inhibit(void **unused)
+/* The inhibit caps other pages of its 2M and its 1G. */
+static void other_pages_of_the_block_are_capped(void **unused)
 {
 	struct rig_opts opts = {.nr_pages = NR_PAGES, .init_private = true, .tune = tune};
 	struct gms_fault fault;
@@ -166,7 +166,10 @@ static void neighbours_are_capped_as_by_an_inhibit(void **unused)
 	answer(0, ANY);
 	rig_init(&rig, &opts);
 	assert_int_equal(gms_bind(rig.state, 2 * T_1G, 0, NR_PAGES, &id), 0);
-	/* What differs in an attribute is prepared by itself: of the rest, one block answers. */
+	/*
+	 * A page that differs in an attribute is prepared alone. Of the other blocks, one returns
+	 * AT_4K.
+	 */
 	assert_int_equal(gms_attr_create(rig.state, &id), 0);
 	assert_int_equal(gms_attr_set(rig.state, id, 7, 1, true), 0);
 	rig_faults(&rig, 7, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_4K);
@@ -186,13 +189,13 @@ static void neighbours_are_capped_as_by_an_inhibit(void **unused)
 	assert_int_equal(order, GMS_ORDER_4K);
 	assert_int_equal(gms_gfn_max_order(rig.state, 2 * T_1G + 4 * T_2M, &order), 0);
 	assert_int_equal(order, GMS_ORDER_2M);
-	/* The other 1G has its own. */
+	/* The second 1G is not capped. */
 	rig_faults(&rig, T_1G + 9, GMS_GUEST, GMS_ORDER_2M, GMS_ORDER_2M);
 	rig_fini(&rig);
 }
 
 /* Rule 37: a snapshot holds the inhibit that a prepare hook has set. */
-static void a_snapshot_holds_it(void **unused)
+static void a_snapshot_holds_the_inhibit(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *loaded;
@@ -216,8 +219,8 @@ static void a_snapshot_holds_it(void **unused)
 	rig_fini(&rig);
 }
 
-/* Every other positive value is -EIO; what is negative is passed through. */
-static void other_answers_are_errors(void **unused)
+/* Another positive value counts as -EIO. A negative one is returned. */
+static void other_positive_values_are_errors(void **unused)
 {
 	static const int wrong[] = {1,         GMS_ORDER_2M,        GMS_ORDER_1G,
 				    AT_4K - 1, AT_4K + 1,           AT_2M - 1,
@@ -246,7 +249,7 @@ static void other_answers_are_errors(void **unused)
 	is_prepared(&rig, 0, T_2M, false);
 	is_inhibited(&rig, 0, 0, 0);
 	assert_int_equal(rig_stats(&rig).prepares, 0);
-	/* The simulation did what it called an error: it is done again, and well. */
+	/* The simulation has prepared the block, and may prepare it again. */
 	answer(0, ANY);
 	rig_faults(&rig, 5, GMS_GUEST, GMS_ORDER_2M, GMS_ORDER_2M);
 	rig_fini(&rig);
@@ -254,8 +257,8 @@ static void other_answers_are_errors(void **unused)
 
 /* ---- without memory ---- */
 
-/* Rule 14: each allocation of a prepare fails in turn; it leaves nothing half done. */
-static void rule_14_prepare_without_memory(unsigned int folio_order, unsigned int limit)
+/* Rule 14: each allocation of gms_fault_prepare() fails in turn, and nothing is left half done. */
+static void prepare_without_memory(unsigned int folio_order, unsigned int limit)
 {
 	const unsigned int order = smaller(folio_order, limit);
 	uint64_t skip, failed = 0, prepares;
@@ -272,7 +275,7 @@ static void rule_14_prepare_without_memory(unsigned int folio_order, unsigned in
 		talloc_fail(&rig.talloc, skip, 1);
 		ret = gms_fault_prepare(rig.state, &fault);
 		talloc_fail_never(&rig.talloc);
-		/* Where memory has to be found first the hook is not asked a second time. */
+		/* The hook is called once at most. */
 		prepares = rig_count(&rig, 1U << SIM_PREPARE);
 		assert_true(ret ? prepares <= 1 : prepares == 1);
 		assert_int_equal(fault.prepared, !ret);
@@ -286,28 +289,28 @@ static void rule_14_prepare_without_memory(unsigned int folio_order, unsigned in
 		assert_int_equal(rig_stats(&rig).prepares, 0);
 		is_prepared(&rig, 0, T_2M, false);
 		is_inhibited(&rig, 0, 0, 0);
-		/* the machine has done it: as if it had not, for the comparison of both */
+		/* the simulation has prepared the pages: reset it, so that both agree */
 		assert_int_equal(sim_set(rig.sim, 0, NR_PAGES, GMS_PRIVATE), 0);
 	}
 	assert_int_equal(rig.talloc.failed, failed);
-	/* A whole 1G takes no places, and no page of a place that is there does. */
+	/* An inhibit of a whole 1G needs no memory. */
 	assert_int_equal(failed != 0, folio_order != GMS_ORDER_1G);
 	is_inhibited(&rig, 5 >> folio_order << folio_order, 1ULL << folio_order, limit);
 	rig_fini(&rig);
 }
 
-static void rule_14_prepare_without_memory_of_each_order(void **unused)
+static void rule_14_prepare_without_memory_changes_nothing(void **unused)
 {
 	(void)unused;
 	for (unsigned int order = 0; order <= GMS_ORDER_1G; order += GMS_ORDER_2M) {
-		rule_14_prepare_without_memory(order, GMS_ORDER_4K);
-		rule_14_prepare_without_memory(order, GMS_ORDER_2M);
+		prepare_without_memory(order, GMS_ORDER_4K);
+		prepare_without_memory(order, GMS_ORDER_2M);
 	}
 }
 
 /* ---- several threads ---- */
 
-/* Two folios in one 2M block; beside them only pages that are inhibited already. */
+/* Two folios of one 2M block are prepared, whose other pages are inhibited already. */
 static void two_folios_are_prepared_at_the_same_time(void **unused)
 {
 	struct job jobs[2];
@@ -335,7 +338,7 @@ static void two_folios_are_prepared_at_the_same_time(void **unused)
 	rig_fini(&rig);
 }
 
-/* The same folio: the second one waits, finds it done, and is capped as well. */
+/* Two faults in one folio prepare it once. The second fault waits, and is capped as well. */
 static void one_folio_is_prepared_once(void **unused)
 {
 	struct job jobs[2];
@@ -360,8 +363,8 @@ static void one_folio_is_prepared_once(void **unused)
 }
 
 /*
- * gms_inhibit() and gms_uninhibit() look at the sets before they have the lock. A fault that is
- * open then inhibits the block; what they do afterwards is of all of it.
+ * gms_inhibit() and gms_uninhibit() look at inhibits before they have the lock. Then an open
+ * fault inhibits its block. The calls must still act on their whole range.
  */
 static int job_uninhibit(struct job *job)
 {
@@ -390,24 +393,24 @@ static void prepare_beside(struct rig *rig, int (*run)(struct job *job), gms_pgo
 	rig_check(rig);
 }
 
-static void a_prepare_beside_inhibits(void **unused)
+static void inhibit_calls_see_a_prepare_beside_them(void **unused)
 {
 	struct rig rig;
 
 	(void)unused;
-	/* held to 2M before, and then to 4K */
+	/* the block is inhibited to 2M before, and to 4K by the fault */
 	rig_private(&rig, GMS_ORDER_2M);
 	assert_int_equal(gms_inhibit(rig.state, 3, 1, GMS_ORDER_2M), 0);
 	prepare_beside(&rig, job_uninhibit, 0, T_2M);
 	is_inhibited(&rig, 0, 0, 0);
 	rig_fini(&rig);
-	/* a part of it */
+	/* only a part of the block is lifted */
 	rig_private(&rig, GMS_ORDER_2M);
 	assert_int_equal(gms_inhibit(rig.state, 100, 1, GMS_ORDER_2M), 0);
 	prepare_beside(&rig, job_uninhibit, 100, T_2M);
 	is_inhibited(&rig, 0, 100, GMS_ORDER_4K);
 	rig_fini(&rig);
-	/* to be inhibited is what lies between many runs, and when it is done there is one */
+	/* first there are many runs to inhibit, and after the fault there is one */
 	rig_private(&rig, GMS_ORDER_2M);
 	for (gms_pgoff_t i = 0; i < 64; i += 2)
 		assert_int_equal(gms_inhibit(rig.state, T_2M + i, 1, GMS_ORDER_4K), 0);
@@ -422,7 +425,7 @@ static void a_prepare_beside_inhibits(void **unused)
 #define NR_BLOCKS 1024
 #define NR_THREADS 3
 
-/* Of each 2M block another one: 0, 4K, 2M. */
+/* Returns 0, AT_4K and AT_2M in turn, by the number of the 2M block. */
 static int by_number(gms_pgoff_t start)
 {
 	static const int ret[] = {0, AT_4K, AT_2M};
@@ -438,12 +441,12 @@ static const char *prepare_all(struct rig *rig)
 	for (gms_pgoff_t at = 0; at < NR_BLOCKS * T_2M; at += T_2M) {
 		const unsigned int order = by_number(at) == AT_4K ? GMS_ORDER_4K : GMS_ORDER_2M;
 
-		do { /* until one of us has prepared it */
+		do { /* until a thread has prepared the block */
 			ret = gms_fault_begin(rig->state, at + 7, GMS_GUEST, &fault);
 			if (ret)
 				return "gms_fault_begin() failed";
 			if (fault.prepared && fault.max_order != order)
-				return "prepared, and a mapping that is too large";
+				return "the max_order of a prepared block is too large";
 			if (!fault.prepared)
 				ret = gms_fault_prepare(rig->state, &fault);
 			gms_fault_end(rig->state, &fault);
@@ -454,7 +457,7 @@ static const char *prepare_all(struct rig *rig)
 	return NULL;
 }
 
-static _Atomic bool gave_up; /* a worker did: nobody waits for what it was to do */
+static _Atomic bool gave_up; /* a worker has failed, so that no thread waits for it */
 
 static void work_on_all(struct worker *worker)
 {
@@ -463,7 +466,7 @@ static void work_on_all(struct worker *worker)
 		atomic_store(&gave_up, true);
 }
 
-/* Watches: whoever sees a block prepared sees what it is limited to. */
+/* Checks that a fault that finds a block prepared finds its inhibit, too. */
 static void watch_all(struct worker *worker)
 {
 	struct rig *rig = worker->shared;
@@ -478,12 +481,12 @@ static void watch_all(struct worker *worker)
 			worker_expect(worker,
 				      !fault.prepared || by_number(at) != AT_4K ||
 					      fault.max_order == GMS_ORDER_4K,
-				      "a mapping larger than what it was prepared for");
+				      "the max_order of a prepared block is too large");
 		} while (!fault.prepared && !atomic_load(&gave_up));
 	}
 }
 
-static void threads_prepare_the_same_and_different_folios(void **unused)
+static void threads_prepare_each_block_once(void **unused)
 {
 	struct rig_opts opts = {.nr_pages = NR_BLOCKS * T_2M, .init_private = true, .tune = tune};
 	struct worker workers[NR_THREADS + 1];
@@ -500,7 +503,7 @@ static void threads_prepare_the_same_and_different_folios(void **unused)
 		workers[i].shared = &rig;
 	}
 	workers_run(workers, NR_THREADS + 1);
-	/* Each block once, though the hook may be asked again while an answer waits for memory. */
+	/* Each block counts as prepared once, although the hook may be called again for it. */
 	assert_int_equal(rig_stats(&rig).prepares, NR_BLOCKS);
 	for (gms_pgoff_t at = 0; at < NR_BLOCKS * T_2M; at += T_2M)
 		rig_faults(&rig, at + 3, GMS_GUEST, GMS_ORDER_2M,
@@ -512,14 +515,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_block_prepared_in_parts_is_inhibited),
-		cmocka_unit_test(neighbours_are_capped_as_by_an_inhibit),
-		cmocka_unit_test(a_snapshot_holds_it),
-		cmocka_unit_test(other_answers_are_errors),
-		cmocka_unit_test(rule_14_prepare_without_memory_of_each_order),
+		cmocka_unit_test(other_pages_of_the_block_are_capped),
+		cmocka_unit_test(a_snapshot_holds_the_inhibit),
+		cmocka_unit_test(other_positive_values_are_errors),
+		cmocka_unit_test(rule_14_prepare_without_memory_changes_nothing),
 		cmocka_unit_test(two_folios_are_prepared_at_the_same_time),
 		cmocka_unit_test(one_folio_is_prepared_once),
-		cmocka_unit_test(a_prepare_beside_inhibits),
-		cmocka_unit_test(threads_prepare_the_same_and_different_folios),
+		cmocka_unit_test(inhibit_calls_see_a_prepare_beside_them),
+		cmocka_unit_test(threads_prepare_each_block_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

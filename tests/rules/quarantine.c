@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * quarantine.c - proves rule 39: what nobody knows the state of is fenced off
+ * quarantine.c - proves what a quarantine refuses, and how gms_repair() lifts it
  *
- * How a range comes to be quarantined, by a hook and its undo failing both, is in
- * undo.c.
+ * Holds rule 39. undo.c tests how a range is quarantined, by a hook and an undo that fail.
  */
 #include "rig.h"
 
@@ -12,8 +11,8 @@
 static const struct rig_opts all_shared = {.nr_pages = NR_PAGES, .folio_order = GMS_ORDER_1G};
 
 /*
- * Quarantines [50, 300): that is what the conversion of [20, 420) would have changed, from the
- * first page to the last. [50, 100) is private in truth, and [100, 200) was so before.
+ * Quarantines [50, 300): the first to the last page that a conversion of [20, 420) would have
+ * changed. The simulation has [50, 100) as private, and [100, 200) was private before.
  */
 static void init_quarantined(struct rig *rig)
 {
@@ -33,8 +32,11 @@ static void repair_all(struct rig *rig)
 	rig_repair(rig, 200, 100, GMS_SHARED);
 }
 
-/* Rule 39: what is quarantined is what would have changed, and all in between; no page changes. */
-static void rule_39_the_range_that_is_quarantined(void **unused)
+/*
+ * Rule 39: the pages from the first to the last that would have changed are quarantined. None of
+ * them has changed.
+ */
+static void rule_39_the_first_to_the_last_changed_page_is_quarantined(void **unused)
 {
 	struct rig rig;
 	uint64_t i;
@@ -52,8 +54,11 @@ static void rule_39_the_range_that_is_quarantined(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 39: faults, pins and conversions in it answer -ENOTRECOVERABLE, and say where. */
-static void rule_39_faults_and_conversions_there_are_refused(void **unused)
+/*
+ * Rule 39: faults, pins and conversions of quarantined pages return -ENOTRECOVERABLE, and name
+ * the first such page.
+ */
+static void rule_39_faults_pins_and_conversions_are_refused(void **unused)
 {
 	struct gms_fault fault;
 	gms_pgoff_t at = 0x77;
@@ -72,7 +77,7 @@ static void rule_39_faults_and_conversions_there_are_refused(void **unused)
 	rig_convert_fails(&rig, 299, 1000, GMS_PRIVATE, 0, -ENOTRECOVERABLE, 299);
 	assert_int_equal(rig_stats(&rig).refused_quarantined, 8);
 	rig_expect_none(&rig);
-	/* Resumable comes as far as there. */
+	/* A resumable conversion converts up to the quarantine. */
 	rig_convert_fails(&rig, 10, 1000, GMS_PRIVATE, GMS_CONVERT_RESUMABLE, -ENOTRECOVERABLE, 50);
 	assert_true(gms_range_is(rig.state, 10, 40, GMS_PRIVATE));
 	assert_true(gms_range_is(rig.state, 420, NR_PAGES - 420, GMS_SHARED));
@@ -80,7 +85,7 @@ static void rule_39_faults_and_conversions_there_are_refused(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 39: everything else goes on. */
+/* Rule 39: other pages and other calls work. */
 static void rule_39_everything_else_goes_on(void **unused)
 {
 	unsigned int attr;
@@ -106,7 +111,7 @@ static void rule_39_everything_else_goes_on(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 39: a mapping that a fault beside it is allowed does not reach into the quarantine. */
+/* Rule 39: the max_order of a fault beside a quarantine covers no quarantined page. */
 static void rule_39_no_mapping_covers_a_quarantined_page(void **unused)
 {
 	struct rig_opts opts = all_shared;
@@ -123,7 +128,7 @@ static void rule_39_no_mapping_covers_a_quarantined_page(void **unused)
 		sim_refuse(rig.sim, 1U << SIM_APPLY | 1U << SIM_UNDO, 0, 2, -ENXIO);
 		sim_refuse_after(rig.sim, 10);
 		rig_convert_fails(&rig, 50, 250, private ? GMS_SHARED : GMS_PRIVATE, 0, -ENXIO, 50);
-		/* As far as shareability goes, all of the 1G is one. */
+		/* The 1G is uniform in shareability. */
 		assert_int_equal(gms_max_order(rig.state, 400), GMS_ORDER_1G);
 		rig_faults(&rig, 400, accessor, GMS_ORDER_1G, GMS_ORDER_4K);
 		rig_faults(&rig, T_2M, accessor, GMS_ORDER_1G, GMS_ORDER_2M);
@@ -135,8 +140,8 @@ static void rule_39_no_mapping_covers_a_quarantined_page(void **unused)
 	}
 }
 
-/* Rule 39: gms_repair() lifts it, in parts too, and neither applies nor undoes anything. */
-static void rule_39_repair_lifts_it(void **unused)
+/* Rule 39: gms_repair() lifts a quarantine, also in parts. It calls neither apply nor undo. */
+static void rule_39_repair_lifts_a_quarantine(void **unused)
 {
 	struct rig rig;
 
@@ -167,7 +172,7 @@ static void rule_39_repair_lifts_it(void **unused)
 }
 
 /* Rule 39: a page that was pinned when its range was quarantined is not repaired to private. */
-static void rule_39_repair_to_private_with_a_pin(void **unused)
+static void rule_39_repair_to_private_with_a_pin_is_refused(void **unused)
 {
 	struct rig rig;
 
@@ -181,7 +186,7 @@ static void rule_39_repair_to_private_with_a_pin(void **unused)
 	assert_int_equal(rig_stats(&rig).quarantined_pages, 150);
 	assert_int_equal(gms_repair(rig.state, 150, 50, GMS_PRIVATE), -EAGAIN);
 	assert_int_equal(rig_stats(&rig).quarantined_pages, 150);
-	/* Nor with one of the backend's; nor where what the host has mapped does not go. */
+	/* A pin of the backend or a failed unmap_host refuses that, too. */
 	assert_int_equal(sim_pin(rig.sim, 190, 1), 0);
 	assert_int_equal(gms_repair(rig.state, 170, 30, GMS_PRIVATE), -EAGAIN);
 	assert_int_equal(sim_unpin(rig.sim, 190, 1), 0);
@@ -199,12 +204,12 @@ static void rule_39_repair_to_private_with_a_pin(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_39_the_range_that_is_quarantined),
-		cmocka_unit_test(rule_39_faults_and_conversions_there_are_refused),
+		cmocka_unit_test(rule_39_the_first_to_the_last_changed_page_is_quarantined),
+		cmocka_unit_test(rule_39_faults_pins_and_conversions_are_refused),
 		cmocka_unit_test(rule_39_everything_else_goes_on),
 		cmocka_unit_test(rule_39_no_mapping_covers_a_quarantined_page),
-		cmocka_unit_test(rule_39_repair_lifts_it),
-		cmocka_unit_test(rule_39_repair_to_private_with_a_pin),
+		cmocka_unit_test(rule_39_repair_lifts_a_quarantine),
+		cmocka_unit_test(rule_39_repair_to_private_with_a_pin_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * race.c - proves that no call acts on what another has changed since
+ * race.c - proves that no call acts on a state that another thread has changed since
  *
- * Holds rules 7, 23, 26 to 28 and 32.
- *
- * State and allocation are looked at, and then acted on. In between another thread is let
- * in, by holding the first one inside a hook: at each place where that could go wrong.
+ * Holds rules 7, 23, 26 to 28 and 32. A call looks at shareability and folios, and acts on them
+ * later. One thread is held inside a hook in between, at each place where that could go wrong,
+ * while another thread makes a call.
  */
 #include "gate.h"
 
@@ -28,7 +27,7 @@ static void init_eager(struct rig *rig)
 
 /* ---- allocation ---- */
 
-/* Rule 23: two threads that fault in the same huge folio get one folio, allocated once. */
+/* Rule 23: two threads that fault in one huge folio get one folio, which is allocated once. */
 static void rule_23_one_folio_is_allocated_once(void **unused)
 {
 	struct job a, b;
@@ -52,8 +51,8 @@ static void rule_23_one_folio_is_allocated_once(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 23: where the first one is refused, the second one tries for itself. */
-static void rule_23_a_refused_allocation_is_tried_by_the_next(void **unused)
+/* Rule 23: if the allocation of the first thread is refused, the second thread makes its own. */
+static void rule_23_a_refused_allocation_is_tried_by_the_next_thread(void **unused)
 {
 	struct job a, b;
 	struct gate gate;
@@ -73,11 +72,8 @@ static void rule_23_a_refused_allocation_is_tried_by_the_next(void **unused)
 	rig_fini(&rig);
 }
 
-/*
- * A folio is allocated while its page is about to become shared: the conversion sees it, and
- * splits it. A fault that is under way when the conversion looks would be missed else.
- */
-static void rule_26_a_conversion_sees_the_folio_of_a_fault_under_way(void **unused)
+/* Rule 26: a conversion to shared finds the folio of a fault under way, and splits it. */
+static void rule_26_a_conversion_finds_the_folio_of_a_fault_under_way(void **unused)
 {
 	struct job fault, convert;
 	struct gate gate;
@@ -97,8 +93,8 @@ static void rule_26_a_conversion_sees_the_folio_of_a_fault_under_way(void **unus
 	rig_fini(&rig);
 }
 
-/* The other way round: the fault comes after, and finds a mixed block, in which it splits. */
-static void rule_26_a_fault_sees_the_conversion_under_way(void **unused)
+/* Rule 26: a fault that comes during a conversion finds the mixed block, and splits its folio. */
+static void rule_26_a_fault_finds_the_block_of_a_conversion_under_way(void **unused)
 {
 	struct job fault, convert;
 	struct gate gate;
@@ -117,7 +113,7 @@ static void rule_26_a_fault_sees_the_conversion_under_way(void **unused)
 	rig_fini(&rig);
 }
 
-/* A hole waits for a folio that is being allocated, and takes it. */
+/* Rule 32: a hole waits for an allocation under way, and frees the folio. */
 static void rule_32_a_hole_waits_for_an_allocation(void **unused)
 {
 	struct job allocate, punch;
@@ -138,7 +134,7 @@ static void rule_32_a_hole_waits_for_an_allocation(void **unused)
 	rig_fini(&rig);
 }
 
-/* A fault waits for a hole that is being made, and gets a new folio. */
+/* Rule 32: a fault waits for a hole under way, and gets a new folio. */
 static void rule_32_a_fault_waits_for_a_hole(void **unused)
 {
 	struct job fault, punch;
@@ -164,7 +160,7 @@ static void rule_32_a_fault_waits_for_a_hole(void **unused)
 
 /* ---- PREPARED ---- */
 
-/* Rule 7: one block is prepared once, though two guests ask for it at once. */
+/* Rule 7: two guest faults at the same time prepare their block once. */
 static void rule_07_one_block_is_prepared_once(void **unused)
 {
 	struct job a, b;
@@ -186,7 +182,7 @@ static void rule_07_one_block_is_prepared_once(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 7: a page that becomes shared while it is prepared is not PREPARED in the end. */
+/* Rule 7: a conversion to shared waits for prepare, and clears PREPARED of its page. */
 static void rule_07_a_conversion_waits_for_prepare(void **unused)
 {
 	struct job fault, convert;
@@ -206,8 +202,8 @@ static void rule_07_a_conversion_waits_for_prepare(void **unused)
 	rig_fini(&rig);
 }
 
-/* fault.h: where the folio was split since, max_order is lowered before anything is prepared. */
-static void rule_07_prepare_after_a_split_by_another_fault(void **unused)
+/* Rule 7 and fault.h: gms_fault_prepare() works on a folio that another fault has split since. */
+static void rule_07_prepare_works_after_a_split_by_another_fault(void **unused)
 {
 	struct job splitter;
 	struct gms_fault fault;
@@ -239,8 +235,11 @@ static void decide_all_small(void *ctx, const struct gms_policy_view *view,
 		verdict->order = GMS_ORDER_4K;
 }
 
-/* The same, under a policy that splits all of the folio to 4K: 2M is too much then. */
-static void rule_07_prepare_lowers_max_order_to_the_folios(void **unused)
+/*
+ * Rule 7 and fault.h: if another fault has split the folio to 4K, gms_fault_prepare() lowers
+ * max_order.
+ */
+static void rule_07_prepare_lowers_max_order_after_a_split(void **unused)
 {
 	static const struct gms_policy_ops all_small = {
 		.struct_size = sizeof(all_small), .name = "all small", .decide = decide_all_small};
@@ -269,7 +268,7 @@ static void rule_07_prepare_lowers_max_order_to_the_folios(void **unused)
 
 /* ---- splits ---- */
 
-/* Two hosts in one 1G: it is split once, and then each has its 2M, or its page. */
+/* Rule 27: two host faults in one 1G split it once. One gets its 2M, the other its page. */
 static void rule_27_one_folio_is_split_once(void **unused)
 {
 	struct job a, b;
@@ -294,7 +293,7 @@ static void rule_27_one_folio_is_split_once(void **unused)
 	rig_fini(&rig);
 }
 
-/* A conversion waits for a split, and finds the folio as it is then. */
+/* Rule 27: a conversion waits for a split, and finds the parts of the folio. */
 static void rule_27_a_conversion_waits_for_a_split(void **unused)
 {
 	struct job fault, convert;
@@ -311,13 +310,13 @@ static void rule_27_a_conversion_waits_for_a_split(void **unused)
 	assert_int_equal(fault.ret, 0);
 	assert_int_equal(convert.ret, 0);
 	assert_int_equal(fault.fault.max_order, GMS_ORDER_2M);
-	/* Rule 28: what this fault had mapped is gone. */
+	/* Rule 28: the conversion has unmapped what the fault has mapped. */
 	assert_true(rig_covered(&rig, SIM_UNMAP_HOST, T_2M, T_2M));
 	rig_fini(&rig);
 }
 
-/* Rule 28: a host fault that is under way when the conversion comes exposes the folio. */
-static void rule_28_a_conversion_sees_the_host_fault_under_way(void **unused)
+/* Rule 28: a conversion finds a folio exposed by a host fault under way, and unmaps it whole. */
+static void rule_28_a_conversion_unmaps_the_folio_of_a_host_fault_under_way(void **unused)
 {
 	struct job fault, convert;
 	struct gate gate;
@@ -340,18 +339,18 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rule_23_one_folio_is_allocated_once),
-		cmocka_unit_test(rule_23_a_refused_allocation_is_tried_by_the_next),
-		cmocka_unit_test(rule_26_a_conversion_sees_the_folio_of_a_fault_under_way),
-		cmocka_unit_test(rule_26_a_fault_sees_the_conversion_under_way),
+		cmocka_unit_test(rule_23_a_refused_allocation_is_tried_by_the_next_thread),
+		cmocka_unit_test(rule_26_a_conversion_finds_the_folio_of_a_fault_under_way),
+		cmocka_unit_test(rule_26_a_fault_finds_the_block_of_a_conversion_under_way),
 		cmocka_unit_test(rule_32_a_hole_waits_for_an_allocation),
 		cmocka_unit_test(rule_32_a_fault_waits_for_a_hole),
 		cmocka_unit_test(rule_07_one_block_is_prepared_once),
 		cmocka_unit_test(rule_07_a_conversion_waits_for_prepare),
-		cmocka_unit_test(rule_07_prepare_after_a_split_by_another_fault),
-		cmocka_unit_test(rule_07_prepare_lowers_max_order_to_the_folios),
+		cmocka_unit_test(rule_07_prepare_works_after_a_split_by_another_fault),
+		cmocka_unit_test(rule_07_prepare_lowers_max_order_after_a_split),
 		cmocka_unit_test(rule_27_one_folio_is_split_once),
 		cmocka_unit_test(rule_27_a_conversion_waits_for_a_split),
-		cmocka_unit_test(rule_28_a_conversion_sees_the_host_fault_under_way),
+		cmocka_unit_test(rule_28_a_conversion_unmaps_the_folio_of_a_host_fault_under_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * shards.c - proves that each operation takes the locks of its own shards
+ * shards.c - proves that each call waits for the locks of its own shards, and for no others
  *
  * Holds rules 16, 18 and 19.
  *
- * One thread holds a lock of one shard: the convert lock, inside a listener; that and the
- * invalidate lock exclusively, inside a hook; or the invalidate lock shared, by an open fault.
- * Another thread makes a call: the call has to wait where it needs that lock, and only there. What
- * an undo locks is seen by the rig, in the hooks.
+ * One thread holds a lock of one shard: the convert lock, inside a listener; both locks, inside a
+ * hook; or the invalidate lock shared, by an open fault. Another thread makes a call, which must
+ * wait if it needs that lock, and only then. The rig checks in each hook which locks an undo
+ * holds.
  */
 #include <gmemstate/binding.h>
 #include <gmemstate/listener.h>
@@ -25,11 +25,11 @@ enum locks { NOTHING, RANGE, ALL };
 
 struct op {
 	const char *name;
-	enum locks convert; /* whose convert locks it takes */
-	enum locks shared, exclusive; /* and whose invalidate locks */
+	enum locks convert; /* the shards whose convert locks it takes */
+	enum locks shared, exclusive; /* the shards whose invalidate locks it takes */
 	void (*setup)(struct rig *rig, gms_pgoff_t start, uint64_t nr_pages);
 	int (*run)(struct job *job);
-	bool page; /* it is about one page */
+	bool page; /* the call is for one page */
 };
 
 static unsigned int attr, binding, listener;
@@ -62,7 +62,7 @@ static void make_allocated(struct rig *rig, gms_pgoff_t start, uint64_t nr_pages
 	assert_int_equal(gms_allocate(rig->state, start, nr_pages, NULL), 0);
 }
 
-/* In each block: a mixed 2M that the host has touched. */
+/* Splits a mixed 2M in each 1G block of the range. */
 static void make_split(struct rig *rig, gms_pgoff_t start, uint64_t nr_pages)
 {
 	for (gms_pgoff_t at = start; at < start + nr_pages; at = at / T_1G * T_1G + T_1G) {
@@ -205,9 +205,12 @@ static const struct op ops[] = {
 	{"freeze", ALL, NOTHING, ALL, NULL, run_freeze, false},
 };
 
-/* ---- where ---- */
+/* ---- places ---- */
 
-/* Ranges in one, two and three shards, and blocks whose shard is one of theirs, or is not. */
+/*
+ * Ranges in one, two and three shards, each with a block whose locks are held. The shard of that
+ * block is one of the range, or is not.
+ */
 static const struct place {
 	gms_pgoff_t start;
 	uint64_t nr_pages;
@@ -231,7 +234,9 @@ static bool needs(enum locks locks, gms_pgoff_t start, uint64_t nr_pages, unsign
 	return locks == ALL;
 }
 
-/* A page of the block that is held, far from all ranges but those of whole blocks. */
+/*
+ * Returns a page of the block that is held. A range has it only if the range has the whole block.
+ */
 static gms_pgoff_t page_of(unsigned int held)
 {
 	return BLOCK(held) + 3 * T_2M + 7;
@@ -252,23 +257,26 @@ static struct job start_op(struct rig *rig, const struct op *op, const struct pl
 {
 	struct rig_opts opts = {.nr_pages = NR_PAGES, .folio_order = GMS_ORDER_2M};
 
-	opts.policy = gms_policy_adaptive(); /* the one that minds gms_maintain() */
+	opts.policy = gms_policy_adaptive(); /* it decides GMS_EV_MAINTAIN */
 	rig_init(rig, &opts);
 	if (op->setup)
 		op->setup(rig, place->start, place->nr_pages);
 	return job_of(rig, op->run, place->start, op->page ? 1 : place->nr_pages);
 }
 
-/* Makes the call, whose waiting is known; a wrong guess would last until job_ends() gives up. */
+/* Starts the call. Returns true if it waits. @want: whether it has to. */
 static bool op_waits(struct job *job, bool want)
 {
 	job_start(job);
 	return want ? job_waits(job) : !job_ends(job);
 }
 
-/* ---- who holds what ---- */
+/* ---- held locks ---- */
 
-/* A conversion is in a hook, and holds both locks, or in a listener, and holds the convert lock. */
+/*
+ * Makes the call beside a conversion: in a hook, which holds both locks, or in a listener, which
+ * holds the convert lock.
+ */
 static void beside_a_conversion(const struct op *op, const struct place *place, bool in_listener)
 {
 	const gms_pgoff_t page = page_of(place->held);
@@ -280,7 +288,7 @@ static void beside_a_conversion(const struct op *op, const struct place *place, 
 	job = start_op(&rig, op, place);
 	gate_close(&gate, &rig, in_listener ? SIM_NR_HOOKS : SIM_APPLY, page);
 	if (in_listener) {
-		gate.start = UINT64_MAX - 1; /* not yet */
+		gate.start = UINT64_MAX - 1; /* let the registration pass */
 		assert_int_equal(gms_listener_register(rig.state, &listener_ops, &gate, page, 1, 1,
 						       &listener),
 				 0);
@@ -301,7 +309,7 @@ static void beside_a_conversion(const struct op *op, const struct place *place, 
 	rig_fini(&rig);
 }
 
-/* A fault is open, and holds the invalidate lock shared. */
+/* Makes the call beside an open fault, which holds the invalidate lock shared. */
 static void beside_a_fault(const struct op *op, const struct place *place)
 {
 	struct gms_fault fault;
@@ -337,25 +345,25 @@ static void beside_a_listener(const struct op *op, const struct place *place)
 	beside_a_conversion(op, place, true);
 }
 
-static void rule_18_who_waits_for_the_exclusive_lock_of_a_shard(void **unused)
+static void rule_18_calls_wait_for_exclusive_locks_of_their_shards(void **unused)
 {
 	(void)unused;
 	each(beside_a_hook);
 }
 
-static void rule_19_who_waits_for_the_convert_lock_of_a_shard(void **unused)
+static void rule_19_calls_wait_for_convert_locks_of_their_shards(void **unused)
 {
 	(void)unused;
 	each(beside_a_listener);
 }
 
-static void rule_18_who_waits_for_the_shared_lock_of_a_shard(void **unused)
+static void rule_18_calls_wait_for_shared_locks_of_their_shards(void **unused)
 {
 	(void)unused;
 	each(beside_a_fault);
 }
 
-/* ---- what is undone, and what is given up ---- */
+/* ---- undo and quarantine ---- */
 
 static int refuse(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
 		  size_t *done)
@@ -373,9 +381,8 @@ static const struct gms_listener_ops refusing_ops = {
 };
 
 /*
- * A listener refuses pages of two shards, when the locks have been released: they are taken again
- * to convert the pages back, and once more to quarantine them. The rig looks at the locks in each
- * hook.
+ * Rule 16: a listener refuses pages of two shards after the locks were released. The undo takes
+ * them again, and so does the quarantine. The rig checks the locks in each hook.
  */
 static void rule_16_an_undo_locks_all_of_its_shards(void **unused)
 {
@@ -397,7 +404,7 @@ static void rule_16_an_undo_locks_all_of_its_shards(void **unused)
 	assert_int_equal(rig_count(&rig, 1U << SIM_UNDO), 1);
 	rig_check(&rig);
 	rig_forget(&rig);
-	/* the undo fails, too, before anything is undone */
+	/* the first hook of the undo fails, too */
 	sim_refuse(rig.sim, 1U << SIM_UNMAP_HOST, 0, 1, -EIO);
 	rig_convert_fails(&rig, start, nr_pages, GMS_SHARED, 0, -ENOSPC, start);
 	assert_int_equal(rig_stats(&rig).quarantined_pages, nr_pages);
@@ -419,9 +426,9 @@ static void rule_16_an_undo_locks_all_of_its_shards(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_18_who_waits_for_the_exclusive_lock_of_a_shard),
-		cmocka_unit_test(rule_19_who_waits_for_the_convert_lock_of_a_shard),
-		cmocka_unit_test(rule_18_who_waits_for_the_shared_lock_of_a_shard),
+		cmocka_unit_test(rule_18_calls_wait_for_exclusive_locks_of_their_shards),
+		cmocka_unit_test(rule_19_calls_wait_for_convert_locks_of_their_shards),
+		cmocka_unit_test(rule_18_calls_wait_for_shared_locks_of_their_shards),
 		cmocka_unit_test(rule_16_an_undo_locks_all_of_its_shards),
 	};
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * undo.c - proves rules 16 and 39: a hook fails, and then what
+ * undo.c - proves that a conversion is undone if a hook fails, and quarantined if the undo fails
  *
- * Each hook that may fail does, at each of its calls in turn, under each policy: what was
- * done is undone in reverse, and nobody can tell that anything was tried. Where the undo
- * fails, too, the range is quarantined until it is repaired.
+ * Holds rules 14, 16, 31 and 39. Each hook that may fail does, at each of its calls in turn,
+ * under each policy. The steps before are undone in reverse, and nothing has changed. If the undo
+ * fails as well, the range is quarantined until it is repaired.
  */
 #include "rig.h"
 
@@ -12,8 +12,8 @@
 
 static const struct rig_opts all_shared = {.nr_pages = NR_PAGES, .folio_order = GMS_ORDER_1G};
 
-/* Pages [10, 20), [30, 40) and [1000, 1600) are private already. */
-static void init_with_holes(struct rig *rig)
+/* Makes an object in which [10, 20), [30, 40) and [1000, 1600) are private. */
+static void init_with_private_runs(struct rig *rig)
 {
 	rig_init(rig, &all_shared);
 	rig_convert(rig, 10, 10, GMS_PRIVATE);
@@ -22,14 +22,14 @@ static void init_with_holes(struct rig *rig)
 	rig_forget(rig);
 }
 
-/* Rule 16: the runs that were applied are undone, the last first, then the ends follow. */
+/* Rule 16: the runs that were applied are undone, the last first, before invalidate_end. */
 static void rule_16_applied_runs_are_undone_in_reverse(void **unused)
 {
 	struct rig_image image;
 	struct rig rig;
 
 	(void)unused;
-	init_with_holes(&rig);
+	init_with_private_runs(&rig);
 	rig_image_take(&image, &rig);
 	sim_refuse(rig.sim, 1U << SIM_APPLY, 2, 1, -EFAULT);
 	rig_convert_fails(&rig, 0, 2000, GMS_PRIVATE, 0, -EFAULT, 0);
@@ -48,14 +48,14 @@ static void rule_16_applied_runs_are_undone_in_reverse(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 16: of a run that apply did in part, that part is undone. */
+/* Rule 16: of a run that was applied in part, that part is undone. */
 static void rule_16_a_run_applied_in_part_is_undone_in_part(void **unused)
 {
 	struct rig_image image;
 	struct rig rig;
 
 	(void)unused;
-	init_with_holes(&rig);
+	init_with_private_runs(&rig);
 	rig_image_take(&image, &rig);
 	sim_refuse(rig.sim, 1U << SIM_APPLY, 2, 1, -EFAULT);
 	sim_refuse_after(rig.sim, 7);
@@ -82,7 +82,7 @@ static void init_two_folios(struct rig *rig)
 	rig_forget(rig);
 }
 
-/* Rule 16: folios that were split are merged again, the last first, after the ends. */
+/* Rule 16: folios that were split are merged, the last first, after invalidate_end. */
 static void rule_16_splits_are_undone_in_reverse(void **unused)
 {
 	struct rig_image image;
@@ -103,7 +103,7 @@ static void rule_16_splits_are_undone_in_reverse(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 16: a split that is refused undoes those before it; nothing has begun yet. */
+/* Rule 16: if a split is refused, the splits before it are merged. Nothing else was begun. */
 static void rule_16_a_refused_split_undoes_those_before_it(void **unused)
 {
 	struct rig_image image;
@@ -121,7 +121,7 @@ static void rule_16_a_refused_split_undoes_those_before_it(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rules 16 and 31: where the backend will not merge again, the folio stays split. */
+/* Rules 16 and 31: if the backend refuses to merge a folio again, the folio stays split. */
 static void rule_16_a_refused_merge_is_no_quarantine(void **unused)
 {
 	struct rig rig;
@@ -201,7 +201,7 @@ static void tune_split(struct gms_backend_ops *ops)
 	ops->folio_split = change_is_7;
 }
 
-/* backend.h: a positive value counts as -EIO, from whichever hook. */
+/* Rule 16 and backend.h: a positive value of any hook counts as -EIO. */
 static void rule_16_a_positive_value_is_eio(void **unused)
 {
 	static void (*const conversions[])(struct gms_backend_ops * ops) = {tune_unmap, tune_pins,
@@ -242,7 +242,10 @@ static void rule_16_a_positive_value_is_eio(void **unused)
 
 /* ---- each call fails in turn ---- */
 
-/* Three blocks with folios and without, whole and mixed, and four runs in [5, NR_PAGES). */
+/*
+ * Makes an object in which a conversion of [5, NR_PAGES) changes four runs. Its blocks are
+ * uniform and mixed, with and without folios.
+ */
 static void init_big(struct rig *rig, const struct gms_policy_ops *policy, unsigned int order,
 		     enum gms_shareability to)
 {
@@ -282,13 +285,13 @@ static const struct {
 	{T_1G + 7, NR_PAGES},
 };
 
-/* Valgrind looks at some of the cases only. */
+/* Valgrind runs some of the cases only. */
 static unsigned int slower(unsigned int step, unsigned int on_valgrind)
 {
 	return test_on_valgrind() ? on_valgrind : step;
 }
 
-/* The hook that was made to fail. */
+/* Returns the hook that failed with @err. */
 static enum sim_hook refused(struct rig *rig, int err)
 {
 	const struct sim_call *calls;
@@ -299,11 +302,11 @@ static enum sim_hook refused(struct rig *rig, int err)
 		if (calls[i].ret == err)
 			return calls[i].hook;
 	}
-	fail_msg("no hook had failed");
+	fail_msg("no hook has failed");
 	return SIM_NR_HOOKS;
 }
 
-/* Makes each call of the conversion fail; returns the hooks that these were of. */
+/* Makes each hook of the conversion fail in turn. Returns the hooks that failed. */
 static unsigned int fail_each_call(const struct gms_policy_ops *policy, unsigned int order,
 				   enum gms_shareability to)
 {
@@ -342,8 +345,8 @@ static unsigned int fail_each_call(const struct gms_policy_ops *policy, unsigned
 	return hooks;
 }
 
-/* Rules 14 and 16: to private, whichever hook fails, nobody can tell afterwards. */
-static void rule_16_each_hook_fails_in_turn_to_private(void **unused)
+/* Rules 14 and 16: if any hook of a conversion to private fails, nothing has changed. */
+static void rule_16_any_failed_hook_to_private_changes_nothing(void **unused)
 {
 	unsigned int i, hooks = 0;
 
@@ -352,12 +355,12 @@ static void rule_16_each_hook_fails_in_turn_to_private(void **unused)
 		hooks |= fail_each_call(rig_policy(i), GMS_ORDER_1G, GMS_PRIVATE);
 		hooks |= fail_each_call(rig_policy(i), GMS_ORDER_2M, GMS_PRIVATE);
 	}
-	/* No policy has reason to split where all becomes private. */
+	/* No policy splits a block that becomes all private. */
 	assert_int_equal(hooks & ~(1U << SIM_FOLIO_SPLIT), RIG_FALLIBLE & ~(1U << SIM_FOLIO_SPLIT));
 }
 
-/* Rules 14 and 16: to shared, likewise. */
-static void rule_16_each_hook_fails_in_turn_to_shared(void **unused)
+/* Rules 14 and 16: if any hook of a conversion to shared fails, nothing has changed. */
+static void rule_16_any_failed_hook_to_shared_changes_nothing(void **unused)
 {
 	unsigned int i, hooks = 0;
 
@@ -370,7 +373,10 @@ static void rule_16_each_hook_fails_in_turn_to_shared(void **unused)
 		assert_int_equal(hooks, RIG_FALLIBLE & ~(1U << SIM_UNMAP_HOST));
 }
 
-/* After applying @nr runs whole and @part pages of the next: as the simulation has it. */
+/*
+ * Repairs the range to the state of the simulation, where @nr runs and @part pages of the next
+ * one were applied.
+ */
 static void repair_big(struct rig *rig, enum gms_shareability to, unsigned int nr, uint64_t part)
 {
 	enum gms_shareability from = to == GMS_SHARED ? GMS_PRIVATE : GMS_SHARED;
@@ -422,8 +428,8 @@ static void fail_undo(const struct gms_policy_ops *policy, unsigned int order,
 	rig_fini(&rig);
 }
 
-/* Rules 16 and 39: an undo that fails: quarantine; then repair, and all is as ever. */
-static void rule_39_each_undo_fails_in_turn(void **unused)
+/* Rules 16 and 39: if the undo fails, the range is quarantined. After a repair it converts. */
+static void rule_39_any_failed_undo_quarantines(void **unused)
 {
 	unsigned int i, nr;
 
@@ -449,9 +455,9 @@ int main(void)
 		cmocka_unit_test(rule_16_a_refused_split_undoes_those_before_it),
 		cmocka_unit_test(rule_16_a_refused_merge_is_no_quarantine),
 		cmocka_unit_test(rule_16_a_positive_value_is_eio),
-		cmocka_unit_test(rule_16_each_hook_fails_in_turn_to_private),
-		cmocka_unit_test(rule_16_each_hook_fails_in_turn_to_shared),
-		cmocka_unit_test(rule_39_each_undo_fails_in_turn),
+		cmocka_unit_test(rule_16_any_failed_hook_to_private_changes_nothing),
+		cmocka_unit_test(rule_16_any_failed_hook_to_shared_changes_nothing),
+		cmocka_unit_test(rule_39_any_failed_undo_quarantines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * minds.c - proves which events a policy is asked about: those that it minds, and after
- * a conversion those folios that changed
+ * events.c - proves at which events the engine queries a policy, and for which folios
  *
- * Holds rule 25.
+ * Holds rule 25. A policy is queried at the events of its mask, and after a conversion for the
+ * folios that changed.
  */
 #include "oracle.h"
 #include "rig.h"
@@ -12,31 +12,31 @@
 
 /* ---- masks ---- */
 
-/* How often it was asked about an event, by accessor. */
-struct asked {
+/* The number of queries at each event, by accessor. */
+struct queries {
 	unsigned int nr[NR_EVENTS][2];
 };
 
-static void count_asked(void *ctx, const struct gms_policy_view *view,
+static void count_query(void *ctx, const struct gms_policy_view *view,
 			struct gms_policy_verdict *verdict)
 {
-	struct asked *asked = ctx;
+	struct queries *queries = ctx;
 
-	(void)verdict; /* a folio stays as it is, so all runs are alike */
-	asked->nr[view->event][view->accessor]++;
+	(void)verdict; /* each folio stays as it is, so that all rounds are alike */
+	queries->nr[view->event][view->accessor]++;
 }
 
-static void run_all_events(unsigned int minds, struct asked *asked)
+static void run_all_events(unsigned int mask, struct queries *queries)
 {
 	const struct gms_policy_ops policy = {.struct_size = sizeof(policy),
 					      .name = "counts",
-					      .decide = count_asked,
-					      .events = minds};
-	struct rig_opts opts = {.nr_pages = 8 * T_2M, .policy = &policy, .policy_ctx = asked};
+					      .decide = count_query,
+					      .events = mask};
+	struct rig_opts opts = {.nr_pages = 8 * T_2M, .policy = &policy, .policy_ctx = queries};
 	struct gms_fault fault;
 	struct rig rig;
 
-	memset(asked, 0, sizeof(*asked));
+	memset(queries, 0, sizeof(*queries));
 	opts.folio_order = GMS_ORDER_2M;
 	rig_init(&rig, &opts);
 	assert_int_equal(rig_fault(&rig, 5, GMS_HOST, &fault), 0);
@@ -48,24 +48,24 @@ static void run_all_events(unsigned int minds, struct asked *asked)
 	gms_unpin(rig.state, 9, 1);
 	rig_convert(&rig, 100, T_2M, GMS_PRIVATE);
 	rig_convert(&rig, 200, T_2M, GMS_SHARED);
-	/* a part goes, whoever minds: now there is something to maintain */
+	/* a hole splits a folio under any mask, so that there is a block to maintain */
 	assert_int_equal(gms_punch_hole(rig.state, 3 * T_2M + 8, 8, NULL), 0);
 	(void)gms_maintain(rig.state, UINT64_MAX);
 	rig_fini(&rig);
 }
 
-static bool is_minded(unsigned int minds, unsigned int event, unsigned int accessor)
+static bool is_in_mask(unsigned int mask, unsigned int event, unsigned int accessor)
 {
-	if (!minds)
+	if (!mask)
 		return true;
-	if (event == GMS_EV_FAULT && accessor == GMS_GUEST && (minds & GMS_POLICY_HOST_FAULTS))
+	if (event == GMS_EV_FAULT && accessor == GMS_GUEST && (mask & GMS_POLICY_HOST_FAULTS))
 		return false;
-	return minds & 1U << event;
+	return mask & 1U << event;
 }
 
-static void a_policy_is_asked_about_what_it_minds(void **unused)
+static void rule_25_a_policy_is_queried_at_its_events_only(void **unused)
 {
-	struct asked all, asked;
+	struct queries all, queries;
 
 	(void)unused;
 	run_all_events(0, &all);
@@ -74,15 +74,16 @@ static void a_policy_is_asked_about_what_it_minds(void **unused)
 	assert_true(all.nr[GMS_EV_FAULT][GMS_GUEST] > 0);
 	assert_true(all.nr[GMS_EV_ALLOCATE][GMS_GUEST] > 0);
 	for (unsigned int i = 0; i < 2U << NR_EVENTS; i++) {
-		const unsigned int minds = (i & ((1U << NR_EVENTS) - 1)) |
-					   (i >> NR_EVENTS ? GMS_POLICY_HOST_FAULTS : 0);
+		const unsigned int mask = (i & ((1U << NR_EVENTS) - 1)) |
+					  (i >> NR_EVENTS ? GMS_POLICY_HOST_FAULTS : 0);
 
-		run_all_events(minds, &asked);
+		run_all_events(mask, &queries);
 		for (unsigned int event = 0; event < NR_EVENTS; event++)
-			for (unsigned int who = 0; who < 2; who++)
-				assert_int_equal(asked.nr[event][who], is_minded(minds, event, who)
-									       ? all.nr[event][who]
-									       : 0);
+			for (unsigned int accessor = 0; accessor < 2; accessor++)
+				assert_int_equal(queries.nr[event][accessor],
+						 is_in_mask(mask, event, accessor)
+							 ? all.nr[event][accessor]
+							 : 0);
 	}
 }
 
@@ -93,7 +94,7 @@ static struct {
 	unsigned int nr;
 } places;
 
-/* Would have all of order 18 that is converted. */
+/* Notes the page of each query at a conversion, and asks for order 18. */
 static void note_place(void *ctx, const struct gms_policy_view *view,
 		       struct gms_policy_verdict *verdict)
 {
@@ -106,8 +107,11 @@ static void note_place(void *ctx, const struct gms_policy_view *view,
 	verdict->order = GMS_ORDER_1G;
 }
 
-/* It was asked about each of these, once before the change and once after it, and of no other. */
-static void asked_about(const gms_pgoff_t *want, unsigned int nr)
+/*
+ * Checks that the policy was queried for each of these pages, once before the change and once
+ * after it, and for no others.
+ */
+static void expect_queries(const gms_pgoff_t *want, unsigned int nr)
 {
 	assert_int_equal(places.nr, 2 * nr);
 	for (unsigned int i = 0; i < 2 * nr; i++)
@@ -115,14 +119,14 @@ static void asked_about(const gms_pgoff_t *want, unsigned int nr)
 	places.nr = 0;
 }
 
-#define ASKED_ABOUT(...)                                             \
-	do {                                                         \
-		const gms_pgoff_t want_[] = {__VA_ARGS__};           \
-                                                                     \
-		asked_about(want_, (unsigned int)ARRAY_SIZE(want_)); \
+#define EXPECT_QUERIES(...)                                             \
+	do {                                                            \
+		const gms_pgoff_t want_[] = {__VA_ARGS__};              \
+                                                                        \
+		expect_queries(want_, (unsigned int)ARRAY_SIZE(want_)); \
 	} while (0)
 
-static void merging_asks_about_what_changed(void **unused)
+static void rule_25_merging_queries_for_changed_folios_only(void **unused)
 {
 	static const struct gms_policy_ops policy = {
 		.struct_size = sizeof(policy), .name = "notes", .decide = note_place};
@@ -133,23 +137,23 @@ static void merging_asks_about_what_changed(void **unused)
 	opts.folio_order = GMS_ORDER_1G;
 	rig_init(&rig, &opts);
 	assert_int_equal(gms_allocate(rig.state, 0, T_1G, NULL), 0);
-	/* holes split it, and nothing that is missing is merged: 2M, 2M, 4K with a hole, 2M ... */
+	/* the hole leaves folios of 2M and 4K, which cannot be merged to 1G */
 	assert_int_equal(gms_punch_hole(rig.state, 2 * T_2M + 8, 8, NULL), 0);
 	assert_int_equal(gms_folio_order(rig.state, 0), GMS_ORDER_2M);
 	assert_int_equal(gms_folio_order(rig.state, 2 * T_2M), GMS_ORDER_4K);
 	rig_convert(&rig, T_2M + 3, 5, GMS_PRIVATE);
-	ASKED_ABOUT(T_2M + 3);
-	/* neighbours that are pinned, in the 2M block before and in the split one behind */
+	EXPECT_QUERIES(T_2M + 3);
+	/* one page is pinned in the 2M block before, and one in the split block behind */
 	rig_pin(&rig, 7, 1);
 	rig_pin(&rig, 2 * T_2M, 1);
 	rig_convert(&rig, T_2M, 10, GMS_PRIVATE);
 	/* two runs in one folio */
-	ASKED_ABOUT(T_2M);
-	/* of a range that is private in the middle only what is before and behind changes */
+	EXPECT_QUERIES(T_2M);
+	/* the middle of the range is private already, so that only its ends change */
 	rig_convert(&rig, 4 * T_2M, 2 * T_2M, GMS_PRIVATE);
-	ASKED_ABOUT(4 * T_2M, 5 * T_2M);
+	EXPECT_QUERIES(4 * T_2M, 5 * T_2M);
 	rig_convert(&rig, 3 * T_2M, 4 * T_2M, GMS_PRIVATE);
-	ASKED_ABOUT(3 * T_2M, 6 * T_2M);
+	EXPECT_QUERIES(3 * T_2M, 6 * T_2M);
 	rig_convert(&rig, 3 * T_2M, 4 * T_2M, GMS_PRIVATE);
 	assert_int_equal(places.nr, 0);
 	gms_unpin(rig.state, 7, 1);
@@ -161,7 +165,7 @@ static void merging_asks_about_what_changed(void **unused)
 
 #define LOG_PAGES (T_1G + 3 * T_2M + 5)
 
-/* Where it happens: often in a few 2M blocks, at times in all of it. */
+/* Draws a range, often in a few 2M blocks, at times all pages. */
 static struct gms_run some_range(struct prng *prng)
 {
 	const gms_pgoff_t base = prng_chance(prng, 50) ? 0 : T_1G;
@@ -187,8 +191,8 @@ static struct gms_run some_range(struct prng *prng)
 	return (struct gms_run) {start, nr_pages, GMS_SHARED};
 }
 
-/* A split of a 2M block that is put off for a pin, and then a hole is next. */
-static int put_off_and_punch(struct rig *rig, gms_pgoff_t start)
+/* Defers the split of a 2M block by a pin, and punches a hole in the block. */
+static int defer_split_and_punch(struct rig *rig, gms_pgoff_t start)
 {
 	if (!gms_pin(rig->state, start, 1, NULL)) {
 		(void)gms_convert(rig->state, start + 1, 1, GMS_PRIVATE, 0, NULL);
@@ -197,7 +201,7 @@ static int put_off_and_punch(struct rig *rig, gms_pgoff_t start)
 	return gms_punch_hole(rig->state, start, T_2M, NULL);
 }
 
-/* One step of the log, on one of the rigs: each has a generator of its own, of one seed. */
+/* Makes one random step on a rig. Both rigs have generators with one seed. */
 static int step(struct rig *rig, struct prng *prng)
 {
 	struct gms_run run = some_range(prng);
@@ -216,14 +220,14 @@ static int step(struct rig *rig, struct prng *prng)
 		return gms_punch_hole(rig->state, run.start, run.nr_pages, NULL);
 	case 4:
 		return gms_pin(rig->state, run.start, 1, NULL);
-	case 5: /* a split that was put off is due now */
+	case 5: /* without pins, deferred splits are due */
 		while (gms_first_pin(rig->state, 0, LOG_PAGES, &pinned))
 			gms_unpin(rig->state, pinned, 1);
 		return 0;
 	case 6:
 		return (int)gms_maintain(rig->state, UINT64_MAX);
 	case 7:
-		return put_off_and_punch(rig, run.start / T_2M * T_2M);
+		return defer_split_and_punch(rig, run.start / T_2M * T_2M);
 	default:
 		return gms_convert(rig->state, run.start, run.nr_pages,
 				   prng_chance(prng, 50) ? GMS_PRIVATE : GMS_SHARED, 0, NULL);
@@ -257,18 +261,21 @@ static void unpin_all(struct rig *rig)
 		gms_unpin(rig->state, at, 1);
 }
 
-/* The same log under a policy, and under the same one that minds all: the same hooks are called. */
+/*
+ * Makes one random history under a policy, and under a copy of it without a mask. The hooks that
+ * are called must be equal.
+ */
 static void run_log(const struct gms_policy_ops *policy, unsigned int folio_order, uint64_t seed)
 {
-	struct gms_policy_ops minds_all = *policy;
+	struct gms_policy_ops no_mask = *policy;
 	struct rig_opts opts = {.nr_pages = LOG_PAGES, .folio_order = folio_order};
 	struct prng prng[2];
 	struct rig rig[2];
 
-	minds_all.events = 0;
+	no_mask.events = 0;
 	opts.policy = policy;
 	rig_init(&rig[0], &opts);
-	opts.policy = &minds_all;
+	opts.policy = &no_mask;
 	rig_init(&rig[1], &opts);
 	for (int i = 0; i < 2; i++)
 		prng_init(&prng[i], seed);
@@ -283,7 +290,7 @@ static void run_log(const struct gms_policy_ops *policy, unsigned int folio_orde
 	}
 }
 
-static void what_a_policy_does_not_mind_makes_no_difference(void **unused)
+static void rule_25_a_mask_of_events_changes_no_hook_calls(void **unused)
 {
 	const uint64_t seed = test_seed();
 
@@ -298,9 +305,9 @@ static void what_a_policy_does_not_mind_makes_no_difference(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_policy_is_asked_about_what_it_minds),
-		cmocka_unit_test(merging_asks_about_what_changed),
-		cmocka_unit_test(what_a_policy_does_not_mind_makes_no_difference),
+		cmocka_unit_test(rule_25_a_policy_is_queried_at_its_events_only),
+		cmocka_unit_test(rule_25_merging_queries_for_changed_folios_only),
+		cmocka_unit_test(rule_25_a_mask_of_events_changes_no_hook_calls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
