@@ -111,7 +111,8 @@ static int refuse(void *ctx, const struct gms_run *runs, size_t count, enum gms_
 }
 
 /*
- * Pages that were shared already become private again: empty, or in place as the host left them (rule 16).
+ * Pages that were shared already become private again: empty, or in place as the host left them
+ * (rule 16).
  */
 static void what_a_listener_refuses_is_taken_back(void **unused)
 {

@@ -351,7 +351,10 @@ static int refuse(void *ctx, const struct gms_run *runs, size_t count, enum gms_
 	return rig->refuse && to == GMS_SHARED ? -EBUSY : 0;
 }
 
-/* A listener refuses, and the undo fails. The pages are quarantined, and hidden from the host (rule 39). */
+/*
+ * A listener refuses, and the undo fails. The pages are quarantined, and hidden from the host
+ * (rule 39).
+ */
 static void a_quarantined_page_is_hidden(void **unused)
 {
 	const struct gms_listener_ops ops = {.struct_size = sizeof(ops), .change = refuse};
@@ -391,7 +394,10 @@ static void a_quarantined_page_is_hidden(void **unused)
 	}
 }
 
-/* A pin refuses a conversion: pages that were hidden for it are shown again, and no others (rule 12). */
+/*
+ * A pin refuses a conversion: pages that were hidden for it are shown again, and no others (rule
+ * 12).
+ */
 static void what_did_not_go_private_is_shown_again(void **unused)
 {
 	const struct gms_backend_ops *ops = gms_kvm_backend();

@@ -2,8 +2,8 @@
 /*
  * maintain_does_not_end.c - gms_maintain() did not return
  *
- * Wrong: gms_maintain() of all blocks returned again and again to the blocks that the policy leaves
- * split, and did not end.
+ * Wrong: gms_maintain() of all blocks returned again and again to the blocks that the policy
+ * leaves split, and did not end.
  * Right: one call looks at each split block once (rule 30).
  */
 #include "regress.h"

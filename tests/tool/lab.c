@@ -134,7 +134,10 @@ static void maintenance(void **state)
 #undef LATER
 }
 
-/* A pin lasts a millisecond. Whether it counts by page or by folio decides what it refuses (rule 29). */
+/*
+ * A pin lasts a millisecond. Whether it counts by page or by folio decides what it refuses (rule
+ * 29).
+ */
 static void pins(void **state)
 {
 	static const struct {

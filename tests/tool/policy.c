@@ -256,7 +256,10 @@ static void recorded_logs(void **state)
 	}
 }
 
-/* A log of conversions only, whose guest uses all memory: conversions split the same folios (rules 26 and 27). */
+/*
+ * A log of conversions only, whose guest uses all memory: conversions split the same folios
+ * (rules 26 and 27).
+ */
 static void logs_of_conversions(void **state)
 {
 	static const char *const paths[] = {DATA("C.snp.ftrace.txt"), DATA("C.snp.qemu.log")};

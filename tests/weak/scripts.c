@@ -117,7 +117,10 @@ const struct script scripts[] = {
 	 "set 1", {"clear 1, set 2, try-set 0 8",
 		 "test 2, test 1, raise", "if-raised, test 2, test 1"}},
 
-	/* Two writers of one 1G block take turns by a lock. Their 2M blocks share a word of states. */
+	/*
+	 * Two writers of one 1G block take turns by a lock. Their 2M blocks share a word of
+	 * states.
+	 */
 	{"writers", "two 2M blocks turn mixed", 1,
 	 "set 12", {"prepare 1, lock, commit-set 1, unlock",
 		 "prepare 5, lock, commit-set 5, unlock", "test 1, test 5, test 1"}},
