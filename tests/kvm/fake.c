@@ -282,7 +282,7 @@ static void slots_are_kept_for_an_undo(void **unused)
 
 	krig_fini(&rig);
 
-	/* the same for slots that the conversion itself used and freed */
+	/* slots that the conversion itself used and freed */
 	krig_init(&rig, GMS_KVM_MEMSLOTS, 6, false);
 	krig_convert(&rig, 50, 2, GMS_PRIVATE);
 	ops->invalidate_begin(rig.kvm, 40, 2);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * gate.c - threads that are stopped inside a hook, so that an interleaving is made, not awaited
+ * gate.c - stops threads inside a hook, so that a test chooses the interleaving
  */
 #define _GNU_SOURCE
 #include "gate.h"
@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Longer than anything takes here, under valgrind too; then it is a deadlock. */
+/* Only a deadlock takes longer than this, under valgrind too. */
 #define DEADLINE_S 120
 
 static void nap(void)
@@ -59,8 +59,8 @@ void gate_await(struct gate *gate, unsigned int count)
 	while (gate->inside < count && !rc)
 		rc = pthread_cond_timedwait(&gate->moved, &gate->lock, &end);
 	if (gate->inside < count) {
-		/* Threads use the stacks of this test: there is no way back. */
-		fprintf(stderr, "%u of %u threads came to %s\n", gate->inside, count,
+		/* The threads use the stack of this test, so the test cannot return. */
+		fprintf(stderr, "%u of %u threads arrived in %s\n", gate->inside, count,
 			sim_hook_name(gate->hook));
 		exit(2);
 	}
@@ -126,13 +126,13 @@ void job_start(struct job *job)
 	atomic_store(&job->done, false);
 	job->err_index = UINT64_MAX;
 	if (pthread_create(&job->thread, NULL, job_main, job)) {
-		fprintf(stderr, "cannot make a thread\n");
+		fprintf(stderr, "cannot create a thread\n");
 		exit(2);
 	}
 }
 
-/* The state of a thread follows its name, which is in brackets. */
-static bool asleep(int tid)
+/* In the stat file, the state of a thread follows its name, which is in brackets. */
+static bool is_asleep(int tid)
 {
 	char path[64], line[256];
 	const char *state;
@@ -151,10 +151,10 @@ bool job_waits(struct job *job)
 {
 	unsigned int naps, times = 0;
 
-	/* Asleep a few times in a row: not just between two steps. */
+	/* A thread that sleeps a few times in a row is not merely between two steps. */
 	for (naps = 0; naps < 1000 && times < 5 && !atomic_load(&job->done); naps++) {
 		nap();
-		times = atomic_load(&job->tid) && asleep(atomic_load(&job->tid)) ? times + 1 : 0;
+		times = atomic_load(&job->tid) && is_asleep(atomic_load(&job->tid)) ? times + 1 : 0;
 	}
 	return !atomic_load(&job->done);
 }

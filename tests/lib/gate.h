@@ -1,10 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * gate.h - threads that are stopped inside a hook, so that an interleaving is made, not awaited
+ * gate.h - stops threads inside a hook, so that a test chooses the interleaving
  *
- * A gate holds each thread that comes through a hook at a place. A job is one call, made by a
- * thread of its own. Whether a job waits for a lock is seen by its thread being asleep: a wrong
- * guess there makes a test weaker, never fail.
+ * A gate stops each thread that calls a certain hook at a certain page. A job is one call of the
+ * library, made by a thread of its own. A job counts as waiting for a lock while its thread
+ * sleeps. A wrong guess there makes a test weaker, but never makes it fail.
+ *
+ * Usage:
+ *
+ *	struct job convert = job_of_convert(&rig, 5, 1, GMS_PRIVATE);
+ *	struct job fault = job_of_fault(&rig, 5, GMS_GUEST);
+ *
+ *	gate_close(&gate, &rig, SIM_APPLY, 5);
+ *	job_start(&convert);
+ *	gate_await(&gate, 1);           the conversion is in its apply hook
+ *	job_start(&fault);
+ *	assert_true(job_waits(&fault));
+ *	gate_open(&gate);
+ *	job_join(&convert), job_join(&fault);
+ *	gate_fini(&gate, &rig);
  */
 #ifndef GMS_TESTS_GATE_H
 #define GMS_TESTS_GATE_H
@@ -17,39 +31,39 @@
 
 struct gate {
 	enum sim_hook hook;
-	gms_pgoff_t start; /* of the calls that are held, or GATE_ANYWHERE */
+	gms_pgoff_t start; /* of the calls that are stopped, or GATE_ANYWHERE */
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
-	unsigned int inside; /* threads that came, ever */
+	unsigned int inside; /* number of threads that have arrived so far */
 	bool open;
 };
 
-/* Holds calls of @hook at @start from now on; takes the rig's hook. */
+/* Stops calls of @hook at @start from now on. The gate replaces the rig's hook. */
 void gate_close(struct gate *gate, struct rig *rig, enum sim_hook hook, gms_pgoff_t start);
 
-/* To be called by a hook that a test has put in the gate's place. */
+/* A test that puts a hook of its own in the gate's place calls this function in that hook. */
 void gate_pass(struct gate *gate, const struct sim_call *call);
 
-/* Returns when @count threads have come to the gate. Ends the program if they never do. */
+/* Returns when @count threads have arrived. Ends the program if they do not. */
 void gate_await(struct gate *gate, unsigned int count);
 
-/* Lets go those that are held and those to come. */
+/* Releases the stopped threads, and stops no more. */
 void gate_open(struct gate *gate);
 
-/* Frees the gate, and the rig's hook. */
+/* Destroys the gate, and clears the rig's hook. */
 void gate_fini(struct gate *gate, struct rig *rig);
 
 /**
- * struct job - a call that a thread of its own makes
- * @run: which, a function below; returns what it returned
- * @rig: on what
- * @start, @nr_pages: where
- * @to: of a conversion
- * @accessor: of a fault
- * @flags: of a conversion
- * @ret: what came of it; to be read after job_join()
- * @err_index: likewise
- * @fault: likewise
+ * struct job - a call that is made by a thread of its own
+ * @run: makes the call, and returns its result; one of the functions below
+ * @rig: the rig of the call
+ * @start, @nr_pages: the range of the call
+ * @to: the new shareability, for a conversion
+ * @accessor: the accessor, for a fault
+ * @flags: the flags, for a conversion
+ * @ret: the result of the call; valid after job_join(), as the next two are
+ * @err_index: err_index of the call
+ * @fault: the fault that the call returned
  */
 struct job {
 	int (*run)(struct job *job);
@@ -81,18 +95,18 @@ struct job job_of(struct rig *rig, int (*run)(struct job *job), gms_pgoff_t star
 
 void job_start(struct job *job);
 
-/* Returns when the job is done, or waits for something: whether it is still at it. */
+/* Returns when the job is done or its thread sleeps. Returns true if it is not done. */
 bool job_waits(struct job *job);
 
-/* Returns true if the job is done, for which it waits as long as nothing but a deadlock takes. */
+/* Waits for the job, for so long that only a deadlock takes longer. Returns true if it is done. */
 bool job_ends(struct job *job);
 
-/* Waits for its end, and returns what its call returned. */
+/* Waits for the end of the job. Returns the result of its call. */
 int job_join(struct job *job);
 
 /*
- * Starts @first, which stops at the gate; then @second; lets go of both, and ends them and the
- * gate. Returns whether @second waited for the first one. What they returned is in the jobs.
+ * Starts @first, which stops at the gate, and then @second. Opens the gate, joins both jobs and
+ * destroys the gate. Returns true if @second waited for @first. The results are in the jobs.
  */
 bool job_order(struct gate *gate, struct rig *rig, struct job *first, struct job *second);
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * ground.c - an object with one of each thing, and every call that takes a lock of it
+ * ground.c - an object with one of each thing, and every call that takes one of its locks
  */
 #include "ground.h"
 
 #define NO_ID UINT32_MAX
-#define SPLIT_AT (3 * T_2M) /* a folio that gms_maintain() would merge */
+#define SPLIT_AT (3 * T_2M) /* a folio that is split, and that gms_maintain() merges */
 #define PINNED (5 * T_2M)
 #define NR_PINS 4000U
 
@@ -105,7 +105,7 @@ static int call_attr_create(struct ground *g, gms_pgoff_t at)
 	if ((id == NO_ID) != (ret != 0))
 		return -ERANGE;
 	if (ret == -ENOMEM && g->attrs == GMS_MAX_ATTRS)
-		return 0; /* it looked */
+		return 0; /* the call took the lock, and found the table full */
 	g->attrs += !ret;
 	return ret;
 }
@@ -127,7 +127,7 @@ static int call_uninhibit(struct ground *g, gms_pgoff_t at)
 	return gms_uninhibit(g->rig.state, at, 1);
 }
 
-/* The page is not quarantined, which is found out under the locks. */
+/* The page is not quarantined. The call finds that out under the locks, and returns -EINVAL. */
 static int call_repair(struct ground *g, gms_pgoff_t at)
 {
 	int ret = gms_repair(g->rig.state, at, 1, GMS_SHARED);
@@ -196,7 +196,7 @@ static int call_snapshot_save(struct ground *g, gms_pgoff_t at)
 	return (needed == 0x77) == (ret != 0) ? ret : -ERANGE;
 }
 
-/* These two return no error. */
+/* gms_state_verify() and gms_maintain() return no error, so refusals are seen by their results. */
 static int call_verify(struct ground *g, gms_pgoff_t at)
 {
 	const char *reason = NULL;
@@ -223,10 +223,11 @@ static int call_maintain(struct ground *g, gms_pgoff_t at)
 
 /**
  * struct call - a call that takes a lock
- * @name: of it
- * @run: makes it, and takes it back where it worked; -ERANGE: it left behind what it must not
- * @shared: takes only the invalidate lock, shared: a listener may make it
- * @uncounted: its refusal is in no counter
+ * @name: the name of the call
+ * @run: makes the call, and reverses it if it succeeded; -ERANGE if the call wrote a result that
+ *       it must not write
+ * @shared: true if the call takes only the invalidate lock, shared: a listener may make it
+ * @uncounted: true if no counter counts a refusal
  */
 static const struct call {
 	const char *name;
@@ -258,10 +259,10 @@ static const struct call {
 	{"maintain", call_maintain, false, true},
 };
 
-/* ---- all of them ---- */
+/* ---- all calls ---- */
 
-/* Counters but those of memory: another thread may be at it. */
-static bool same_but_refused(struct gms_stats before, struct gms_stats after, uint64_t refused)
+/* Compares the counters. Those of memory are left out, because another thread may allocate. */
+static bool equal_but_refusals(struct gms_stats before, struct gms_stats after, uint64_t refused)
 {
 	before.refused_deadlock += refused;
 	before.bytes_in_use = after.bytes_in_use;
@@ -283,7 +284,7 @@ const char *ground_refuses(struct ground *g, gms_pgoff_t at, bool listener)
 			continue;
 		}
 		if (ret != -EDEADLK ||
-		    !same_but_refused(before, rig_stats(&g->rig), !calls[i].uncounted))
+		    !equal_but_refusals(before, rig_stats(&g->rig), !calls[i].uncounted))
 			return calls[i].name;
 	}
 	return NULL;
@@ -317,7 +318,7 @@ const char *ground_works(struct ground *g)
 const char *ground_answers(struct ground *g)
 {
 	const struct gms_state *s = g->rig.state;
-	const gms_pgoff_t calm = T_1G + 2 * T_2M + 9; /* in a block that nobody changes */
+	const gms_pgoff_t calm = T_1G + 2 * T_2M + 9; /* in a block that never changes */
 	struct gms_iter iter;
 	struct gms_run run;
 	unsigned int order;
@@ -328,19 +329,19 @@ const char *ground_answers(struct ground *g)
 	gms_unpin(g->rig.state, PINNED, 1);
 	if (rig_stats(&g->rig).surplus_unpins || !gms_first_pin(s, 0, GROUND_PAGES, &at) ||
 	    at != PINNED)
-		return "unpin, or first_pin";
+		return "unpin or first_pin";
 	if (gms_is_private(s, calm) || !gms_range_is(s, calm, 1, GMS_SHARED) ||
 	    gms_summary(s, calm, 9) != GMS_ALL_SHARED || gms_max_order(s, calm) != 9 ||
 	    gms_count(s, calm, 9, GMS_SHARED) != 9 || gms_count(s, calm, 9, GMS_PRIVATE))
-		return "is_private and the like";
+		return "is_private or a related query";
 	gms_iter_init(&iter, s, calm, 1);
 	if (!gms_iter_next(&iter, &run) || run.start != calm || gms_iter_next(&iter, &run))
 		return "iter";
 	if (gms_is_allocated(s, calm) || gms_is_prepared(s, calm) || gms_folio_order(s, calm) != 9)
-		return "is_allocated and the like";
+		return "is_allocated or a related query";
 	if (gms_is_quarantined(s, calm) || gms_attr_test(s, g->attr, calm) ||
 	    gms_state_nr_pages(s) != GROUND_PAGES)
-		return "is_quarantined and the like";
+		return "is_quarantined or a related query";
 	if (gms_gfn_to_index(s, GROUND_GFN + 7, &at) || at != 7 ||
 	    gms_gfn_max_order(s, GROUND_GFN + 7, &order))
 		return "gfn_to_index";
@@ -393,7 +394,7 @@ static void in_rig_hook(struct rig *rig, const struct sim_call *call)
 	ground_on_call(rig->arg, call);
 }
 
-/* Splits what the host touches, merges what is maintained. */
+/* Splits the folios that the host touches, and merges in gms_maintain(). */
 static void split_and_merge(void *ctx, const struct gms_policy_view *view,
 			    struct gms_policy_verdict *verdict)
 {
@@ -422,7 +423,7 @@ void ground_init(struct ground *g, const struct gms_policy_ops *policy)
 	g->attrs = 1;
 	assert_int_equal(gms_bind(g->rig.state, GROUND_GFN, 0, GROUND_UNBOUND, &g->binding), 0);
 	assert_int_equal(ground_listen(g, GROUND_UNBOUND, T_2M, &g->listener), 0);
-	rig_pin(&g->rig, PINNED, 1); /* one that stays */
+	rig_pin(&g->rig, PINNED, 1); /* this pin stays until ground_fini() */
 	for (g->pins = 0; g->pins < NR_PINS; g->pins++)
 		rig_pin(&g->rig, PINNED, 1);
 	assert_int_equal(call_fault_host(g, SPLIT_AT), 0);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * ledger.c - readers beside writers, judged page by page against what was written when
+ * ledger.c - checks the answers of readers against the stores that were made at the time
  */
 #include "ledger.h"
 #include "test.h"
 
-/* Stores during one call; where there are more, a fill is not judged: that would take long. */
+/* With more stores than this during a query, all fills are allowed: a check would take long. */
 #define MANY 12
 
 void ledger_init(struct ledger *ledger, uint64_t nr_pages, bool full, uint64_t room)
@@ -45,7 +45,7 @@ void ledger_begin(struct ledger *ledger, const struct entry *entry)
 	const uint64_t begun = atomic_load_explicit(&ledger->begun, memory_order_relaxed);
 
 	ledger->entries[begun] = *entry;
-	/* a reader that sees a store of the tree, by an acquire, sees this as well */
+	/* A reader that sees a store of the tree, by an acquire, sees this entry too. */
 	atomic_store_explicit(&ledger->begun, begun + 1, memory_order_release);
 }
 
@@ -79,7 +79,7 @@ void view_init(struct view *view, const struct ledger *ledger)
 	oracle_copy(&view->oracle, &ledger->twin.oracle);
 	oracle_init(&view->scratch, ledger->twin.oracle.nr_pages, false);
 	view->at = 0;
-	view->answers = view->told = 0;
+	view->answers = view->reported = 0;
 }
 
 void view_fini(struct view *view)
@@ -121,7 +121,7 @@ bool view_allows(const struct view *view, uint64_t begun, uint64_t index, bool s
 unsigned int view_fills(struct view *view, uint64_t begun, uint64_t index, unsigned int order)
 {
 	const uint64_t start = index >> order << order, nr_pages = 1ULL << order;
-	const uint64_t there = view->oracle.nr_pages - start;
+	const uint64_t existing = view->oracle.nr_pages - start;
 	struct oracle *now = &view->scratch;
 	unsigned int fills = 1U << oracle_fill(&view->oracle, index, order);
 
@@ -129,7 +129,7 @@ unsigned int view_fills(struct view *view, uint64_t begun, uint64_t index, unsig
 		return fills;
 	if (begun - view->at > MANY)
 		return 7;
-	oracle_copy_range(now, &view->oracle, start, nr_pages < there ? nr_pages : there);
+	oracle_copy_range(now, &view->oracle, start, nr_pages < existing ? nr_pages : existing);
 	for (uint64_t i = view->at; i < begun; i++) {
 		const struct entry *entry = &view->ledger->entries[i];
 		const uint64_t from = entry->start > start ? entry->start : start;
@@ -142,8 +142,9 @@ unsigned int view_fills(struct view *view, uint64_t begun, uint64_t index, unsig
 		fills |= 1U << oracle_fill(now, index, order);
 		if (!entry->reverted)
 			continue;
-		/* what was before: from the array, and all that was stored since */
-		oracle_copy_range(now, &view->oracle, start, nr_pages < there ? nr_pages : there);
+		/* after the revert: the array, and all stores since that were not reverted */
+		oracle_copy_range(now, &view->oracle, start,
+				  nr_pages < existing ? nr_pages : existing);
 		for (uint64_t k = view->at; k < i; k++)
 			if (!view->ledger->entries[k].reverted)
 				oracle_store(now, view->ledger->entries[k].start,
@@ -153,8 +154,8 @@ unsigned int view_fills(struct view *view, uint64_t begun, uint64_t index, unsig
 	return fills;
 }
 
-/* The end of the stores that could have made a page what it was said to be. */
-static uint64_t end_of_excuse(const struct view *view, uint64_t begun, uint64_t index, bool set)
+/* Returns the end of the largest store that could have given the page the value @set. */
+static uint64_t end_of_stores(const struct view *view, uint64_t begun, uint64_t index, bool set)
 {
 	uint64_t end = index;
 
@@ -175,13 +176,13 @@ uint64_t view_first_wrong(const struct view *view, uint64_t begun, const struct 
 	uint64_t at = run->start;
 
 	while (oracle_next(&view->oracle, at, end, &part)) {
-		const uint64_t excused = part.set == run->set
-						 ? at + part.nr_pages
-						 : end_of_excuse(view, begun, at, run->set);
+		const uint64_t reach = part.set == run->set
+					       ? at + part.nr_pages
+					       : end_of_stores(view, begun, at, run->set);
 
-		if (excused == at)
+		if (reach == at)
 			return at;
-		at = excused;
+		at = reach;
 	}
 	return UINT64_MAX;
 }

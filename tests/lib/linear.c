@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * linear.c - the sequential code, and the search for an order
+ * linear.c - the sequential code, and the search for an order of the calls
  */
 #include <gmemstate/types.h>
 
 #include "linear.h"
 #include "test.h"
 
-/* What the pages are; small, and equal if and only if the bytes are. */
+/* The state of the pages. It has no padding, so equal states have equal bytes. */
 struct pages {
 	uint8_t private, allocated, prepared; /* a bit for each page */
 	uint8_t pins[LINEAR_PAGES];
-	uint8_t open[LINEAR_THREADS]; /* 0, or 1 + the shard of an open fault */
+	uint8_t open[LINEAR_THREADS]; /* 1 + the shard of the thread's open fault, or 0 */
 };
 
-/* What has been tried: these calls are made, and led to these pages. */
+/* A position that the search has reached: these calls were made, and led to this state. */
 struct tried {
 	uint64_t made;
 	struct pages pages;
@@ -22,7 +22,7 @@ struct tried {
 
 struct search {
 	const struct linear_history *history;
-	struct tried *table; /* open addressing; made is 0 where it is empty */
+	struct tried *table; /* open addressing; an empty entry has made == 0 */
 	size_t size;
 	size_t used;
 };
@@ -56,8 +56,8 @@ static uint8_t mask_of(const struct linear_op *op)
 }
 
 /*
- * Each of these makes a call on the pages, and says whether it can have been made there and
- * have returned what it did.
+ * Each of the do_ functions makes a call on the pages. It returns true if the call could be made
+ * in this state with these results.
  */
 static bool do_convert(const struct linear_history *history, struct pages *pages,
 		       const struct linear_op *op)
@@ -107,7 +107,7 @@ static bool do_begin(const struct linear_history *history, struct pages *pages,
 		return op->ret == -EACCES;
 	if (op->ret || op->fresh != !(pages->allocated & bit))
 		return false;
-	/* Another fault may prepare what is fresh here. */
+	/* Another fault may prepare a fresh page before this fault returns. */
 	if (!op->fresh && op->prepared != !!(pages->prepared & bit))
 		return false;
 	touch(history, pages, bit);
@@ -124,7 +124,7 @@ static bool do_touch(const struct linear_history *history, struct pages *pages,
 	return !(pages->private & bit);
 }
 
-/* After it was touched; or it was refused, and not touched. */
+/* A pin that succeeded has touched the page before. A pin that was refused has not. */
 static bool do_pin(struct pages *pages, const struct linear_op *op)
 {
 	uint8_t bit = (uint8_t)(1U << op->page);
@@ -135,8 +135,8 @@ static bool do_pin(struct pages *pages, const struct linear_op *op)
 	return !op->ret && pages->allocated & bit;
 }
 
-static bool make(const struct linear_history *history, struct pages *pages,
-		 const struct linear_op *op)
+static bool make_call(const struct linear_history *history, struct pages *pages,
+		      const struct linear_op *op)
 {
 	uint8_t bit = (uint8_t)(1U << op->page);
 
@@ -184,18 +184,18 @@ static size_t slot_of(const struct tried *tried, size_t size)
 	return (size_t)(hash >> 20) & (size - 1);
 }
 
-static bool same(const struct tried *a, const struct tried *b)
+static bool is_equal(const struct tried *a, const struct tried *b)
 {
 	return a->made == b->made && !memcmp(&a->pages, &b->pages, sizeof(a->pages));
 }
 
-/* Adds it to a table that has room. False where it is there already. */
+/* Adds a position to a table that has room. Returns false if the table has it already. */
 static bool insert(struct tried *table, size_t size, const struct tried *tried)
 {
 	size_t at = slot_of(tried, size);
 
 	while (table[at].made) {
-		if (same(&table[at], tried))
+		if (is_equal(&table[at], tried))
 			return false;
 		at = (at + 1) & (size - 1);
 	}
@@ -228,7 +228,7 @@ static bool is_new(struct search *search, const struct tried *tried)
 	return true;
 }
 
-/* The earliest return of a call that is not made yet: what was invoked later is later. */
+/* Returns the earliest end of a call that is not made yet. Calls that begin later come later. */
 static uint64_t deadline(const struct linear_history *history, uint64_t made)
 {
 	uint64_t first = UINT64_MAX;
@@ -241,7 +241,7 @@ static uint64_t deadline(const struct linear_history *history, uint64_t made)
 	return first;
 }
 
-/* Can the rest be put into an order? No deeper than there are calls. */
+/* Returns true if the other calls can be put into an order. Recurses once for each call. */
 static bool complete(struct search *search, const struct tried *so_far)
 {
 	const struct linear_history *history = search->history;
@@ -256,7 +256,7 @@ static bool complete(struct search *search, const struct tried *so_far)
 		if (so_far->made >> i & 1 || history->ops[i].invoked > until)
 			continue;
 		next.made |= 1ULL << i;
-		if (make(history, &next.pages, &history->ops[i]) && is_new(search, &next) &&
+		if (make_call(history, &next.pages, &history->ops[i]) && is_new(search, &next) &&
 		    complete(search, &next))
 			return true;
 	}

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * linear.h - is there an order in which these concurrent calls could have been made one by one?
+ * linear.h - checks that a history of concurrent calls is linearizable
  *
- * A history has the calls of a few threads on a few pages, each with the times between which
- * it was made and with what it returned. It is linearizable if the calls can be put into one
- * order that keeps what was certainly earlier earlier, and in which a few lines of sequential
- * code return the same. The search tries all orders, and remembers what it has tried (Wing and
- * Gong 1993, with Lowe's table).
+ * A history has the calls of a few threads on a few pages. Each call has the times of its begin
+ * and its end, and its results. The history is linearizable if the calls can be put into an order
+ * in which calls that do not overlap in time keep their order, and in which a few lines of
+ * sequential code give the same results. The search tries all orders, and remembers the ones that
+ * it has tried (Wing and Gong 1993, with Lowe's table).
  *
- * A fault counts as two calls: in between no page of its shard may change sides, or be punched
- * out. So does a pin that succeeds, which touches the page first. Ranges are converted as a
- * whole; but a query that takes no lock may see half of one, and half of what else a call
- * changes. So a history has either conversions of several pages or such queries, of one kind.
+ * A fault counts as two calls. Between them no page of its shard may be converted or punched out.
+ * A pin that succeeds counts as two calls too: it touches the page first. A range is converted as
+ * a whole, but a query that takes no lock may see a part of the change. So a history has either
+ * conversions of several pages, or queries without a lock that are all of one kind.
+ *
+ * Usage:
+ *
+ *	history.ops[history.nr_ops++] = (struct linear_op) {.kind = LINEAR_CONVERT, ...};
+ *	if (!linear_check(&history))
+ *		linear_print(&history);
  */
 #ifndef GMS_TESTS_LINEAR_H
 #define GMS_TESTS_LINEAR_H
@@ -29,7 +35,7 @@ enum linear_kind {
 	LINEAR_BEGIN, /* of a fault */
 	LINEAR_PREPARE,
 	LINEAR_END,
-	LINEAR_TOUCH, /* the first half of a pin: there is memory */
+	LINEAR_TOUCH, /* the first half of a pin: allocates the page */
 	LINEAR_PIN,
 	LINEAR_UNPIN,
 	LINEAR_PUNCH,
@@ -45,24 +51,27 @@ struct linear_op {
 	unsigned int thread;
 	unsigned int page;
 	unsigned int nr_pages; /* of a conversion or hole */
-	int to; /* shareability; of a fault the accessor */
-	int ret; /* what it returned, or answered */
-	unsigned int err_page; /* where it failed */
-	bool prepared; /* as the fault said */
+	int to; /* the shareability; for a fault, the accessor */
+	int ret; /* the result, or the answer of a query */
+	unsigned int err_page; /* the page at which the call failed */
+	bool prepared; /* results of a fault */
 	bool fresh;
-	uint64_t invoked;
-	uint64_t returned;
+	uint64_t invoked; /* time */
+	uint64_t returned; /* time */
 };
 
 struct linear_history {
-	unsigned int shard[LINEAR_PAGES]; /* of each page, from 0 on; less than 7 */
-	unsigned int private; /* pages that are in the beginning: a bit for each */
-	bool one_folio; /* the first touch allocates all pages; there are no holes then */
+	unsigned int shard[LINEAR_PAGES]; /* of each page; less than 7 */
+	unsigned int private; /* the pages that are private at first, one bit each */
+	bool one_folio; /* the first touch allocates all pages; there are no holes */
 	size_t nr_ops;
 	struct linear_op ops[LINEAR_OPS];
 };
 
+/* Returns true if the history is linearizable. */
 bool linear_check(const struct linear_history *history);
+
+/* Writes the history to stderr. */
 void linear_print(const struct linear_history *history);
 
 #endif /* GMS_TESTS_LINEAR_H */

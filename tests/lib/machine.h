@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * machine.h - the simulated backend, to have its hooks called by hand
+ * machine.h - the simulated backend without the library: a test calls the hooks by hand
+ *
+ * Usage:
+ *
+ *	struct machine m = machine(GMS_ORDER_2M, true);
+ *
+ *	convert(&m, 5, 1, GMS_SHARED);
+ *	machine_end(&m, NULL);
  */
 #ifndef GMS_TESTS_MACHINE_H
 #define GMS_TESTS_MACHINE_H
@@ -13,7 +20,7 @@
 #define BLOCK_1G (1ULL << GMS_ORDER_1G)
 #define NR_PAGES (2 * BLOCK_1G)
 
-/* A machine, and its hooks with their context. */
+/* A simulated machine, and its hooks. */
 struct machine {
 	struct sim *sim;
 	struct gms_backend_ops *ops;
@@ -35,15 +42,15 @@ static inline struct machine machine(unsigned int folio_order, bool init_private
 		.folio_order = folio_order, .init_private = init_private, .record = 64});
 }
 
-/* The first rule that was broken has @part in its text; NULL: none was. */
+/* Ends the test of a machine. The first broken rule must have @part in its text; NULL: no rule. */
 static inline void machine_end(struct machine *m, const char *part)
 {
 	const char *broken = sim_check(m->sim);
 
 	if (part && !broken)
-		fail_msg("not noticed: %s", part);
+		fail_msg("no rule was broken; expected: %s", part);
 	if (broken && (!part || !strstr(broken, part)))
-		fail_msg("noticed: %s; expected: %s", broken, part ? part : "nothing");
+		fail_msg("broken rule: %s; expected: %s", broken, part ? part : "none");
 	sim_destroy(m->sim);
 }
 
@@ -56,7 +63,7 @@ static inline void begin_and_zap(struct machine *m, gms_pgoff_t start, uint64_t 
 	CALL(*m, zap_guest, start, nr, only);
 }
 
-/* A whole conversion of one run, as the library makes it. */
+/* Calls the hooks of a conversion of one run, in the order of the library. */
 static inline void convert(struct machine *m, gms_pgoff_t start, uint64_t nr,
 			   enum gms_shareability to)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * mirror.c - a listener that keeps a flat array of what it holds, and judges each call
+ * mirror.c - a listener that checks each of its calls
  *
- * Without GMS_LISTENER_CONCURRENT nothing here is locked: ThreadSanitizer sees whether the
- * library serialises the calls.
+ * Without GMS_LISTENER_CONCURRENT the code takes no lock, so that ThreadSanitizer sees if the
+ * library fails to serialise the calls.
  */
 #include "mirror.h"
 
@@ -12,7 +12,8 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void broke(struct mirror *m, const struct mirror_call *call, size_t run, const char *rule)
+static void keep_broken(struct mirror *m, const struct mirror_call *call, size_t run,
+			const char *rule)
 {
 	pthread_mutex_lock(&lock);
 	if (!*m->broken && run < call->count)
@@ -27,7 +28,7 @@ static void broke(struct mirror *m, const struct mirror_call *call, size_t run, 
 	pthread_mutex_unlock(&lock);
 }
 
-/* ---- judging a call ---- */
+/* ---- checking a call ---- */
 
 static bool in_range(const struct mirror *m, const struct gms_run *run)
 {
@@ -36,7 +37,7 @@ static bool in_range(const struct mirror *m, const struct gms_run *run)
 	       (run->start - m->start) % m->granule == 0 && run->nr_pages % m->granule == 0;
 }
 
-/* Page by page where there are not too many. */
+/* Reads the first pages of the run one by one, and then the run as a whole. */
 static bool is_shared(const struct mirror *m, const struct gms_run *run)
 {
 	uint64_t i;
@@ -47,62 +48,62 @@ static bool is_shared(const struct mirror *m, const struct gms_run *run)
 	return gms_range_is(m->rig->state, run->start, run->nr_pages, GMS_SHARED);
 }
 
-static const char *judge_held(const struct mirror *m, const struct gms_run *run,
+static const char *check_held(const struct mirror *m, const struct gms_run *run,
 			      enum gms_shareability to)
 {
 	const enum gms_rtree_fill held = oracle_fill_range(&m->held, run->start, run->nr_pages);
 
 	if (to == GMS_SHARED && held != GMS_RTREE_NONE)
-		return "given what it has";
+		return "notified of pages that it holds";
 	if (to == GMS_PRIVATE && held != GMS_RTREE_ALL && !m->loose)
-		return "asked for what it does not have";
+		return "withdraws pages that it does not hold";
 	return NULL;
 }
 
-static const char *judge_run(const struct mirror *m, const struct mirror_call *call, size_t i)
+static const char *check_run(const struct mirror *m, const struct mirror_call *call, size_t i)
 {
 	const struct gms_run *run = &call->runs[i];
 
 	if (run->shareability != call->to)
-		return "the run is of another kind than the call";
+		return "the run has another shareability than the call";
 	if (!in_range(m, run))
-		return "it is no whole granules of the range";
+		return "the run does not consist of granules of the range";
 	if (!(m->flags & GMS_LISTENER_CAN_SPLIT) && run->nr_pages != m->granule)
-		return "it is not one granule";
+		return "the run is not one granule";
 	if (i && run->start < run[-1].start + run[-1].nr_pages)
 		return "runs do not ascend";
 	if (i && (m->flags & GMS_LISTENER_CAN_SPLIT) &&
 	    run->start == run[-1].start + run[-1].nr_pages)
-		return "runs are not as long as can be";
+		return "runs are not as long as possible";
 	if (!is_shared(m, run))
-		return "part of it is private";
+		return "a page of the run is private";
 	if (gms_seq_read(m->rig->state, run->start) % 2 ||
 	    gms_seq_read(m->rig->state, run->start + run->nr_pages - 1) % 2)
-		return "called with the invalidate lock";
-	return judge_held(m, run, call->to);
+		return "called under the invalidate lock";
+	return check_held(m, run, call->to);
 }
 
-static void judge(struct mirror *m, const struct mirror_call *call, const size_t *done)
+static void check_call(struct mirror *m, const struct mirror_call *call, const size_t *done)
 {
 	size_t i;
 
 	if (!m->live)
-		broke(m, call, 0, "called while not registered");
+		keep_broken(m, call, 0, "called while not registered");
 	if (call->to != GMS_SHARED && call->to != GMS_PRIVATE)
-		broke(m, call, 0, "no such shareability");
+		keep_broken(m, call, 0, "the call has an unknown shareability");
 	if (!call->count || call->count > GMS_LISTENER_BATCH)
-		broke(m, call, call->count, "a call of 0 runs, or more than a batch");
+		keep_broken(m, call, call->count, "the call has no run, or more than a batch");
 	if (*done)
-		broke(m, call, 0, "done is not 0 before the call");
+		keep_broken(m, call, 0, "done is not 0 before the call");
 	for (i = 0; i < call->count; i++) {
-		const char *why = judge_run(m, call, i);
+		const char *why = check_run(m, call, i);
 
 		if (why)
-			broke(m, call, i, why);
+			keep_broken(m, call, i, why);
 	}
 }
 
-/* ---- what it does ---- */
+/* ---- what a mirror does in a call ---- */
 
 static void note(struct mirror *m, const struct mirror_call *call)
 {
@@ -121,7 +122,7 @@ static void note(struct mirror *m, const struct mirror_call *call)
 	m->end = runs[i - 1].start + runs[i - 1].nr_pages;
 }
 
-/* Is this call to be refused? *done: runs that are done all the same. */
+/* Returns the error of a call that the plan refuses, and sets *done to the runs taken over. */
 static int refuse(struct mirror *m, const struct mirror_call *call, size_t *done)
 {
 	struct mirror_plan *plan = m->plan;
@@ -159,19 +160,19 @@ static void unpin(struct mirror *m, const struct gms_run *run)
 
 static int do_runs(struct mirror *m, const struct mirror_call *call, size_t *done)
 {
-	const bool give = call->to == GMS_SHARED;
+	const bool add = call->to == GMS_SHARED;
 	int err = 0;
 	size_t i;
 
 	for (i = 0; !err && i < *done; i++) {
 		const struct gms_run *run = &call->runs[i];
 
-		if (m->pins && give)
+		if (m->pins && add)
 			err = gms_pin(m->rig->state, run->start, run->nr_pages, NULL);
 		else if (m->pins)
 			unpin(m, run);
 		if (!err)
-			oracle_store(&m->held, run->start, run->nr_pages, give);
+			oracle_store(&m->held, run->start, run->nr_pages, add);
 	}
 	*done = err ? i - 1 : i;
 	return err;
@@ -189,8 +190,8 @@ static int change(void *ctx, const struct gms_run *runs, size_t count, enum gms_
 	if (m->plan)
 		call.number = atomic_fetch_add_explicit(&m->plan->calls, 1, memory_order_relaxed);
 	if (atomic_fetch_add_explicit(&m->inside, 1, memory_order_relaxed) && !concurrent)
-		broke(m, &call, 0, "called while it is called");
-	judge(m, &call, done);
+		keep_broken(m, &call, 0, "called during another call");
+	check_call(m, &call, done);
 	if (m->hook)
 		m->hook(m, &call);
 	if (concurrent)
@@ -205,7 +206,7 @@ static int change(void *ctx, const struct gms_run *runs, size_t count, enum gms_
 		err = pin_err;
 	if (err && m->plan)
 		m->plan->failed = true;
-	*done = err ? did : call.number % (count + 1); /* means nothing where all is well */
+	*done = err ? did : call.number % (count + 1); /* on success the library ignores *done */
 	atomic_fetch_sub_explicit(&m->inside, 1, memory_order_relaxed);
 	return err;
 }
@@ -282,7 +283,7 @@ static bool has_quarantined(const struct mirror *m, uint64_t start)
 	return false;
 }
 
-/* All of a granule private, as one question, or page by page. */
+/* Returns true if a page of the granule is private. */
 static bool has_private(const struct mirror *m, uint64_t start)
 {
 	const struct gms_run run = {start, m->granule, GMS_SHARED};
@@ -306,7 +307,7 @@ const char *mirror_differs(struct mirror *m)
 			continue;
 		snprintf(m->broken, sizeof(m->broken), "granule %#" PRIx64 " at %#" PRIx64 "%s: %s",
 			 m->granule, at, quarantined ? ", quarantined" : "",
-			 want ? "it does not have it" : "it has it, or a part");
+			 want ? "the mirror does not hold it" : "the mirror holds pages of it");
 	}
 	return *m->broken ? m->broken : NULL;
 }
@@ -355,7 +356,7 @@ void mirror_expect(struct mirror *m, const struct mirror_event *want, size_t cou
 			print_event("unexpected:", was);
 		if (i < count)
 			print_event("missing:", &want[i]);
-		fail_msg("event %zu of %" PRIu64 " is another than expected", i, m->nr_events);
+		fail_msg("event %zu of %" PRIu64 " differs", i, m->nr_events);
 	}
 }
 
@@ -502,23 +503,23 @@ int hall_repair(struct hall *h, uint64_t start, uint64_t nr_pages, enum gms_shar
 	return rc;
 }
 
-void hall_repair_all(struct hall *h, enum hall_repair how)
+void hall_repair_all(struct hall *h, enum hall_repair mode)
 {
 	uint64_t start = 0, nr_pages, turn = 0;
 
 	while (hall_quarantined(h, &start, &nr_pages)) {
-		enum gms_shareability to = how == REPAIR_PRIVATE ? GMS_PRIVATE : GMS_SHARED;
+		enum gms_shareability to = mode == REPAIR_PRIVATE ? GMS_PRIVATE : GMS_SHARED;
 		uint64_t i;
 
-		if (how == REPAIR_PIECES && nr_pages > 5 + turn % 7) {
+		if (mode == REPAIR_PIECES && nr_pages > 5 + turn % 7) {
 			nr_pages = 5 + turn % 7;
 			to = turn++ % 2 ? GMS_PRIVATE : GMS_SHARED;
 		}
-		for (i = 1; how == REPAIR_AS_IS && i < nr_pages; i++)
+		for (i = 1; mode == REPAIR_AS_IS && i < nr_pages; i++)
 			if (gms_is_private(h->rig.state, start + i) !=
 			    gms_is_private(h->rig.state, start))
 				nr_pages = i;
-		if (how == REPAIR_AS_IS)
+		if (mode == REPAIR_AS_IS)
 			to = gms_is_private(h->rig.state, start) ? GMS_PRIVATE : GMS_SHARED;
 		assert_int_equal(hall_repair(h, start, nr_pages, to), 0);
 		start += nr_pages;

@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * mirror.h - a listener that keeps a flat array of what it holds, and judges each call
+ * mirror.h - a listener that checks each of its calls
  *
- * What must hold of any call is checked in all tests: runs ascend and are whole granules, one or
- * as many as can be; nothing is given twice, or taken that is not there; all of it is shared at
- * that time; calls are serialised, and made without the invalidate lock. What is wrong is kept
- * as a text for mirror_check(). A mirror can refuse, pin what it is given, and have a test call
- * back into the library. In a hall there are several, that differ in what a listener can differ
- * in; there the object, the simulated backend, an array and each mirror have to agree.
+ * A mirror keeps a flat array of the pages that it holds. In each call it checks what must always
+ * hold: runs ascend and consist of whole granules, and are one granule or as long as possible; no
+ * page is added twice, and no page is withdrawn that the mirror does not hold; all pages are
+ * shared; calls are serialised, and made without the invalidate lock. A mirror keeps the first
+ * broken rule for mirror_check(). It can refuse calls, pin its pages, and call a hook of the test.
+ *
+ * A plan makes mirrors refuse chosen calls. A hall is an object with several different mirrors
+ * and a flat array of the private pages, which all have to agree.
+ *
+ * Usage:
+ *
+ *	mirror_init(&m, &rig, &plan, 0, 4 * T_2M, T_2M, 0);
+ *	assert_int_equal(mirror_register(&m), 0);
+ *	mirror_forget(&m);
+ *	rig_convert(&rig, 5, 1, GMS_PRIVATE);
+ *	mirror_expect_events(&m, TAKE(0, T_2M));
+ *	mirror_check(&m);
+ *	assert_int_equal(mirror_unregister(&m), 0);
+ *	mirror_fini(&m);
  */
 #ifndef GMS_TESTS_MIRROR_H
 #define GMS_TESTS_MIRROR_H
@@ -17,26 +30,27 @@
 #include "oracle.h"
 #include "rig.h"
 
-/* How many runs of a call that is refused were done all the same. */
+/* How many runs a mirror takes over in a call that it refuses. */
 enum mirror_done { DONE_NONE, DONE_HALF, DONE_BUT_ONE, DONE_ALL, NR_DONE };
 
-/* Of the calls, those numbered @from to @to - 1 fail with @err, if they are of @who. */
+/* The calls [from, to) of the plan fail with @err, if they are calls of the mirror @who. */
 struct mirror_refusal {
-	const struct mirror *who; /* NULL: whoever it is */
+	const struct mirror *who; /* NULL: any mirror */
 	uint64_t from, to;
 	int err;
 	enum mirror_done done;
 };
 
 /*
- * One for all mirrors of a test: it numbers their calls. The first refusal is of a change, the
- * other one of an undo. A mirror that will not let go in an undo may keep what it has there.
+ * The refusals of all mirrors of a test, whose calls a plan numbers. The first refusal is for a
+ * change, the second one for its undo. A mirror that refuses to withdraw in an undo may keep the
+ * granules.
  */
 struct mirror_plan {
 	_Atomic uint64_t calls;
 	struct mirror_refusal refusal[2];
 	_Atomic uint64_t refused[2];
-	_Atomic bool failed; /* a mirror has: what comes now is an undo */
+	_Atomic bool failed; /* a mirror has refused, so that the next calls are an undo */
 };
 
 struct mirror_call {
@@ -46,7 +60,7 @@ struct mirror_call {
 	uint64_t number;
 };
 
-/* One run that a mirror was told of. */
+/* One run of a call. */
 struct mirror_event {
 	enum gms_shareability to;
 	uint64_t start, nr_pages;
@@ -60,56 +74,61 @@ struct mirror {
 	struct mirror_plan *plan;
 	uint64_t start, nr_pages, granule;
 	unsigned int flags;
-	bool pins; /* what it is given, and unpins what it lets go of: VFIO */
+	bool pins; /* pins the pages that it holds, as VFIO does */
 	void (*hook)(struct mirror *mirror, const struct mirror_call *call);
-	void *arg; /* the hook's */
+	void *arg; /* for the hook */
 
 	unsigned int id;
-	bool live; /* it may be called */
+	bool live; /* the mirror may be called */
 	struct oracle held;
-	/* It would not let go in an undo: it may have, and be asked for, what it has no right to. */
+	/*
+	 * The mirror refused to withdraw in an undo. From then on it may hold private pages, and
+	 * may be called to withdraw granules that it does not hold.
+	 */
 	_Atomic bool loose;
 	_Atomic unsigned int inside;
 	uint64_t calls;
-	uint64_t untidy; /* calls since mirror_forget() that are not behind the one before */
-	uint64_t end; /* of the last call's last run */
-	uint64_t nr_events; /* there may be more than are kept */
+	uint64_t untidy; /* calls since mirror_forget() that do not begin behind the call before */
+	uint64_t end; /* of the last run of the last call */
+	uint64_t nr_events; /* can be larger than MIRROR_EVENTS */
 	struct mirror_event events[MIRROR_EVENTS];
 	char broken[200];
 };
 
-/* @plan may be NULL: nothing is refused. Everything else may be set before it is registered. */
+/* Without a plan, the mirror refuses nothing. The other members may be set before it registers. */
 void mirror_init(struct mirror *mirror, struct rig *rig, struct mirror_plan *plan, uint64_t start,
 		 uint64_t nr_pages, uint64_t granule, unsigned int flags);
 
-/* It is not registered any more, and holds nothing. */
+/* Checks that the mirror is not registered and holds nothing, and frees it. */
 void mirror_fini(struct mirror *mirror);
 
-/* What the library returned. */
+/* Return the result of the library. */
 int mirror_register(struct mirror *mirror);
 int mirror_unregister(struct mirror *mirror);
 
-/* It was not registered, or is no more, and drops what it would not let go of. */
+/* Drops all pages that an unregistered mirror holds, because it refused to withdraw them. */
 void mirror_drop(struct mirror *mirror);
 
 /*
- * At rest: no call was wrong, and it holds each granule of its range that is wholly shared and
- * has no quarantined page, and no more but what it would not let go of there.
+ * Checks that no call was wrong, and that the mirror holds each granule that is shared and has no
+ * quarantined page, and no other. It may still hold quarantined granules that it refused to
+ * withdraw. No call may be under way.
  */
 void mirror_check(struct mirror *mirror);
 
-/* NULL, or the same as a text. For threads. */
+/* Makes the checks of mirror_check() in a thread. Returns NULL, or what is wrong. */
 const char *mirror_differs(struct mirror *mirror);
 
-/* Forgets the events. */
+/* Forgets the events, so that the next checks are about later calls. */
 void mirror_forget(struct mirror *mirror);
 
-/* All runs since mirror_forget() were told in ascending order, and coalesced where they may be. */
+/* Checks that all runs since mirror_forget() ascend, and are joined where they may be. */
 void mirror_tidy(const struct mirror *mirror);
 
-/* These are the events, in this order, since mirror_forget(). */
+/* Checks the events since mirror_forget(), in their order. */
 void mirror_expect(struct mirror *mirror, const struct mirror_event *want, size_t count);
 
+/* Expected events: the mirror is notified of shared pages, and withdraws pages. */
 /* clang-format off */
 #define GIVE(start, nr_pages) { GMS_SHARED, (start), (nr_pages), 0 }
 #define TAKE(start, nr_pages) { GMS_PRIVATE, (start), (nr_pages), 0 }
@@ -124,15 +143,17 @@ void mirror_expect(struct mirror *mirror, const struct mirror_event *want, size_
 
 #define mirror_expect_none(mirror) mirror_expect(mirror, NULL, 0)
 
-/* The calls numbered @from to @to - 1 from now on fail with @err, whoever it is. */
+/* The calls [from, to), counted from now on, fail with @err. */
 void plan_refuse(struct mirror_plan *plan, uint64_t from, uint64_t to, int err,
 		 enum mirror_done done);
-/* Likewise, of undos: mirrors may keep what they will not let go of. */
+
+/* Sets the refusal for undos: mirrors that refuse to withdraw may keep the granules. */
 void plan_refuse_undo(struct mirror_plan *plan, uint64_t from, uint64_t to, int err,
 		      enum mirror_done done);
+
 void plan_refuse_none(struct mirror_plan *plan);
 
-/* ---- several mirrors on one object, and a flat array of what should be private ---- */
+/* ---- several mirrors on one object, and a flat array of the private pages ---- */
 
 #define HALL_MIRRORS 3
 
@@ -144,38 +165,39 @@ struct hall {
 };
 
 /*
- * Mirrors of granule 1, that can split; of 8, that cannot, and pins what it has, in the range but
- * the pages near its ends; of 2M. Registered in one of two orders. [start, end) is what they
- * listen to, multiples of 2M.
+ * Makes a hall. [start, end) is the range of the mirrors, aligned to 2M. The first mirror has
+ * granules of one page and can split. The second one has granules of 8 pages, pins them, and
+ * leaves out pages near the ends. The third one has granules of 2M. @order is the order of
+ * registration, below HALL_ORDERS.
  */
 #define HALL_ORDERS 2
 void hall_init(struct hall *hall, const struct rig_opts *opts, unsigned int order, uint64_t start,
 	       uint64_t end);
 void hall_fini(struct hall *hall);
 
-/* gms_convert(); what it says of itself is put into the array. */
+/* Calls gms_convert(), and updates the array by its result. */
 int hall_convert(struct hall *hall, uint64_t start, uint64_t nr_pages, enum gms_shareability to,
 		 unsigned int flags, gms_pgoff_t *err_index);
 
-/* One that works. */
+/* Converts, and checks that it succeeds. */
 void hall_converts(struct hall *hall, uint64_t start, uint64_t nr_pages, enum gms_shareability to);
 
-/* At rest: all agree, but for the state of what is quarantined. */
+/* Checks that all agree, except about quarantined pages. No call may be under way. */
 void hall_check(struct hall *hall);
 
-/* Only the mirrors. */
+/* Calls mirror_check() for each mirror. */
 void hall_check_mirrors(struct hall *hall);
 
-/* The next run of quarantined pages from @*start on: false where there is none. */
+/* Finds the next run of quarantined pages at or behind *start. Returns false if there is none. */
 bool hall_quarantined(const struct hall *hall, uint64_t *start, uint64_t *nr_pages);
 
-/* The ways to repair: as the object has it, to shared, to private, by turns in small pieces. */
+/* Modes of repair: to the state of the object, to shared, to private, to both in small pieces. */
 enum hall_repair { REPAIR_AS_IS, REPAIR_SHARED, REPAIR_PRIVATE, REPAIR_PIECES, NR_REPAIRS };
 
-/* gms_repair() of one run; what the simulated backend has is set before. */
+/* Sets the state of the simulated backend, and calls gms_repair(). Returns its result. */
 int hall_repair(struct hall *hall, uint64_t start, uint64_t nr_pages, enum gms_shareability to);
 
-/* All that is quarantined, which works, and a look at everything. */
-void hall_repair_all(struct hall *hall, enum hall_repair how);
+/* Repairs all quarantined pages, and calls hall_check(). */
+void hall_repair_all(struct hall *hall, enum hall_repair mode);
 
 #endif /* GMS_TESTS_MIRROR_H */

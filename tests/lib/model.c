@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * model.c - the model's arrays, what is asked of them, and the calls of the hooks
+ * model.c - the arrays of the model, queries about them, and the calls of the hooks
  */
 #include "model.h"
 #include "test.h"
@@ -95,7 +95,7 @@ bool model_is_complete(const struct model *model, uint64_t index, unsigned int o
 	return block_start(index, order) + (1ULL << order) <= model->nr_pages;
 }
 
-/* The first page from @start on that is @value; @end where there is none. */
+/* Returns the first page of [start, end) that has the value, or @end. */
 uint64_t model_find(const uint8_t *bytes, uint64_t start, uint64_t end, uint8_t value)
 {
 	const uint8_t *found = start < end ? memchr(bytes + start, value, end - start) : NULL;
@@ -114,7 +114,7 @@ uint64_t model_first_pin(const struct model *model, uint64_t start, uint64_t end
 	return model_find(model->pinned, start, end, 1);
 }
 
-/* The order of a folio that is allocated where nothing is. */
+/* Returns the order of the folio that an allocation at the page makes. */
 unsigned int model_natural(const struct model *model, uint64_t index)
 {
 	static const unsigned int orders[] = {GMS_ORDER_1G, GMS_ORDER_2M};
@@ -152,7 +152,7 @@ unsigned int model_max_order(const struct model *model, uint64_t index)
 	return order;
 }
 
-/* The order of the folios from @index's on; for a block that may be partly past the end. */
+/* Makes the block of this order at a page one folio. */
 void model_set_order(struct model *model, uint64_t index, unsigned int order)
 {
 	uint64_t start = block_start(index, order);
@@ -169,7 +169,7 @@ void model_begin(struct model *model, const struct sim_call *calls, size_t nr_ca
 	model->why = NULL;
 }
 
-/* Takes the calls of these hooks that come next, however many; returns the first error. */
+/* Consumes the next calls as long as they are of these hooks. Returns the first error. */
 int model_take(struct model *model, unsigned int hooks)
 {
 	for (; model->next < model->nr_calls; model->next++) {
@@ -223,7 +223,7 @@ const char *model_end(struct model *model)
 	return model->why;
 }
 
-static bool same_call(const struct sim_call *a, const struct sim_call *b)
+static bool is_same_call(const struct sim_call *a, const struct sim_call *b)
 {
 	if (a->hook != b->hook || a->start != b->start)
 		return false;
@@ -232,7 +232,7 @@ static bool same_call(const struct sim_call *a, const struct sim_call *b)
 	return a->nr_pages == b->nr_pages && a->from == b->from && a->to == b->to;
 }
 
-/* Here the engine must have called this hook. Returns what the hook returned. */
+/* Checks that the next call of the engine is this one. Returns the result of the hook. */
 int model_hook(struct model *model, enum sim_hook hook, uint64_t start, uint64_t nr_pages,
 	       unsigned int from, unsigned int to)
 {
@@ -245,7 +245,7 @@ int model_hook(struct model *model, enum sim_hook hook, uint64_t start, uint64_t
 		model_differs(model, "missing call: %s", show(&want).text);
 		return 0;
 	}
-	if (!same_call(&model->calls[model->next], &want)) {
+	if (!is_same_call(&model->calls[model->next], &want)) {
 		model_differs(model, "call number %zu is %s, and not %s", model->next,
 			      show(&model->calls[model->next]).text, show(&want).text);
 		return 0;
@@ -253,7 +253,7 @@ int model_hook(struct model *model, enum sim_hook hook, uint64_t start, uint64_t
 	return model->calls[model->next++].ret;
 }
 
-/* Counts a call of the library by what it returned. Hooks are refused with other numbers. */
+/* Counts a call by its result. Hooks fail with -EIO only, so the others are the library's own. */
 int model_result(struct model *model, int ret)
 {
 	switch (ret) {
@@ -278,8 +278,8 @@ int model_result(struct model *model, int ret)
 	return ret;
 }
 
-/* Is the 1G block mixed, and its 2M blocks? */
-static void look_at_mixed(const struct model *model, uint64_t block, uint8_t *mixed)
+/* Sets flags for the 1G block and its 2M blocks: which of them are mixed. */
+static void find_mixed(const struct model *model, uint64_t block, uint8_t *mixed)
 {
 	uint64_t start = block * MODEL_1G;
 	unsigned int i;
@@ -296,7 +296,7 @@ void model_flips_before(struct model *model, uint64_t start, uint64_t end)
 	uint64_t block;
 
 	for (block = start / MODEL_1G; block <= (end - 1) / MODEL_1G; block++)
-		look_at_mixed(model, block, model->blocks[block].was_mixed);
+		find_mixed(model, block, model->blocks[block].was_mixed);
 }
 
 void model_flips_after(struct model *model, uint64_t start, uint64_t end)
@@ -305,7 +305,7 @@ void model_flips_after(struct model *model, uint64_t start, uint64_t end)
 	uint64_t block;
 
 	for (block = start / MODEL_1G; block <= (end - 1) / MODEL_1G; block++) {
-		look_at_mixed(model, block, mixed);
+		find_mixed(model, block, mixed);
 		if (!memcmp(mixed, model->blocks[block].was_mixed, sizeof(mixed)))
 			continue;
 		model->blocks[block].flips++;

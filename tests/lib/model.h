@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * model.h - what the engine is compared with: flat arrays and obvious code
+ * model.h - the model that the engine is compared with: flat arrays and obvious code
  *
- * One byte for each page and each thing that is known of it. Operations are written down as
- * the public headers have them, page by page, without locks, reservations or trees; the
- * policies are written a second time. Only the decisions of the backend come from outside:
- * an operation is made on the engine first, with the calls of the hooks recorded, and then on
- * the model, which expects the same calls in the same order and takes over what they returned.
- * A call that it did not expect, or one that it misses, is a difference, too.
+ * The model has one byte for each page and each of its properties. The operations follow the
+ * public headers page by page, without locks, reservations or trees. The policies are written a
+ * second time. Only the results of the hooks come from outside: a test makes an operation on the
+ * engine first, with the calls of the hooks recorded, and then on the model. The model expects
+ * the recorded calls in their order, and takes over their results. A call that is unexpected or
+ * missing is a difference.
+ *
+ * Usage: model_history_make() makes random operations, model_history_run() runs them on an engine
+ * and on a model, and model_history_shrink() cuts a history that fails:
+ *
+ *	model_history_make(&history, &opts, 1000, &prng);
+ *	why = model_history_run(&history, &failed);
+ *	if (why)
+ *		model_history_shrink(&history), model_history_print(&history);
+ *	model_history_free(&history);
  */
 #ifndef GMS_TESTS_MODEL_H
 #define GMS_TESTS_MODEL_H
@@ -36,13 +45,13 @@ struct model_opts {
 	bool init_private;
 };
 
-/* A 1G block, and its 2M blocks. */
+/* A flag for the 1G block, and one for each of its 2M blocks. */
 #define MODEL_MIXED_BYTES (1 + 512)
 
 struct model_block {
 	uint32_t flips;
 	uint64_t since;
-	/* Before the operation at hand: */
+	/* before the current operation: */
 	uint8_t was_mixed[MODEL_MIXED_BYTES];
 	bool had_folios;
 };
@@ -51,37 +60,36 @@ struct model {
 	struct model_opts opts;
 	uint64_t nr_pages;
 	uint64_t nr_blocks; /* of 1G */
-	/* For each page. */
+	/* for each page: */
 	uint8_t *private;
 	uint8_t *allocated;
 	uint8_t *prepared;
-	uint8_t *order; /* of the folio, or of the one that would be */
-	uint8_t *mapped; /* by the host, perhaps: 1 + the order of the largest folio it was given */
+	uint8_t *order; /* of the folio, or of the folio that an allocation would make */
+	uint8_t *mapped; /* 1 + the order of the largest folio that the host may have mapped */
 	uint8_t *quarantined;
-	uint8_t *limit; /* what an inhibit leaves: 0, 9 or 18 */
+	uint8_t *limit; /* the largest order that inhibits allow: 0, 9 or 18 */
 	uint8_t *attrs; /* a bit for each attribute */
 	uint8_t *pinned;
-	uint32_t *pins; /* how many */
-	/* Of the operation at hand: what was before, and where unmap_host was called. */
+	uint32_t *pins; /* number of pins */
+	/* for each page, about the current operation: */
 	uint8_t *old_private;
 	uint8_t *old_order;
 	uint8_t *old_mapped;
-	uint8_t *covered;
-	uint8_t *expected; /* and where it had to be */
-	/* For each 1G block. */
-	uint64_t no_1g; /* of the pass at hand: 1 + the 1G block that could not be merged */
-	struct model_block *blocks;
-	uint64_t now; /* what the object's clock says */
-	uint64_t cursor; /* of gms_maintain(): the block to go on with */
-	struct gms_stats stats; /* those that follow from what was done */
-	/* What the engine's backend was told in the operation at hand. */
+	uint8_t *covered; /* unmap_host was called for the page */
+	uint8_t *expected; /* unmap_host had to be called for the page */
+	uint64_t no_1g; /* 1 + the 1G block that could not be merged in the current pass */
+	struct model_block *blocks; /* for each 1G block */
+	uint64_t now; /* the object's clock */
+	uint64_t cursor; /* the block at which the next gms_maintain() begins */
+	struct gms_stats stats; /* only those that follow from the operations */
+	/* the hooks that the engine called in the current operation: */
 	const struct sim_call *calls;
 	size_t nr_calls;
 	size_t next;
-	unsigned int loose; /* hooks that may be called in between, as bits */
-	int engine_ret; /* for what is not laid down */
-	bool took_back;
-	uint64_t refuse_after; /* as told to sim_refuse_after() */
+	unsigned int loose; /* hooks that may be called at any time, as bits */
+	int engine_ret; /* decides where the headers leave the result open */
+	bool called_undo;
+	uint64_t refuse_after; /* as for sim_refuse_after() */
 	const char *why; /* NULL, or the first difference in the calls */
 	char text[256];
 };
@@ -90,11 +98,11 @@ void model_init(struct model *model, const struct model_opts *opts);
 void model_fini(struct model *model);
 const char *model_policy_name(enum model_policy policy);
 
-/* The calls of the operation that comes next; none may be left over after it. */
+/* Set the recorded calls of the next operation, and check that no call is left over after it. */
 void model_begin(struct model *model, const struct sim_call *calls, size_t nr_calls);
 const char *model_end(struct model *model);
 
-/* As the functions of the library that are named alike. */
+/* Each does what the gms_ function of its name does. */
 int model_convert(struct model *model, uint64_t start, uint64_t nr_pages, int to,
 		  unsigned int flags, gms_pgoff_t *err_index);
 int model_fault_begin(struct model *model, uint64_t index, int accessor, struct gms_fault *fault);
@@ -111,11 +119,11 @@ int model_attr_set(struct model *model, unsigned int id, uint64_t start, uint64_
 uint64_t model_maintain(struct model *model, uint64_t max_blocks);
 int model_repair(struct model *model, uint64_t start, uint64_t nr_pages, int shareability);
 
-/* Queries, for the model's own use and for comparing. */
+/* Queries, for the model and for comparisons. */
 enum gms_summary model_summary(const struct model *model, uint64_t index, unsigned int order);
 unsigned int model_max_order(const struct model *model, uint64_t index);
 
-/* What the parts of the model have in common. */
+/* ---- shared by the parts of the model ---- */
 bool model_good_range(const struct model *model, uint64_t start, uint64_t nr_pages);
 bool model_is_complete(const struct model *model, uint64_t index, unsigned int order);
 bool model_is_all(const uint8_t *bytes, uint64_t start, uint64_t end, uint8_t value);
@@ -127,12 +135,13 @@ int model_hook(struct model *model, enum sim_hook hook, uint64_t start, uint64_t
 	       unsigned int from, unsigned int to);
 int model_take(struct model *model, unsigned int hooks);
 int model_result(struct model *model, int ret);
-/* What the policy is told of, and the largest order that it may keep or make. */
+
+/* A policy query. */
 struct model_event {
 	enum gms_event event;
 	enum gms_accessor accessor;
 	enum gms_shareability to;
-	unsigned int cap;
+	unsigned int cap; /* the largest order that the verdict may have */
 };
 int model_split(struct model *model, uint64_t index, const struct model_event *event);
 bool model_wants_merge(const struct model *model, uint64_t index, const struct model_event *event);
@@ -142,25 +151,35 @@ uint64_t model_merge(struct model *model, uint64_t index, const struct model_eve
 int model_merge_to(struct model *model, uint64_t index, unsigned int order);
 void model_set_order(struct model *model, uint64_t index, unsigned int order);
 /*
- * Counts the flips of the 1G blocks of a range: to be called before a change, and after. One
- * change counts once, where a 1G block or a 2M block in it becomes mixed or uniform.
+ * Count the flips of the 1G blocks of a range. Call the first before a change, and the second
+ * after it. A change in which the 1G block, or 2M blocks in it, become mixed or uniform counts as
+ * one flip.
  */
 void model_flips_before(struct model *model, uint64_t start, uint64_t end);
 void model_flips_after(struct model *model, uint64_t start, uint64_t end);
 
-/* NULL, or what differs (model_check.c). */
+/* ---- comparisons (model_check.c) ---- */
+
+/* Return NULL, or what differs. */
 const char *model_compare_near(const struct model *model, struct gms_state *state, uint64_t start,
 			       uint64_t nr_pages);
 const char *model_compare_all(const struct model *model, struct gms_state *state);
-/* In a hook of an operation on a range, for the pages around the range; the model is behind. */
+
+/*
+ * Compares the neighbours of a range, in a hook of an operation on the range. The model is still
+ * in the state before the operation.
+ */
 const char *model_compare_inside(const struct model *model, const struct gms_state *state,
 				 uint64_t start, uint64_t nr_pages);
-/* In a hook of gms_state_destroy(). */
+
+/* Compares in a hook of gms_state_destroy(). */
 const char *model_compare_ending(const struct model *model, const struct gms_state *state,
 				 const struct sim_call *call);
+
 const char *model_compare_stats(const struct model *model, const struct gms_state *state);
 
-/* Random operations (model_ops.c), and an engine beside a model that does them (model_run.c). */
+/* ---- random operations (model_ops.c), and running them (model_run.c) ---- */
+
 enum model_op_kind {
 	MODEL_CONVERT,
 	MODEL_FAULT,
@@ -180,13 +199,12 @@ struct model_op {
 	enum model_op_kind kind;
 	uint64_t start;
 	uint64_t nr_pages;
-	int to; /* shareability; of a fault the accessor; of an attribute whether to set it */
-	unsigned int
-		flags; /* of a conversion; of an inhibit the order; of an attribute its number */
-	bool prepare; /* of a fault by the guest */
-	bool full; /* look at everything after this one */
-	uint64_t advance; /* the clock, before */
-	/* As for sim_refuse() and sim_refuse_after(). */
+	int to; /* the shareability; for a fault the accessor; for an attribute its value */
+	unsigned int flags; /* for an inhibit the order; for an attribute its id */
+	bool prepare; /* a fault calls gms_fault_prepare() */
+	bool full; /* compare everything after this operation */
+	uint64_t advance; /* time by which the clock advances before this operation */
+	/* as for sim_refuse() and sim_refuse_after(): */
 	unsigned int refuse;
 	uint64_t skip;
 	uint64_t count;
@@ -203,9 +221,11 @@ struct prng;
 void model_history_make(struct model_history *history, const struct model_opts *opts, size_t nr_ops,
 			struct prng *prng);
 void model_history_print(const struct model_history *history);
-/* NULL, or what differs, with *failed the number of the operation after which it did. */
+
+/* Returns NULL, or what differs; *failed is then the number of the operation. */
 const char *model_history_run(const struct model_history *history, size_t *failed);
-/* Cuts a history that fails down to one that fails and where each operation matters. */
+
+/* Removes operations from a history that fails, as long as it still fails. */
 void model_history_shrink(struct model_history *history);
 void model_history_free(struct model_history *history);
 

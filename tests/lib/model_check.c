@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * model_check.c - does the engine agree with the model?
+ * model_check.c - compares the engine with the model
  */
 #include "model.h"
 #include "test.h"
@@ -84,7 +84,7 @@ static const char *compare_counts(const struct model *model, const struct gms_st
 	return NULL;
 }
 
-/* The runs of a range: maximal, ascending, all of it. */
+/* The runs of a range must ascend, leave no gap, and be as long as possible. */
 static const char *compare_runs(const struct model *model, const struct gms_state *state,
 				uint64_t start, uint64_t end)
 {
@@ -96,7 +96,7 @@ static const char *compare_runs(const struct model *model, const struct gms_stat
 	for (; start < end; start = next) {
 		next = model_find(model->private, start, end, !model->private[start]);
 		if (!gms_iter_next(&iter, &run))
-			return differs(start, "a run, missing", 0, next - start);
+			return differs(start, "a missing run", 0, next - start);
 		if (run.start != start || run.nr_pages != next - start ||
 		    run.shareability != model->private[start])
 			return differs(start, "a run", run.nr_pages, next - start);
@@ -104,7 +104,7 @@ static const char *compare_runs(const struct model *model, const struct gms_stat
 	return gms_iter_next(&iter, &run) ? "a run past the end" : NULL;
 }
 
-/* Three pages at each end of each block in and around the range, and at its own ends. */
+/* Compares three pages at each end of the range, and at each end of each 2M in and around it. */
 const char *model_compare_near(const struct model *model, struct gms_state *state, uint64_t start,
 			       uint64_t nr_pages)
 {
@@ -146,7 +146,7 @@ const char *model_compare_all(const struct model *model, struct gms_state *state
 	return why ? why : compare_runs(model, state, 0, model->nr_pages);
 }
 
-/* What an operation on other pages leaves alone, and so does the end of the object. */
+/* Compares what neither an operation on other pages nor gms_state_destroy() changes. */
 static const char *compare_kept(const struct model *model, const struct gms_state *state,
 				uint64_t i)
 {
@@ -198,7 +198,7 @@ const char *model_compare_ending(const struct model *model, const struct gms_sta
 		why = compare_pins(model, state, start, end);
 	if (!why)
 		why = compare_runs(model, state, start, end);
-	/* block by block, what is freed is no longer allocated; what follows still is */
+	/* 1G blocks are freed in ascending order: pages behind the current one are allocated. */
 	for (uint64_t i = 0; i < model->nr_pages && !why; i += i < freed ? 61 : 4099) {
 		const bool want = i >= freed && model->allocated[i];
 

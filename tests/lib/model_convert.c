@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * model_convert.c - gms_convert() as it is written down in state.h and backend.h
+ * model_convert.c - gms_convert() as the public headers describe it
  *
- * One transaction is a part of the range: all of it, or, if resumable, what lies in one 1G
- * block. Below, the pages of a part have their new value already while hooks are called; a
- * failure puts the old one back.
+ * A transaction changes a part of the range: all of it, or in resumable mode the pages of one 1G
+ * block. The pages of a part have their new value already while the hooks are called. A failure
+ * restores the old value.
  */
 #include "model.h"
 #include "test.h"
@@ -21,7 +21,7 @@ static bool changes(const struct model *model, uint64_t index)
 	return model->private[index] != model->old_private[index];
 }
 
-/* The next run that changes. */
+/* Finds the next run of pages that change. */
 static bool next_run(const struct model *model, uint64_t from, uint64_t end, uint64_t *start,
 		     uint64_t *nr_pages)
 {
@@ -40,7 +40,7 @@ static bool next_run(const struct model *model, uint64_t from, uint64_t end, uin
 	for ((start) = (part)->start, (nr) = 0; \
 	     next_run(model, (start) + (nr), (part)->end, &(start), &(nr));)
 
-/* The next place for which the policy is asked: one in each folio, or 2M block of small ones. */
+/* Returns the index of the next policy query: one for each huge folio, or 2M of 4K folios. */
 static uint64_t next_place(const struct model *model, uint64_t index)
 {
 	unsigned int order = model->order[index] ? model->order[index] : GMS_ORDER_2M;
@@ -58,7 +58,7 @@ static uint64_t folio_end(const struct model *model, uint64_t index)
 	return folio_start(model, index) + (1ULL << model->order[index]);
 }
 
-/* The end of what of the folio at an index lies in the part. */
+/* Returns the end of the folio at a page, or the end of the part if that comes first. */
 static uint64_t end_in_part(const struct model *model, const struct part *part, uint64_t index)
 {
 	uint64_t end = folio_end(model, index);
@@ -72,8 +72,8 @@ static bool any_changes(const struct model *model, uint64_t start, uint64_t end)
 }
 
 /*
- * The first page of the part that a pin keeps from changing. Where folios are pinned as a
- * whole that is their first page in the part.
+ * Returns the first page of the part that cannot change because of a pin. With pins by folio that
+ * is the first page of the pinned folio in the part.
  */
 static uint64_t first_obstacle(const struct model *model, const struct part *part)
 {
@@ -92,7 +92,7 @@ static uint64_t first_obstacle(const struct model *model, const struct part *par
 	return i;
 }
 
-/* The host may have mapped some of the folio: a fault or a pin before this call. */
+/* Returns true if the folio was exposed before this call, by a host fault or a pin. */
 static bool was_exposed(const struct model *model, uint64_t index)
 {
 	uint64_t first = folio_start(model, index), end = folio_end(model, index);
@@ -102,8 +102,8 @@ static bool was_exposed(const struct model *model, uint64_t index)
 }
 
 /*
- * What the host may have mapped with a page of an exposed folio: the folio, or the larger one that
- * it was when the host was given it.
+ * Expects unmap_host for a page that changes, and for the rest of a folio that is exposed. The
+ * folio counts with the order that it had when the host faulted it.
  */
 static void expect_unmapped(struct model *model, uint64_t index, bool exposed)
 {
@@ -115,10 +115,10 @@ static void expect_unmapped(struct model *model, uint64_t index, bool exposed)
 }
 
 /*
- * What changes was unmapped, and what may have been mapped with it; nothing else was. Pins by page
- * are looked for first: what lies behind one is left alone.
+ * Checks the pages that unmap_host was called for. With pins by page, the engine searches for
+ * pins first, and leaves the pages behind a pinned page alone.
  */
-static void judge_unmapped(struct model *model, const struct part *part)
+static void check_unmapped(struct model *model, const struct part *part)
 {
 	uint64_t i, next, end = part->end;
 	bool exposed;
@@ -143,7 +143,7 @@ static void judge_unmapped(struct model *model, const struct part *part)
 	}
 }
 
-static void put_back(struct model *model, const struct part *part)
+static void restore(struct model *model, const struct part *part)
 {
 	memcpy(model->private + part->start, model->old_private + part->start,
 	       part->end - part->start);
@@ -169,7 +169,7 @@ static int split_all(struct model *model, const struct part *part, bool *merge)
 	return 0;
 }
 
-/* Where a folio that changes should be larger each folio that changes is looked at again. */
+/* If the policy wants a merge, the engine queries it again for each folio that changed. */
 static void merge_all(struct model *model, const struct part *part)
 {
 	const struct model_event event = {GMS_EV_CONVERT, GMS_HOST, (enum gms_shareability)part->to,
@@ -194,7 +194,7 @@ static void each_run(struct model *model, const struct part *part, enum sim_hook
 	for_each_run(model, part, start, nr) model_hook(model, hook, start, nr, 0, to);
 }
 
-/* Takes back the runs that begin before @end, the last first. False: some could not be. */
+/* Undoes the runs that begin before @end, the last one first. Returns false if one fails. */
 static bool undo_applied(struct model *model, const struct part *part, uint64_t end)
 {
 	bool failed = false;
@@ -207,7 +207,7 @@ static bool undo_applied(struct model *model, const struct part *part, uint64_t 
 		}
 		for (start = end - 1; start > part->start && changes(model, start - 1); start--)
 			;
-		model->took_back = true;
+		model->called_undo = true;
 		if (model_hook(model, SIM_UNDO, start, end - start, 0, (unsigned int)!part->to))
 			failed = true;
 		end = start;
@@ -215,7 +215,7 @@ static bool undo_applied(struct model *model, const struct part *part, uint64_t 
 	return !failed;
 }
 
-/* From the first run to the last: host and guest lose it. */
+/* Quarantines the pages from the first run to the last, and unmaps them from host and guest. */
 static void quarantine(struct model *model, const struct part *part)
 {
 	uint64_t low = part->end, high = part->start;
@@ -235,7 +235,7 @@ static void quarantine(struct model *model, const struct part *part)
 	memset(model->quarantined + low, 1, high - low);
 }
 
-/* Zap and apply. *lost: it failed, and could not be undone. */
+/* Zaps and applies all runs. Sets *lost if that failed, and the undo failed as well. */
 static int change_all(struct model *model, const struct part *part, bool *lost)
 {
 	uint64_t start, nr, done;
@@ -256,7 +256,7 @@ static int change_all(struct model *model, const struct part *part, bool *lost)
 	return 0;
 }
 
-/* Returns 0 or an error for which nothing of the part has changed. */
+/* Changes the part. Returns 0, or an error after which no page of the part has changed. */
 static int change_part(struct model *model, const struct part *part)
 {
 	uint64_t splits = model->stats.splits_1g + model->stats.splits_2m;
@@ -264,13 +264,13 @@ static int change_part(struct model *model, const struct part *part)
 	bool merge, lost = false;
 	int ret;
 
-	model->took_back = false;
+	model->called_undo = false;
 	memcpy(model->old_order, model->order, model->nr_pages);
 	ret = split_all(model, part, &merge);
 	if (!ret)
 		ret = change_all(model, part, &lost);
 	if (ret) {
-		if (model->took_back || model->stats.splits_1g + model->stats.splits_2m != splits)
+		if (model->called_undo || model->stats.splits_1g + model->stats.splits_2m != splits)
 			model->stats.undone++;
 		model_undo_splits(model);
 		if (lost)
@@ -290,8 +290,11 @@ static int change_part(struct model *model, const struct part *part)
 	return 0;
 }
 
-/* To private: the host lets go, then pins are looked for. Shortens the part, or fails. */
-static int clear_way(struct model *model, struct part *part)
+/*
+ * Unmaps the part from the host and searches for pins, before a change to private. In resumable
+ * mode the part ends at a pinned page.
+ */
+static int search_pins(struct model *model, struct part *part)
 {
 	uint64_t obstacle;
 	bool blind;
@@ -302,10 +305,13 @@ static int clear_way(struct model *model, struct part *part)
 	ret = model_take(model, 1U << SIM_UNMAP_HOST);
 	if (ret)
 		return ret;
-	judge_unmapped(model, part);
+	check_unmapped(model, part);
 	ret = model_take(model, 1U << SIM_CHECK_PINS);
 	obstacle = first_obstacle(model, part);
-	/* With a pin in sight the backend may be asked once more, where the first one is. */
+	/*
+	 * After a pin was found, the engine may call check_pins again, to name the first pinned
+	 * page. If that call fails the result is still -EAGAIN, and err_index is the start.
+	 */
 	blind = ret && obstacle < part->end && model->engine_ret == -EAGAIN;
 	if (ret && !blind)
 		return ret;
@@ -326,7 +332,7 @@ static int clear_way(struct model *model, struct part *part)
 	return -EAGAIN;
 }
 
-/* One transaction. *@changed becomes true where a page has changed. */
+/* Makes one transaction. Sets *changed if a page has changed. */
 static int convert_part(struct model *model, struct part *part, bool *changed)
 {
 	uint64_t quarantined = model_find(model->quarantined, part->start, part->end, 1);
@@ -348,9 +354,9 @@ static int convert_part(struct model *model, struct part *part, bool *changed)
 	model_flips_before(model, part->start, part->end);
 	memset(model->private + part->start, part->to, part->end - part->start);
 	if (part->to == GMS_PRIVATE)
-		ret = clear_way(model, part);
+		ret = search_pins(model, part);
 	if (ret && (ret != -EAGAIN || !part->resumable)) {
-		put_back(model, part);
+		restore(model, part);
 		if (ret != -EAGAIN)
 			part->err_index = part->start;
 		return ret;
@@ -361,7 +367,7 @@ static int convert_part(struct model *model, struct part *part, bool *changed)
 		return pending;
 	ret = change_part(model, part);
 	if (ret) {
-		put_back(model, part);
+		restore(model, part);
 		part->err_index = part->start;
 		return ret;
 	}

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * model_fault.c - faults, allocation and pins as they are written down in fault.h
+ * model_fault.c - faults, allocation and pins as fault.h describes them
  */
 #include "model.h"
 #include "test.h"
 
-/* A split that a pin prevents is put off. */
+/* Splits as the policy says. A split that a pin prevents is deferred, and is no error. */
 static int split(struct model *model, uint64_t index, enum gms_event event,
 		 enum gms_accessor accessor)
 {
@@ -16,7 +16,7 @@ static int split(struct model *model, uint64_t index, enum gms_event event,
 	return ret == -EAGAIN ? 0 : ret;
 }
 
-/* Allocates the folio at an index, if there is none, and splits it if the policy wants. */
+/* Allocates the folio at a page, if there is none, and splits it as the policy says. */
 static int allocate_at(struct model *model, uint64_t index, enum gms_accessor accessor, bool *fresh)
 {
 	unsigned int order = model->order[index];
@@ -42,7 +42,7 @@ static int refuse(const struct model *model, uint64_t index, enum gms_accessor a
 	return accessor == GMS_HOST && model->private[index] ? -EACCES : 0;
 }
 
-/* From here on the host may have mapped the folio; what it had before may have been larger. */
+/* Records that the host may map the folio. It may have mapped a larger folio before. */
 static void expose(struct model *model, uint64_t index)
 {
 	unsigned int order = model->order[index];
@@ -55,7 +55,7 @@ static void expose(struct model *model, uint64_t index)
 	}
 }
 
-/* Is there nothing against a mapping of this order by the guest? */
+/* Returns true if the guest may map the block of this order. */
 static bool guest_may(const struct model *model, uint64_t index, unsigned int order)
 {
 	uint64_t start = index >> order << order;
@@ -78,7 +78,7 @@ static bool host_may(const struct model *model, uint64_t index, unsigned int ord
 	       model_summary(model, index, order) == GMS_ALL_SHARED;
 }
 
-/* A mapping that covers such a page would answer for it. */
+/* Returns true if a mapping of this order would cover a quarantined page. */
 static bool is_partly_quarantined(const struct model *model, uint64_t index, unsigned int order)
 {
 	uint64_t start = index >> order << order;
@@ -130,7 +130,7 @@ int model_fault_begin(struct model *model, uint64_t index, int accessor, struct 
 	return 0;
 }
 
-/* The largest block that begins here and in which nothing is prepared. */
+/* Returns the order of the largest block that begins here and has no prepared page. */
 static unsigned int unprepared_order(const struct model *model, uint64_t start, unsigned int most)
 {
 	unsigned int order;
@@ -189,7 +189,7 @@ int model_allocate(struct model *model, uint64_t start, uint64_t nr_pages, gms_p
 	return 0;
 }
 
-/* The part of a pin that lies in one 1G block: all of it is there, and then it is split. */
+/* Touches the pages of a pin in one 1G block: allocates them all, then splits their folios. */
 static int touch(struct model *model, uint64_t start, uint64_t end, gms_pgoff_t *err_index)
 {
 	uint64_t i;
@@ -202,7 +202,7 @@ static int touch(struct model *model, uint64_t start, uint64_t end, gms_pgoff_t 
 		if (ret || model->why)
 			return ret;
 	}
-	/* Once for each folio. */
+	/* The policy is queried once for each folio. */
 	for (i = start; i < end; i = ((i >> model->order[i]) + 1) << model->order[i]) {
 		*err_index = i;
 		ret = split(model, i, GMS_EV_FAULT, GMS_HOST);

@@ -2,8 +2,8 @@
 /*
  * model_ops.c - random operations for the engine and its model
  *
- * They meet in a few hot 2M blocks, at the edges of blocks and at the end of the object;
- * whole blocks are converted now and then, so that they become uniform again.
+ * Most operations fall into a few hot 2M blocks, at the edges of blocks, and at the end of the
+ * object. Some convert whole blocks, so that blocks become uniform again.
  */
 #include "model.h"
 #include "oracle.h"
@@ -11,7 +11,7 @@
 
 #define NR_HOT 3
 
-/* Small steps of time are alike, so that what a policy reckons with it comes out even. */
+/* Time advances in multiples of a number with many divisors, so that policies divide evenly. */
 #define TIME_STEP 720720ULL
 
 static const char *const kind_names[MODEL_NR_OPS] = {
@@ -19,7 +19,7 @@ static const char *const kind_names[MODEL_NR_OPS] = {
 	"inhibit", "uninhibit", "attr_set", "maintain", "repair",
 };
 
-/* How often each is made, in percent. */
+/* How often each operation is made, in percent. */
 static const unsigned int chances[MODEL_NR_OPS] = {28, 24, 6, 8, 9, 11, 2, 2, 2, 4, 4};
 
 struct maker {
@@ -43,7 +43,7 @@ static uint64_t any_page(struct maker *maker)
 	return page < nr_pages ? page : nr_pages - 1;
 }
 
-/* Backings of 4K make one call a page: not too many of them. */
+/* With a backing of 4K, gms_allocate() calls a hook for each page. The range is limited. */
 static uint64_t longest(const struct maker *maker, enum model_op_kind kind)
 {
 	if (kind == MODEL_ALLOCATE && !maker->opts->folio_order)
@@ -87,7 +87,7 @@ static void choose_range(struct maker *maker, struct model_op *op)
 		op->nr_pages = maker->opts->nr_pages - op->start;
 }
 
-/* What the library has to refuse. */
+/* Makes an operation that the library has to refuse. */
 static void spoil(struct maker *maker, struct model_op *op)
 {
 	switch (prng_below(maker->prng, 4)) {
@@ -120,7 +120,7 @@ static void choose_refusal(struct prng *prng, struct model_op *op)
 	op->skip = prng_chance(prng, 60) ? 0 : prng_below(prng, 20);
 	op->count = prng_chance(prng, 60) ? 1 : 1 + prng_below(prng, 5);
 	op->after = prng_chance(prng, 60) ? 0 : prng_below(prng, 6);
-	/* What is undone was done. */
+	/* For an undo, a part has to be applied first. */
 	if (op->refuse == (1U << SIM_APPLY | 1U << SIM_UNDO) && prng_chance(prng, 80)) {
 		op->count++;
 		op->after++;
@@ -154,7 +154,7 @@ static void choose_details(struct maker *maker, struct model_op *op)
 	}
 }
 
-/* Of two pins one is given back as it was taken, else some page or other. */
+/* Many unpins are of the range that was pinned last. */
 static void follow_pin(struct maker *maker, const struct model_op *last_pin, struct model_op *op)
 {
 	if (op->kind == MODEL_UNPIN && last_pin && prng_chance(maker->prng, 70)) {
@@ -163,7 +163,7 @@ static void follow_pin(struct maker *maker, const struct model_op *last_pin, str
 	}
 }
 
-/* What was undone, or could not be, and its neighbours are faulted soon after. */
+/* Some faults are near the last refused conversion, where an undo has succeeded or failed. */
 static void follow_refusal(struct maker *maker, const struct model_op *refused, struct model_op *op)
 {
 	uint64_t at;
@@ -189,7 +189,7 @@ void model_history_make(struct model_history *history, const struct model_opts *
 {
 	const struct model_op *last_pin = NULL, *refused = NULL;
 	struct maker maker = {.prng = prng, .opts = opts};
-	/* A look at everything costs in proportion to the size; so it is made less often. */
+	/* A full comparison costs in proportion to the size, so large objects have fewer. */
 	uint64_t every = 1 + opts->nr_pages / 16384;
 	size_t i;
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * model_policy.c - the policies a second time, and what becomes of a folio that they judge
+ * model_policy.c - the policies a second time, and the splits and merges that they cause
  */
 #include "model.h"
 #include "test.h"
 
-/* The largest block at the place that is of one kind: any kind, or only private. */
+/* Returns the order of the largest block that is all private, or with @shared_too uniform. */
 static unsigned int largest(const struct gms_policy_view *view, bool shared_too)
 {
 	if (view->s1g == GMS_ALL_PRIVATE || (shared_too && view->s1g == GMS_ALL_SHARED))
@@ -20,7 +20,7 @@ static unsigned int larger(unsigned int a, unsigned int b)
 	return a > b ? a : b;
 }
 
-/* Whatever happens, a folio that is not all private goes to 4K. */
+/* A folio that is not all private is split to 4K, at any event. */
 static struct gms_policy_verdict eager(const struct gms_policy_view *view)
 {
 	struct gms_policy_verdict verdict = {view->folio_order, true};
@@ -67,7 +67,7 @@ static struct gms_policy_verdict adaptive(const struct gms_policy_view *view)
 	return verdict;
 }
 
-/* What the policy says of a place. */
+/* Queries the policy about a page. */
 static struct gms_policy_verdict decide(const struct model *model, uint64_t index,
 					const struct model_event *event)
 {
@@ -115,8 +115,8 @@ static void split_to(struct model *model, uint64_t index, unsigned int order)
 }
 
 /*
- * Splits the folio at an index step by step, until the policy is content. Returns 0, -EAGAIN
- * where a pin is in the way, or what the backend returned.
+ * Splits the folio at a page until the policy wants no further split. Returns 0, -EAGAIN if a pin
+ * prevents a split, or the error of the hook.
  */
 int model_split(struct model *model, uint64_t index, const struct model_event *event)
 {
@@ -136,7 +136,7 @@ int model_split(struct model *model, uint64_t index, const struct model_event *e
 			ret = model_take(model, 1U << SIM_CHECK_PINS);
 		if (ret == -EAGAIN)
 			model->stats.splits_deferred++;
-		/* A folio of 1G of which the rest stays large becomes 2M first. */
+		/* A non-uniform split of a 1G goes to 2M first. */
 		if (from == GMS_ORDER_1G && !verdict.uniform)
 			verdict.order = GMS_ORDER_2M;
 		if (!ret)
@@ -148,14 +148,14 @@ int model_split(struct model *model, uint64_t index, const struct model_event *e
 	}
 }
 
-/* Would the policy have the folio at an index larger? */
+/* Returns true if the policy wants a larger folio at the page. */
 bool model_wants_merge(const struct model *model, uint64_t index, const struct model_event *event)
 {
 	return model->allocated[index] && decide(model, index, event).order > model->order[index];
 }
 
 /*
- * A call that failed merges what it has split. In which steps is not laid down; a merge that
+ * Merges the splits of a call that failed. The order of the merges is not specified. A merge that
  * is refused leaves the folios split.
  */
 void model_undo_splits(struct model *model)
@@ -172,17 +172,17 @@ void model_undo_splits(struct model *model)
 			continue;
 		}
 		model_set_order(model, call->start, call->to);
-		/* As if it had not been. */
+		/* The split no longer counts. */
 		if (call->to == GMS_ORDER_1G)
 			model->stats.splits_1g--;
 		else
 			model->stats.splits_2m--;
 	}
 	if (!refused && memcmp(model->order, model->old_order, model->nr_pages))
-		model_differs(model, "folios that were split stayed so after a failure");
+		model_differs(model, "folios are still split after a failure");
 }
 
-/* One folio of the block, if all of it is there, no pin is in the way, and the backend can. */
+/* Merges the block to one folio, if it is allocated, no page is pinned, and the hook agrees. */
 int model_merge_to(struct model *model, uint64_t index, unsigned int order)
 {
 	uint64_t start = index >> order << order;
@@ -206,8 +206,8 @@ int model_merge_to(struct model *model, uint64_t index, unsigned int order)
 }
 
 /*
- * Merges the folios at an index as the policy wants it, or as far as they are there. Returns
- * the end of what it tried to merge, or of the folio or 2M block of small ones.
+ * Merges the folios at a page as far as the policy wants and as far as they are allocated.
+ * Returns the end of the merged folio; without a merge, the end of the huge folio or 2M.
  */
 uint64_t model_merge(struct model *model, uint64_t index, const struct model_event *event,
 		     uint64_t *merges)
@@ -218,7 +218,7 @@ uint64_t model_merge(struct model *model, uint64_t index, const struct model_eve
 
 	if (model->allocated[index])
 		want = decide(model, index, event).order;
-	/* a 1G that could not be had is tried once in a pass, and then its parts */
+	/* A merge to 1G that fails is not tried again in the pass. */
 	if (want == GMS_ORDER_1G && model->no_1g == index / MODEL_1G + 1)
 		want = GMS_ORDER_2M;
 	for (; want > order && ret; want -= ret ? GMS_ORDER_2M : 0) {

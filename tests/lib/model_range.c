@@ -2,8 +2,8 @@
 /*
  * model_range.c - holes, maintenance, repair, attributes and inhibits
  *
- * Which mappings are zapped on the way is not part of the model: the simulated backend sees
- * to it that none is left that should not be.
+ * The model does not say which mappings are zapped. The simulated backend checks that no stale
+ * mapping is left.
  */
 #include "model.h"
 #include "test.h"
@@ -25,7 +25,7 @@ static bool partly_in(const struct model *model, const struct hole *hole, uint64
 	       (first < hole->start || first + (1ULL << order) > hole->end);
 }
 
-/* A folio at one end of the hole: split as the policy wants, but so that none crosses it. */
+/* Splits a folio that crosses an end of the hole, as the policy says, until none crosses it. */
 static int split_end(struct model *model, const struct hole *hole, uint64_t index, uint64_t edge)
 {
 	const struct model_event event = {
@@ -37,7 +37,7 @@ static int split_end(struct model *model, const struct hole *hole, uint64_t inde
 	return partly_in(model, hole, index) ? model_split(model, index, &event) : 0;
 }
 
-/* What begins here is freed as the largest folio that it was or can become within the hole. */
+/* Merges the folios that begin here as far as they lie in the hole. */
 static void merge_in_hole(struct model *model, const struct hole *hole, uint64_t index)
 {
 	unsigned int order;
@@ -49,7 +49,7 @@ static void merge_in_hole(struct model *model, const struct hole *hole, uint64_t
 	}
 }
 
-/* A block in which nothing is allocated any more is as it was in the beginning. */
+/* A block without allocated pages has the order of a new object again. */
 static void forget_splits(struct model *model, const struct hole *hole)
 {
 	unsigned int order;
@@ -93,7 +93,7 @@ static bool has_folios(const struct model *model, uint64_t block)
 	return model_find(model->allocated, block * MODEL_1G, end, 1) < end;
 }
 
-/* Is a folio that crosses an end pinned? */
+/* Returns true if the folio at either end of the hole has a pinned page. */
 static bool pinned_beside(const struct model *model, const struct hole *hole)
 {
 	const uint64_t ends[] = {hole->start, hole->end - 1};
@@ -121,7 +121,7 @@ static int punch(struct model *model, const struct hole *hole, gms_pgoff_t *err_
 	if (ret)
 		return ret;
 	ret = model_take(model, 1U << SIM_CHECK_PINS);
-	/* With a pin in sight the backend may be asked once more, where the first one is. */
+	/* The engine may call check_pins again, as in a conversion: see model_convert.c. */
 	if (ret && model->engine_ret != -EAGAIN)
 		return ret;
 	if (pinned < hole->end) {
@@ -174,7 +174,7 @@ int model_punch_hole(struct model *model, uint64_t start, uint64_t nr_pages, gms
 	return model_result(model, ret);
 }
 
-/* Is a folio smaller than the backing? Those of an incomplete block always are. */
+/* Returns true if a folio is smaller than the backing, as in any incomplete block. */
 static bool is_split(const struct model *model, uint64_t block)
 {
 	uint64_t end = (block + 1) * MODEL_1G;
@@ -209,7 +209,7 @@ static uint64_t maintain_block(struct model *model, uint64_t block)
 	return merged;
 }
 
-/* Each block at most once; those that are not split do not count. */
+/* Visits each block at most once. Blocks that are not split do not count. */
 uint64_t model_maintain(struct model *model, uint64_t max_blocks)
 {
 	uint64_t merged = 0;
@@ -226,7 +226,7 @@ uint64_t model_maintain(struct model *model, uint64_t max_blocks)
 	return merged;
 }
 
-/* Does a pin keep one of the pages from becoming private? */
+/* Returns true if a pin prevents a page from becoming private. */
 static bool pinned_for_repair(const struct model *model, uint64_t start, uint64_t end)
 {
 	uint64_t i;
@@ -257,7 +257,7 @@ int model_repair(struct model *model, uint64_t start, uint64_t nr_pages, int sha
 
 		if (!ret)
 			ret = model_take(model, 1U << SIM_CHECK_PINS);
-		/* With a pin in sight the backend is asked only up to there. */
+		/* If a page is pinned, check_pins is called only for the pages before it. */
 		if (pinned && (!ret || model->engine_ret == -EAGAIN))
 			ret = -EAGAIN;
 		if (ret)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * model_run.c - a history, done by the engine and by the model side by side
+ * model_run.c - runs a history on the engine and on the model
  */
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,10 +11,10 @@
 #include "test.h"
 #include "twin.h"
 
-/* More than any operation of a history makes. */
+/* No operation of a history calls more hooks. */
 #define MAX_CALLS (1U << 18)
 
-/* What err_index holds before: it is written on failure only. */
+/* The value of err_index before a call, and after a call that succeeds. */
 #define NOT_WRITTEN 0xfedcba98765ULL
 
 struct duo {
@@ -22,9 +22,9 @@ struct duo {
 	struct gms_state *state;
 	struct sim *sim;
 	struct talloc talloc;
-	/* For the hooks: */
+	/* for the hooks: */
 	bool ending; /* in gms_state_destroy() */
-	uint64_t start, nr_pages; /* of the operation at hand */
+	uint64_t start, nr_pages; /* of the current operation */
 	const char *why; /* NULL, or the first wrong answer in a hook */
 };
 
@@ -42,7 +42,7 @@ static uint64_t clock_of(void *ctx)
 	return ((struct duo *)ctx)->model.now;
 }
 
-/* The first wrong answer in a hook is kept. There is one thread, so nothing else changes. */
+/* Makes queries in a hook, and keeps the first wrong answer. There is only one thread. */
 static void in_hook(void *arg, const struct sim_call *call)
 {
 	struct duo *duo = arg;
@@ -115,7 +115,7 @@ static const char *duo_fini(struct duo *duo)
 	return why;
 }
 
-/* What a VMM maps: all that it is offered. */
+/* Maps all that the fault allows, as a VMM does. */
 static const char *map(struct duo *duo, const struct model_op *op, const struct gms_fault *fault)
 {
 	if (op->to == GMS_GUEST && duo->model.private[op->start] && !fault->prepared)
@@ -136,7 +136,7 @@ static const char *engine_fault(struct duo *duo, const struct model_op *op, stru
 	if (out->ret)
 		return NULL;
 	if (out->fault.seq != gms_seq_read(state, op->start) || out->fault.seq % 2)
-		why = "seq of a fault is odd, or not that of the page";
+		why = "the seq of a fault is odd, or differs from gms_seq_read()";
 	else
 		why = NULL;
 	if (op->prepare)
@@ -241,12 +241,12 @@ static void model_op(struct duo *duo, const struct model_op *op, struct outcome 
 		out->ret = model_repair(model, op->start, op->nr_pages, op->to);
 		break;
 	}
-	/* "Where to store ... on failure": what the model left there otherwise is of no account. */
+	/* The model may write err_index on success, too. */
 	out->err_index = out->ret ? err : NOT_WRITTEN;
 }
 
-static const char *judge_fault(const char *when, const struct gms_fault *got,
-			       const struct gms_fault *want)
+static const char *compare_fault(const char *when, const struct gms_fault *got,
+				 const struct gms_fault *want)
 {
 	if (got->folio_index == want->folio_index && got->folio_order == want->folio_order &&
 	    got->max_order == want->max_order && got->prepared == want->prepared &&
@@ -260,8 +260,8 @@ static const char *judge_fault(const char *when, const struct gms_fault *got,
 			want->prepared, want->fresh);
 }
 
-static const char *judge(const struct model_op *op, const struct outcome *got,
-			 const struct outcome *want)
+static const char *compare_outcomes(const struct model_op *op, const struct outcome *got,
+				    const struct outcome *want)
 {
 	const char *why = NULL;
 
@@ -277,12 +277,12 @@ static const char *judge(const struct model_op *op, const struct outcome *got,
 				(unsigned long long)want->merged);
 	if (op->kind != MODEL_FAULT || got->ret)
 		return NULL;
-	why = judge_fault("begin", &got->begun, &want->begun);
-	return why || got->prepare_ret ? why : judge_fault("prepare", &got->fault, &want->fault);
+	why = compare_fault("begin", &got->begun, &want->begun);
+	return why || got->prepare_ret ? why : compare_fault("prepare", &got->fault, &want->fault);
 }
 
-/* Even at rest, unchanged by what changes nothing, changed by what changes something. */
-static const char *judge_seq(const struct duo *duo, const struct model_op *op, uint64_t before,
+/* A sequence number is even after a call. Conversions with nothing to do leave it as it was. */
+static const char *check_seq(const struct duo *duo, const struct model_op *op, uint64_t before,
 			     const struct gms_stats *stats)
 {
 	uint64_t seq = gms_seq_read(duo->state, op->start);
@@ -290,18 +290,18 @@ static const char *judge_seq(const struct duo *duo, const struct model_op *op, u
 	const struct gms_stats *now = &duo->model.stats;
 
 	if (seq % 2)
-		return "a sequence number is odd at rest";
+		return "a sequence number is odd after a call";
 	if (op->kind != MODEL_CONVERT)
 		return NULL;
 	if (now->noops != stats->noops && seq != before)
-		return "a sequence number moved though nothing changed";
+		return "a sequence number changed though no page did";
 	if (now->pages_converted != stats->pages_converted && seq == before &&
 	    op->start / MODEL_1G == end / MODEL_1G)
-		return "a sequence number stood still through a conversion";
+		return "a sequence number did not change in a conversion";
 	return NULL;
 }
 
-static const char *look(struct duo *duo, const struct model_op *op)
+static const char *check_all(struct duo *duo, const struct model_op *op)
 {
 	const char *why = sim_check(duo->sim);
 
@@ -318,37 +318,37 @@ static const char *look(struct duo *duo, const struct model_op *op)
 	return why ? why : talloc_check(&duo->talloc);
 }
 
-/* A caller of gms_repair() has brought the pages into the state that it names. */
+/* Sets the state of the simulated backend, as a caller of gms_repair() does. */
 static void mend(struct duo *duo, const struct model_op *op, const struct outcome *got)
 {
 	if (op->kind == MODEL_REPAIR && !got->ret)
 		sim_set(duo->sim, op->start, op->nr_pages, (enum gms_shareability)op->to);
 }
 
-/* A repair is of what is quarantined by then, near where it was meant to be, if anything is. */
-static struct model_op meet_quarantine(const struct model *model, const struct model_op *op)
+/* Moves a repair to the nearest quarantined pages behind its start, if there are any. */
+static struct model_op move_repair(const struct model *model, const struct model_op *op)
 {
-	struct model_op meet = *op;
+	struct model_op moved = *op;
 	uint64_t start, end;
 
 	if (op->kind != MODEL_REPAIR || !model_good_range(model, op->start, op->nr_pages))
-		return meet;
+		return moved;
 	start = model_find(model->quarantined, op->start, model->nr_pages, 1);
 	if (start == model->nr_pages)
 		start = model_find(model->quarantined, 0, model->nr_pages, 1);
 	if (start == model->nr_pages)
-		return meet;
+		return moved;
 	end = model_find(model->quarantined, start, model->nr_pages, 0);
-	meet.start = start;
-	/* Not always what is left, and now and then a page too many. */
+	moved.start = start;
+	/* Sometimes the range is only a part of them, and sometimes it is too long. */
 	if (op->nr_pages > end - start && op->nr_pages % 8)
-		meet.nr_pages = end - start;
-	return meet;
+		moved.nr_pages = end - start;
+	return moved;
 }
 
 static const char *do_op(struct duo *duo, const struct model_op *planned)
 {
-	const struct model_op meet = meet_quarantine(&duo->model, planned), *op = &meet;
+	const struct model_op moved = move_repair(&duo->model, planned), *op = &moved;
 	struct outcome got = {.err_index = NOT_WRITTEN}, want = {.err_index = NOT_WRITTEN};
 	struct gms_stats stats = duo->model.stats;
 	uint64_t seq = gms_seq_read(duo->state, op->start);
@@ -371,17 +371,17 @@ static const char *do_op(struct duo *duo, const struct model_op *planned)
 		return why;
 	calls = sim_calls(duo->sim, &nr_calls);
 	if (nr_calls == MAX_CALLS)
-		return "too many calls for one operation of a test";
+		return "the operation called more hooks than can be recorded";
 	model_begin(&duo->model, calls, nr_calls);
 	duo->model.refuse_after = op->after;
 	duo->model.engine_ret = got.ret;
 	model_op(duo, op, &want);
 	why = model_end(&duo->model);
 	if (!why)
-		why = judge(op, &got, &want);
+		why = compare_outcomes(op, &got, &want);
 	if (!why)
-		why = judge_seq(duo, op, seq, &stats);
-	return why ? why : look(duo, op);
+		why = check_seq(duo, op, seq, &stats);
+	return why ? why : check_all(duo, op);
 }
 
 const char *model_history_run(const struct model_history *history, size_t *failed)
@@ -396,13 +396,13 @@ const char *model_history_run(const struct model_history *history, size_t *faile
 		*failed = i;
 		why = do_op(&duo, &history->ops[i]);
 	}
-	/* The texts of the model and of the simulation go with them. */
+	/* duo_fini() frees the texts of the model and of the simulation. */
 	snprintf(kept, sizeof(kept), "%s", why ? why : "");
 	why = duo_fini(&duo);
 	return *kept ? kept : why;
 }
 
-/* Does the history still fail? */
+/* Returns true if the history fails. */
 static bool fails(const struct model_history *history)
 {
 	size_t failed;
@@ -420,7 +420,7 @@ static bool fails(const struct model_history *history)
 	return waitpid(pid, &status, 0) == pid && status != 0;
 }
 
-/* Leaves out @count operations from @at on, if it fails without them. */
+/* Removes @count operations from @at on, if the history fails without them. */
 static bool try_without(struct model_history *history, size_t at, size_t count)
 {
 	struct model_history less = *history;
@@ -451,7 +451,7 @@ void model_history_shrink(struct model_history *history)
 				at += count;
 		}
 	}
-	/* Few are left: with a look at everything after each, fewer may do. */
+	/* Few operations are left. With a full comparison after each of them, fewer may do. */
 	for (i = 0; i < history->nr_ops; i++)
 		history->ops[i].full = true;
 	if (model_history_run(history, &failed))

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * ops.c - random histories, replayed and shrunk
+ * ops.c - runs and shrinks random histories of a range tree
  *
- * With GMS_TEST_FORK in the environment each run is a process of its own, so that also
- * a history that crashes can be shrunk.
+ * With GMS_TEST_FORK in the environment each run is a process of its own, so that a history that
+ * crashes can be shrunk, too.
  */
 #include "ops.h"
 #include "test.h"
@@ -17,7 +17,7 @@ static const char *const kind_names[NR_OP_KINDS] = {
 
 struct run {
 	struct twin twin;
-	struct oracle before; /* outside of an operation like the twin's */
+	struct oracle before; /* the content of the twin's oracle before the current operation */
 };
 
 static bool expects_nomem(const struct op *op)
@@ -25,7 +25,7 @@ static bool expects_nomem(const struct op *op)
 	return op->kind == OP_STORE_NOMEM || op->kind == OP_COMMIT_NOMEM;
 }
 
-static const char *judge_rc(struct run *run, const struct op *op, int rc, uint64_t failed)
+static const char *check_rc(struct run *run, const struct op *op, int rc, uint64_t failed)
 {
 	failed = run->twin.talloc.failed - failed;
 	if (rc && rc != -ENOMEM)
@@ -48,10 +48,10 @@ static const char *do_store(struct run *run, const struct op *op)
 		rc = gms_rtree_clear(run->twin.tree, op->start, op->nr_pages);
 	if (!rc)
 		oracle_store(&run->twin.oracle, op->start, op->nr_pages, op->set);
-	return judge_rc(run, op, rc, failed);
+	return check_rc(run, op, rc, failed);
 }
 
-/* The middle of an operation: committed, and not released yet. */
+/* Commits, checks the tree before the release, and reverts if the operation is a revert. */
 static const char *do_commit(struct run *run, const struct op *op,
 			     struct gms_rtree_reserve *reserve)
 {
@@ -79,7 +79,7 @@ static const char *do_steps(struct run *run, const struct op *op)
 
 	memset(&reserve, 0x5a, sizeof(reserve));
 	rc = gms_rtree_prepare(tree, op->start, op->nr_pages, &reserve);
-	why = judge_rc(run, op, rc, failed);
+	why = check_rc(run, op, rc, failed);
 	talloc_trap(talloc, TALLOC_TRAP_BOTH);
 	if (!rc && !why && op->kind != OP_RELEASE)
 		why = do_commit(run, op, &reserve);
@@ -136,7 +136,7 @@ const char *history_run(const struct history *history, size_t *failed)
 	return why;
 }
 
-/* Does the history still fail? */
+/* Returns true if the history fails. */
 static bool fails(const struct history *history)
 {
 	size_t failed;
@@ -154,7 +154,7 @@ static bool fails(const struct history *history)
 	return waitpid(pid, &status, 0) == pid && status != 0;
 }
 
-/* Leaves out @count operations from @at on, if it fails without them. */
+/* Removes @count operations from @at on, if the history fails without them. */
 static bool try_without(struct history *history, size_t at, size_t count)
 {
 	struct history less = *history;
@@ -179,7 +179,7 @@ void history_shrink(struct history *history)
 
 	if (!getenv("GMS_TEST_FORK") && history_run(history, &failed))
 		history->nr_ops = failed + 1;
-	/* The last one found the difference: it has to look at everything. */
+	/* The last operation found the difference, so it must compare everything. */
 	if (history->nr_ops)
 		history->ops[history->nr_ops - 1].full = true;
 	for (count = history->nr_ops / 2; count; count /= 2) {

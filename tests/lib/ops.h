@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * ops.h - random histories of a range tree: made, replayed, shrunk, printed
+ * ops.h - random histories of a range tree
  *
- * A history is an array of operations that means the same however much of it is left
- * out, so a failing one can be cut down to the few operations that matter.
+ * A history is an array of operations. Each operation is valid without the others, so a history
+ * that fails can be cut down to the few operations that matter.
+ *
+ * Usage:
+ *
+ *	history_make(&history, nr_pages, 1000, &prng);
+ *	why = history_run(&history, &failed);
+ *	if (why)
+ *		history_shrink(&history), history_print(&history);
+ *	history_free(&history);
  */
 #ifndef GMS_TESTS_OPS_H
 #define GMS_TESTS_OPS_H
@@ -16,7 +24,7 @@ enum op_kind {
 	OP_REVERT, /* prepare, commit, revert, release */
 	OP_RELEASE, /* prepare, release */
 	OP_STORE_NOMEM, /* a store while the allocation numbered @skip fails */
-	OP_COMMIT_NOMEM, /* prepare, commit, release, likewise */
+	OP_COMMIT_NOMEM, /* a commit while the allocation numbered @skip fails */
 	NR_OP_KINDS
 };
 
@@ -25,8 +33,8 @@ struct op {
 	uint64_t start;
 	uint64_t nr_pages;
 	bool set;
-	bool full; /* look at everything after this one */
-	unsigned int skip; /* allocations that work before one fails */
+	bool full; /* compare everything after this operation */
+	unsigned int skip; /* number of allocations that succeed before one fails */
 };
 
 struct history {
@@ -36,17 +44,17 @@ struct history {
 	struct op *ops;
 };
 
-/* Makes @nr_ops operations at places where something may go wrong. */
+/* Makes @nr_ops random operations, most of them at the edges of blocks. */
 void history_make(struct history *history, uint64_t nr_pages, size_t nr_ops, struct prng *prng);
 void history_free(struct history *history);
 
 /*
- * Runs the operations on a new tree and on the model. Returns NULL, or what differs,
- * with *failed the number of the operation after which it did.
+ * Runs the operations on a new tree and on a flat array. Returns NULL, or what differs; *failed is
+ * then the number of the operation.
  */
 const char *history_run(const struct history *history, size_t *failed);
 
-/* Cuts a history that fails down to one that fails and where each operation matters. */
+/* Removes operations from a history that fails, as long as it still fails. */
 void history_shrink(struct history *history);
 void history_print(const struct history *history);
 

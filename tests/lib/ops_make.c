@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * ops_make.c - where the random operations strike
+ * ops_make.c - makes random histories of a range tree
  *
- * Evenly spread ranges would hardly ever meet. So most operations fall into a few hot
- * 1G blocks, many start or end at a block's edge or one page beside it, and bursts
- * touch one 2M block after the other until a 1G has so many mixed ones that its form
- * of storage changes, and take them back one by one.
+ * Ranges that are spread evenly would hardly ever overlap. So most operations fall into a few hot
+ * 1G blocks, and many start or end at the edge of a block or one page beside it. Bursts make one
+ * 2M block of a 1G mixed after the other, and may make them uniform again one by one.
  */
 #include "ops.h"
 #include "shapes.h"
@@ -49,7 +48,7 @@ static void choose_hot(struct maker *maker)
 		maker->hot[i] = wanted[i] % blocks * T_1G;
 }
 
-/* A page, most often in a hot block, and often in the first blocks of it. */
+/* Returns a page, most often in a hot block, and often in its first 2M blocks. */
 static uint64_t any_page(struct maker *maker)
 {
 	struct prng *prng = maker->prng;
@@ -62,7 +61,7 @@ static uint64_t any_page(struct maker *maker)
 	return page < maker->nr_pages ? page : prng_below(prng, maker->nr_pages);
 }
 
-/* An edge of a 2M or 1G block, or one page to the left or right of it. */
+/* Returns an edge of a 2M or 1G block, or the page before or behind it. */
 static uint64_t any_edge(struct maker *maker)
 {
 	uint64_t size = prng_chance(maker->prng, 50) ? T_2M : T_1G;
@@ -86,7 +85,7 @@ static void begin_burst(struct maker *maker)
 	struct burst *burst = &maker->burst;
 
 	if (maker->last.step && prng_chance(prng, 50)) {
-		/* The last one again, to the other side, perhaps not all the way. */
+		/* Repeats the last burst with the other value, and may leave out its end. */
 		*burst = maker->last;
 		burst->set = !burst->set;
 		if (burst->left > 3)
@@ -119,7 +118,7 @@ static void blocks_of(struct maker *maker, struct op *op, uint64_t size, uint64_
 	op->nr_pages = size * (1 + prng_below(maker->prng, most));
 }
 
-/* From one interesting place to another. */
+/* Sets the range between two pages. */
 static void between(struct op *op, uint64_t a, uint64_t b)
 {
 	op->start = a < b ? a : b;
@@ -199,7 +198,7 @@ static void cut_to_size(struct op *op, uint64_t nr_pages)
 void history_make(struct history *history, uint64_t nr_pages, size_t nr_ops, struct prng *prng)
 {
 	struct maker maker = {.prng = prng, .nr_pages = nr_pages};
-	/* A full check costs in proportion to the size; so it is made less often. */
+	/* A full check costs in proportion to the size, so large trees have fewer of them. */
 	uint64_t every = 16 + nr_pages / (1ULL << 16);
 	size_t i;
 

@@ -72,7 +72,7 @@ bool oracle_equal(const struct oracle *a, const struct oracle *b)
 	       !memcmp(a->words, b->words, nr_words(a->nr_pages) * sizeof(uint64_t));
 }
 
-/* The bits of word @word that lie in [start, end). */
+/* Returns a mask of the bits of a word that lie in [start, end). */
 static uint64_t mask_of(uint64_t word, uint64_t start, uint64_t end)
 {
 	uint64_t mask = ~0ULL;
@@ -84,7 +84,7 @@ static uint64_t mask_of(uint64_t word, uint64_t start, uint64_t end)
 	return mask;
 }
 
-/* Index after the range, cut at the end of the array; also where the sum wraps. */
+/* Returns the end of a range, cut at the end of the array, even if start + nr_pages wraps. */
 static uint64_t end_of(const struct oracle *oracle, uint64_t start, uint64_t nr_pages)
 {
 	if (start >= oracle->nr_pages)
@@ -174,7 +174,7 @@ bool oracle_next(const struct oracle *oracle, uint64_t from, uint64_t end,
 	run->set = oracle_test(oracle, from);
 	flip = run->set ? ~0ULL : 0;
 	while (at < end) {
-		/* Bits that differ from the first one. */
+		/* the bits that differ from the first bit */
 		uint64_t differ = (oracle->words[at / 64] ^ flip) & mask_of(at / 64, at, end);
 
 		if (differ) {

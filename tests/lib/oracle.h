@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * oracle.h - what the range tree is compared with: a flat array of bits
+ * oracle.h - the flat array of bits that the range tree is compared with
  *
- * One bit a page and nothing else. Every question is answered by looking at each bit
- * that it concerns (64 at a time), so an answer is right by inspection, and slow.
- * Nothing here is shared with the library but the types of its answers.
+ * An oracle has one bit for each page. Each query reads every bit that it is about, 64 at a time.
+ * So the answers are slow, and obviously right. The oracle shares no code with the library, only
+ * the types of the answers.
+ *
+ * Usage:
+ *
+ *	oracle_init(&oracle, nr_pages, false);
+ *	oracle_store(&oracle, start, nr, true);
+ *	assert_int_equal(gms_rtree_count(tree, 0, nr_pages), oracle_count(&oracle, 0, nr_pages));
+ *	oracle_fini(&oracle);
  */
 #ifndef GMS_TESTS_ORACLE_H
 #define GMS_TESTS_ORACLE_H
@@ -29,13 +36,14 @@ struct oracle {
 void oracle_init(struct oracle *oracle, uint64_t nr_pages, bool full);
 void oracle_fini(struct oracle *oracle);
 void oracle_copy(struct oracle *to, const struct oracle *from);
-/* Copies no more than the words that hold the pages of the range. */
+
+/* Copies the words that hold the pages of the range. */
 void oracle_copy_range(struct oracle *to, const struct oracle *from, uint64_t start,
 		       uint64_t nr_pages);
 bool oracle_equal(const struct oracle *a, const struct oracle *b);
 void oracle_store(struct oracle *oracle, uint64_t start, uint64_t nr_pages, bool set);
 
-/* As the gms_rtree_ functions of the same name. */
+/* Queries: each answers as the gms_rtree_ function of its name does. */
 bool oracle_test(const struct oracle *oracle, uint64_t index);
 enum gms_rtree_fill oracle_fill(const struct oracle *oracle, uint64_t index, unsigned int order);
 enum gms_rtree_fill oracle_fill_range(const struct oracle *oracle, uint64_t start,

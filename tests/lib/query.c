@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * query.c - every question that a hook may ask of a state object
+ * query.c - every query of a state object, checked against the others
  */
 #include "query.h"
 #include "test.h"
@@ -33,7 +33,7 @@ static const char *past_the_end(const struct gms_state *s, gms_pgoff_t index)
 	return NULL;
 }
 
-/* The block of an order, as far as it exists. */
+/* Checks the queries about the existing part of a block. */
 static const char *block_agrees(const struct gms_state *s, gms_pgoff_t index, unsigned int order)
 {
 	const gms_pgoff_t start = index >> order << order, rest = gms_state_nr_pages(s) - start;
@@ -41,7 +41,8 @@ static const char *block_agrees(const struct gms_state *s, gms_pgoff_t index, un
 	const enum gms_summary summary = gms_summary(s, index, order);
 	const uint64_t private = gms_count(s, start, nr, GMS_PRIVATE);
 
-	expect(gms_count(s, start, nr, GMS_SHARED) == nr - private, "count: the two disagree");
+	expect(gms_count(s, start, nr, GMS_SHARED) == nr - private,
+	       "count: shared and private do not add up");
 	expect((summary == GMS_ALL_PRIVATE) == (private == nr), "summary and count disagree");
 	expect((summary == GMS_ALL_SHARED) == !private, "summary and count disagree");
 	expect(gms_range_is(s, start, nr, GMS_PRIVATE) == (private == nr), "range_is");
@@ -59,15 +60,19 @@ static const char *runs_agree(const struct gms_state *s, gms_pgoff_t index)
 	struct gms_run run;
 
 	gms_iter_init(&iter, s, index, end - index);
-	expect(gms_iter_next(&iter, &run) && run.start == index, "iter: the first run");
-	expect(gms_is_private(s, index) == (run.shareability == GMS_PRIVATE), "iter: a run");
-	expect(run.nr_pages && run.nr_pages <= end - index, "iter: how long a run is");
+	expect(gms_iter_next(&iter, &run) && run.start == index,
+	       "iter: the first run is missing or begins elsewhere");
+	expect(gms_is_private(s, index) == (run.shareability == GMS_PRIVATE),
+	       "iter: the first run has another shareability than its page");
+	expect(run.nr_pages && run.nr_pages <= end - index,
+	       "iter: the first run is empty, or passes the end");
 	expect(gms_count(s, index, run.nr_pages, run.shareability) == run.nr_pages,
 	       "iter and count disagree");
 	index += run.nr_pages;
-	expect(gms_iter_next(&iter, &run) == (index < end), "iter: the end");
+	expect(gms_iter_next(&iter, &run) == (index < end),
+	       "iter: it ended too early, or too late");
 	expect(index == end || gms_is_private(s, index) == (run.shareability == GMS_PRIVATE),
-	       "iter: the second run");
+	       "iter: the second run has another shareability than its page");
 	return NULL;
 }
 
@@ -77,16 +82,16 @@ static const char *folio_agrees(const struct gms_state *s, gms_pgoff_t index)
 	const gms_pgoff_t start = index >> order << order;
 
 	expect(order == GMS_ORDER_4K || order == GMS_ORDER_2M || order == GMS_ORDER_1G,
-	       "folio_order: no such order");
+	       "folio_order: this is no order of a folio");
 	expect(start + (1ULL << order) <= gms_state_nr_pages(s), "folio_order: past the end");
 	expect(gms_is_allocated(s, start) == gms_is_allocated(s, start + (1ULL << order) - 1),
-	       "is_allocated: half a folio");
+	       "is_allocated: a folio is allocated in part");
 	expect(!gms_is_prepared(s, index) || gms_is_allocated(s, index),
 	       "a page is prepared and not allocated");
 	return NULL;
 }
 
-/* Whatever is bound to a gfn. */
+/* Checks the queries about a gfn, which may be bound or not. */
 static const char *gfn_agrees(const struct gms_state *s, uint64_t gfn)
 {
 	unsigned int order = 1;
@@ -97,7 +102,7 @@ static const char *gfn_agrees(const struct gms_state *s, uint64_t gfn)
 	expect(index < gms_state_nr_pages(s), "gfn_to_index: past the end");
 	if (!gms_gfn_max_order(s, gfn, &order))
 		expect(order == GMS_ORDER_4K || order == GMS_ORDER_2M || order == GMS_ORDER_1G,
-		       "gfn_max_order: no such order");
+		       "gfn_max_order: this is no order of a folio");
 	return NULL;
 }
 
@@ -116,9 +121,9 @@ const char *query_page(const struct gms_state *s, gms_pgoff_t index, bool still)
 	if (!why)
 		why = runs ? runs : folio;
 	if (!still)
-		why = NULL; /* the answers are of different times */
+		why = NULL; /* the answers may be about different times */
 	if (gms_first_pin(s, index, 1, &pinned) && pinned != index)
-		why = "first_pin: of one page it is another";
+		why = "first_pin: the pinned page is outside of the range";
 	(void)gms_is_quarantined(s, index);
 	for (unsigned int id = 0; id < GMS_MAX_ATTRS; id++)
 		(void)gms_attr_test(s, id, index);

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * query.h - every question that a hook may ask of a state object
+ * query.h - every query of a state object, checked against the others
  *
- * The answers are compared with each other: whatever the state is, some answers follow from others.
- * So any test can ask in any hook, also while the object is being destroyed.
+ * Whatever the state is, the answers of some queries follow from the answers of others. So the
+ * checks need no model, and any test can make them in any hook, also in gms_state_destroy().
+ *
+ * Usage, in a hook:
+ *
+ *	why = query_page(state, start, true);
+ *	if (!why)
+ *		why = query_object(state);
  */
 #ifndef GMS_TESTS_QUERY_H
 #define GMS_TESTS_QUERY_H
@@ -11,12 +17,13 @@
 #include <gmemstate/state.h>
 
 /*
- * Asks everything about a page, and about its 2M and 1G blocks. @still: no other thread changes
- * the 1G block meanwhile, but for its pins. Returns NULL, or which answer is wrong.
+ * Makes every query about a page, its 2M and its 1G. If @still is true, no other thread changes
+ * the 1G during the call, except for its pins; otherwise the answers are not compared with each
+ * other. Returns NULL, or a text that says which answer is wrong.
  */
 const char *query_page(const struct gms_state *state, gms_pgoff_t index, bool still);
 
-/* Asks about the object as a whole. */
+/* Makes the queries about the object as a whole. Returns NULL, or which answer is wrong. */
 const char *query_object(const struct gms_state *state);
 
 #endif /* GMS_TESTS_QUERY_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * regress.c - what regression tests share: see regress.h
+ * regress.c - helpers for regression tests: see regress.h
  */
 #include "regress.h"
 

@@ -1,7 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * regress.h - what regression tests share: a policy with one wish, mirrors on one rig, and a writer
- * beside a reader
+ * regress.h - helpers for regression tests: a policy with one wish, mirrors on one rig, and a
+ * writer beside a reader
+ *
+ * Usage:
+ *
+ *	struct wish wish = {.event = GMS_EV_FAULT, .accessor = GMS_HOST, .order = GMS_ORDER_2M};
+ *
+ *	wish_init(&rig, &opts, &wish);
+ *
+ *	mirrors_init(&all, &opts);
+ *	mirrors_add(&all, 2, nr_pages, 1, GMS_LISTENER_CAN_SPLIT);
+ *	mirrors_check(&all);
+ *	mirrors_fini(&all);
+ *
+ *	beside_run(convert_often, query_often, rounds);
  */
 #ifndef GMS_TESTS_REGRESS_H
 #define GMS_TESTS_REGRESS_H
@@ -9,17 +22,17 @@
 #include "mirror.h"
 #include "threads.h"
 
-/* ---- a policy that decides one event of one accessor, and leaves every other folio as it is ---- */
+/* ---- a policy that decides one event of one accessor, and changes no other folio ---- */
 
 struct wish {
 	enum gms_event event;
 	enum gms_accessor accessor;
 	unsigned int order;
 	bool uniform;
-	unsigned int queries; /* of that event and accessor */
+	unsigned int queries; /* number of queries with that event and accessor */
 };
 
-/* rig_init() with that policy. The wish may be changed between calls. */
+/* Makes a rig with that policy. The wish may be changed between calls. */
 void wish_init(struct rig *rig, const struct rig_opts *opts, struct wish *wish);
 
 /* ---- mirrors on one rig ---- */
@@ -34,7 +47,7 @@ struct mirrors {
 	unsigned int nr;
 };
 
-/* A rig without a mirror. */
+/* Makes a rig without mirrors. */
 void mirrors_init(struct mirrors *all, const struct rig_opts *opts);
 
 /* Registers @count more mirrors of [0, nr_pages). */
@@ -47,11 +60,11 @@ void mirrors_check(struct mirrors *all);
 /* Forgets the events of all mirrors, and the recorded calls of the rig. */
 void mirrors_forget(struct mirrors *all);
 
-/* mirrors_check(), and destroys all. */
+/* Calls mirrors_check(), and destroys all. */
 void mirrors_fini(struct mirrors *all);
 
 /*
- * Quarantines [10, 13), whose middle page is @to already: the apply of page 12 fails, and so does
+ * Quarantines [10, 13), whose middle page is @to already. The apply of page 12 fails, and so does
  * the undo.
  */
 void mirrors_quarantine(struct mirrors *all, enum gms_shareability to);
@@ -66,12 +79,12 @@ uint64_t mirror_runs(const struct mirror *mirror, enum gms_shareability to);
 
 struct beside {
 	struct gms_state *state;
-	_Atomic bool stopped; /* the writer */
+	_Atomic bool stopped; /* the writer has stopped */
 };
 
 /*
- * Runs both on a private object of one 1G folio, which is allocated and prepared. The policy is
- * eager. @shared of the workers is a struct beside.
+ * Runs a writer and a reader on a private object of one 1G folio, which is allocated and prepared.
+ * The policy is eager. @shared of the workers is a struct beside.
  */
 void beside_run(void (*writer)(struct worker *), void (*reader)(struct worker *), uint64_t rounds);
 

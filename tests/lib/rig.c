@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rig.c - a state object on the simulated backend, and what the tests of the rules ask of both
+ * rig.c - a state object on the simulated backend, with checks in each hook
  */
 #include "rig.h"
 
@@ -8,9 +8,9 @@
 
 #define RECORDED 16384
 
-/* ---- the watch ---- */
+/* ---- checks in each hook ---- */
 
-/* Hooks that are called with the invalidate locks of all their pages held exclusively. */
+/* The hooks that are called with the invalidate locks of all their pages held exclusively. */
 #define EXCLUSIVE                                                                             \
 	(1U << SIM_UNMAP_HOST | 1U << SIM_INVALIDATE_BEGIN | 1U << SIM_ZAP_GUEST |            \
 	 1U << SIM_APPLY | 1U << SIM_UNDO | 1U << SIM_INVALIDATE_END | 1U << SIM_FOLIO_FREE | \
@@ -24,7 +24,7 @@ static const char *watch_locks(const struct rig *rig, const struct sim_call *cal
 		return NULL;
 	for (gms_pgoff_t at = call->start; at < end; at = at / T_1G * T_1G + T_1G) {
 		if (gms_seq_read(rig->state, at) % 2 == 0)
-			return "a hook changes pages of a shard that is not locked";
+			return "a hook is called without the invalidate lock of its pages";
 	}
 	return NULL;
 }
@@ -33,15 +33,15 @@ static const char *watch_apply(const struct rig *rig, const struct sim_call *cal
 {
 	enum gms_shareability to = (enum gms_shareability)call->to;
 
-	/* a conversion to shared is published when a listener refuses it */
+	/* When a listener refuses a conversion to shared, the new state is published already. */
 	if (call->hook == SIM_UNDO)
 		return to == GMS_PRIVATE ||
 				       gms_range_is(rig->state, call->start, call->nr_pages, to)
 			       ? NULL
-			       : "undo: the new state had been published";
+			       : "undo: the new state was published before";
 	if (!gms_range_is(rig->state, call->start, call->nr_pages,
 			  to == GMS_PRIVATE ? GMS_SHARED : GMS_PRIVATE))
-		return "apply: of pages that do not change, or that were published before";
+		return "apply: the pages do not change, or were published before";
 	if (to == GMS_PRIVATE && gms_first_pin(rig->state, call->start, call->nr_pages, NULL))
 		return "apply: a pinned page becomes private";
 	return NULL;
@@ -52,13 +52,13 @@ static const char *watch_prepare(const struct rig *rig, const struct sim_call *c
 	uint64_t i;
 
 	if (!gms_range_is(rig->state, call->start, call->nr_pages, GMS_PRIVATE))
-		return "prepare: not all is private";
+		return "prepare: a page is shared";
 	for (i = call->start; i < call->start + call->nr_pages; i++) {
 		if (!gms_is_allocated(rig->state, i))
-			return "prepare: not all is allocated";
+			return "prepare: a page is not allocated";
 	}
 	if (gms_folio_order(rig->state, call->start) < call->from)
-		return "prepare: a block larger than the folio";
+		return "prepare: the block is larger than the folio";
 	return NULL;
 }
 
@@ -72,19 +72,19 @@ static const char *watch_call(const struct rig *rig, const struct sim_call *call
 		return watch_prepare(rig, call);
 	case SIM_FOLIO_SPLIT:
 		if (gms_first_pin(rig->state, call->start, 1ULL << call->from, NULL))
-			return "split: of a folio that is pinned";
+			return "split: the folio is pinned";
 		return NULL;
 	case SIM_FOLIO_FREE:
 		if (gms_first_pin(rig->state, call->start, 1ULL << call->from, NULL))
-			return "free: of a folio that is pinned";
+			return "free: the folio is pinned";
 		return NULL;
 	default:
 		return NULL;
 	}
 }
 
-/* Asks all that can be asked in a hook: about the call's pages, the end of the object, and past it. */
-static const char *ask(const struct rig *rig, const struct sim_call *call)
+/* Makes all queries, about the pages of the call, the last page and the pages past the end. */
+static const char *query_all(const struct rig *rig, const struct sim_call *call)
 {
 	const bool still = rig->ending || (EXCLUSIVE >> call->hook & 1);
 	const char *why = query_page(rig->state, call->start, still);
@@ -96,7 +96,7 @@ static const char *ask(const struct rig *rig, const struct sim_call *call)
 	return why ? why : query_object(rig->state);
 }
 
-/* In gms_state_destroy(): what was freed is no longer allocated, block by block. */
+/* In gms_state_destroy(), 1G blocks are freed in ascending order. */
 static const char *watch_end(const struct rig *rig, const struct sim_call *call)
 {
 	const gms_pgoff_t block = call->start / T_1G * T_1G;
@@ -104,7 +104,7 @@ static const char *watch_end(const struct rig *rig, const struct sim_call *call)
 
 	for (gms_pgoff_t at = 0; at < freed && at < rig->nr_pages; at += T_2M) {
 		if (gms_is_allocated(rig->state, at) || gms_is_prepared(rig->state, at))
-			return "destroy: a page that was freed is allocated";
+			return "destroy: a freed page is allocated or prepared";
 	}
 	return NULL;
 }
@@ -118,7 +118,7 @@ static void on_call(void *arg, const struct sim_call *call)
 	if (!why)
 		why = rig->ending ? watch_end(rig, call) : watch_call(rig, call);
 	if (!why)
-		why = ask(rig, call);
+		why = query_all(rig, call);
 	if (why)
 		atomic_compare_exchange_strong(&rig->broken, &none, why);
 	if (rig->hook)
@@ -159,7 +159,7 @@ void rig_init(struct rig *rig, const struct rig_opts *opts)
 	assert_int_equal(gms_state_create(&state, &rig->state), 0);
 }
 
-/* Of one range there are as many begins as ends, and no end comes before its begin. */
+/* Each range has as many begins as ends, and no end comes before its begin. */
 static const char *check_balance(struct rig *rig)
 {
 	const struct sim_call *calls;
@@ -212,7 +212,7 @@ void rig_fini(struct rig *rig)
 	assert_fine(talloc_check(&rig->talloc));
 }
 
-/* ---- calls that work, or do not ---- */
+/* ---- calls with an expected result ---- */
 
 void rig_convert(struct rig *rig, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to)
 {
@@ -293,8 +293,8 @@ static void print_call(const char *what, const struct sim_call *call)
 		    call->to, call->ret);
 }
 
-/* How long a split or merge is can be said in two ways: the orders say it. */
-static bool same_call(const struct sim_call *a, const struct sim_call *b)
+/* The orders give the size of a split or merge, so nr_pages is not compared. */
+static bool is_same_call(const struct sim_call *a, const struct sim_call *b)
 {
 	bool by_orders = a->hook == SIM_FOLIO_SPLIT || a->hook == SIM_FOLIO_MERGE ||
 			 a->hook == SIM_BLOCK_FREED;
@@ -323,12 +323,12 @@ void rig_expect(struct rig *rig, unsigned int but, const struct sim_call *want, 
 	for (i = 0; i < nr_calls; i++) {
 		if (but & 1U << calls[i].hook)
 			continue;
-		if (at == count || !same_call(&calls[i], &want[at])) {
+		if (at == count || !is_same_call(&calls[i], &want[at])) {
 			print_calls(calls, nr_calls, but);
 			print_call("unexpected:", &calls[i]);
 			if (at < count)
 				print_call("instead of:", &want[at]);
-			fail_msg("call %zu is another than expected", at);
+			fail_msg("call %zu differs", at);
 		}
 		at++;
 	}

@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * rig.h - a state object on the simulated backend, and what the tests of the rules ask of both
+ * rig.h - a state object on the simulated backend, with checks in each hook
  *
- * Each hook is watched: what must hold whenever it is called (nothing pinned is split or made
- * private, a page is the old way until all is applied, ...) is checked in all tests, and what
- * is wrong is kept as a text for rig_check(). A test may put a hook of its own behind that.
+ * A rig checks in each call of a hook what must always hold. For example, no pinned page is split
+ * or made private, and no page has its new state before all runs are applied. The rig keeps the
+ * first broken rule for rig_check(). A test can add a hook of its own.
+ *
+ * Usage:
+ *
+ *	const struct rig_opts opts = {.nr_pages = T_1G, .folio_order = GMS_ORDER_2M};
+ *
+ *	rig_init(&rig, &opts);
+ *	rig_faults(&rig, 5, GMS_HOST, GMS_ORDER_2M, GMS_ORDER_2M);
+ *	rig_forget(&rig);
+ *	rig_convert(&rig, 5, 1, GMS_PRIVATE);
+ *	rig_expect_calls(&rig, 0, UNMAP(0, T_2M), PINS(5, 1), ...);
+ *	rig_fini(&rig);
  */
 #ifndef GMS_TESTS_RIG_H
 #define GMS_TESTS_RIG_H
@@ -22,14 +33,14 @@ struct rig {
 	struct sim *sim;
 	struct talloc talloc;
 	uint64_t nr_pages;
-	/* Called in each hook before the simulation does anything; may block, may call back. */
+	/* Called in each hook, before the simulation acts. It may block and call the library. */
 	void (*hook)(struct rig *rig, const struct sim_call *call);
-	void *arg; /* the hook's */
-	bool ending; /* in gms_state_destroy(); @hook is called there, too */
+	void *arg; /* for the hook */
+	bool ending; /* gms_state_destroy() is running; @hook is called there, too */
 	_Atomic(const char *) broken;
 };
 
-/* As in struct gms_state_opts; @sim_flags are of struct gms_backend_ops, @tune may change it. */
+/* As struct gms_state_opts. @sim_flags are flags of the hooks, which @tune may change. */
 struct rig_opts {
 	uint64_t nr_pages;
 	unsigned int folio_order;
@@ -44,31 +55,31 @@ struct rig_opts {
 
 void rig_init(struct rig *rig, const struct rig_opts *opts);
 
-/* At rest: the watch, the simulation, the object and the recorded calls are sound and agree. */
+/* Checks that no rule was broken, and that the object and the simulation are sound and agree. */
 void rig_check(struct rig *rig);
 
-/* rig_check(), and destroys all; nothing may be left. */
+/* Calls rig_check(), destroys all, and checks that no memory is left. */
 void rig_fini(struct rig *rig);
 
-/* gms_convert() that works, and does not write err_index. */
+/* Converts. Checks that the call succeeds and does not write err_index. */
 void rig_convert(struct rig *rig, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to);
 
-/* A conversion that fails with @err, and names @index. */
+/* Converts. Checks that the call fails with @err, and that err_index is @index. */
 void rig_convert_fails(struct rig *rig, gms_pgoff_t start, uint64_t nr_pages,
 		       enum gms_shareability to, unsigned int flags, int err, gms_pgoff_t index);
 
-/* A whole fault, with what a VMM does: begin, prepare where that is due, map, end. */
+/* Makes a fault as a VMM does: begin, prepare if needed, map, end. Returns the first error. */
 int rig_fault(struct rig *rig, gms_pgoff_t index, enum gms_accessor accessor,
 	      struct gms_fault *fault);
 
-/* One that is answered, with a folio of @folio_order and with @max_order. */
+/* Makes a fault. Checks that it succeeds, and gives these orders. */
 void rig_faults(struct rig *rig, gms_pgoff_t index, enum gms_accessor accessor,
 		unsigned int folio_order, unsigned int max_order);
 
-/* gms_pin() that works. */
+/* Pins. Checks that the call succeeds. */
 void rig_pin(struct rig *rig, gms_pgoff_t start, uint64_t nr_pages);
 
-/* gms_repair() that works, of pages that the backend was told are @to now. */
+/* Sets the pages of the simulation to @to, and repairs. Checks that the repair succeeds. */
 void rig_repair(struct rig *rig, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to);
 
 struct gms_stats rig_stats(const struct rig *rig);
@@ -77,11 +88,11 @@ struct gms_stats rig_stats(const struct rig *rig);
 
 #define SIM_ALL_HOOKS ((1U << SIM_NR_HOOKS) - 1)
 
-/* What can fail in a conversion; a refused merge is no failure. */
+/* The hooks that make a conversion fail. A merge that is refused does not. */
 #define RIG_FALLIBLE \
 	(1U << SIM_UNMAP_HOST | 1U << SIM_CHECK_PINS | 1U << SIM_APPLY | 1U << SIM_FOLIO_SPLIT)
 
-/* Calls, as they are expected. */
+/* Expected calls. */
 /* clang-format off */
 #define CALL(hook, s, n) { hook, (s), (n), 0, 0, 0 }
 #define UNMAP(s, n) CALL(SIM_UNMAP_HOST, s, n)
@@ -100,8 +111,8 @@ struct gms_stats rig_stats(const struct rig *rig);
 /* clang-format on */
 
 /*
- * The calls that were recorded since the last rig_forget(), without those of hooks whose bit
- * is in @but, are these, in this order. What they returned is not looked at.
+ * Checks the calls since the last rig_forget(), in their order. Calls of hooks whose bit is in
+ * @but are left out. The results of the hooks are not compared.
  */
 void rig_expect(struct rig *rig, unsigned int but, const struct sim_call *want, size_t count);
 
@@ -114,33 +125,34 @@ void rig_expect(struct rig *rig, unsigned int but, const struct sim_call *want, 
 
 #define rig_expect_none(rig) rig_expect(rig, 0, NULL, 0)
 
+/* Forgets the recorded calls, so that the next checks are about later calls. */
 void rig_forget(struct rig *rig);
 
-/* How many of the recorded calls are of a hook in @hooks. */
+/* Returns how many of the recorded calls are calls of @hooks. */
 size_t rig_count(struct rig *rig, unsigned int hooks);
 
-/* Does one of the recorded calls of @hook cover the range? */
+/* Returns true if one recorded call of @hook covers the range. */
 bool rig_covered(struct rig *rig, enum sim_hook hook, gms_pgoff_t start, uint64_t nr_pages);
 
-/* ---- all that can be asked of an object, page by page ---- */
+/* ---- images: the answers of the queries, page by page ---- */
 
 struct rig_image {
 	uint64_t nr_pages;
 	unsigned char *pages;
 };
 
-/* Also compares the summaries of all blocks with a recount. */
+/* Takes an image of the object. Also checks the summaries of all blocks against a recount. */
 void rig_image_take(struct rig_image *image, const struct rig *rig);
 void rig_image_free(struct rig_image *image);
 
-/* The object is as it was when the image was taken. */
+/* Checks that the object has not changed since the image was taken. */
 void rig_image_same(const struct rig_image *image, const struct rig *rig);
 
-/* The four policies of the library, in a table: rule by rule, under each. */
+/* Returns one of the policies of the library, so that a test can run under each of them. */
 #define RIG_NR_POLICIES 4
 const struct gms_policy_ops *rig_policy(unsigned int number);
 
-/* One of our own: a folio stays as it is. */
+/* A policy that never splits or merges. */
 extern const struct gms_policy_ops rig_never_splits;
 
 #endif /* GMS_TESTS_RIG_H */

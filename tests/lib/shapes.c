@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * shapes.c - histories that leave a tree in every kind of state there is
+ * shapes.c - trees in every kind of state
  */
 #include "shapes.h"
 #include "test.h"
@@ -12,9 +12,9 @@ const unsigned int shape_steps[] = {1, 2, 3, 4};
 #endif
 const size_t nr_shape_steps = ARRAY_SIZE(shape_steps);
 
-/* Three blocks, and a last one that lacks pages in its last 2M. */
+/* Three 1G blocks, and an incomplete one that ends with an incomplete 2M. */
 #define FEW (3 * T_1G + 2 * T_2M + 3)
-/* More blocks than a reserve can save in itself; where that is cheap, than a chunk holds. */
+/* Many 1G blocks, so that ranges cross the borders of chunks. */
 #define MANY ((T_SHIFT == 9 ? 150 : 1100) * T_1G + T_2M + 1)
 
 void shape_mix(struct twin *twin, uint64_t base, unsigned int count, bool set)
@@ -22,7 +22,7 @@ void shape_mix(struct twin *twin, uint64_t base, unsigned int count, bool set)
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {
-		/* 5 is odd: each of the 2M blocks once, in a scattered order. */
+		/* 5 is odd, so this visits each 2M block once, in a scattered order. */
 		uint64_t block = (uint64_t)i * 5 % T_FANOUT;
 
 		twin_store(twin, base + block * T_2M + block % T_2M, 1, set);
@@ -86,7 +86,7 @@ static void build_steps(struct twin *twin)
 		shape_mix(twin, i * T_1G, shape_steps[i], true);
 }
 
-/* Dense blocks, then back to nothing mixed: all is pooled. */
+/* The tree was dense, and is uniform again. */
 static void build_gone(struct twin *twin)
 {
 	build_alternating(twin);
@@ -175,7 +175,7 @@ bool shape_range(uint64_t nr_pages, unsigned int which, uint64_t *start, uint64_
 	};
 	unsigned int i;
 
-	/* Under valgrind a third will do: the tiny build takes all of them. */
+	/* Under valgrind every third range is enough. The tiny build has all of them. */
 	if (T_SHIFT == 9 && test_on_valgrind())
 		which = which * 3 + 1;
 	for (i = 0; i < ARRAY_SIZE(ranges); i++) {

@@ -233,7 +233,7 @@ void snap_of_model(struct snap *snap, const struct snap_model *model)
 	snap_seal(snap);
 }
 
-/* ---- an object like the model ---- */
+/* ---- an object in the state of a model ---- */
 
 static int failing_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
 			 gms_pgoff_t *failed)
@@ -282,7 +282,7 @@ static void apply_run(struct gms_state *state, unsigned int kind, const struct g
 	}
 }
 
-/* A conversion that would change all of a run, and that the backend can neither do nor undo. */
+/* Quarantines a run: the hooks refuse its conversion, and refuse the undo. */
 static void quarantine(struct gms_state *state, const struct gms_rtree_run *run)
 {
 	struct gms_iter iter;
@@ -354,11 +354,11 @@ const char *snap_model_judge(const struct snap_model *model, struct gms_state *s
 				return "a page's attribute differs";
 	}
 	if (gms_attr_set(state, model->nr_attrs, 0, 1, true) != -EINVAL)
-		return "there is an attribute too many";
+		return "the object has too many attributes";
 	gms_stats_read(state, &stats);
 	if (stats.quarantined_pages !=
 	    oracle_count(&model->set[SNAP_QUARANTINE], 0, model->nr_pages))
-		return "the quarantined pages are miscounted";
+		return "the count of quarantined pages is wrong";
 	gms_state_verify(state, &why);
 	return why;
 }

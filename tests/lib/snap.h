@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * snap.h - snapshots for tests: written by hand, and of states that are known page by page
+ * snap.h - snapshots for tests: a writer, and models of states
  *
- * The writer follows docs/snapshot-format.md and shares nothing with the library. A model is a
- * flat array of bits for each set of a state: an object is made from it by calls that anybody
- * can make, and a snapshot by the writer.
+ * The writer follows docs/snapshot-format.md and shares no code with the library. A model has a
+ * flat array of bits for each set of a state. The helpers make a snapshot from a model with the
+ * writer, and an object from a model with public calls.
+ *
+ * Usage:
+ *
+ *	snap_model_init(&model, nr_pages, GMS_ORDER_2M, 1);
+ *	snap_model_random(&model, &prng);
+ *	snap_of_model(&want, &model);
+ *	state = snap_state_of_model(&model);
+ *	snap_save(&got, state);
+ *	assert_true(snap_same(&got, &want));
  */
 #ifndef GMS_TESTS_SNAP_H
 #define GMS_TESTS_SNAP_H
@@ -28,11 +37,11 @@
 #define SNAP_AT_RESERVED 34
 
 struct snap {
-	uint8_t *data; /* exactly @size bytes, so that a sanitizer sees the end */
+	uint8_t *data; /* has exactly @size bytes, so that a sanitizer sees a read past the end */
 	size_t size;
 };
 
-/* A header and no sets; then sets; then the seal: size and CRC. */
+/* Write a snapshot: snap_init() writes the header, snap_set() a set, snap_seal() size and CRC. */
 void snap_init(struct snap *snap, uint64_t nr_pages, unsigned int folio_order,
 	       unsigned int nr_attrs);
 void snap_fini(struct snap *snap);
@@ -41,19 +50,20 @@ void snap_number(struct snap *snap, uint64_t value);
 void snap_set(struct snap *snap, const struct oracle *set);
 void snap_seal(struct snap *snap);
 
-/* Make the total size and the CRC right again; for what is too small for that, nothing. */
+/* Corrects the total size and the CRC. Does nothing if the snapshot is too small for them. */
 void snap_reseal(struct snap *snap);
 
-/* A copy of @size bytes; those beyond the end of @from are 0. */
+/* Makes a copy of @size bytes. Bytes past the end of @from are 0. */
 void snap_copy(struct snap *snap, const struct snap *from, size_t size);
 
+/* Writes a little-endian number of @size bytes. */
 void snap_poke(struct snap *snap, size_t at, uint64_t value, unsigned int size);
 bool snap_same(const struct snap *a, const struct snap *b);
 
-/* CRC-32C, bit by bit. */
+/* Returns the CRC-32C, computed bit by bit. */
 uint32_t snap_crc(const void *data, size_t size);
 
-/* gms_snapshot_save() that works, and does not write behind its end. */
+/* Saves. Checks that the call succeeds and writes nothing behind the end of the snapshot. */
 void snap_save(struct snap *snap, const struct gms_state *state);
 
 /* ---- models ---- */
@@ -77,16 +87,16 @@ void snap_model_init(struct snap_model *model, uint64_t nr_pages, unsigned int f
 		     unsigned int nr_attrs);
 void snap_model_fini(struct snap_model *model);
 
-/* Some stores to each set; what is held to 4K is held to 2M. */
+/* Makes random stores to each set. A page with an inhibit to 4K also has one to 2M. */
 void snap_model_random(struct snap_model *model, struct prng *prng);
 
-/* The one that tests/data/snapshot-v1.gms is of. */
+/* Makes the model of tests/data/snapshot-v1.gms. */
 void snap_model_v1(struct snap_model *model);
 
 void snap_of_model(struct snap *snap, const struct snap_model *model);
 struct gms_state *snap_state_of_model(const struct snap_model *model);
 
-/* Every page is as in the model, as far as there is a query; the object is sound. */
+/* Compares an object with a model, as far as queries allow. Returns NULL, or what is wrong. */
 const char *snap_model_judge(const struct snap_model *model, struct gms_state *state);
 
 #endif /* GMS_TESTS_SNAP_H */

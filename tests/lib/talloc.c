@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * talloc.c - an allocator that watches whoever uses it
+ * talloc.c - an allocator that checks its callers
  *
  *     raw block:  | ... padding ... | header | size bytes | tail |
- *                                            ^ aligned, handed out
+ *                                            ^ aligned: the address that is returned
  */
 #include "talloc.h"
 #include "test.h"
@@ -34,7 +34,7 @@ struct header {
 	size_t align;
 };
 
-static void broke(struct talloc *talloc, const char *what)
+static void keep_broken(struct talloc *talloc, const char *what)
 {
 	const char *none = NULL;
 
@@ -42,13 +42,13 @@ static void broke(struct talloc *talloc, const char *what)
 }
 
 #ifdef TALLOC_KNOWS_LOCKS
-/* An allocator may sleep, or be slow: the library calls it under no lock that others spin for. */
+/* An allocator may sleep or be slow. So the library must not call it under a spinlock. */
 static void check_locks(struct talloc *talloc)
 {
 	if (gms_rank_holds_any(GMS_RANK_TREE))
-		broke(talloc, "called under a tree lock");
+		keep_broken(talloc, "called under a tree lock");
 	if (gms_rank_holds_any(GMS_RANK_FOLIO))
-		broke(talloc, "called under a folio lock");
+		keep_broken(talloc, "called under a folio lock");
 }
 #else
 static void check_locks(struct talloc *talloc)
@@ -57,13 +57,13 @@ static void check_locks(struct talloc *talloc)
 }
 #endif
 
-/* Room in front of a block: the header, rounded up so that what follows is aligned. */
+/* Returns the size of the room in front of a block: the header, rounded up to the alignment. */
 static size_t front_of(size_t align)
 {
 	return (sizeof(struct header) + align - 1) / align * align;
 }
 
-static bool told_to_fail(struct talloc *talloc)
+static bool must_fail(struct talloc *talloc)
 {
 	uint64_t number = atomic_fetch_add(&talloc->allocs, 1);
 
@@ -81,14 +81,14 @@ static void *talloc_alloc(void *ctx, size_t size, size_t align)
 
 	check_locks(talloc);
 	if (atomic_load(&talloc->trap) & TALLOC_TRAP_ALLOC)
-		broke(talloc, "allocated where that is forbidden");
+		keep_broken(talloc, "alloc was called while it was forbidden");
 	if (align < sizeof(void *) || align & (align - 1)) {
-		broke(talloc, "asked for an alignment that is no power of two or too small");
+		keep_broken(talloc, "alloc: the alignment is no power of two, or too small");
 		return NULL;
 	}
 	if (!size)
-		broke(talloc, "asked for 0 bytes");
-	if (told_to_fail(talloc))
+		keep_broken(talloc, "alloc: the size is 0");
+	if (must_fail(talloc))
 		return NULL;
 	if (posix_memalign((void **)&raw, align, front_of(align) + size + TAIL_SIZE))
 		return NULL;
@@ -122,23 +122,23 @@ static void talloc_free(void *ctx, void *ptr, size_t size, size_t align)
 
 	check_locks(talloc);
 	if (atomic_load(&talloc->trap) & TALLOC_TRAP_FREE)
-		broke(talloc, "freed where that is forbidden");
+		keep_broken(talloc, "free was called while it was forbidden");
 	if (!ptr) {
-		broke(talloc, "freed NULL");
+		keep_broken(talloc, "free: the address is NULL");
 		return;
 	}
 	header = (struct header *)ptr - 1;
 	if (header->magic != MAGIC || header->owner != talloc) {
-		broke(talloc, "freed what this allocator did not hand out");
+		keep_broken(talloc, "free: the block is not from this allocator");
 		return;
 	}
 	if (header->size != size || header->align != align) {
-		broke(talloc, "freed with another size or alignment than allocated");
+		keep_broken(talloc, "free: the size or alignment differs from the allocation");
 		size = header->size;
 		align = header->align;
 	}
 	if (!tail_is_whole(ptr, size))
-		broke(talloc, "wrote behind a block");
+		keep_broken(talloc, "bytes behind a block were written");
 	header->magic = 0;
 	memset(ptr, STALE_BYTE, size);
 	atomic_fetch_sub(&talloc->live_bytes, size);

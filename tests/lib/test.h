@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * test.h - what every test includes: cmocka, the sizes of this build, iteration counts
+ * test.h - cmocka, the sizes of this build, seeds and iteration counts; every test includes it
  *
- * The tree's tests are built twice, with the product's fan-out of 512 and with a tiny
- * one of 4, from the same sources: they speak of T_2M and T_1G, the pages of a leaf
- * block and of a top block, and of T_ORDER_2M and T_ORDER_1G.
+ * The tests of the tree are built twice from one source, with the product's fan-out of 512 and
+ * with a tiny fan-out of 4. So they use T_2M and T_1G for the pages of a leaf block and a top
+ * block, and T_ORDER_2M and T_ORDER_1G for their orders.
  */
 #ifndef GMS_TESTS_TEST_H
 #define GMS_TESTS_TEST_H
@@ -37,7 +37,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* For checks that return NULL where all is well, else what is wrong. */
+/* For checks that return NULL, or a text that says what is wrong. */
 #define assert_fine(expr)                     \
 	do {                                  \
 		const char *why_ = (expr);    \
@@ -46,16 +46,16 @@
 			fail_msg("%s", why_); \
 	} while (0)
 
-/* Is this process run by valgrind, some fifty times slower? */
+/* Returns true if the process runs under valgrind, which makes it some fifty times slower. */
 bool test_on_valgrind(void);
 
 /*
- * How many rounds to go: GMS_TEST_ITERS from the environment where that is set, else
- * @normal, or a tenth of it under ThreadSanitizer, a fiftieth under valgrind; 1 at least.
+ * Returns the number of rounds of a test: GMS_TEST_ITERS from the environment, or @normal. Under
+ * ThreadSanitizer that is a tenth of @normal, and under valgrind a fiftieth. It is never 0.
  */
 uint64_t test_iters(uint64_t normal);
 
-/* The seed: GMS_TEST_SEED from the environment, else a fixed one. */
+/* Returns the seed: GMS_TEST_SEED from the environment, or a fixed number. */
 uint64_t test_seed(void);
 
 #endif /* GMS_TESTS_TEST_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * threads.c - workers that start together and report by a text
+ * threads.c - runs threads that start together and report errors by a text
  */
 #include <signal.h>
 
@@ -16,8 +16,8 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-/* cmocka's handlers jump back to the main thread's stack, from whichever thread. */
-static void end_at_crashes(void)
+/* cmocka's signal handlers would jump to the stack of the main thread, from any thread. */
+static void end_on_crash(void)
 {
 	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
 	size_t i;
@@ -31,15 +31,15 @@ void workers_run(struct worker *workers, unsigned int count)
 	pthread_barrier_t start;
 	unsigned int i;
 
-	end_at_crashes();
+	end_on_crash();
 
 	assert_int_equal(pthread_barrier_init(&start, NULL, count), 0);
 	for (i = 0; i < count; i++) {
 		workers[i].start = &start;
 		workers[i].why = NULL;
-		/* A missing thread would leave the others at the barrier for good. */
+		/* Without this thread the others would wait at the barrier for ever. */
 		if (pthread_create(&workers[i].thread, NULL, worker_main, &workers[i])) {
-			fprintf(stderr, "cannot make a thread\n");
+			fprintf(stderr, "cannot create a thread\n");
 			exit(2);
 		}
 	}

@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * threads.h - workers that start together and report by a text
+ * threads.h - runs threads that start together and report errors by a text
  *
- * cmocka's assertions are for the main thread only. A worker that sees something wrong
- * leaves a static text in @why and ends; the main thread asserts when all have ended.
+ * Only the main thread may use cmocka's assertions. A worker that finds an error sets @why to a
+ * static text and returns. The main thread fails the test when all workers have ended.
+ *
+ * Usage:
+ *
+ *	static void read(struct worker *worker)
+ *	{
+ *		worker_expect(worker, gms_rtree_test(worker->shared, 5), "page 5 is not set");
+ *	}
+ *
+ *	struct worker workers[2] = {{.run = read, .shared = tree}, {.run = read, .shared = tree}};
+ *
+ *	workers_run(workers, 2);
  */
 #ifndef GMS_TESTS_THREADS_H
 #define GMS_TESTS_THREADS_H
@@ -17,15 +28,15 @@ struct worker {
 	void *shared;
 	unsigned int number;
 	uint64_t rounds;
-	const char *why; /* NULL: all was well */
+	const char *why; /* NULL, or what is wrong */
 	pthread_t thread;
 	pthread_barrier_t *start;
 };
 
-/* Runs all workers at once, waits for them, and fails the test for the first @why. */
+/* Runs all workers, waits for them, and fails the test with the first @why. */
 void workers_run(struct worker *workers, unsigned int count);
 
-/* For workers: leaves @text and returns from the function where @cond does not hold. */
+/* If @cond does not hold, sets @why and returns from the worker's function. */
 #define worker_expect(worker, cond, text)       \
 	do {                                    \
 		if (!(cond)) {                  \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * test_tool.h - run the gmemstate command and check its output
+ * tool_run.h - runs the gmemstate command, and checks its output
  *
  * GMS_TOOL and GMS_TEST_DATA, the paths of the command and of tests/data, come from the
  * build.

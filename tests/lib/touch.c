@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * touch.c - what the compiler calls for each access where it is told -fsanitize=thread
+ * touch.c - the functions that code calls before each access if compiled with -fsanitize=thread
  *
  * The names and parameters are those of the interface between compilers and ThreadSanitizer. All
- * orders of memory are made sequentially consistent: the callers have one thread.
+ * atomic accesses are sequentially consistent here, because the tests have one thread.
  */
 #define _GNU_SOURCE /* pthread_getattr_np() */
 #include <pthread.h>
@@ -55,7 +55,7 @@ static void touch_plainly(const void *address, size_t size, bool store)
 	touch_plain = false;
 }
 
-/* A compiler calls these; nobody declares them. */
+/* Only the compiler calls these functions, so no header declares them. */
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
 #define PLAIN(n)                                           \
@@ -191,7 +191,7 @@ void __tsan_atomic_signal_fence(int order)
 	(void)order;
 }
 
-/* ---- what is of no interest ---- */
+/* ---- functions that do nothing here ---- */
 
 void __tsan_init(void)
 {

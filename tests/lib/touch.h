@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * touch.h - every access of the range tree's code to memory, as it is made
+ * touch.h - calls a hook before each memory access of the range tree's code
  *
- * The tree's sources are compiled once more with -fsanitize=thread. So the compiler puts a call of
- * __tsan_read8() or the like before each access, with its address, and makes each atomic access by
- * one. Not ThreadSanitizer answers those calls, but touch.c: it tells a hook, makes the access where
- * it is an atomic one, and goes on.
+ * For these tests the sources of the tree are compiled with -fsanitize=thread, and linked without
+ * ThreadSanitizer. The compiler inserts a call such as __tsan_read8() before each plain access,
+ * and replaces each atomic access by a call. touch.c implements these functions: each calls the
+ * hook, and then makes the access if it is atomic.
+ *
+ * Usage:
+ *
+ *	touch_hook = count_access;
+ *	gms_rtree_set(tree, 5, 1);
+ *	touch_hook = NULL;
  */
 #ifndef GMS_TESTS_TOUCH_H
 #define GMS_TESTS_TOUCH_H
@@ -15,12 +21,12 @@
 #include <stdint.h>
 
 /*
- * Called before each access, but not for accesses to the stack, nor for those that are made
- * within a call of the hook. NULL: nothing is called.
+ * The hook, or NULL. It is not called for accesses to the stack, nor for accesses that are made in
+ * a call of the hook.
  */
 extern void (*touch_hook)(const void *address, size_t size, bool store);
 
-/* In a call of the hook: the access is a plain one, not an atomic one. */
+/* In a call of the hook: true if the access is plain, false if it is atomic. */
 extern bool touch_plain;
 
 #endif /* GMS_TESTS_TOUCH_H */

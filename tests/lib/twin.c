@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * twin.c - a range tree and the flat array that it must agree with
+ * twin.c - a range tree, and the flat array that it must agree with
  */
 #include "twin.h"
 #include "test.h"
 
-/* Trees of up to this size are read page by page, larger ones at the places that matter. */
+/* Trees of up to this size are read page by page. In larger ones a sample of pages is read. */
 #define EVERY_PAGE (1ULL << 20)
 
 const char *twin_say(const char *fmt, ...)
@@ -174,7 +174,7 @@ const char *twin_check_near(const struct twin *twin, uint64_t start, uint64_t nr
 	return why;
 }
 
-/* Walks all runs, and reads the pages at both ends of each. */
+/* Walks all runs, and reads the first and last page of each. */
 static const char *check_runs(const struct twin *twin)
 {
 	uint64_t end = twin->oracle.nr_pages;
@@ -208,7 +208,7 @@ static const char *check_pages(const struct twin *twin)
 	return why;
 }
 
-/* The 2M blocks of one 1G, of which the model says @fill. */
+/* Checks the 2M blocks of a 1G block, whose fill in the oracle is @fill. */
 static const char *check_block_1g(const struct twin *twin, uint64_t base, enum gms_rtree_fill fill)
 {
 	uint64_t end = twin->oracle.nr_pages;
@@ -246,7 +246,7 @@ static const char *check_blocks(const struct twin *twin)
 	return why;
 }
 
-/* Ranges that begin and end anywhere; many short ones, some long ones. */
+/* Checks ranges that begin and end anywhere: many short ones, and some long ones. */
 static const char *check_ranges(const struct twin *twin)
 {
 	uint64_t end = twin->oracle.nr_pages;
@@ -288,7 +288,7 @@ struct gms_rtree *twin_fresh(const struct twin *twin, const struct gms_allocator
 			rc = gms_rtree_set(tree, at, run.nr_pages);
 	}
 	if (rc) {
-		fprintf(stderr, "making a fresh tree failed: %d\n", rc);
+		fprintf(stderr, "cannot make a fresh tree: %d\n", rc);
 		exit(2);
 	}
 	return tree;

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * twin.h - a range tree and the flat array that it must agree with
+ * twin.h - a range tree, and the flat array that it must agree with
  *
- * What is stored through a twin goes to both. The checks return NULL where the tree
- * agrees, else a text that says what differs and where; the text lasts until the next
- * check of the same thread.
+ * A twin stores to both. The checks return NULL, or a text that says what differs and where. The
+ * text is valid until the next check of the thread.
+ *
+ * Usage:
+ *
+ *	twin_init(&twin, nr_pages, false);
+ *	twin_store(&twin, 5, 1, true);
+ *	assert_fine(twin_check(&twin));
+ *	twin_fini(&twin);
  */
 #ifndef GMS_TESTS_TWIN_H
 #define GMS_TESTS_TWIN_H
@@ -18,7 +24,7 @@ struct twin {
 	struct oracle oracle;
 };
 
-/* What is left of a tree when its history is forgotten. */
+/* A fingerprint of the content of a tree. It does not depend on the history. */
 struct twin_print {
 	uint64_t hash;
 	uint64_t nodes;
@@ -26,25 +32,29 @@ struct twin_print {
 };
 
 void twin_init(struct twin *twin, uint64_t nr_pages, bool full);
-/* Destroys, and fails the test where memory is left over or was misused. */
+
+/* Destroys both. Fails the test if memory is left or was misused. */
 void twin_fini(struct twin *twin);
-/* Stores, and fails the test where that fails. */
+
+/* Stores to both. Fails the test if the tree refuses. */
 void twin_store(struct twin *twin, uint64_t start, uint64_t nr_pages, bool set);
 
 /* Formats an error text. */
 __attribute__((format(printf, 1, 2))) const char *twin_say(const char *fmt, ...);
 
-/* All queries in and around a range, and the memory account. */
+/* Checks all queries in and around a range, and the account of memory. */
 const char *twin_check_near(const struct twin *twin, uint64_t start, uint64_t nr_pages);
-/* Everything: each run, block and page, the invariants, memory like that of a new tree. */
+
+/* Checks each run, block and page, the invariants, and the memory against that of a new tree. */
 const char *twin_check(struct twin *twin);
-/* memory + pooled is what the allocator has handed out. */
+
+/* Checks that gms_rtree_memory() and gms_rtree_pooled() add up to the bytes allocated. */
 const char *twin_check_account(const struct twin *twin);
 
 struct twin_print twin_print(const struct twin *twin);
 bool twin_print_equal(const struct twin_print *a, const struct twin_print *b);
 
-/* A second tree with the oracle's content, made in one pass. */
+/* Makes a second tree with the content of the oracle, in one pass. */
 struct gms_rtree *twin_fresh(const struct twin *twin, const struct gms_allocator *allocator);
 
 #endif /* GMS_TESTS_TWIN_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * vmm.c - a backend that keeps the host's view itself: see vmm.h
+ * vmm.c - a backend with map_host: see vmm.h
  */
 #include "vmm.h"
 
@@ -11,11 +11,11 @@ static const char *safe(const struct vmm *v)
 	for (uint64_t i = 0; v->state && i < VMM_PAGES; i++)
 		if (v->visible[i] && v->private[i] && gms_is_private(v->state, i) &&
 		    !gms_is_quarantined(v->state, i))
-			return "the host can touch a page that is private";
+			return "the host can touch a private page";
 	return NULL;
 }
 
-/* Notes a call. Returns true if it is to fail. */
+/* Records a call of a hook. Returns true if the call has to fail. */
 static bool enter(struct vmm *v, enum hook hook, uint64_t start, uint64_t nr_pages)
 {
 	if (!v->broken)
@@ -30,7 +30,7 @@ static bool enter(struct vmm *v, enum hook hook, uint64_t start, uint64_t nr_pag
 	return prng_chance(&v->prng, v->percent);
 }
 
-/* A call that fails has done a part. */
+/* Returns how many pages a call changes before it fails. */
 static uint64_t part(struct vmm *v, uint64_t nr_pages)
 {
 	return prng_below(&v->prng, nr_pages);
@@ -77,7 +77,7 @@ static void set(struct vmm *v, uint64_t start, uint64_t nr_pages, bool private)
 {
 	for (uint64_t i = start; i < start + nr_pages; i++) {
 		if (private && v->visible[i] && !v->broken)
-			v->broken = "a page goes private that the host can touch";
+			v->broken = "a page becomes private while the host can touch it";
 		v->private[i] = private;
 		v->visible[i] = !private;
 	}
@@ -178,9 +178,9 @@ const char *vmm_agrees(const struct vmm *v)
 		if (gms_is_quarantined(v->state, i))
 			continue;
 		if (v->private[i] != gms_is_private(v->state, i))
-			why = "the guest takes a page for something else than the state";
+			why = "the guest and the state differ about a page";
 		else if (v->visible[i] == v->private[i])
-			why = "the host cannot touch a page that is shared";
+			why = "the host cannot touch a shared page";
 	}
 	if (!why)
 		gms_state_verify(v->state, &why);

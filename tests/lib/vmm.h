@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * vmm.h - a backend that keeps the host's view itself: a VMM in two arrays
+ * vmm.h - a backend with map_host: a VMM in two arrays
  *
- * What the host can touch, and what the guest takes each page for. At every step, in each hook and
- * after each call: no page that is private and not quarantined can be touched by the host. (On the
- * way to shared a page is shown when the guest has it as shared, just before the state says so: to
- * show it may fail.)
+ * One array says which pages the host can touch, the other one which pages the guest sees as
+ * private. In each hook, and after each call, a rule must hold: the host can touch no page that is
+ * private to the guest and in the state, unless it is quarantined. In a conversion to shared, the
+ * host's page is mapped after apply and before the state changes, because map_host may fail.
+ *
+ * Usage:
+ *
+ *	vmm_init(&v, gms_policy_lazy(), GMS_INIT_PRIVATE, &vmm_by_page);
+ *	v.fail[MAP] = 2;                the second call of map_host fails
+ *	gms_convert(v.state, 5, 10, GMS_SHARED, 0, NULL);
+ *	assert_fine(vmm_agrees(&v));
+ *	vmm_fini(&v);
  */
 #ifndef GMS_TESTS_VMM_H
 #define GMS_TESTS_VMM_H
@@ -31,24 +39,23 @@ struct vmm {
 	struct gms_state *state;
 	struct talloc talloc;
 	bool visible[VMM_PAGES], private[VMM_PAGES];
-	bool held[VMM_PAGES]; /* by the listener */
-	struct call calls[VMM_CALLS]; /* the first ones */
+	bool held[VMM_PAGES]; /* pages that the listener holds */
+	struct call calls[VMM_CALLS]; /* the first calls of hooks */
 	size_t nr_calls;
 	const char *broken;
-	/* of the fallible calls to come: each fails by this chance, or the one of this number */
 	struct prng prng;
-	unsigned int percent;
-	unsigned int fail[NR_FALLIBLE]; /* counted from 1; 0: none */
-	bool refuse; /* the listener does, at times */
+	unsigned int percent; /* chance that a call of a hook fails */
+	unsigned int fail[NR_FALLIBLE]; /* number of the next call that fails, from 1; 0: none */
+	bool refuse; /* the listener refuses some calls */
 	struct {
 		uint64_t start, nr_pages;
 	} pins[VMM_PINS];
 };
 
-/* All hooks that are there are called for exactly what changes. */
+/* The hooks. unmap_host and map_host are called for exactly the pages that change. */
 extern const struct gms_backend_ops vmm_by_page;
 
-/* A listener on runs of any length, which may refuse; its ctx is the struct vmm. */
+/* A listener that can split. Its context is the struct vmm. */
 extern const struct gms_listener_ops vmm_listener;
 
 int vmm_unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages);
@@ -57,12 +64,13 @@ void vmm_init(struct vmm *v, const struct gms_policy_ops *policy, uint64_t flags
 	      const struct gms_backend_ops *ops);
 
 /*
- * What must hold after each call, for each page that is not quarantined: the host can touch it if
- * and only if it is shared, and the guest is of the state's opinion. NULL, or what does not hold.
+ * Checks what must hold after each call, for each page that is not quarantined: the guest sees the
+ * page as the state does, and the host can touch it if and only if it is shared. Returns NULL, or
+ * what is wrong.
  */
 const char *vmm_agrees(const struct vmm *v);
 
-/* Checks that, and that nothing is left. */
+/* Calls vmm_agrees(), destroys the object, and checks that no memory is left. */
 void vmm_fini(struct vmm *v);
 
 #endif /* GMS_TESTS_VMM_H */

@@ -18,9 +18,9 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "asking.h"
 #include "test.h"
 #include "threads.h"
+#include "tree_query.h"
 
 #define NR_READERS 2
 #define ROOM 20000 /* stores, before threads start anew on another tree */
@@ -71,7 +71,7 @@ static void write_entries(struct worker *worker)
 		if (world->nr_writers > 1 && !prng_chance(&prng, 5))
 			choose_own(&prng, worker->number, &entry.start, &entry.nr_pages);
 		else
-			ask_hot_range(&prng, &entry.start, &entry.nr_pages);
+			tree_query_hot_range(&prng, &entry.start, &entry.nr_pages);
 		entry.set = prng_chance(&prng, 50);
 		entry.reverted = prng_chance(&prng, world->percent_reverted);
 		keep_pace(world);
@@ -91,9 +91,9 @@ static bool report(struct world *world, struct view *view, const char *why)
 {
 	if (why)
 		atomic_store(&world->failed, true);
-	if (view->answers >= view->told + 16) {
-		atomic_fetch_add(&world->asked, view->answers - view->told);
-		view->told = view->answers;
+	if (view->answers >= view->reported + 16) {
+		atomic_fetch_add(&world->asked, view->answers - view->reported);
+		view->reported = view->answers;
 	}
 	return !why && atomic_load(&world->writers_left);
 }
@@ -108,7 +108,7 @@ static void read_anything(struct worker *worker)
 	prng_init(&prng, test_seed() + 77 * worker->rounds + worker->number);
 	view_init(&view, &world->ledger);
 	while (report(world, &view, why))
-		why = ask_something(&view, &prng);
+		why = tree_query_any(&view, &prng);
 	atomic_fetch_add(&world->answers, view.answers);
 	view_fini(&view);
 	worker->why = why;
@@ -207,10 +207,10 @@ static void run_once(struct world *world, void (*reader)(struct worker *worker),
 	unsigned int i;
 
 	prng_init(&prng, test_seed() + round);
-	ledger_init(&world->ledger, ASK_PAGES, round % 2, ROOM);
-	ask_set_the_scene(&world->ledger.twin, &prng);
+	ledger_init(&world->ledger, TREE_QUERY_PAGES, round % 2, ROOM);
+	tree_query_fill_twin(&world->ledger.twin, &prng);
 	for (i = 0; i < NR_TOKENS; i++)
-		table.token[i] = (struct token) {.page = ask_hot_page(&prng)};
+		table.token[i] = (struct token) {.page = tree_query_hot_page(&prng)};
 	atomic_store(&world->writers_left, world->nr_writers);
 	atomic_store(&world->asked, 0);
 	for (i = 0; i < nr; i++)

@@ -14,9 +14,9 @@
  * The answers are judged as in the tests with threads (ledger.h). So each of these meetings takes
  * place, each time; what is left to threads is more than two that meet, and the order of memory.
  */
-#include "asking.h"
 #include "test.h"
 #include "touch.h"
+#include "tree_query.h"
 
 #define ROOM 4000
 
@@ -69,14 +69,14 @@ static void ask_at_a_write(const void *address, size_t size, bool store)
 	world.meetings++;
 	world.why = watch_pages();
 	for (int i = 0; i < (T_SHIFT == 9 ? 4 : 12) && !world.why; i++)
-		world.why = ask_something(&world.view, &world.prng);
+		world.why = tree_query_any(&world.view, &world.prng);
 }
 
 static void watch(uint64_t page)
 {
 	const uint64_t i = world.nr_watched;
 
-	if (page >= ASK_PAGES || i == ARRAY_SIZE(world.watched))
+	if (page >= TREE_QUERY_PAGES || i == ARRAY_SIZE(world.watched))
 		return;
 	world.nr_watched++;
 	world.watched[i] = page;
@@ -98,7 +98,7 @@ static void choose_watched(void)
 		end + 64,
 		start + (end - start) / 2,
 		start / T_2M * T_2M,
-		ASK_PAGES - 1,
+		TREE_QUERY_PAGES - 1,
 		start | (T_2M - 1),
 		end / T_2M * T_2M - 1,
 	};
@@ -107,14 +107,14 @@ static void choose_watched(void)
 	for (size_t i = 0; i < ARRAY_SIZE(pages); i++)
 		watch(pages[i]);
 	for (int i = 0; i < 12; i++)
-		watch(ask_hot_page(&world.prng));
+		watch(tree_query_hot_page(&world.prng));
 }
 
 static void store_and_be_asked(void)
 {
 	struct entry *entry = &world.entry;
 
-	ask_hot_range(&world.prng, &entry->start, &entry->nr_pages);
+	tree_query_hot_range(&world.prng, &entry->start, &entry->nr_pages);
 	entry->set = prng_chance(&world.prng, 50);
 	entry->reverted = prng_chance(&world.prng, 50);
 	view_catch_up(&world.view);
@@ -139,7 +139,7 @@ static void store_at_a_read(const void *address, size_t size, bool store)
 		return;
 	world.meetings++;
 	for (uint64_t i = 0; i < world.burst && ledger_has_room(&world.ledger); i++) {
-		ask_hot_range(&world.prng, &entry.start, &entry.nr_pages);
+		tree_query_hot_range(&world.prng, &entry.start, &entry.nr_pages);
 		entry.set = prng_chance(&world.prng, 50);
 		entry.reverted = prng_chance(&world.prng, 30);
 		ledger_store(&world.ledger, &entry);
@@ -158,7 +158,7 @@ static void ask_and_be_stored_to(void)
 		world.countdown = n;
 		world.burst = 1 + prng_below(&world.prng, 4);
 		touch_hook = store_at_a_read;
-		world.why = ask_something(&world.view, &prng);
+		world.why = tree_query_any(&world.view, &prng);
 		touch_hook = NULL;
 		if (world.countdown && world.countdown <= n)
 			break;
@@ -182,8 +182,8 @@ static void store_around(const void *address, size_t size, bool store)
 	if (++world.reads > MOST_READS || !ledger_has_room(&world.ledger))
 		return;
 	entry.start = world.page / entry.nr_pages * entry.nr_pages;
-	if (entry.nr_pages > ASK_PAGES - entry.start)
-		entry.nr_pages = ASK_PAGES - entry.start;
+	if (entry.nr_pages > TREE_QUERY_PAGES - entry.start)
+		entry.nr_pages = TREE_QUERY_PAGES - entry.start;
 	entry.set = world.reads % 2;
 	ledger_store(&world.ledger, &entry);
 }
@@ -194,13 +194,13 @@ static void ask_and_be_overtaken(void)
 	const uint64_t sizes[] = {1, T_2M, T_1G};
 	const uint64_t how = prng_below(&world.prng, 12), kind = prng_below(&world.prng, 3);
 
-	world.page = ask_hot_page(&world.prng);
+	world.page = tree_query_hot_page(&world.prng);
 	world.reads = 0;
 	world.around = sizes[prng_below(&world.prng, ARRAY_SIZE(sizes))];
 	touch_hook = store_around;
-	world.why = kind == 0   ? ask_order(&world.view, world.page)
-		    : kind == 1 ? ask_blocks(&world.view, world.page, how)
-				: ask_page(&world.view, world.page, how);
+	world.why = kind == 0   ? tree_query_order(&world.view, world.page)
+		    : kind == 1 ? tree_query_blocks(&world.view, world.page, how)
+				: tree_query_page(&world.view, world.page, how);
 	touch_hook = NULL;
 	if (!world.why && world.reads > MOST_READS)
 		world.why = "a question goes on for as long as writers store";
@@ -256,14 +256,14 @@ static void look_and_store(void)
 	if (!ledger_begun(&world.ledger)) /* of another tree */
 		memset(seen, 0, sizeof(seen));
 	touch_hook = note_what_is_read;
-	world.why = ask_runs(&world.view, 0, ASK_PAGES, true);
+	world.why = tree_query_runs(&world.view, 0, TREE_QUERY_PAGES, true);
 	(void)gms_rtree_nodes(tree);
 	(void)gms_rtree_memory(tree);
 	for (int i = 0; i < 8 && !world.why; i++)
-		world.why = ask_something(&world.view, &world.prng);
+		world.why = tree_query_any(&world.view, &world.prng);
 	if (world.why)
 		return;
-	ask_hot_range(&world.prng, &entry.start, &entry.nr_pages);
+	tree_query_hot_range(&world.prng, &entry.start, &entry.nr_pages);
 	entry.set = prng_chance(&world.prng, 50);
 	entry.reverted = prng_chance(&world.prng, 50);
 	touch_hook = judge_store;
@@ -283,8 +283,8 @@ static void run(const char *name, void (*meet)(void), uint64_t trees)
 		const uint64_t seed = test_seed() + i;
 
 		prng_init(&world.prng, seed);
-		ledger_init(&world.ledger, ASK_PAGES, i % 2, ROOM);
-		ask_set_the_scene(&world.ledger.twin, &world.prng);
+		ledger_init(&world.ledger, TREE_QUERY_PAGES, i % 2, ROOM);
+		tree_query_fill_twin(&world.ledger.twin, &world.prng);
 		view_init(&world.view, &world.ledger);
 		while (ledger_has_room(&world.ledger) && !world.why)
 			meet();

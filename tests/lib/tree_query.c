@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * asking.c - every question that a reader can ask, judged by a ledger
+ * tree_query.c - every query of a range tree, checked against a ledger
  */
-#include "asking.h"
+#include "tree_query.h"
 #include "test.h"
 
-/* ---- where things happen ---- */
+/* ---- pages and ranges ---- */
 
 static uint64_t hot_block(struct prng *prng)
 {
@@ -16,19 +16,19 @@ static uint64_t hot_block(struct prng *prng)
 	return blocks[prng_below(prng, ARRAY_SIZE(blocks))];
 }
 
-uint64_t ask_hot_page(struct prng *prng)
+uint64_t tree_query_hot_page(struct prng *prng)
 {
 	const uint64_t block = hot_block(prng);
-	const uint64_t size = block + T_2M < ASK_PAGES ? T_2M : ASK_PAGES - block;
+	const uint64_t size = block + T_2M < TREE_QUERY_PAGES ? T_2M : TREE_QUERY_PAGES - block;
 
-	/* with 512 pages some are asked about more often */
+	/* Four pages of the block are chosen more often than the others. */
 	return block +
 	       (prng_chance(prng, 50) ? prng_below(prng, size) : prng_below(prng, 4) % size);
 }
 
-void ask_hot_range(struct prng *prng, uint64_t *start, uint64_t *nr_pages)
+void tree_query_hot_range(struct prng *prng, uint64_t *start, uint64_t *nr_pages)
 {
-	const uint64_t page = ask_hot_page(prng);
+	const uint64_t page = tree_query_hot_page(prng);
 
 	*start = page;
 	switch (prng_below(prng, 8)) {
@@ -46,29 +46,29 @@ void ask_hot_range(struct prng *prng, uint64_t *start, uint64_t *nr_pages)
 		*nr_pages = T_1G;
 		break;
 	case 5:
-		*nr_pages = 1 + prng_below(prng, ASK_PAGES);
+		*nr_pages = 1 + prng_below(prng, TREE_QUERY_PAGES);
 		break;
 	default:
 		*nr_pages = 1 + prng_below(prng, T_2M);
 		break;
 	}
-	if (*nr_pages > ASK_PAGES - *start)
-		*nr_pages = ASK_PAGES - *start;
+	if (*nr_pages > TREE_QUERY_PAGES - *start)
+		*nr_pages = TREE_QUERY_PAGES - *start;
 }
 
-void ask_set_the_scene(struct twin *twin, struct prng *prng)
+void tree_query_fill_twin(struct twin *twin, struct prng *prng)
 {
 	for (int i = 0; i < 12; i++) {
 		uint64_t start, nr_pages;
 
-		ask_hot_range(prng, &start, &nr_pages);
+		tree_query_hot_range(prng, &start, &nr_pages);
 		twin_store(twin, start, nr_pages, prng_chance(prng, 50));
 	}
 }
 
 /* ---- pages ---- */
 
-static const char *judge_page(struct view *view, uint64_t page, bool got, const char *why)
+static const char *check_page(struct view *view, uint64_t page, bool got, const char *why)
 {
 	const uint64_t begun = ledger_begun(view->ledger);
 
@@ -76,7 +76,7 @@ static const char *judge_page(struct view *view, uint64_t page, bool got, const 
 	return view_allows(view, begun, page, got) ? NULL : why;
 }
 
-const char *ask_page(struct view *view, uint64_t page, uint64_t how)
+const char *tree_query_page(struct view *view, uint64_t page, uint64_t how)
 {
 	const struct gms_rtree *tree = view->ledger->twin.tree;
 	struct gms_rtree_run run = {0};
@@ -84,26 +84,26 @@ const char *ask_page(struct view *view, uint64_t page, uint64_t how)
 	view_catch_up(view);
 	switch (how) {
 	case 0:
-		return judge_page(view, page, gms_rtree_count(tree, page, 1),
-				  "count: a page was never so");
+		return check_page(view, page, gms_rtree_count(tree, page, 1),
+				  "count: the page never had this value");
 	case 1:
-		return judge_page(view, page, gms_rtree_fill(tree, page, 0) == GMS_RTREE_ALL,
-				  "fill: a page was never so");
+		return check_page(view, page, gms_rtree_fill(tree, page, 0) == GMS_RTREE_ALL,
+				  "fill: the page never had this value");
 	case 2:
-		return judge_page(view, page, gms_rtree_look(tree, page).set,
-				  "look: a page was never so");
+		return check_page(view, page, gms_rtree_look(tree, page).set,
+				  "look: the page never had this value");
 	case 3:
 		gms_rtree_next(tree, page, page + 1, &run);
-		return judge_page(view, page, run.set, "next: a page was never so");
+		return check_page(view, page, run.set, "next: the page never had this value");
 	default:
-		return judge_page(view, page, gms_rtree_test(tree, page),
-				  "test: a page was never so");
+		return check_page(view, page, gms_rtree_test(tree, page),
+				  "test: the page never had this value");
 	}
 }
 
 /* ---- blocks ---- */
 
-static const char *judge_fill(struct view *view, uint64_t index, unsigned int order,
+static const char *check_fill(struct view *view, uint64_t index, unsigned int order,
 			      enum gms_rtree_fill fill, const char *why)
 {
 	const uint64_t begun = ledger_begun(view->ledger);
@@ -112,8 +112,8 @@ static const char *judge_fill(struct view *view, uint64_t index, unsigned int or
 	return view_fills(view, begun, index, order) >> fill & 1 ? NULL : why;
 }
 
-/* One of the three masks, and of it the bit of one block. */
-static const char *ask_mask(struct view *view, uint64_t page)
+/* Queries one of the three masks, and checks the bit of one block. */
+static const char *query_mask(struct view *view, uint64_t page)
 {
 	const uint64_t bit = page / T_2M % 64;
 	const enum gms_rtree_fill fill = (enum gms_rtree_fill)(page % 3);
@@ -121,51 +121,51 @@ static const char *ask_mask(struct view *view, uint64_t page)
 	const unsigned int fills = view_fills(view, ledger_begun(view->ledger), page, T_ORDER_2M);
 
 	view->answers++;
-	/* it was so at some time; or it was not so at some time */
+	/* a set bit: the 2M had this fill at some time; a clear bit: it had another fill */
 	return (got ? fills : fills & ~(1U << fill)) && (!got || fills >> fill & 1)
 		       ? NULL
-		       : "fill_mask: a 2M was never so";
+		       : "fill_mask: the 2M never had this fill";
 }
 
-/* One walk: a block that is uniform, and what is in it, agree. */
-static const char *ask_look(struct view *view, uint64_t page)
+/* A look is one walk down the tree, so its answers about a uniform block must agree. */
+static const char *query_look(struct view *view, uint64_t page)
 {
 	const struct gms_rtree_look look = gms_rtree_look(view->ledger->twin.tree, page);
 
 	if (look.fill_1g != GMS_RTREE_MIXED && look.fill_2m != look.fill_1g)
-		return "look: a 1G is uniform, and its 2M is something else";
+		return "look: the 1G is uniform, and the 2M has another fill";
 	if (look.fill_2m != GMS_RTREE_MIXED && look.set != (look.fill_2m == GMS_RTREE_ALL))
-		return "look: a 2M is uniform, and its page is something else";
-	return judge_page(view, page, look.set, "look: a page was never so");
+		return "look: the 2M is uniform, and the page has another value";
+	return check_page(view, page, look.set, "look: the page never had this value");
 }
 
-const char *ask_blocks(struct view *view, uint64_t page, uint64_t how)
+const char *tree_query_blocks(struct view *view, uint64_t page, uint64_t how)
 {
 	const struct gms_rtree *tree = view->ledger->twin.tree;
 
 	view_catch_up(view);
 	switch (how) {
 	case 0:
-		return judge_fill(view, page, T_ORDER_1G, gms_rtree_fill(tree, page, T_ORDER_1G),
-				  "fill: a 1G was never so");
+		return check_fill(view, page, T_ORDER_1G, gms_rtree_fill(tree, page, T_ORDER_1G),
+				  "fill: the 1G never had this fill");
 	case 1:
-		return judge_fill(view, page, T_ORDER_2M, gms_rtree_look(tree, page).fill_2m,
-				  "look: a 2M was never so");
+		return check_fill(view, page, T_ORDER_2M, gms_rtree_look(tree, page).fill_2m,
+				  "look: the 2M never had this fill");
 	case 2:
-		return judge_fill(view, page, T_ORDER_1G, gms_rtree_look(tree, page).fill_1g,
-				  "look: a 1G was never so");
+		return check_fill(view, page, T_ORDER_1G, gms_rtree_look(tree, page).fill_1g,
+				  "look: the 1G never had this fill");
 	case 3:
-		return ask_mask(view, page);
+		return query_mask(view, page);
 	case 4:
-		return ask_look(view, page);
+		return query_look(view, page);
 	default:
-		return judge_fill(view, page, T_ORDER_2M, gms_rtree_fill(tree, page, T_ORDER_2M),
-				  "fill: a 2M was never so");
+		return check_fill(view, page, T_ORDER_2M, gms_rtree_fill(tree, page, T_ORDER_2M),
+				  "fill: the 2M never had this fill");
 	}
 }
 
-/* The order says something of two blocks, each of which was so at some time. */
-const char *ask_order(struct view *view, uint64_t page)
+/* The order is a statement about the 2M and the 1G. Each must have held at some time. */
+const char *tree_query_order(struct view *view, uint64_t page)
 {
 	const unsigned int mixed = 1U << GMS_RTREE_MIXED;
 	const uint64_t end_2m = page / T_2M * T_2M + T_2M, end_1g = page / T_1G * T_1G + T_1G;
@@ -178,18 +178,18 @@ const char *ask_order(struct view *view, uint64_t page)
 	fills_2m = view_fills(view, ledger_begun(view->ledger), page, T_ORDER_2M);
 	view->answers++;
 	if (got == T_ORDER_1G)
-		ok = end_1g <= ASK_PAGES && fills_1g & ~mixed;
+		ok = end_1g <= TREE_QUERY_PAGES && fills_1g & ~mixed;
 	else if (got == T_ORDER_2M)
-		ok = end_2m <= ASK_PAGES && fills_2m & ~mixed &&
-		     (fills_1g & mixed || end_1g > ASK_PAGES);
+		ok = end_2m <= TREE_QUERY_PAGES && fills_2m & ~mixed &&
+		     (fills_1g & mixed || end_1g > TREE_QUERY_PAGES);
 	else
-		ok = !got && (fills_2m & mixed || end_2m > ASK_PAGES);
-	return ok ? NULL : "uniform_order: a block was never so";
+		ok = !got && (fills_2m & mixed || end_2m > TREE_QUERY_PAGES);
+	return ok ? NULL : "uniform_order: the blocks never had this order";
 }
 
 /* ---- ranges ---- */
 
-/* Were there no stores in the range while the call was made? */
+/* Returns true if no store in the range began during the query. */
 static bool is_quiet(const struct view *view, uint64_t begun, uint64_t start, uint64_t nr_pages)
 {
 	for (uint64_t i = view->at; i < begun; i++) {
@@ -201,8 +201,11 @@ static bool is_quiet(const struct view *view, uint64_t begun, uint64_t start, ui
 	return true;
 }
 
-/* A uniform range: each page was so at some time. A mixed one: it was, or there were stores. */
-const char *ask_range(struct view *view, uint64_t start, uint64_t nr_pages)
+/*
+ * Uniform is right if each page had the value at some time. Mixed is right if the range was mixed
+ * before the query, or if there were stores in it.
+ */
+const char *tree_query_range(struct view *view, uint64_t start, uint64_t nr_pages)
 {
 	struct gms_rtree_run run = {.start = start, .nr_pages = nr_pages};
 	enum gms_rtree_fill got;
@@ -219,11 +222,11 @@ const char *ask_range(struct view *view, uint64_t start, uint64_t nr_pages)
 		ok = oracle_fill_range(&view->oracle, start, nr_pages) == GMS_RTREE_MIXED ||
 		     !is_quiet(view, begun, start, nr_pages);
 	view->answers++;
-	return ok ? NULL : "fill_range: a range was never so";
+	return ok ? NULL : "fill_range: the range never had this fill";
 }
 
-/* Each store in between may have counted or not. */
-const char *ask_count(struct view *view, uint64_t start, uint64_t nr_pages)
+/* The answer may include any of the stores that began during the query. */
+const char *tree_query_count(struct view *view, uint64_t start, uint64_t nr_pages)
 {
 	uint64_t got, begun, low, high;
 
@@ -240,17 +243,19 @@ const char *ask_count(struct view *view, uint64_t start, uint64_t nr_pages)
 			low -= low < entry->nr_pages ? low : entry->nr_pages;
 	}
 	view->answers++;
-	return got >= low && got <= high && got <= nr_pages ? NULL : "count of a range";
+	return got >= low && got <= high && got <= nr_pages
+		       ? NULL
+		       : "count: more or fewer pages than there can be";
 }
 
-const char *ask_runs(struct view *view, uint64_t start, uint64_t end, bool by_cursor)
+const char *tree_query_runs(struct view *view, uint64_t start, uint64_t end, bool by_cursor)
 {
 	const struct gms_rtree *tree = view->ledger->twin.tree;
 	struct gms_rtree_cursor cursor;
 	struct gms_rtree_run run;
 	uint64_t at = start;
 
-	end = end < ASK_PAGES ? end : ASK_PAGES;
+	end = end < TREE_QUERY_PAGES ? end : TREE_QUERY_PAGES;
 	gms_rtree_cursor_init(&cursor, tree, start, end);
 	for (;;) {
 		bool more;
@@ -259,43 +264,44 @@ const char *ask_runs(struct view *view, uint64_t start, uint64_t end, bool by_cu
 		more = by_cursor ? gms_rtree_cursor_next(&cursor, &run)
 				 : gms_rtree_next(tree, at, end, &run);
 		if (more != (at < end))
-			return "a walk ended too early, or too late";
+			return "the walk ended too early, or too late";
 		if (!more)
 			return NULL;
 		if (run.start != at || !run.nr_pages || run.nr_pages > end - at)
-			return "runs do not ascend, or overlap";
+			return "runs leave a gap, or overlap";
 		if (view_first_wrong(view, ledger_begun(view->ledger), &run) != UINT64_MAX)
-			return by_cursor ? "cursor: a run was never so"
-					 : "next: a run was never so";
+			return by_cursor ? "cursor: a page of the run never had this value"
+					 : "next: a page of the run never had this value";
 		view->answers++;
 		at += run.nr_pages;
 	}
 }
 
-const char *ask_something(struct view *view, struct prng *prng)
+const char *tree_query_any(struct view *view, struct prng *prng)
 {
-	const uint64_t page = ask_hot_page(prng);
+	const uint64_t page = tree_query_hot_page(prng);
 
 	switch (prng_below(prng, 32)) {
 	case 0:
-		return ask_runs(view, page, page + 3 * T_2M, prng_chance(prng, 50));
+		return tree_query_runs(view, page, page + 3 * T_2M, prng_chance(prng, 50));
 	case 1:
-		return ask_runs(view, page / T_1G * T_1G, page + prng_below(prng, T_1G), true);
+		return tree_query_runs(view, page / T_1G * T_1G, page + prng_below(prng, T_1G),
+				       true);
 	case 2:
-		return ask_count(view, page, 1 + prng_below(prng, 2 * T_2M));
+		return tree_query_count(view, page, 1 + prng_below(prng, 2 * T_2M));
 	case 3:
-		return ask_range(view, page, 1 + prng_below(prng, 3 * T_2M));
+		return tree_query_range(view, page, 1 + prng_below(prng, 3 * T_2M));
 	case 4:
 	case 5:
 	case 6:
-		return ask_order(view, page);
+		return tree_query_order(view, page);
 	case 7:
 	case 8:
 	case 9:
 	case 10:
 	case 11:
-		return ask_blocks(view, page, prng_below(prng, 8));
+		return tree_query_blocks(view, page, prng_below(prng, 8));
 	default:
-		return ask_page(view, page, prng_below(prng, 12));
+		return tree_query_page(view, page, prng_below(prng, 12));
 	}
 }
