@@ -2,8 +2,8 @@
 /*
  * bits.c - proves the arithmetic of lines against a loop over single bits
  *
- * Each function, for every range of bits where the line is short, for every range with
- * an end near a word's edge where it is long, over lines of several kinds.
+ * Each function runs over lines of several kinds: with every range of bits if the line is short,
+ * and with every range that ends near the edge of a word if the line is long.
  */
 #include "base/bits.h"
 #include "oracle.h"
@@ -36,13 +36,13 @@ static bool bit(const struct gms_line *line, unsigned int i)
 	return line->w[i / 64] >> (i % 64) & 1;
 }
 
-/* Bit numbers at which something may go wrong: all of a short line. */
-static bool interesting(unsigned int i)
+/* Returns true if the bit is near the edge or the middle of a word, or the line is short. */
+static bool is_edge(unsigned int i)
 {
 	return BITS < 64 || i % 64 < 2 || i % 64 > 61 || i % 64 == 31;
 }
 
-static void test_word_full(void **state)
+static void test_constants_follow_from_the_fan_out(void **state)
 {
 	(void)state;
 	assert_int_equal(GMS_LINE_BITS, T_FANOUT);
@@ -52,7 +52,7 @@ static void test_word_full(void **state)
 	assert_int_equal(gms_word_of(true), GMS_WORD_FULL);
 }
 
-static void test_single_words(void **state)
+static void test_popcount_and_ctz_equal_loops(void **state)
 {
 	struct prng prng;
 	unsigned int i, k, n;
@@ -86,21 +86,21 @@ static void check_word_mask(unsigned int w, unsigned int a, unsigned int b)
 		assert_int_equal(gms_mask_from(a) & gms_mask_to(b), want);
 }
 
-static void test_word_mask(void **state)
+static void test_word_mask_has_the_bits_of_the_range(void **state)
 {
 	unsigned int w, a, b;
 
 	(void)state;
 	for (a = 0; a < BITS; a++) {
-		for (b = a + 1; b <= BITS && interesting(a); b++) {
-			/* For words that hold some of the bits. */
-			for (w = a / 64; interesting(b) && w <= (b - 1) / 64; w++)
+		for (b = a + 1; b <= BITS && is_edge(a); b++) {
+			/* the words that have bits of the range */
+			for (w = a / 64; is_edge(b) && w <= (b - 1) / 64; w++)
 				check_word_mask(w, a, b);
 		}
 	}
 }
 
-static void test_test_and_put(void **state)
+static void test_put_changes_one_bit(void **state)
 {
 	struct gms_line line, old;
 	struct prng prng;
@@ -121,7 +121,7 @@ static void test_test_and_put(void **state)
 	}
 }
 
-static void test_fill_copy_and_is(void **state)
+static void test_fill_copy_and_is_cover_the_line(void **state)
 {
 	struct gms_line line, copy;
 	struct prng prng;
@@ -183,7 +183,7 @@ static void check_range(const struct gms_line *line, unsigned int a, unsigned in
 	assert_int_equal(gms_line_count(line, a, b), count);
 	assert_int_equal(gms_line_find(line, a, v), find(line, a, v));
 	assert_int_equal(gms_line_rest_is(line, a, b, v), rest_is(line, a, b, v));
-	/* The same where the answer is yes, and where one bit makes it no. */
+	/* The rest is uniform, and then all of it but one bit. */
 	gms_line_fill(&rest, v);
 	gms_line_store(&rest, a, b, !v);
 	assert_true(gms_line_rest_is(&rest, a, b, v));
@@ -195,7 +195,7 @@ static void check_range(const struct gms_line *line, unsigned int a, unsigned in
 	}
 }
 
-static void test_ranges(void **state)
+static void test_functions_of_ranges_equal_loops(void **state)
 {
 	struct gms_line line;
 	struct prng prng;
@@ -204,8 +204,8 @@ static void test_ranges(void **state)
 	(void)state;
 	prng_init(&prng, 4);
 	for (a = 0; a < BITS; a++) {
-		for (b = a + 1; b <= BITS && interesting(a); b++) {
-			if (!interesting(b))
+		for (b = a + 1; b <= BITS && is_edge(a); b++) {
+			if (!is_edge(b))
 				continue;
 			for (k = 0; k < 8; k++) {
 				line = random_line(&prng);
@@ -218,9 +218,12 @@ static void test_ranges(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_word_full),        cmocka_unit_test(test_single_words),
-		cmocka_unit_test(test_word_mask),        cmocka_unit_test(test_test_and_put),
-		cmocka_unit_test(test_fill_copy_and_is), cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_constants_follow_from_the_fan_out),
+		cmocka_unit_test(test_popcount_and_ctz_equal_loops),
+		cmocka_unit_test(test_word_mask_has_the_bits_of_the_range),
+		cmocka_unit_test(test_put_changes_one_bit),
+		cmocka_unit_test(test_fill_copy_and_is_cover_the_line),
+		cmocka_unit_test(test_functions_of_ranges_equal_loops),
 	};
 
 	return cmocka_run_group_tests_name("bits", tests, NULL, NULL);

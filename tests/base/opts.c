@@ -4,10 +4,10 @@
  *
  * Holds rule 11.
  *
- * Of each such struct: a smaller one is accepted down to the least size that its comment names,
- * and what is missing is 0; one that ends inside a member, or before that, is refused; a larger
- * one is accepted where its tail is 0. A struct lies in memory of its own size, so that ASan and
- * valgrind see each step beyond.
+ * A smaller struct is accepted down to the least size that its comment names, and the missing
+ * members count as 0. A struct that ends inside a member, or that is smaller still, is refused. A
+ * larger struct is accepted if its tail is 0. Each struct lies in memory of its own size, so that
+ * ASan and valgrind see a read past its end.
  */
 #include <gmemstate/rtree.h>
 #include <gmemstate/state.h>
@@ -23,12 +23,12 @@
 
 /**
  * struct kind - one of the structs
- * @name: of it
- * @whole: one that is filled in
- * @size: of it
+ * @name: its name
+ * @whole: a struct with all members set
+ * @size: its size
  * @least: the least size that is accepted
- * @use: hands it to the library, and returns what that returned; where that is 0 it checks that
- *       the library knows of what lies before @given, and of nothing else
+ * @use: passes a struct of @given bytes to the library, and returns the result of the call; on
+ *       success checks that the library uses the members before @given, and no others
  */
 struct kind {
 	const char *name;
@@ -38,7 +38,7 @@ struct kind {
 	int (*use)(const void *sized, size_t given);
 };
 
-/* The member is in a struct of @given bytes. */
+/* True if a struct of @given bytes has the member. */
 #define HAS(given, type, member) ((given) >= GMS_OPTS_END(type, member))
 
 static void expect_that(const struct kind *kind, size_t given, int want, int got)
@@ -47,7 +47,7 @@ static void expect_that(const struct kind *kind, size_t given, int want, int got
 		fail_msg("%s of %zu bytes: %d instead of %d", kind->name, given, got, want);
 }
 
-/* In memory of just that size, but for the size itself. @dirty: a byte behind that is not 0. */
+/* Uses a struct in memory of its own size. If @dirty is not 0, that byte is set to 0x80. */
 static int use_sized(const struct kind *kind, size_t given, size_t dirty)
 {
 	const size_t room = given < sizeof(given) ? sizeof(given) : given;
@@ -64,7 +64,7 @@ static int use_sized(const struct kind *kind, size_t given, size_t dirty)
 	return ret;
 }
 
-/* All members but flags and the like, which have a word of their own, are words. */
+/* Uses the struct in each size. Each member takes one word, so each member ends at a word. */
 static void use_all_sizes(const struct kind *kind)
 {
 	for (size_t given = 0; given < kind->size; given++) {
@@ -117,7 +117,7 @@ static int use_copy(const void *sized, size_t given)
 	return 0;
 }
 
-static void test_copy(void **unused)
+static void test_copy_takes_older_and_newer_structs(void **unused)
 {
 	const struct words words = {sizeof(words), 11, 22, 33};
 	const struct kind kind = {"words", &words, sizeof(words), GMS_OPTS_END(struct words, a),
@@ -127,7 +127,7 @@ static void test_copy(void **unused)
 	use_all_sizes(&kind);
 }
 
-/* ---- hooks that say that they were called ---- */
+/* ---- hooks that count their calls ---- */
 
 enum { UNMAP, PINS, BEGIN, ZAP, APPLY, UNDO, END, PREP, ALLOC, FREE, SPLIT, MERGE, FREED, MAP, NR };
 
@@ -233,7 +233,7 @@ static void answer_a_fault(struct gms_state *state, gms_pgoff_t index, enum gms_
 	gms_fault_end(state, &fault);
 }
 
-/* Calls each hook that is there at least once. */
+/* Makes the library call each hook of the table at least once. */
 static void do_everything(struct gms_state *state)
 {
 	memset(called, 0, sizeof(called));
@@ -279,7 +279,7 @@ static int use_backend(const void *sized, size_t given)
 	for (int i = 0; i < NR; i++)
 		if ((called[i] != 0) != (given >= ends[i]))
 			fail_msg("%zu bytes: hook %d was called %u times", given, i, called[i]);
-	/* the flags count as well: a pin anywhere in a folio is in the way */
+	/* with the flag GMS_BACKEND_PINS_BY_FOLIO, a pin anywhere in the folio prevents this */
 	assert_int_equal(gms_pin(state, BLOCK_2M + 9, 1, NULL), 0);
 	ret = gms_convert(state, BLOCK_2M + 20, 1, GMS_PRIVATE, 0, NULL);
 	assert_int_equal(ret, HAS(given, struct gms_backend_ops, flags) ? -EAGAIN : 0);
@@ -288,7 +288,7 @@ static int use_backend(const void *sized, size_t given)
 	return 0;
 }
 
-static void test_backend(void **unused)
+static void test_backend_may_be_older_or_newer(void **unused)
 {
 	const struct kind kind = {"backend", &backend, sizeof(backend), sizeof(size_t),
 				  use_backend};
@@ -299,18 +299,18 @@ static void test_backend(void **unused)
 
 /* ---- options of an object ---- */
 
-static unsigned int asked;
+static unsigned int queries;
 
 static void decide(void *ctx, const struct gms_policy_view *view,
 		   struct gms_policy_verdict *verdict)
 {
 	(void)ctx, (void)view, (void)verdict;
-	asked++;
+	queries++;
 }
 
 static const struct gms_policy_ops policy = {
 	.struct_size = sizeof(policy),
-	.name = "asked",
+	.name = "counting",
 	.decide = decide,
 	.events = 1U << GMS_EV_MAINTAIN,
 };
@@ -323,7 +323,7 @@ static uint64_t read_clock(void *ctx)
 	return ++clock_reads;
 }
 
-/* What can be told of an object that was made of them; the policy minds all. */
+/* Checks which options an object was made with. The policy is queried about all events. */
 static void check_made(struct gms_state *state, size_t given, uint64_t allocs)
 {
 	assert_int_equal(gms_state_nr_pages(state), NR_PAGES);
@@ -331,9 +331,9 @@ static void check_made(struct gms_state *state, size_t given, uint64_t allocs)
 	assert_int_equal(gms_folio_order(state, 0),
 			 HAS(given, struct gms_state_opts, folio_order) ? GMS_ORDER_2M : 0);
 	memset(called, 0, sizeof(called));
-	asked = clock_reads = 0;
+	queries = clock_reads = 0;
 	answer_a_fault(state, 0, GMS_GUEST);
-	assert_int_equal(asked != 0, HAS(given, struct gms_state_opts, policy));
+	assert_int_equal(queries != 0, HAS(given, struct gms_state_opts, policy));
 	assert_int_equal(called[ALLOC] != 0, HAS(given, struct gms_state_opts, backend));
 	assert_int_equal(allocs != 0, HAS(given, struct gms_state_opts, allocator));
 	assert_int_equal(clock_reads != 0, HAS(given, struct gms_state_opts, clock_ns));
@@ -374,7 +374,7 @@ static int use_load_opts(const void *sized, size_t given)
 		assert_int_equal(talloc.allocs, before);
 		return ret;
 	}
-	/* these two are the snapshot's */
+	/* flags and folio order come from the snapshot if the options lack them */
 	if (!HAS(given, struct gms_state_opts, folio_order)) {
 		assert_true(gms_is_private(state, 0));
 		assert_int_equal(gms_folio_order(state, 0), GMS_ORDER_2M);
@@ -385,16 +385,16 @@ static int use_load_opts(const void *sized, size_t given)
 	return 0;
 }
 
-static void test_state_opts(void **unused)
+static void test_options_may_be_older_or_newer(void **unused)
 {
-	const struct gms_policy_ops minds_all = {
-		.struct_size = sizeof(minds_all), .name = "all", .decide = decide};
+	const struct gms_policy_ops all_events = {
+		.struct_size = sizeof(all_events), .name = "all", .decide = decide};
 	const struct gms_state_opts opts = {
 		.struct_size = sizeof(opts),
 		.nr_pages = NR_PAGES,
 		.flags = GMS_INIT_PRIVATE,
 		.folio_order = GMS_ORDER_2M,
-		.policy = &minds_all,
+		.policy = &all_events,
 		.policy_ctx = &talloc,
 		.backend = &backend,
 		.backend_ctx = &talloc,
@@ -460,7 +460,7 @@ static int use_allocator(const void *sized, size_t given)
 	return 0;
 }
 
-static void test_allocator(void **unused)
+static void test_allocator_may_be_older_or_newer(void **unused)
 {
 	const struct gms_allocator allocator = {
 		.struct_size = sizeof(allocator),
@@ -490,15 +490,15 @@ static int use_policy(const void *sized, size_t given)
 	ret = gms_state_create(&opts, &state);
 	if (ret)
 		return ret;
-	/* where it does not say what it minds it is asked about all */
-	asked = 0;
+	/* without the member @events, the policy is queried about all events */
+	queries = 0;
 	answer_a_fault(state, 0, GMS_HOST);
-	assert_int_equal(asked != 0, !HAS(given, struct gms_policy_ops, events));
+	assert_int_equal(queries != 0, !HAS(given, struct gms_policy_ops, events));
 	check_and_destroy(state);
 	return 0;
 }
 
-static void test_policy(void **unused)
+static void test_policy_may_be_older_or_newer(void **unused)
 {
 	const struct kind kind = {"policy", &policy, sizeof(policy),
 				  GMS_OPTS_END(struct gms_policy_ops, decide), use_policy};
@@ -507,13 +507,13 @@ static void test_policy(void **unused)
 	use_all_sizes(&kind);
 }
 
-static unsigned int told;
+static unsigned int notifications;
 
 static int on_change(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
 		     size_t *done)
 {
 	(void)ctx, (void)runs, (void)count, (void)to, (void)done;
-	told++;
+	notifications++;
 	return 0;
 }
 
@@ -524,18 +524,18 @@ static int use_listener(const void *sized, size_t given)
 	unsigned int id = 0x77;
 	int ret;
 
-	(void)given; /* no member of it can be missing */
+	(void)given; /* no member may be missing */
 	opts.nr_pages = NR_PAGES;
 	assert_int_equal(gms_state_create(&opts, &state), 0);
-	told = 0;
+	notifications = 0;
 	ret = gms_listener_register(state, sized, NULL, 0, NR_PAGES, 1, &id);
-	assert_int_equal(told, ret ? 0 : 1);
+	assert_int_equal(notifications, ret ? 0 : 1);
 	assert_int_equal(id == 0x77, ret != 0);
 	check_and_destroy(state);
 	return ret;
 }
 
-static void test_listener(void **unused)
+static void test_listener_may_be_older_or_newer(void **unused)
 {
 	const struct gms_listener_ops listener = {
 		.struct_size = sizeof(listener),
@@ -549,9 +549,9 @@ static void test_listener(void **unused)
 	use_all_sizes(&kind);
 }
 
-/* ---- counters: a struct that the library writes ---- */
+/* ---- statistics, a struct that the library writes ---- */
 
-static void test_stats(void **unused)
+static void test_stats_may_be_older_or_newer(void **unused)
 {
 	const struct gms_state_opts opts = {.struct_size = sizeof(opts), .nr_pages = NR_PAGES};
 	struct gms_stats whole = {.struct_size = sizeof(whole)};
@@ -585,10 +585,13 @@ static void test_stats(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_copy),       cmocka_unit_test(test_backend),
-		cmocka_unit_test(test_state_opts), cmocka_unit_test(test_allocator),
-		cmocka_unit_test(test_policy),     cmocka_unit_test(test_listener),
-		cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_copy_takes_older_and_newer_structs),
+		cmocka_unit_test(test_backend_may_be_older_or_newer),
+		cmocka_unit_test(test_options_may_be_older_or_newer),
+		cmocka_unit_test(test_allocator_may_be_older_or_newer),
+		cmocka_unit_test(test_policy_may_be_older_or_newer),
+		cmocka_unit_test(test_listener_may_be_older_or_newer),
+		cmocka_unit_test(test_stats_may_be_older_or_newer),
 	};
 
 	return cmocka_run_group_tests_name("opts", tests, NULL, NULL);

@@ -2,8 +2,9 @@
 /*
  * order.c - proves the arithmetic of orders and blocks against loops and divisions
  *
- * Small orders are tried with every index and every range of a few blocks, 2M and 1G with those
- * whose ends lie at, before and behind the edges of blocks, up to the end of the largest object.
+ * Small orders are tried with every index and every range of a few blocks. 2M and 1G are tried
+ * with indices and ends at, before and behind the edges of blocks, up to the end of the largest
+ * object.
  */
 #include <gmemstate/order.h>
 
@@ -14,7 +15,7 @@
 
 /* ---- orders ---- */
 
-static void orders(void **unused)
+static void test_orders_are_powers_of_two(void **unused)
 {
 	uint64_t pages = 1;
 
@@ -34,7 +35,7 @@ static void orders(void **unused)
 
 /* ---- the block at an index ---- */
 
-/* The block is [down, up). */
+/* Checks the functions about an index, whose block is [down, up). */
 static void check_index(gms_pgoff_t index, unsigned int order, gms_pgoff_t down, gms_pgoff_t up)
 {
 	assert_int_equal(gms_order_down(index, order), down);
@@ -47,8 +48,8 @@ static void check_index(gms_pgoff_t index, unsigned int order, gms_pgoff_t down,
 	assert_int_equal(gms_order_cut(index, order, index), index);
 }
 
-/* Walks block by block from 0. */
-static void small_blocks(void **unused)
+/* Computes the start of each block by adding sizes from 0 on. */
+static void test_blocks_of_small_orders(void **unused)
 {
 	(void)unused;
 	for (unsigned int order = 0; order <= LARGEST_SMALL; order++) {
@@ -63,7 +64,7 @@ static void small_blocks(void **unused)
 	}
 }
 
-/* Indices at, before and behind the edges of some blocks. */
+/* Sets the indices at, before and behind the edges of some blocks. Returns their number. */
 #define NR_EDGES 18
 static unsigned int edges(gms_pgoff_t edge[NR_EDGES], uint64_t size)
 {
@@ -81,7 +82,7 @@ static unsigned int edges(gms_pgoff_t edge[NR_EDGES], uint64_t size)
 	return nr;
 }
 
-static void large_blocks(void **unused)
+static void test_blocks_of_2m_and_1g(void **unused)
 {
 	static const unsigned int orders[] = {GMS_ORDER_2M, GMS_ORDER_1G};
 
@@ -101,7 +102,7 @@ static void large_blocks(void **unused)
 
 /* ---- iteration ---- */
 
-/* Goes page by page: a part begins at @start and at each multiple of the block's size. */
+/* Walks page by page. Parts must begin at @start and at each multiple of the size of a block. */
 static void check_pages(gms_pgoff_t start, gms_pgoff_t end, unsigned int order)
 {
 	gms_pgoff_t page = start;
@@ -116,7 +117,7 @@ static void check_pages(gms_pgoff_t start, gms_pgoff_t end, unsigned int order)
 	assert_int_equal(page, end > start ? end : start);
 }
 
-static void small_ranges(void **unused)
+static void test_ranges_of_small_orders(void **unused)
 {
 	(void)unused;
 	for (unsigned int order = 0; order <= LARGEST_SMALL; order++) {
@@ -143,7 +144,7 @@ static void add_part(struct parts *parts, gms_pgoff_t at, gms_pgoff_t next, gms_
 	parts->nr++;
 }
 
-/* By gms_for_each_1g() too, where that is the order. */
+/* Checks the parts of a range. If the order is 1G, gms_for_each_1g() must give them, too. */
 static void check_parts(gms_pgoff_t start, gms_pgoff_t end, unsigned int order)
 {
 	const uint64_t size = 1ULL << order;
@@ -163,8 +164,8 @@ static void check_parts(gms_pgoff_t start, gms_pgoff_t end, unsigned int order)
 	assert_int_equal(parts.end, nr ? end : start);
 }
 
-/* From edge to edge, where few blocks lie between; @start may be behind @end. */
-static void large_ranges_of(unsigned int order)
+/* Checks ranges of few blocks between two edges, and ranges whose end is before their start. */
+static void check_ranges(unsigned int order)
 {
 	const uint64_t size = 1ULL << order;
 	gms_pgoff_t edge[NR_EDGES];
@@ -178,15 +179,15 @@ static void large_ranges_of(unsigned int order)
 	}
 }
 
-static void large_ranges(void **unused)
+static void test_ranges_of_2m_and_1g(void **unused)
 {
 	(void)unused;
-	large_ranges_of(GMS_ORDER_2M);
-	large_ranges_of(GMS_ORDER_1G);
+	check_ranges(GMS_ORDER_2M);
+	check_ranges(GMS_ORDER_1G);
 }
 
-/* All of the largest object: 2^22 parts of 1G. */
-static void largest_object(void **unused)
+/* The largest object has 2^22 parts of 1G. */
+static void test_the_largest_object_has_all_parts(void **unused)
 {
 	uint64_t nr = 0, pages = 0;
 
@@ -199,7 +200,7 @@ static void largest_object(void **unused)
 	assert_int_equal(pages, GMS_MAX_PAGES);
 }
 
-static void body_lowers_end(void **unused)
+static void test_the_body_may_lower_the_end(void **unused)
 {
 	gms_pgoff_t end = 10 * 512, last = 0;
 	unsigned int nr = 0;
@@ -221,7 +222,7 @@ static void body_lowers_end(void **unused)
 	assert_int_equal(nr, 1);
 }
 
-static void body_leaves(void **unused)
+static void test_the_body_may_break_and_continue(void **unused)
 {
 	unsigned int nr = 0, whole = 0;
 	gms_pgoff_t last = 0;
@@ -242,10 +243,14 @@ static void body_leaves(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(orders),          cmocka_unit_test(small_blocks),
-		cmocka_unit_test(large_blocks),    cmocka_unit_test(small_ranges),
-		cmocka_unit_test(large_ranges),    cmocka_unit_test(largest_object),
-		cmocka_unit_test(body_lowers_end), cmocka_unit_test(body_leaves),
+		cmocka_unit_test(test_orders_are_powers_of_two),
+		cmocka_unit_test(test_blocks_of_small_orders),
+		cmocka_unit_test(test_blocks_of_2m_and_1g),
+		cmocka_unit_test(test_ranges_of_small_orders),
+		cmocka_unit_test(test_ranges_of_2m_and_1g),
+		cmocka_unit_test(test_the_largest_object_has_all_parts),
+		cmocka_unit_test(test_the_body_may_lower_the_end),
+		cmocka_unit_test(test_the_body_may_break_and_continue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

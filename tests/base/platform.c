@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * platform.c - proves what src/ takes from the platform: locks, slots, what threads hold
+ * platform.c - proves that the platform's locks exclude and starve no thread, and that a thread
+ * knows what it holds
  *
- * What is kept apart by a lock is plain data, so that ThreadSanitizer sees a lock that does
- * not order. Who must have had his turn is counted; a lock that starves or forgets somebody
- * makes the test hang until ctest ends it. The tests look at the lock's own words to know
- * that a thread has gone to sleep.
+ * Holds rule 18.
+ *
+ * The locks protect plain data, so that ThreadSanitizer sees a lock that does not order accesses.
+ * Turns are counted. A lock that starves a thread, or does not wake it, makes the test hang until
+ * ctest ends it. The tests read the words of a lock to see that a thread sleeps.
  */
 #include "platform.h"
 
@@ -20,7 +22,7 @@ static struct gms_spinlock spinlock;
 static struct gms_mutex mutex;
 static struct gms_rwlock rwlock;
 
-/* What the locks protect: two numbers that are equal wherever nobody is inside. */
+/* The data that the locks protect: two numbers that are equal while no writer is inside. */
 static uint64_t left, right;
 static atomic_uint readers_in, reads, tickets;
 static atomic_bool stop;
@@ -69,7 +71,7 @@ static void run_mutex(struct worker *worker)
 	}
 }
 
-static void check_exclusion(void (*run)(struct worker *worker))
+static void check_excludes(void (*run)(struct worker *worker))
 {
 	struct worker workers[4] = {0};
 	uint64_t rounds = test_iters(20000);
@@ -83,19 +85,19 @@ static void check_exclusion(void (*run)(struct worker *worker))
 	teardown();
 }
 
-static void test_spinlock(void **state)
+static void test_spinlock_excludes(void **state)
 {
 	(void)state;
-	check_exclusion(run_spin);
+	check_excludes(run_spin);
 }
 
-static void test_mutex(void **state)
+static void test_mutex_excludes(void **state)
 {
 	(void)state;
-	check_exclusion(run_mutex);
+	check_excludes(run_mutex);
 }
 
-/* Stays inside for nothing, a time slice, or long enough for the other side to sleep. */
+/* Returns at once, yields, or sleeps long enough for waiting threads to fall asleep. */
 static void linger(uint64_t i)
 {
 	const struct timespec while_others_sleep = {.tv_nsec = 20000};
@@ -140,7 +142,7 @@ static void run_writer(struct worker *worker)
 	}
 }
 
-static void test_rwlock_exclusion(void **state)
+static void test_rwlock_excludes_writers(void **state)
 {
 	struct worker workers[6] = {0};
 	uint64_t rounds = test_iters(5000);
@@ -156,7 +158,7 @@ static void test_rwlock_exclusion(void **state)
 	teardown();
 }
 
-/* Inside together with others for as long as there are others. */
+/* Stays inside until another reader is inside, too, so that the lock is never free. */
 static void run_overlapping_reader(struct worker *worker)
 {
 	(void)worker;
@@ -181,8 +183,8 @@ static void run_writer_until_done(struct worker *worker)
 	stop = true;
 }
 
-/* Rule 18: a writer gets its turn though there is always a reader inside. */
-static void test_writer_beside_overlapping_readers(void **state)
+/* Rule 18: a writer gets its turn although there is always a reader inside. */
+static void test_writer_gets_its_turn_beside_readers(void **state)
 {
 	struct worker workers[4] = {0};
 
@@ -210,7 +212,7 @@ static void run_counting_reader(struct worker *worker)
 	worker_expect(worker, equal, "a reader was inside beside a writer");
 }
 
-/* Outside for no longer than a call takes, until every reader has had all its turns. */
+/* Takes the lock again at once, until every reader has had all its turns. */
 static void run_full_speed_writer(struct worker *worker)
 {
 	while (reads < worker->rounds) {
@@ -223,8 +225,8 @@ static void run_full_speed_writer(struct worker *worker)
 	}
 }
 
-/* Rule 18: readers get their turns though the writer comes again at once. */
-static void test_readers_beside_full_speed_writer(void **state)
+/* Rule 18: readers get their turns although the writer takes the lock again at once. */
+static void test_readers_get_their_turns_beside_a_writer(void **state)
 {
 	struct worker workers[4] = {0};
 
@@ -241,7 +243,7 @@ static void test_readers_beside_full_speed_writer(void **state)
 
 #define SLEEPERS 3
 
-/* Readers sleep; the writer ends and comes back at once: they have had their turn by then. */
+/* Unlocks while readers sleep, and locks again at once. The readers must come in between. */
 static void run_hand_over(struct worker *worker)
 {
 	unsigned int before, between;
@@ -255,7 +257,7 @@ static void run_hand_over(struct worker *worker)
 	between = reads;
 	gms_rwlock_write_unlock(&rwlock);
 	worker_expect(worker, !before, "a reader did not wait for the writer");
-	worker_expect(worker, between == SLEEPERS, "the writer came twice before a reader");
+	worker_expect(worker, between == SLEEPERS, "the writer came in twice before a reader");
 }
 
 static void run_read_after_writer(struct worker *worker)
@@ -296,7 +298,7 @@ static void run_first_reader(struct worker *worker)
 	wait_for(&rwlock.writer, GMS_WRITER_ASLEEP);
 	early = tickets;
 	gms_rwlock_read_unlock(&rwlock);
-	worker_expect(worker, !early, "somebody came in beside a reader or a waiting writer");
+	worker_expect(worker, !early, "a thread came in beside a reader or a waiting writer");
 }
 
 static void run_waiting_writer(struct worker *worker)
@@ -349,13 +351,13 @@ static void run_identity(struct worker *worker)
 	me->self = gms_thread_hooks();
 	tickets++;
 	while (tickets < ARRAY_SIZE(identities))
-		sched_yield(); /* so that nobody gets the address of one who has ended */
+		sched_yield(); /* no thread ends here, so that none gets the address of another */
 	worker_expect(worker, gms_slot() == me->slot, "the slot of a thread has changed");
 	worker_expect(worker, gms_thread_hooks() == me->self,
 		      "the identity of a thread has changed");
 }
 
-static void test_slots_and_identities(void **state)
+static void test_threads_share_slots_evenly_and_have_identities(void **state)
 {
 	struct worker workers[ARRAY_SIZE(identities)] = {0};
 	unsigned int in_slot[GMS_NR_SLOTS] = {0};
@@ -376,8 +378,8 @@ static void test_slots_and_identities(void **state)
 		assert_int_equal(in_slot[i], ARRAY_SIZE(workers) / GMS_NR_SLOTS);
 }
 
-/* What a thread holds is found; what it holds beyond the places is not, and does no harm. */
-static void test_what_a_thread_holds(void **state)
+/* A thread finds what it holds in its places. Holding more than there are places does no harm. */
+static void test_a_thread_knows_what_it_holds(void **state)
 {
 	const char objects[GMS_MAX_HELD + 3] = {0};
 
@@ -390,7 +392,7 @@ static void test_what_a_thread_holds(void **state)
 			assert_int_equal(gms_thread_holds(&objects[i]), i < GMS_MAX_HELD);
 			assert_false(gms_thread_is_outside());
 		}
-		/* the middle first, then those before it, then those behind */
+		/* drop the objects from the middle to the first, then those behind the middle */
 		for (unsigned int i = n / 2 + 1; i--;) {
 			gms_thread_drop(&objects[i]);
 			assert_false(gms_thread_holds(&objects[i]));
@@ -401,12 +403,12 @@ static void test_what_a_thread_holds(void **state)
 			assert_false(gms_thread_holds(&objects[i]));
 		assert_true(gms_thread_is_outside());
 	}
-	gms_thread_drop(objects); /* what is not held */
+	gms_thread_drop(objects); /* an object that is not held */
 	assert_true(gms_thread_is_outside());
 }
 
-/* One that had no place goes, after one that had: the others are found all the same. */
-static void test_a_thread_that_held_more(void **state)
+/* An object with a place is dropped, then one without a place. The others are still found. */
+static void test_a_dropped_object_leaves_its_place(void **state)
 {
 	const char objects[GMS_MAX_HELD + 1] = {0};
 
@@ -419,7 +421,7 @@ static void test_a_thread_that_held_more(void **state)
 		for (unsigned int i = 0; i <= GMS_MAX_HELD; i++)
 			assert_int_equal(gms_thread_holds(&objects[i]),
 					 i != first && i != GMS_MAX_HELD);
-		/* and there is a place for another one */
+		/* the place of the first object is free */
 		gms_thread_hold(&objects[GMS_MAX_HELD]);
 		assert_true(gms_thread_holds(&objects[GMS_MAX_HELD]));
 		for (unsigned int i = 0; i <= GMS_MAX_HELD; i++)
@@ -432,14 +434,14 @@ static void test_a_thread_that_held_more(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_what_a_thread_holds),
-		cmocka_unit_test(test_a_thread_that_held_more),
-		cmocka_unit_test(test_slots_and_identities),
-		cmocka_unit_test(test_spinlock),
-		cmocka_unit_test(test_mutex),
-		cmocka_unit_test(test_rwlock_exclusion),
-		cmocka_unit_test(test_writer_beside_overlapping_readers),
-		cmocka_unit_test(test_readers_beside_full_speed_writer),
+		cmocka_unit_test(test_a_thread_knows_what_it_holds),
+		cmocka_unit_test(test_a_dropped_object_leaves_its_place),
+		cmocka_unit_test(test_threads_share_slots_evenly_and_have_identities),
+		cmocka_unit_test(test_spinlock_excludes),
+		cmocka_unit_test(test_mutex_excludes),
+		cmocka_unit_test(test_rwlock_excludes_writers),
+		cmocka_unit_test(test_writer_gets_its_turn_beside_readers),
+		cmocka_unit_test(test_readers_get_their_turns_beside_a_writer),
 		cmocka_unit_test(test_sleeping_readers_come_next),
 		cmocka_unit_test(test_waiting_writer_comes_before_later_readers),
 	};

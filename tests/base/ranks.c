@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * ranks.c - proves that debug builds check the order of locks at each lock, and say what broke
+ * ranks.c - proves that debug builds check the order of locks, and say which lock breaks it
  */
 #include "platform.h"
 
@@ -16,7 +16,7 @@ static struct gms_spinlock locks[64];
 static unsigned int nr_locks;
 static struct gms_rwlock rwlock;
 
-/* A lock of its own, so that a wrong order is all that is wrong. */
+/* Takes a new lock, so that the order of the locks is the only mistake. */
 static struct gms_spinlock *take(const void *of, enum gms_rank rank, unsigned int key)
 {
 	struct gms_spinlock *lock = &locks[nr_locks++ % ARRAY_SIZE(locks)];
@@ -44,7 +44,7 @@ static void lower_key(void)
 	take(&object, GMS_RANK_CONVERT, 2);
 }
 
-/* Not only the last one counts. */
+/* All locks count, not only the one that was taken last. */
 static void lower_than_an_older_one(void)
 {
 	take(&object, GMS_RANK_INVALIDATE, 0);
@@ -53,7 +53,7 @@ static void lower_than_an_older_one(void)
 	take(&object, GMS_RANK_CONVERT, 0);
 }
 
-static void leave_what_is_not_held(void)
+static void unlock_what_is_not_held(void)
 {
 	struct gms_spinlock *lock = take(&object, GMS_RANK_CONVERT, 0);
 
@@ -61,7 +61,7 @@ static void leave_what_is_not_held(void)
 	gms_spin_unlock(lock);
 }
 
-/* Each kind of lock looks, whichever way it is taken. */
+/* Each kind of lock is checked, in each mode of locking. */
 static void mutex_in_the_wrong_order(void)
 {
 	struct gms_mutex m;
@@ -108,8 +108,8 @@ static void right_order(void)
 }
 
 /*
- * Does a process that does @wrong come to its end by a signal? *said: the first line that it wrote
- * to its standard error.
+ * Calls a function in a new process. Returns true if the process dies by a signal. Sets @said to
+ * the first line of its standard error.
  */
 static bool dies(void (*wrong)(void), char *said, size_t size)
 {
@@ -143,8 +143,8 @@ static bool dies(void (*wrong)(void), char *said, size_t size)
 	return false;
 }
 
-/* A trap says which file, which lock, and which order. */
-static void test_rank_violations(void **state)
+/* The message names the file, the two locks, and the header that defines the order. */
+static void test_wrong_orders_trap_and_the_right_one_does_not(void **state)
 {
 	static const struct {
 		void (*wrong)(void);
@@ -154,7 +154,7 @@ static void test_rank_violations(void **state)
 		{same_key, "convert lock 3 is taken under convert lock 3"},
 		{lower_key, "convert lock 2 is taken under convert lock 3"},
 		{lower_than_an_older_one, "convert lock 0 is taken under invalidate lock 0"},
-		{leave_what_is_not_held,
+		{unlock_what_is_not_held,
 		 "convert lock 0 is unlocked by a thread that does not hold it"},
 		{mutex_in_the_wrong_order, "convert lock 1 is taken under invalidate lock 0"},
 		{reader_in_the_wrong_order, "invalidate lock 1 is taken under folio lock 0"},
@@ -170,7 +170,7 @@ static void test_rank_violations(void **state)
 		assert_non_null(strstr(said, "ranks.c:"));
 		assert_non_null(strstr(said, "core.h"));
 #else
-		/* nobody looks, nobody dies, nobody says anything */
+		/* release builds do not check, and say nothing */
 		assert_false(dies(cases[i].wrong, said, sizeof(said)));
 		assert_string_equal(said, "");
 #endif
@@ -179,7 +179,7 @@ static void test_rank_violations(void **state)
 	assert_string_equal(said, "");
 }
 
-static void test_rank_holds(void **state)
+static void test_a_thread_knows_the_ranks_that_it_holds(void **state)
 {
 #ifdef GMS_DEBUG
 	struct gms_spinlock *one, *two;
@@ -197,7 +197,7 @@ static void test_rank_holds(void **state)
 	assert_false(gms_rank_holds(&object, GMS_RANK_CONVERT));
 #else
 	(void)state;
-	print_message("skipped: ranks are not kept, this is no debug build\n");
+	print_message("skipped: only debug builds keep ranks\n");
 	skip();
 #endif
 }
@@ -205,8 +205,8 @@ static void test_rank_holds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rank_violations),
-		cmocka_unit_test(test_rank_holds),
+		cmocka_unit_test(test_wrong_orders_trap_and_the_right_one_does_not),
+		cmocka_unit_test(test_a_thread_knows_the_ranks_that_it_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

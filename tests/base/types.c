@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * types.c - proves what the contract says of bytes, sizes and constants
+ * types.c - proves that ranges of bytes must be whole pages, and that constants keep their values
  *
- * That bytes enter as whole pages or not at all, at every edge of the range, and that
- * the numbers that programs outside compile in are what they were.
+ * Programs compile the constants in, so a new value would break them. Holds rule 11.
  */
 #include <gmemstate/rtree.h>
 #include <gmemstate/state.h>
@@ -14,7 +13,7 @@
 #define KIB4 4096ULL
 #define MAX_BYTES (GMS_MAX_PAGES * KIB4)
 
-static void test_constants(void **state)
+static void test_constants_keep_their_values(void **state)
 {
 	(void)state;
 	assert_int_equal(1 << GMS_PAGE_SHIFT, 4096);
@@ -53,7 +52,7 @@ static void refuse_bytes(uint64_t offset, uint64_t size)
 	assert_int_equal(nr_pages, 78);
 }
 
-static void test_whole_pages(void **state)
+static void test_whole_pages_are_accepted(void **state)
 {
 	(void)state;
 	accept_bytes(0, KIB4);
@@ -64,8 +63,8 @@ static void test_whole_pages(void **state)
 	accept_bytes(KIB4, MAX_BYTES - KIB4);
 }
 
-/* Rule 11: bytes that are not whole pages are refused. */
-static void test_rule11_unaligned_bytes(void **state)
+/* Rule 11: ranges of bytes that are not whole pages are refused. */
+static void test_rule11_unaligned_bytes_are_refused(void **state)
 {
 	unsigned int bit;
 
@@ -81,7 +80,7 @@ static void test_rule11_unaligned_bytes(void **state)
 }
 
 /* Rule 11: ranges of bytes that are empty, wrap around or are too large are refused. */
-static void test_rule11_empty_wrapping_or_too_large(void **state)
+static void test_rule11_bad_ranges_of_bytes_are_refused(void **state)
 {
 	(void)state;
 	refuse_bytes(0, 0);
@@ -101,10 +100,10 @@ static void test_rule11_empty_wrapping_or_too_large(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_constants),
-		cmocka_unit_test(test_whole_pages),
-		cmocka_unit_test(test_rule11_unaligned_bytes),
-		cmocka_unit_test(test_rule11_empty_wrapping_or_too_large),
+		cmocka_unit_test(test_constants_keep_their_values),
+		cmocka_unit_test(test_whole_pages_are_accepted),
+		cmocka_unit_test(test_rule11_unaligned_bytes_are_refused),
+		cmocka_unit_test(test_rule11_bad_ranges_of_bytes_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("types", tests, NULL, NULL);
