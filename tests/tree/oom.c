@@ -2,19 +2,18 @@
 /*
  * oom.c - proves rule 14: -ENOMEM at any allocation changes nothing
  *
- * Every operation is made to fail at its first allocation, its second, and so on until
- * it needs no more, from every shape of tree: once where only that allocation fails,
- * once where all from there on do. After each failure everything is as it was, and the
- * tree works on; nothing is left over in the end.
+ * Each operation runs on each shape of tree, and fails at its first allocation, then at its second
+ * one, and so on. Once only that allocation fails, and once all later ones fail, too. After each
+ * failure the tree is as before and still works. In the end no memory is left.
  */
 #include "shapes.h"
 #include "test.h"
 
-#define ALL_FROM_THERE UINT64_MAX
+#define ALL_LATER UINT64_MAX
 
 enum how { HOW_SET, HOW_CLEAR, HOW_COMMIT, NR_HOWS };
 
-/* Fails an operation once. Returns false where it needed no allocation that failed. */
+/* Makes allocations of an operation fail. Returns false if the operation made none of them. */
 static bool fail_once(struct twin *twin, enum how how, uint64_t start, uint64_t nr,
 		      const struct twin_print *before, uint64_t skip, uint64_t count)
 {
@@ -45,7 +44,7 @@ static bool fail_once(struct twin *twin, enum how how, uint64_t start, uint64_t 
 	return true;
 }
 
-/* One operation on one shape; returns how many allocations it needed. */
+/* Fails each allocation of an operation on a shape. Returns the number of allocations. */
 static uint64_t fail_every(const struct shape *shape, unsigned int which, enum how how,
 			   uint64_t count)
 {
@@ -58,7 +57,7 @@ static uint64_t fail_every(const struct shape *shape, unsigned int which, enum h
 	before = twin_print(&twin);
 	for (skip = 0; fail_once(&twin, how, start, nr, &before, skip, count); skip++)
 		;
-	/* The last one succeeded. */
+	/* the last attempt succeeded */
 	if (how != HOW_COMMIT)
 		oracle_store(&twin.oracle, start, nr, how == HOW_SET);
 	if (count == 1 && how == HOW_SET)
@@ -79,12 +78,12 @@ static void fail_shape(const struct shape *shape, uint64_t *allocations)
 	for (which = 0; shape_range(shape->nr_pages, which, &start, &nr); which++) {
 		for (how = 0; how < NR_HOWS; how++) {
 			*allocations += fail_every(shape, which, (enum how)how, 1);
-			fail_every(shape, which, (enum how)how, ALL_FROM_THERE);
+			fail_every(shape, which, (enum how)how, ALL_LATER);
 		}
 	}
 }
 
-static void test_rule14_every_allocation_of_every_store(void **state)
+static void test_rule14_a_store_that_fails_changes_nothing(void **state)
 {
 	uint64_t allocations = 0;
 	size_t i;
@@ -94,11 +93,11 @@ static void test_rule14_every_allocation_of_every_store(void **state)
 		if (shapes[i].cheap && shape_wanted(&shapes[i]))
 			fail_shape(&shapes[i], &allocations);
 	}
-	/* Else this test tested nothing. */
+	/* Otherwise no allocation failed, and nothing was tested. */
 	assert_in_range(allocations, nr_shapes, UINT64_MAX);
 }
 
-static void test_rule14_create(void **state)
+static void test_rule14_a_create_that_fails_leaves_nothing(void **state)
 {
 	static const uint64_t sizes[] = {1, T_1G + 1, 200 * T_1G};
 	struct gms_rtree *tree;
@@ -129,10 +128,10 @@ static void test_rule14_create(void **state)
 }
 
 /*
- * Grows a tree from nothing, one page a 2M, with every allocation failing first: each
- * change of form, each new slab and table meets a failure on the way.
+ * Grows a tree from nothing, with one page in each 2M. Each store runs with a failing allocation
+ * first, so that the allocation of each chunk and leaf page fails once.
  */
-static void test_rule14_growth(void **state)
+static void test_rule14_a_tree_grows_after_failures(void **state)
 {
 	uint64_t nr_pages = 3 * T_1G + 1;
 	uint64_t step = T_2M + 1;
@@ -164,7 +163,7 @@ static void test_rule14_growth(void **state)
 	twin_fini(&twin);
 }
 
-/* Taking away never needs more than there is room for in a pool that gave it. */
+/* A prepare that fails keeps no more memory than one that succeeds. */
 static void test_rule14_failures_leak_nothing(void **state)
 {
 	struct gms_rtree_reserve reserve;
@@ -174,7 +173,7 @@ static void test_rule14_failures_leak_nothing(void **state)
 
 	(void)state;
 	twin_init(&twin, 300 * T_1G, false);
-	/* More than a reserve saves in itself: it allocates for the range as well. */
+	/* a long range, whose ends need chunks and leaf pages */
 	for (i = 0; i < 50; i++) {
 		talloc_fail(&twin.talloc, (uint64_t)(i % 5), 1);
 		if (!gms_rtree_prepare(twin.tree, 1, 299 * T_1G, &reserve))
@@ -191,9 +190,9 @@ static void test_rule14_failures_leak_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rule14_create),
-		cmocka_unit_test(test_rule14_every_allocation_of_every_store),
-		cmocka_unit_test(test_rule14_growth),
+		cmocka_unit_test(test_rule14_a_create_that_fails_leaves_nothing),
+		cmocka_unit_test(test_rule14_a_store_that_fails_changes_nothing),
+		cmocka_unit_test(test_rule14_a_tree_grows_after_failures),
 		cmocka_unit_test(test_rule14_failures_leak_nothing),
 	};
 

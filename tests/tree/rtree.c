@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree.c - proves the contract of each function of the range tree, one at a time
+ * rtree.c - proves the contract of each function of the range tree, as rtree.h states it
  *
- * Written from rtree.h: arguments that are refused, answers past the end, incomplete
- * last blocks, sizes up to the largest, memory that depends on the content alone, and
- * the steps of prepare, commit, revert and release in each order that is allowed.
+ * Holds rules 3 to 6, 9 and 11.
  */
 #include "shapes.h"
 #include "test.h"
@@ -18,8 +16,8 @@ static void refuse_create(uint64_t nr_pages, int init, const struct gms_allocato
 	assert_ptr_equal(tree, (void *)0x77);
 }
 
-/* Rule 11: bad sizes, contents and allocators are refused, and no tree is made. */
-static void test_create_refuses(void **state)
+/* Rule 11: bad sizes, contents and allocators are refused, and no tree is created. */
+static void test_create_refuses_bad_arguments(void **state)
 {
 	struct talloc talloc;
 
@@ -62,7 +60,7 @@ static void test_create_copies_the_allocator(void **state)
 	assert_fine(talloc_check(&talloc));
 }
 
-static void test_default_allocator(void **state)
+static void test_a_tree_works_with_the_default_allocator(void **state)
 {
 	struct gms_rtree *tree;
 
@@ -90,8 +88,8 @@ static void check_new(uint64_t nr_pages, bool full)
 	twin_fini(&twin);
 }
 
-/* Rules 5 and 6: the last blocks of the trees are complete or incomplete. */
-static void test_every_kind_of_size(void **state)
+/* Rules 5 and 6: trees with a complete and with an incomplete last block agree with the oracle. */
+static void test_trees_of_all_kinds_of_sizes_agree(void **state)
 {
 	static const uint64_t sizes[] = {
 		1,           2,           3,
@@ -119,11 +117,11 @@ static void refuse_range(struct twin *twin, uint64_t start, uint64_t nr_pages)
 	assert_int_equal(gms_rtree_set(twin->tree, start, nr_pages), -EINVAL);
 	assert_int_equal(gms_rtree_clear(twin->tree, start, nr_pages), -EINVAL);
 	assert_int_equal(gms_rtree_prepare(twin->tree, start, nr_pages, &reserve), -EINVAL);
-	/* "releasing all the same is harmless" */
+	/* rtree.h allows a release after a failed prepare */
 	gms_rtree_release(twin->tree, &reserve);
 }
 
-static void test_rule11_ranges_refused(void **state)
+static void test_rule11_bad_ranges_are_refused(void **state)
 {
 	uint64_t nr_pages = 2 * T_1G + T_2M + 1;
 	uint64_t allocs;
@@ -153,7 +151,7 @@ static void test_rule11_ranges_refused(void **state)
 }
 
 /* Rule 11: queries past the end have an answer. */
-static void test_past_the_end(void **state)
+static void test_queries_past_the_end_have_answers(void **state)
 {
 	static const uint64_t past[] = {0, 1, T_2M, T_1G, 1ULL << 41, 1ULL << 63};
 	struct gms_rtree_run run;
@@ -185,7 +183,7 @@ static void test_past_the_end(void **state)
 }
 
 /* Rule 11: a query of a range that passes the end is about the pages that exist. */
-static void test_ranges_cut_at_the_end(void **state)
+static void test_ranges_are_cut_at_the_end(void **state)
 {
 	uint64_t nr_pages = T_1G + 3;
 	struct gms_rtree_run run;
@@ -197,7 +195,7 @@ static void test_ranges_cut_at_the_end(void **state)
 	assert_int_equal(gms_rtree_count(twin.tree, 7, UINT64_MAX), nr_pages - 7);
 	assert_int_equal(gms_rtree_count(twin.tree, nr_pages - 1, 2), 1);
 	assert_int_equal(gms_rtree_count(twin.tree, 5, 0), 0);
-	/* What does not exist does not make a range mixed. */
+	/* Pages that do not exist do not make a range mixed. */
 	assert_int_equal(gms_rtree_fill_range(twin.tree, 0, UINT64_MAX), GMS_RTREE_ALL);
 	assert_int_equal(gms_rtree_fill_range(twin.tree, 9, UINT64_MAX), GMS_RTREE_ALL);
 	assert_int_equal(gms_rtree_fill_range(twin.tree, nr_pages - 1, T_1G), GMS_RTREE_ALL);
@@ -211,7 +209,7 @@ static void test_ranges_cut_at_the_end(void **state)
 	twin_fini(&twin);
 }
 
-static void test_next_empty(void **state)
+static void test_next_finds_nothing_in_an_empty_range(void **state)
 {
 	struct gms_rtree_run run = {.start = 77, .nr_pages = 78, .set = true};
 	struct twin twin;
@@ -229,7 +227,7 @@ static void test_next_empty(void **state)
 }
 
 /* Rule 11: a block of an unknown order is mixed. */
-static void test_orders(void **state)
+static void test_blocks_of_unknown_orders_are_mixed(void **state)
 {
 	unsigned int order;
 	struct twin twin;
@@ -246,8 +244,8 @@ static void test_orders(void **state)
 	twin_fini(&twin);
 }
 
-/* Rules 4 and 5: each step of 4K, 2M and 1G sizes, and what uniform_order and fill make of it. */
-static void test_summaries_by_hand(void **state)
+/* Rules 4 and 5: uniform_order and fill follow stores of 4K, 2M and 1G. */
+static void test_summaries_follow_each_store(void **state)
 {
 	struct twin twin;
 
@@ -276,7 +274,7 @@ static void test_summaries_by_hand(void **state)
 	twin_fini(&twin);
 }
 
-/* One block with @tail pages beyond whole 2M blocks: judged by what exists, not offered. */
+/* Checks a last 1G block of @whole 2M blocks and @tail pages. */
 static void check_tail(uint64_t whole, uint64_t tail)
 {
 	uint64_t base = T_1G;
@@ -306,7 +304,7 @@ static void check_tail(uint64_t whole, uint64_t tail)
 	twin_fini(&twin);
 }
 
-static void test_rule6_incomplete_last_block(void **state)
+static void test_rule6_incomplete_last_blocks_are_not_offered(void **state)
 {
 	static const uint64_t whole[] = {0, 1, 2, T_FANOUT / 2, T_FANOUT - 1};
 	static const uint64_t tail[] = {0, 1, 2, T_2M / 2, T_2M - 1};
@@ -323,7 +321,7 @@ static void test_rule6_incomplete_last_block(void **state)
 	}
 }
 
-static void test_rule3_there_and_back(void **state)
+static void test_rule3_a_change_and_its_reverse_leave_no_trace(void **state)
 {
 	struct twin_print before, after;
 	struct twin twin;
@@ -353,8 +351,8 @@ static void test_rule3_there_and_back(void **state)
 	}
 }
 
-/* Rules 3 and 5: every shape is sound, and costs what a new tree with the same indices costs. */
-static void test_rule5_shapes_agree(void **state)
+/* Rules 3 and 5: each shape is sound, and uses the memory of a new tree with its content. */
+static void test_rule5_all_shapes_agree(void **state)
 {
 	struct twin twin;
 	size_t i;
@@ -369,8 +367,8 @@ static void test_rule5_shapes_agree(void **state)
 	}
 }
 
-/* Up through every number of mixed 2M blocks in a 1G, and down again. */
-static void test_rule4_every_number_of_mixed_blocks(void **state)
+/* The number of mixed 2M blocks in a 1G goes up to the largest one, and down to 0. */
+static void test_rule4_mixed_ends_with_the_last_page(void **state)
 {
 	unsigned int n = (unsigned int)T_FANOUT;
 	struct twin twin;
@@ -395,8 +393,8 @@ static void test_rule4_every_number_of_mixed_blocks(void **state)
 	twin_fini(&twin);
 }
 
-/* Rule 3: a tree that is uniform again uses as much memory as before; the rest is reported. */
-static void test_memory_grows_with_content(void **state)
+/* Rule 3: a tree that is uniform again uses as much memory as a new one, and reports the rest. */
+static void test_memory_in_use_follows_the_content(void **state)
 {
 	size_t empty, sparse, dense;
 	struct twin twin;
@@ -412,15 +410,15 @@ static void test_memory_grows_with_content(void **state)
 	assert_true(dense > sparse);
 	twin_store(&twin, 0, 4 * T_1G, false);
 	assert_int_equal(gms_rtree_memory(twin.tree), empty);
-	/* The places stay. */
+	/* The tree keeps its places. */
 	assert_true(gms_rtree_pooled(twin.tree) >= dense - empty);
 	assert_fine(twin_check_account(&twin));
 	twin_fini(&twin);
 }
 
 #if T_SHIFT == 9
-/* Rule 3: what counts: 192 bytes a mixed 1G block, and 64 a mixed 2M block. */
-static void test_memory_is_what_counts(void **state)
+/* Rule 3: the memory in use is 192 bytes for each mixed 1G, and 64 for each mixed 2M. */
+static void test_memory_in_use_is_that_of_mixed_blocks(void **state)
 {
 	struct twin twin;
 	size_t empty;
@@ -462,7 +460,7 @@ static void test_places_are_used_again(void **state)
 	twin_fini(&twin);
 }
 
-static void test_verify_without_reason(void **state)
+static void test_verify_may_have_no_reason(void **state)
 {
 	const char *reason = "untouched";
 	struct twin twin;
@@ -476,7 +474,7 @@ static void test_verify_without_reason(void **state)
 	twin_fini(&twin);
 }
 
-/* What a range is already costs nothing: no memory, so no failure. */
+/* A store that changes nothing allocates nothing, so it cannot fail. */
 static void test_rule9_no_change_allocates_nothing(void **state)
 {
 	struct gms_rtree *tree;
@@ -496,8 +494,8 @@ static void test_rule9_no_change_allocates_nothing(void **state)
 	gms_rtree_destroy(tree);
 }
 
-/* Rule 11: a larger allocator, as a newer program would pass it, with zeroes or not. */
-static void test_allocator_of_another_size(void **state)
+/* Rule 11: a larger allocator of a newer program is accepted if its unknown part is zero. */
+static void test_the_allocator_may_be_newer(void **state)
 {
 	struct {
 		struct gms_allocator ops;
@@ -523,27 +521,27 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rule9_no_change_allocates_nothing),
-		cmocka_unit_test(test_allocator_of_another_size),
-		cmocka_unit_test(test_create_refuses),
+		cmocka_unit_test(test_the_allocator_may_be_newer),
+		cmocka_unit_test(test_create_refuses_bad_arguments),
 		cmocka_unit_test(test_create_copies_the_allocator),
-		cmocka_unit_test(test_default_allocator),
-		cmocka_unit_test(test_every_kind_of_size),
-		cmocka_unit_test(test_rule11_ranges_refused),
-		cmocka_unit_test(test_past_the_end),
-		cmocka_unit_test(test_ranges_cut_at_the_end),
-		cmocka_unit_test(test_next_empty),
-		cmocka_unit_test(test_orders),
-		cmocka_unit_test(test_summaries_by_hand),
-		cmocka_unit_test(test_rule6_incomplete_last_block),
-		cmocka_unit_test(test_rule3_there_and_back),
-		cmocka_unit_test(test_rule5_shapes_agree),
-		cmocka_unit_test(test_rule4_every_number_of_mixed_blocks),
-		cmocka_unit_test(test_memory_grows_with_content),
+		cmocka_unit_test(test_a_tree_works_with_the_default_allocator),
+		cmocka_unit_test(test_trees_of_all_kinds_of_sizes_agree),
+		cmocka_unit_test(test_rule11_bad_ranges_are_refused),
+		cmocka_unit_test(test_queries_past_the_end_have_answers),
+		cmocka_unit_test(test_ranges_are_cut_at_the_end),
+		cmocka_unit_test(test_next_finds_nothing_in_an_empty_range),
+		cmocka_unit_test(test_blocks_of_unknown_orders_are_mixed),
+		cmocka_unit_test(test_summaries_follow_each_store),
+		cmocka_unit_test(test_rule6_incomplete_last_blocks_are_not_offered),
+		cmocka_unit_test(test_rule3_a_change_and_its_reverse_leave_no_trace),
+		cmocka_unit_test(test_rule5_all_shapes_agree),
+		cmocka_unit_test(test_rule4_mixed_ends_with_the_last_page),
+		cmocka_unit_test(test_memory_in_use_follows_the_content),
 #if T_SHIFT == 9
-		cmocka_unit_test(test_memory_is_what_counts),
+		cmocka_unit_test(test_memory_in_use_is_that_of_mixed_blocks),
 #endif
 		cmocka_unit_test(test_places_are_used_again),
-		cmocka_unit_test(test_verify_without_reason),
+		cmocka_unit_test(test_verify_may_have_no_reason),
 	};
 
 	return cmocka_run_group_tests_name("rtree", tests, NULL, NULL);

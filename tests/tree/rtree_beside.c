@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_beside.c - proves R1 and R4 for every page: readers beside writers, with a ledger
+ * rtree_beside.c - proves R1 and R4 for every page, with readers beside writers
  *
- * Nothing here stays still, so no answer is right by itself: ledger.h tells which are. There is
+ * All pages may change at any time. The ledger (ledger.h) says which answers are right. There are
+ * tests with
  *
- *	one writer                              that stores
- *	one writer                              that commits and reverts, so that pages outside of
- *	                                        the range never change, and pages that had the
- *	                                        value before never waver
- *	two writers                             that hand one 1G block over by a lock, and change
- *	                                        different 2M blocks of one word of states
- *	two readers                             that hand pages over: once one has seen a store, the
- *	                                        other does not see what was before it
+ *	one writer    that stores
+ *	one writer    that commits and reverts; pages outside of the range never change, nor do
+ *	              pages that had the value before
+ *	two writers   that hand one 1G block over by a lock, and change different 2M blocks of one
+ *	              word of states
+ *	two readers   that hand pages over: after one has seen a store, the other must not see the
+ *	              value before it
  *
- *	GMS_TEST_ITERS=100000000  answers to judge in each test: the long mode
+ *	GMS_TEST_ITERS=100000000  number of answers to check in each test, for a long run
  */
 #include <pthread.h>
 #include <sched.h>
@@ -23,33 +23,33 @@
 #include "tree_query.h"
 
 #define NR_READERS 2
-#define ROOM 20000 /* stores, before threads start anew on another tree */
-#define AHEAD 200 /* stores that may be made before readers have asked as often */
+#define ROOM 20000 /* number of stores before the threads go on to a new tree */
+#define AHEAD 200 /* how many stores the writers may be ahead of the answers */
 
 struct world {
 	struct ledger ledger;
-	pthread_mutex_t turn; /* of the writers */
+	pthread_mutex_t turn; /* held by the writer that stores */
 	unsigned int nr_writers;
 	unsigned int percent_reverted;
 	_Atomic unsigned int writers_left;
-	_Atomic uint64_t asked; /* on this tree */
+	_Atomic uint64_t reported; /* number of answers on the current tree */
 	_Atomic bool failed;
-	_Atomic uint64_t answers;
+	_Atomic uint64_t answers; /* on all trees */
 };
 
 /* ---- writers ---- */
 
-/* Gives way to the readers, of which most would sleep where there are few processors. */
+/* Yields to the readers, because with few processors most of them would sleep. */
 static void keep_pace(struct world *world)
 {
 	const struct ledger *ledger = &world->ledger;
 
-	while (ledger_begun(ledger) > atomic_load(&world->asked) + AHEAD &&
+	while (ledger_begun(ledger) > atomic_load(&world->reported) + AHEAD &&
 	       !atomic_load(&world->failed))
 		sched_yield();
 }
 
-/* Of several writers each has 2M blocks of its own, which take turns in a word of states. */
+/* Each of two writers has 2M blocks of its own. They alternate within a word of states. */
 static void choose_own(struct prng *prng, unsigned int number, uint64_t *start, uint64_t *nr)
 {
 	const uint64_t block = T_1G + (2 * prng_below(prng, T_FANOUT / 4) + number) * T_2M;
@@ -86,13 +86,13 @@ static void write_entries(struct worker *worker)
 
 /* ---- readers ---- */
 
-/* A reader's tale; true: go on. */
+/* Reports the progress of a reader. Returns true if the reader has to go on. */
 static bool report(struct world *world, struct view *view, const char *why)
 {
 	if (why)
 		atomic_store(&world->failed, true);
 	if (view->answers >= view->reported + 16) {
-		atomic_fetch_add(&world->asked, view->answers - view->reported);
+		atomic_fetch_add(&world->reported, view->answers - view->reported);
 		view->reported = view->answers;
 	}
 	return !why && atomic_load(&world->writers_left);
@@ -114,11 +114,11 @@ static void read_anything(struct worker *worker)
 	worker->why = why;
 }
 
-/* ---- readers that hand over ---- */
+/* ---- readers that hand pages over ---- */
 
 #define NR_TOKENS 24
 
-/* What is known of a page: the earliest time, in half stores, at which it was as last seen. */
+/* A page, and the earliest time at which it had the value that was seen last, in half stores. */
 struct token {
 	uint64_t page;
 	uint64_t since;
@@ -126,12 +126,12 @@ struct token {
 
 static struct {
 	struct token token[NR_TOKENS];
-	_Atomic unsigned int turn; /* of the reader that has the tokens */
+	_Atomic unsigned int turn; /* number of the reader that has the tokens */
 } table;
 
 /*
- * The first time from @since on at which a page is @set: after i stores it is 2 * i, and during
- * store i, where that is reverted, 2 * i + 1. UINT64_MAX: there is none.
+ * Returns the first time at or after @since at which the page has the value @set, or UINT64_MAX.
+ * The time after i stores is 2 * i. The time during store i, if it is reverted, is 2 * i + 1.
  */
 static uint64_t first_time(const struct view *view, uint64_t begun, uint64_t page, bool set,
 			   uint64_t since)
@@ -167,10 +167,11 @@ static const char *follow(struct view *view, struct token *token, uint64_t how)
 			 : gms_rtree_test(tree, token->page);
 	token->since = first_time(view, ledger_begun(view->ledger), token->page, got, since);
 	view->answers++;
-	return token->since == UINT64_MAX ? "a page went back behind what had been seen" : NULL;
+	return token->since == UINT64_MAX ? "a reader saw an older value than the readers before it"
+					  : NULL;
 }
 
-/* Asks about each page several times, then leaves the tokens to the other one. */
+/* Queries random tokens, then hands all tokens over to the other reader. */
 static void read_by_turns(struct worker *worker)
 {
 	const unsigned int me = worker->number % 2;
@@ -212,7 +213,7 @@ static void run_once(struct world *world, void (*reader)(struct worker *worker),
 	for (i = 0; i < NR_TOKENS; i++)
 		table.token[i] = (struct token) {.page = tree_query_hot_page(&prng)};
 	atomic_store(&world->writers_left, world->nr_writers);
-	atomic_store(&world->asked, 0);
+	atomic_store(&world->reported, 0);
 	for (i = 0; i < nr; i++)
 		workers[i] = (struct worker) {
 			.run = i < world->nr_writers ? write_entries : reader,
@@ -224,7 +225,7 @@ static void run_once(struct world *world, void (*reader)(struct worker *worker),
 	ledger_fini(&world->ledger);
 }
 
-/* On one tree after another, until there were enough answers. */
+/* Uses one tree after another until there are enough answers. */
 static void run(const char *name, unsigned int nr_writers, unsigned int percent_reverted,
 		void (*reader)(struct worker *worker))
 {
@@ -244,25 +245,25 @@ static void run(const char *name, unsigned int nr_writers, unsigned int percent_
 	       (unsigned long long)atomic_load(&world.answers), (unsigned long long)round * ROOM);
 }
 
-static void test_r1_r4_beside_a_writer(void **state)
+static void test_r1_r4_hold_beside_a_writer(void **state)
 {
 	(void)state;
 	run("one writer", 1, 10, read_anything);
 }
 
-static void test_r1_beside_reverts(void **state)
+static void test_r1_holds_beside_reverts(void **state)
 {
 	(void)state;
 	run("one writer that reverts", 1, 100, read_anything);
 }
 
-static void test_r1_beside_writers_that_hand_over(void **state)
+static void test_r1_holds_beside_two_writers(void **state)
 {
 	(void)state;
 	run("two writers that hand over", 2, 10, read_anything);
 }
 
-static void test_readers_that_hand_over(void **state)
+static void test_a_second_reader_sees_no_older_value(void **state)
 {
 	(void)state;
 	run("two readers that hand over", 1, 20, read_by_turns);
@@ -271,10 +272,10 @@ static void test_readers_that_hand_over(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_r1_r4_beside_a_writer),
-		cmocka_unit_test(test_r1_beside_reverts),
-		cmocka_unit_test(test_r1_beside_writers_that_hand_over),
-		cmocka_unit_test(test_readers_that_hand_over),
+		cmocka_unit_test(test_r1_r4_hold_beside_a_writer),
+		cmocka_unit_test(test_r1_holds_beside_reverts),
+		cmocka_unit_test(test_r1_holds_beside_two_writers),
+		cmocka_unit_test(test_a_second_reader_sees_no_older_value),
 	};
 
 	return cmocka_run_group_tests_name("rtree-beside", tests, NULL, NULL);

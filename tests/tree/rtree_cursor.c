@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_cursor.c - proves that walks agree: a cursor, gms_rtree_next(), gms_iter, the oracle
+ * rtree_cursor.c - proves that a cursor, gms_rtree_next() and gms_iter walk the runs of the oracle
  *
  * Holds rules 3 and 5.
  *
- * Walks begin and end anywhere, also past the end and before their start. A cursor that the set
- * changes under answers for the set as it is at each call. Also what one walk down the tree
- * answers at once: gms_rtree_look() and gms_rtree_fill_mask().
+ * Walks begin and end anywhere, also past the end of the tree and before their own start. If the
+ * set changes during a walk, each call of the cursor answers for the set at that call. The file
+ * also tests gms_rtree_look() and gms_rtree_fill_mask(), which answer in one walk down the tree.
  */
 #include <gmemstate/state.h>
 
 #include "shapes.h"
 #include "test.h"
 
-#define MASK_BLOCKS 64 /* of 2M, that one mask tells of */
+#define MASK_BLOCKS 64 /* number of 2M blocks in a mask */
 
-/* One step of a walk with all three. NULL: they agree; *more: there was a run. */
+/* Makes one step of a walk, in three modes. Returns NULL or what differs. *more: there is a run. */
 static const char *step(const struct twin *twin, struct gms_rtree_cursor *cursor, uint64_t *at,
 			uint64_t end, bool *more)
 {
@@ -51,12 +51,12 @@ static void walk(const struct twin *twin, uint64_t start, uint64_t end)
 	gms_rtree_cursor_init(&cursor, twin->tree, start, end);
 	while (more)
 		assert_fine(step(twin, &cursor, &at, end, &more));
-	/* At its end it stays there. */
+	/* A walk that has ended stays at its end. */
 	assert_fine(step(twin, &cursor, &at, end, &more));
 	assert_false(more);
 }
 
-/* An index where something may begin or end. */
+/* Returns an index, often at the border of a word, a block or a group. */
 static uint64_t somewhere(struct prng *prng, uint64_t nr_pages)
 {
 	static const uint64_t grains[] = {1, 64, T_2M, 64 * T_2M, T_1G};
@@ -81,7 +81,7 @@ static void fill(struct twin *twin, struct prng *prng, unsigned int stores)
 
 /* ---- walks ---- */
 
-static void test_cursor_is_next_is_the_oracle(void **state)
+static void test_walks_over_all_shapes_agree(void **state)
 {
 	struct twin twin;
 	struct prng prng;
@@ -111,7 +111,7 @@ static void test_cursor_is_next_is_the_oracle(void **state)
 	}
 }
 
-static void test_walks_of_random_sets(void **state)
+static void test_walks_over_random_sets_agree(void **state)
 {
 	static const uint64_t sizes[] = {1, T_2M - 1, T_1G + 1, 3 * T_1G + 70 * T_2M + 3,
 					 70 * T_1G};
@@ -133,8 +133,8 @@ static void test_walks_of_random_sets(void **state)
 	}
 }
 
-/* Whatever changes between two calls, each run is that of the set at its call. */
-static void test_cursor_over_a_set_that_changes(void **state)
+/* Changes the set between the calls. Each run must be a run of the set at the time of its call. */
+static void test_a_cursor_follows_a_set_that_changes(void **state)
 {
 	struct twin twin;
 	struct prng prng;
@@ -155,7 +155,7 @@ static void test_cursor_over_a_set_that_changes(void **state)
 		while (more) {
 			assert_fine(step(&twin, &cursor, &at, nr, &more));
 			fill(&twin, &prng, 1 + (unsigned int)prng_below(&prng, 4));
-			/* what the cursor is about to come to */
+			/* changes at the next page of the cursor */
 			if (at < nr && prng_chance(&prng, 50))
 				twin_store(&twin, at, 1, prng_chance(&prng, 50));
 			if (at < nr && prng_chance(&prng, 10))
@@ -165,7 +165,7 @@ static void test_cursor_over_a_set_that_changes(void **state)
 	}
 }
 
-/* ---- one walk down ---- */
+/* ---- queries that walk down the tree once ---- */
 
 static void check_look(const struct twin *twin, uint64_t index)
 {
@@ -194,7 +194,7 @@ static void check_masks(const struct twin *twin, uint64_t index)
 				 want[which]);
 }
 
-static void check_downs(const struct twin *twin, struct prng *prng)
+static void check_looks_and_masks(const struct twin *twin, struct prng *prng)
 {
 	const uint64_t nr = twin->oracle.nr_pages;
 	const uint64_t ends[] = {0, nr - 1, nr, nr + 1, nr + T_2M, nr + T_1G, UINT64_MAX};
@@ -203,7 +203,7 @@ static void check_downs(const struct twin *twin, struct prng *prng)
 
 	for (i = 0; i < ARRAY_SIZE(ends); i++) {
 		check_look(twin, ends[i]);
-		/* the number of the last page there can be must not wrap in the oracle */
+		/* the end of a mask at UINT64_MAX would wrap in this check */
 		if (ends[i] != UINT64_MAX)
 			check_masks(twin, ends[i]);
 	}
@@ -221,7 +221,7 @@ static void check_downs(const struct twin *twin, struct prng *prng)
 	}
 }
 
-static void test_look_and_masks(void **state)
+static void test_looks_and_masks_agree(void **state)
 {
 	static const uint64_t sizes[] = {
 		1, T_2M - 1, T_2M, 63 * T_2M + 1, 64 * T_2M, T_1G + 1, 3 * T_1G + 66 * T_2M + 3,
@@ -238,19 +238,19 @@ static void test_look_and_masks(void **state)
 
 		twin_init(&twin, nr, prng_chance(&prng, 50));
 		fill(&twin, &prng, (unsigned int)prng_below(&prng, 40));
-		check_downs(&twin, &prng);
+		check_looks_and_masks(&twin, &prng);
 		twin_fini(&twin);
 	}
 	for (i = 0; i < nr_shapes; i++) {
 		if (!shape_wanted(&shapes[i]))
 			continue;
 		shape_init(&twin, &shapes[i]);
-		check_downs(&twin, &prng);
+		check_looks_and_masks(&twin, &prng);
 		twin_fini(&twin);
 	}
 }
 
-/* ---- the same of a state object ---- */
+/* ---- the iterator of a state object ---- */
 
 #if T_SHIFT == 9
 
@@ -277,7 +277,7 @@ static void walk_state(const struct gms_state *state, const struct oracle *oracl
 	assert_false(gms_iter_next(&iter, &run));
 }
 
-static void test_iter_is_the_oracle(void **unused)
+static void test_iterators_agree(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	const uint64_t nr = 3 * T_1G + 66 * T_2M + 3;
@@ -320,12 +320,12 @@ static void test_iter_is_the_oracle(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cursor_is_next_is_the_oracle),
-		cmocka_unit_test(test_walks_of_random_sets),
-		cmocka_unit_test(test_cursor_over_a_set_that_changes),
-		cmocka_unit_test(test_look_and_masks),
+		cmocka_unit_test(test_walks_over_all_shapes_agree),
+		cmocka_unit_test(test_walks_over_random_sets_agree),
+		cmocka_unit_test(test_a_cursor_follows_a_set_that_changes),
+		cmocka_unit_test(test_looks_and_masks_agree),
 #if T_SHIFT == 9
-		cmocka_unit_test(test_iter_is_the_oracle),
+		cmocka_unit_test(test_iterators_agree),
 #endif
 	};
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_huge.c - proves what the tree costs, by counting bytes, and its largest size
+ * rtree_huge.c - proves bounds on the memory of a tree, and that the largest tree works
  *
- * Uniform memory is next to nothing, the worst case little more than a flat bitmap,
- * creating costs in proportion to the 1G blocks, and 2^40 pages work at both ends.
- * Nothing here looks at a clock.
+ * Holds rule 2.
+ *
+ * A uniform tree uses almost no memory, and the worst case little more than a flat bitmap. The
+ * cost of creating a tree is proportional to the number of 1G blocks. A tree of 2^40 pages works
+ * at both ends. The tests count bytes and measure no time.
  */
 #include "test.h"
 #include "twin.h"
@@ -24,7 +26,7 @@ static void test_rule2_create_costs_two_bytes_a_block(void **state)
 
 		talloc_init(&talloc);
 		assert_int_equal(gms_rtree_create(sizes[i], GMS_RTREE_NONE, &talloc.ops, &tree), 0);
-		/* Two bytes each, in whole lines, and the tree itself. */
+		/* two bytes for each block, in whole lines, and the tree itself */
 		assert_in_range(talloc.total_bytes, 2 * blocks, 2 * blocks + 256);
 		assert_int_equal(gms_rtree_memory(tree) + gms_rtree_pooled(tree),
 				 talloc.live_bytes);
@@ -34,7 +36,7 @@ static void test_rule2_create_costs_two_bytes_a_block(void **state)
 }
 
 /* Rule 2: the memory of a uniform tree follows from the number of its 1G blocks. */
-static void test_uniform_memory_under_4k_a_tib(void **state)
+static void test_a_uniform_tree_uses_less_than_4k_a_tib(void **state)
 {
 	struct gms_rtree *tree;
 
@@ -46,7 +48,7 @@ static void test_uniform_memory_under_4k_a_tib(void **state)
 	gms_rtree_destroy(tree);
 }
 
-/* Both ends of the largest tree, and all of it at once. */
+/* Stores at both ends of a tree, and to all of it at once. */
 static void check_largest(uint64_t nr_pages)
 {
 	struct gms_rtree_run run;
@@ -73,7 +75,7 @@ static void check_largest(uint64_t nr_pages)
 	gms_rtree_destroy(tree);
 }
 
-static void test_largest(void **state)
+static void test_the_largest_tree_works_at_both_ends(void **state)
 {
 	(void)state;
 	check_largest(GMS_MAX_PAGES);
@@ -81,8 +83,8 @@ static void test_largest(void **state)
 	check_largest(GMS_MAX_PAGES - 1);
 }
 
-/* A range over the whole of the largest tree, taken back: its top bits are saved. */
-static void test_revert_of_the_largest_range(void **state)
+/* A commit to almost all of the largest tree is reverted, and needs little memory. */
+static void test_the_largest_range_can_be_reverted(void **state)
 {
 	struct gms_rtree_reserve reserve;
 	struct gms_rtree *tree;
@@ -97,7 +99,7 @@ static void test_revert_of_the_largest_range(void **state)
 	nodes = gms_rtree_nodes(tree);
 	live = talloc.live_bytes;
 	assert_int_equal(gms_rtree_prepare(tree, 1, GMS_MAX_PAGES - 2, &reserve), 0);
-	/* 2 bits a block, and a constant. */
+	/* at most 2 bits for each 1G block, and a constant */
 	assert_in_range(talloc.live_bytes - live, 0, (GMS_MAX_PAGES >> T_ORDER_1G) / 4 + 131072);
 	talloc_trap(&talloc, TALLOC_TRAP_BOTH);
 	gms_rtree_commit(tree, 1, GMS_MAX_PAGES - 2, true, &reserve);
@@ -114,9 +116,9 @@ static void test_revert_of_the_largest_range(void **state)
 	assert_int_equal(talloc.live_blocks, 0);
 }
 
-static void test_worst_case_near_a_bitmap(void **state)
+static void test_the_worst_case_is_near_a_bitmap(void **state)
 {
-	/* Under valgrind a part is enough: the cost is a 1G block's, times their number. */
+	/* Under valgrind one 1G block is enough, because the cost of each block is equal. */
 	uint64_t nr_pages = (test_on_valgrind() ? 1 : 16) * T_1G;
 	uint64_t flat = nr_pages / 8;
 	struct gms_rtree *tree;
@@ -137,10 +139,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rule2_create_costs_two_bytes_a_block),
-		cmocka_unit_test(test_uniform_memory_under_4k_a_tib),
-		cmocka_unit_test(test_largest),
-		cmocka_unit_test(test_revert_of_the_largest_range),
-		cmocka_unit_test(test_worst_case_near_a_bitmap),
+		cmocka_unit_test(test_a_uniform_tree_uses_less_than_4k_a_tib),
+		cmocka_unit_test(test_the_largest_tree_works_at_both_ends),
+		cmocka_unit_test(test_the_largest_range_can_be_reverted),
+		cmocka_unit_test(test_the_worst_case_is_near_a_bitmap),
 	};
 
 	return cmocka_run_group_tests_name("rtree-huge", tests, NULL, NULL);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_lines.c - counts the cache lines that an operation touches, and holds them
+ * rtree_lines.c - proves upper bounds on the cache lines that an operation touches
  *
- * Guests convert with cold caches, so lines are what an operation costs: each that it looks at can
- * be a miss. touch.h tells of each access; accesses to the stack are left out. The numbers below
- * are the most that were counted when they were written down. To need fewer is progress: then
- * write down less.
+ * Guests convert with cold caches, so each line that an operation touches can be a miss. touch.h
+ * reports each access, except to the stack. The bounds are the largest numbers that were counted
+ * when the test was written. If an operation comes to need fewer lines, lower its bound.
  */
 #include "shapes.h"
 #include "test.h"
@@ -42,7 +41,7 @@ static void count_line(const void *address, size_t size, bool store)
 	}
 }
 
-/* What an operation touched, over many of them. */
+/* The lines that many operations of one kind touched. */
 struct tally {
 	const char *name;
 	uint64_t times, lines;
@@ -68,13 +67,13 @@ static void end(struct tally *tally)
 	tally->most_stored = stored > tally->most_stored ? stored : tally->most_stored;
 }
 
-/* Of each operation no more than this many lines are touched, and of these this many stored to. */
-static void hold(const struct tally *tally, unsigned int most, unsigned int most_stored)
+/* Checks that no operation touched more lines than @most, or stored to more than @most_stored. */
+static void check_bounds(const struct tally *tally, unsigned int most, unsigned int most_stored)
 {
 	printf("%-44s %5.2f on average, at most %2u, of these stored to %2u\n", tally->name,
 	       (double)tally->lines / (double)tally->times, tally->most, tally->most_stored);
 	assert_true(tally->times);
-	/* Else the accesses were not seen. */
+	/* With a count of 0, the accesses were not reported. */
 	assert_in_range(tally->most, 1, most);
 	assert_in_range(tally->most_stored, 0, most_stored);
 }
@@ -90,7 +89,7 @@ static void store(uint64_t start, uint64_t nr, bool set)
 			 0);
 }
 
-/* A tree in which some of the 2M blocks are mixed, here and there. */
+/* Makes a tree in which @percent of the 2M blocks are mixed. */
 static void make(uint64_t blocks, unsigned int percent, struct prng *prng)
 {
 	nr_pages = blocks * T_1G;
@@ -137,14 +136,14 @@ static void count_loads(uint64_t blocks, const char *size)
 		end(&fill);
 	}
 	printf("%s, 10%% of the 2M blocks mixed:\n", size);
-	hold(&test, 5, 0);
-	hold(&order, 4, 0);
-	hold(&look, 5, 0);
-	hold(&fill, 4, 0);
+	check_bounds(&test, 5, 0);
+	check_bounds(&order, 4, 0);
+	check_bounds(&look, 5, 0);
+	check_bounds(&fill, 4, 0);
 	drop();
 }
 
-static void test_loads(void **state)
+static void test_loads_touch_few_lines(void **state)
 {
 	(void)state;
 	count_loads(16, "16G");
@@ -160,7 +159,7 @@ static void set_or_clear(struct tally *tally, uint64_t start, uint64_t nr, bool 
 	end(tally);
 }
 
-/* As the engine does it where nothing can be reverted. */
+/* Prepares and commits without a reserve, as the engine does if no undo is possible. */
 static void convert(struct tally *tally, uint64_t start, uint64_t nr, bool set)
 {
 	begin();
@@ -169,8 +168,8 @@ static void convert(struct tally *tally, uint64_t start, uint64_t nr, bool set)
 	end(tally);
 }
 
-/* In a tree whose 1G blocks are mixed, a 2M block turns mixed by one page, and uniform again. */
-static void test_pages_that_turn_a_2m(void **state)
+/* One page makes a 2M block of a mixed 1G mixed, and uniform again. */
+static void test_a_page_that_turns_its_2m_touches_few_lines(void **state)
 {
 	struct tally mix = {.name = "4K: a 2M turns mixed"};
 	struct tally unmix = {.name = "4K: a 2M turns uniform"};
@@ -185,22 +184,22 @@ static void test_pages_that_turn_a_2m(void **state)
 		const uint64_t page = prng_below(&prng, nr_pages);
 		const bool set = !gms_rtree_test(tree, page);
 
-		/* the second time: what it needs is there */
+		/* so that the stores below allocate nothing */
 		assert_int_equal(gms_rtree_prepare(tree, page, 1, NULL), 0);
 		set_or_clear(&mix, page, 1, set);
 		set_or_clear(&unmix, page, 1, !set);
 		convert(&mix_by, page, 1, set);
 		convert(&unmix_by, page, 1, !set);
 	}
-	hold(&mix, 6, 2);
-	hold(&unmix, 6, 1);
-	hold(&mix_by, 6, 2);
-	hold(&unmix_by, 6, 1);
+	check_bounds(&mix, 6, 2);
+	check_bounds(&unmix, 6, 1);
+	check_bounds(&mix_by, 6, 2);
+	check_bounds(&unmix_by, 6, 1);
 	drop();
 }
 
-/* In a tree that is uniform but for one page: the 1G block turns, too. */
-static void test_pages_that_turn_a_1g(void **state)
+/* One page makes a 2M block and its 1G mixed, and uniform again. */
+static void test_a_page_that_turns_its_1g_touches_few_lines(void **state)
 {
 	struct tally mix = {.name = "flip: a 1G turns mixed"};
 	struct tally unmix = {.name = "flip: a 1G turns uniform"};
@@ -217,12 +216,12 @@ static void test_pages_that_turn_a_1g(void **state)
 		convert(&mix, page, 1, true);
 		convert(&unmix, page, 1, false);
 	}
-	hold(&mix, 6, 5);
-	hold(&unmix, 6, 1);
+	check_bounds(&mix, 6, 5);
+	check_bounds(&unmix, 6, 1);
 	drop();
 }
 
-static void test_whole_blocks(void **state)
+static void test_conversions_of_ranges_touch_few_lines(void **state)
 {
 	struct tally aligned = {.name = "2M aligned"}, one = {.name = "1G aligned"};
 	struct tally accept = {.name = "4M aligned"}, run = {.name = "128M, any 4K"};
@@ -236,7 +235,7 @@ static void test_whole_blocks(void **state)
 		const uint64_t page = prng_below(&prng, nr_pages);
 		const uint64_t base = page / T_1G * T_1G;
 		const bool set = prng_chance(&prng, 50);
-		/* the ends of a 1G stay as they are, so that it stays mixed */
+		/* the block is not at an end of its 1G, so that the 1G stays mixed */
 		const uint64_t block = base + (2 + prng_below(&prng, 500)) * T_2M;
 
 		store(base, 1, true);
@@ -253,21 +252,21 @@ static void test_whole_blocks(void **state)
 	}
 	for (uint64_t i = 0; i < test_iters(1000); i++)
 		convert(&one, prng_below(&prng, 64) * T_1G, T_1G, i % 2);
-	hold(&aligned, 5, 1);
-	hold(&accept, 5, 2);
-	hold(&bounce, 6, 1);
-	hold(&run, 11, 6);
-	hold(&one, 2, 1);
+	check_bounds(&aligned, 5, 1);
+	check_bounds(&accept, 5, 2);
+	check_bounds(&bounce, 6, 1);
+	check_bounds(&run, 11, 6);
+	check_bounds(&one, 2, 1);
 	drop();
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_loads),
-		cmocka_unit_test(test_pages_that_turn_a_2m),
-		cmocka_unit_test(test_pages_that_turn_a_1g),
-		cmocka_unit_test(test_whole_blocks),
+		cmocka_unit_test(test_loads_touch_few_lines),
+		cmocka_unit_test(test_a_page_that_turns_its_2m_touches_few_lines),
+		cmocka_unit_test(test_a_page_that_turns_its_1g_touches_few_lines),
+		cmocka_unit_test(test_conversions_of_ranges_touch_few_lines),
 	};
 
 	return cmocka_run_group_tests_name("rtree-lines", tests, NULL, NULL);

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_memory.c - proves the bounds on memory: of a tree, and of a state object
+ * rtree_memory.c - proves bounds on the memory of a tree and of a state object
  *
  * Holds rule 3.
  *
- *	uniform           less than 4 KiB a TiB
- *	any set           a flat bitmap and 1%, and the fixed 2 bytes a 1G block
+ *	uniform           less than 4 KiB for each TiB
+ *	any set           a flat bitmap and 1%, and 2 bytes for each 1G block
  *	every other page  1.03 times a flat bitmap
  *
- * gms_rtree_memory() and gms_rtree_pooled() together are what the allocator handed out, at any
- * time, and gms_rtree_memory() depends on the set alone.
+ * gms_rtree_memory() and gms_rtree_pooled() always add up to the bytes allocated.
+ * gms_rtree_memory() depends only on the content of the set.
  */
 #include <gmemstate/state.h>
 
 #include "shapes.h"
 #include "test.h"
 
-/* A tree without an oracle, which may be large, on an allocator that counts. */
+/* A tree that may be large, because it has no oracle. Its allocator counts. */
 struct field {
 	struct gms_rtree *tree;
 	struct talloc talloc;
@@ -39,7 +39,7 @@ static void field_store(struct field *field, uint64_t start, uint64_t nr, bool s
 			 0);
 }
 
-/* What the tree takes: asked in both ways. */
+/* Returns the bytes that the tree has allocated, and checks them against the allocator's count. */
 static uint64_t taken(const struct field *field)
 {
 	const uint64_t sum = gms_rtree_memory(field->tree) + gms_rtree_pooled(field->tree);
@@ -55,10 +55,10 @@ static void field_fini(struct field *field)
 	assert_int_equal(field->talloc.live_blocks, 0);
 }
 
-/* ---- memory is what counts, and that is the set alone ---- */
+/* ---- the memory in use depends only on the set ---- */
 
-/* Every set of a tree is made by two histories, of which one is all detours. */
-static void test_memory_depends_on_the_set_alone(void **state)
+/* twin_check() compares the memory with that of a tree that got its content in one pass. */
+static void test_memory_in_use_depends_only_on_the_set(void **state)
 {
 	static const uint64_t sizes[] = {T_2M - 1, T_1G + 1, 3 * T_1G + 2 * T_2M + 3, 40 * T_1G};
 	struct prng prng;
@@ -81,14 +81,14 @@ static void test_memory_depends_on_the_set_alone(void **state)
 				   prng_chance(&prng, 50));
 			assert_fine(twin_check_account(&twin));
 			if (i % 25 == 24)
-				assert_fine(twin_check(&twin)); /* looks at a fresh tree, too */
+				assert_fine(twin_check(&twin));
 		}
 		twin_fini(&twin);
 	}
 }
 
-/* As in rtree.h: 2 bytes a 1G block, 192 for each that is mixed, 64 for each mixed 2M block. */
-static void test_memory_by_hand(void **state)
+/* A 1G block takes 2 bytes, and 192 more if it is mixed. A mixed 2M block takes 64. */
+static void test_memory_in_use_follows_each_store(void **state)
 {
 	const uint64_t nr = 1024 * T_1G;
 	struct field field;
@@ -115,8 +115,8 @@ static void test_memory_by_hand(void **state)
 
 /* ---- bounds ---- */
 
-/* A tree that is only changed in whole 1G blocks stays as small as a uniform one. */
-static void test_less_than_4_kib_a_tib(void **state)
+/* A tree that changes only in whole 1G blocks stays as small as a uniform one. */
+static void test_whole_blocks_use_less_than_4_kib_a_tib(void **state)
 {
 	const uint64_t tib = 1024 * T_1G;
 	struct gms_rtree_reserve reserve;
@@ -136,13 +136,13 @@ static void test_less_than_4_kib_a_tib(void **state)
 	}
 }
 
-/* A flat bitmap. */
+/* Returns the size of a flat bitmap in bytes. */
 static uint64_t bitmap(const struct field *field)
 {
 	return field->nr_pages / 8;
 }
 
-/* Of trees of whole 32 GiB; 3 KiB a TiB are fixed. */
+/* Checks the bound of any set, for a tree of a multiple of 32 GiB. 3 KiB for each TiB are fixed. */
 static void expect_bounded(const struct field *field)
 {
 	const uint64_t fixed = field->nr_pages / T_1G * 3 + 256;
@@ -168,14 +168,14 @@ static void scatter_ranges(struct field *field, struct prng *prng)
 	}
 }
 
-/* One page in each 2M: what fills every leaf page that there can be. */
+/* One page in each 2M makes each leaf count. */
 static void one_in_each_2m(struct field *field, struct prng *prng)
 {
 	for (uint64_t at = 0; at < field->nr_pages; at += T_2M)
 		field_store(field, at + prng_below(prng, T_2M), 1, true);
 }
 
-/* One page in each 128M is the dearest that a page can be. */
+/* One page in each 128M costs a whole leaf page for each page set. */
 static void one_in_each_128m(struct field *field, struct prng *prng)
 {
 	for (uint64_t at = 0; at < field->nr_pages; at += 64 * T_2M)
@@ -197,7 +197,7 @@ static void prepares_only(struct field *field, struct prng *prng)
 			0);
 }
 
-static void test_never_more_than_a_bitmap(void **state)
+static void test_no_set_uses_much_more_than_a_bitmap(void **state)
 {
 	static void (*const patterns[])(struct field * field, struct prng * prng) = {
 		scatter_pages,    scatter_ranges, one_in_each_2m,
@@ -216,7 +216,7 @@ static void test_never_more_than_a_bitmap(void **state)
 		patterns[i / 2](&field, &prng);
 		expect_bounded(&field);
 		most = taken(&field) > most ? taken(&field) : most;
-		/* All of them on top of it cannot make it worse. */
+		/* More stores do not break the bound. */
 		one_in_each_2m(&field, &prng);
 		scatter_ranges(&field, &prng);
 		expect_bounded(&field);
@@ -225,11 +225,11 @@ static void test_never_more_than_a_bitmap(void **state)
 		assert_true(gms_rtree_verify(field.tree, NULL));
 		field_fini(&field);
 	}
-	/* Else the bound was never reached for. */
+	/* At least one pattern has needed the memory of a flat bitmap. */
 	assert_true(most > blocks * T_1G / 8);
 }
 
-static void test_every_other_page(void **state)
+static void test_every_other_page_uses_3_percent_more_than_a_bitmap(void **state)
 {
 	const uint64_t blocks = test_on_valgrind() ? 8 : 32;
 	struct field field;
@@ -240,12 +240,12 @@ static void test_every_other_page(void **state)
 		field_store(&field, at, 1, true);
 	assert_in_range(taken(&field), bitmap(&field), bitmap(&field) + bitmap(&field) * 3 / 100);
 	assert_int_equal(gms_rtree_nodes(field.tree), blocks * (T_FANOUT + 1));
-	/* And of that all but what is fixed counts. */
+	/* all memory is in use, except a fixed part */
 	assert_true(gms_rtree_pooled(field.tree) < 6144 + blocks * 64);
 	field_fini(&field);
 }
 
-/* ---- a state object: every conversion prepares the quarantine, too ---- */
+/* ---- a state object, where each conversion also prepares the quarantine ---- */
 
 static int change(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
 		  size_t *done)
@@ -273,10 +273,10 @@ static int undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_sharea
 	return apply(ctx, start, nr_pages, back_to, NULL);
 }
 
-enum audience { NOBODY, LISTENER, UNDO_HOOK, NR_AUDIENCES };
+enum observer { NO_OBSERVER, LISTENER, UNDO_HOOK, NR_OBSERVERS };
 
-/* What a state object takes after a page of each 128M was converted; some of them back. */
-static uint64_t state_bytes(enum audience audience, uint64_t blocks)
+/* Converts pages in each 128M, and some of them back. Returns the bytes of the state object. */
+static uint64_t state_bytes(enum observer observer, uint64_t blocks)
 {
 	static const struct gms_listener_ops listener = {
 		.struct_size = sizeof(listener),
@@ -299,9 +299,9 @@ static uint64_t state_bytes(enum audience audience, uint64_t blocks)
 	opts.nr_pages = blocks * T_1G;
 	opts.flags = GMS_INIT_PRIVATE;
 	opts.allocator = &talloc.ops;
-	opts.backend = audience == UNDO_HOOK ? &backend : NULL;
+	opts.backend = observer == UNDO_HOOK ? &backend : NULL;
 	assert_int_equal(gms_state_create(&opts, &state), 0);
-	if (audience == LISTENER)
+	if (observer == LISTENER)
 		assert_int_equal(
 			gms_listener_register(state, &listener, NULL, 0, opts.nr_pages, 1, &id), 0);
 	for (at = 0; at < opts.nr_pages; at += 64 * T_2M) {
@@ -313,7 +313,7 @@ static uint64_t state_bytes(enum audience audience, uint64_t blocks)
 	assert_int_equal(stats.conversions,
 			 opts.nr_pages / (64 * T_2M) + (opts.nr_pages / (64 * T_2M) + 2) / 3);
 	live = talloc.live_bytes;
-	/* The state's own struct may or may not be told of: it is no part of the sets. */
+	/* The statistics need not include the state's own struct. */
 	assert_in_range(stats.bytes_in_use + stats.bytes_pooled, live - (64 << 10), live);
 	gms_state_destroy(state);
 	assert_fine(talloc_check(&talloc));
@@ -324,33 +324,33 @@ static uint64_t state_bytes(enum audience audience, uint64_t blocks)
 static void test_quarantine_does_not_double_the_leaf_pages(void **state)
 {
 	const uint64_t blocks = test_on_valgrind() ? 32 : 256;
-	const uint64_t leaves = blocks * 8 * 4096; /* what PRIVATE cannot do without */
-	uint64_t bytes[NR_AUDIENCES];
+	const uint64_t leaves = blocks * 8 * 4096; /* the leaf pages of the private set */
+	uint64_t bytes[NR_OBSERVERS];
 	int i;
 
 	(void)state;
-	for (i = 0; i < NR_AUDIENCES; i++) {
-		bytes[i] = state_bytes((enum audience)i, blocks);
+	for (i = 0; i < NR_OBSERVERS; i++) {
+		bytes[i] = state_bytes((enum observer)i, blocks);
 		assert_in_range(bytes[i], leaves, 2 * leaves - 1);
 	}
 	/*
-	 * For an undo: chunks of nodes, and two spare leaf pages a shard; with listeners a reserve and
-	 * a batch of runs for each shard; small change besides.
+	 * An undo needs chunks of nodes, and two spare leaf pages for each shard. Listeners also
+	 * need a reserve and a batch of runs for each shard.
 	 */
-	for (i = LISTENER; i < NR_AUDIENCES; i++)
-		assert_in_range(bytes[i], bytes[NOBODY],
-				bytes[NOBODY] + blocks / 32 * 6144 + 16 * 2 * 4096 + 4096 +
+	for (i = LISTENER; i < NR_OBSERVERS; i++)
+		assert_in_range(bytes[i], bytes[NO_OBSERVER],
+				bytes[NO_OBSERVER] + blocks / 32 * 6144 + 16 * 2 * 4096 + 4096 +
 					(i == LISTENER ? 16 * (512 + 32 * 24) : 0));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_memory_depends_on_the_set_alone),
-		cmocka_unit_test(test_memory_by_hand),
-		cmocka_unit_test(test_less_than_4_kib_a_tib),
-		cmocka_unit_test(test_never_more_than_a_bitmap),
-		cmocka_unit_test(test_every_other_page),
+		cmocka_unit_test(test_memory_in_use_depends_only_on_the_set),
+		cmocka_unit_test(test_memory_in_use_follows_each_store),
+		cmocka_unit_test(test_whole_blocks_use_less_than_4_kib_a_tib),
+		cmocka_unit_test(test_no_set_uses_much_more_than_a_bitmap),
+		cmocka_unit_test(test_every_other_page_uses_3_percent_more_than_a_bitmap),
 		cmocka_unit_test(test_quarantine_does_not_double_the_leaf_pages),
 	};
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_misuse.c - proves that debug builds trap on a caller's mistakes, and on nothing else
+ * rtree_misuse.c - proves that debug builds trap on mistakes of a caller, and only on those
  *
- * Each mistake is made in a process of its own, which has to end by a trap. The same calls
- * without the mistake have to return. Builds without GMS_DEBUG check nothing, and skip this.
+ * Each mistake is made in a process of its own, which has to end by a trap. Similar calls without
+ * a mistake have to return. Builds without GMS_DEBUG check nothing and skip these tests.
  */
 #include <signal.h>
 #include <sys/resource.h>
@@ -17,7 +17,7 @@
 
 #define NR_PAGES (80 * T_1G + T_2M + 1)
 
-/* Where a mistake is made; 1G block 1 is mixed in all of its 2M blocks, the others are uniform. */
+/* The range of a mistake. All 2M blocks of 1G block 1 are mixed; the other blocks are uniform. */
 struct place {
 	uint64_t start, nr;
 	bool set;
@@ -31,14 +31,14 @@ static const struct place places[] = {
 	{T_1G, T_1G, false},
 	{3 * T_1G, 1, true}, /* a uniform block turns mixed */
 	{3 * T_1G, 1, false}, /* nothing changes */
-	{2 * T_1G - 1, 2, true}, /* two parts */
-	{T_2M + 1, 3 * T_1G, true}, /* parts, and whole blocks between */
+	{2 * T_1G - 1, 2, true}, /* one page in each of two 1G blocks */
+	{T_2M + 1, 3 * T_1G, true}, /* parts of 1G blocks, and whole ones between */
 	{1, 79 * T_1G, false},
 	{0, NR_PAGES, true},
-	{NR_PAGES - 1, 1, true}, /* the pages past the end go with it */
+	{NR_PAGES - 1, 1, true}, /* the last page, which decides the pages past the end */
 };
 
-/* What a scenario works on. */
+/* The tree and the reserves of a scenario. */
 struct scene {
 	struct gms_rtree *tree;
 	struct place at;
@@ -55,14 +55,14 @@ static void commit(struct scene *s)
 	gms_rtree_commit(s->tree, s->at.start, s->at.nr, s->at.set, &s->one);
 }
 
-/* The range's neighbour: a page behind it, or before it where it ends the tree. */
+/* Returns a page beside the range in one of its 1G blocks, or a page of the range. */
 static uint64_t neighbour(const struct scene *s)
 {
 	const uint64_t end = s->at.start + s->at.nr;
 
 	if (s->at.start % T_1G)
 		return s->at.start - 1;
-	/* in the last block of the range where there is no room in it */
+	/* a page behind the range, or its last page if the range ends its 1G block */
 	return end % T_1G && end < NR_PAGES ? end : end - 1;
 }
 
@@ -102,7 +102,7 @@ static void commit_without_reserve(struct scene *s)
 	gms_rtree_commit(s->tree, s->at.start, s->at.nr, !s->at.set, NULL);
 }
 
-/* A part of what was prepared may be committed without a reserve, if it has places. */
+/* A part of a prepared range may be committed without a reserve, if the part has places. */
 static void commit_a_part_without_reserve(struct scene *s)
 {
 	prepare(s);
@@ -122,7 +122,7 @@ static void prepare_beside_a_commit(struct scene *s)
 	gms_rtree_revert(s->tree, &s->one);
 }
 
-/* The 1G blocks that the range does not touch are free. */
+/* 1G blocks outside of the range may be changed meanwhile. */
 static void change_other_blocks_beside_a_commit(struct scene *s)
 {
 	const uint64_t first = s->at.start / T_1G * T_1G;
@@ -257,11 +257,11 @@ static void clear_all_around(struct scene *s)
 	gms_rtree_clear(s->tree, 0, NR_PAGES);
 }
 
-/* ---- how it ends ---- */
+/* ---- running a scenario ---- */
 
 typedef void (*scenario)(struct scene *s);
 
-static void play(scenario play_it, const struct place *at)
+static void run_scenario(scenario run_it, const struct place *at)
 {
 	struct rlimit no_core = {0, 0};
 	struct scene s = {.at = *at};
@@ -277,14 +277,14 @@ static void play(scenario play_it, const struct place *at)
 		gms_rtree_set(s.tree, T_1G + i * T_2M + 1, 1);
 	memset(&s.one, 0x5a, sizeof(s.one));
 	memset(&s.two, 0x5a, sizeof(s.two));
-	play_it(&s);
+	run_it(&s);
 	if (!gms_rtree_verify(s.tree, NULL))
 		_exit(3);
 	gms_rtree_destroy(s.tree);
 	_exit(0);
 }
 
-static bool traps(scenario play_it, const struct place *at)
+static bool traps(scenario run_it, const struct place *at)
 {
 	int status;
 	pid_t pid;
@@ -293,7 +293,7 @@ static bool traps(scenario play_it, const struct place *at)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid)
-		play(play_it, at);
+		run_scenario(run_it, at);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (WIFEXITED(status)) {
 		assert_int_equal(WEXITSTATUS(status), 0);
@@ -303,18 +303,18 @@ static bool traps(scenario play_it, const struct place *at)
 	return true;
 }
 
-static void play_all(const scenario *scenarios, size_t count, bool mistaken)
+static void run_all(const scenario *scenarios, size_t count, bool mistaken)
 {
 	size_t i, k;
 
 	for (i = 0; i < count; i++)
 		for (k = 0; k < ARRAY_SIZE(places); k++)
 			if (traps(scenarios[i], &places[k]) != mistaken)
-				fail_msg("scenario %zu at place %zu: a trap was %smissed", i, k,
-					 mistaken ? "" : "not ");
+				fail_msg("scenario %zu at place %zu: %s", i, k,
+					 mistaken ? "no trap" : "a trap");
 }
 
-static void test_no_mistake_no_trap(void **state)
+static void test_calls_without_a_mistake_return(void **state)
 {
 	static const scenario scenarios[] = {
 		commit_and_release,
@@ -328,7 +328,7 @@ static void test_no_mistake_no_trap(void **state)
 	};
 
 	(void)state;
-	play_all(scenarios, ARRAY_SIZE(scenarios), false);
+	run_all(scenarios, ARRAY_SIZE(scenarios), false);
 }
 
 static void test_reserve_of_another_range_traps(void **state)
@@ -340,7 +340,7 @@ static void test_reserve_of_another_range_traps(void **state)
 	};
 
 	(void)state;
-	play_all(scenarios, ARRAY_SIZE(scenarios), true);
+	run_all(scenarios, ARRAY_SIZE(scenarios), true);
 }
 
 static void test_reserve_used_twice_traps(void **state)
@@ -353,7 +353,7 @@ static void test_reserve_used_twice_traps(void **state)
 	};
 
 	(void)state;
-	play_all(scenarios, ARRAY_SIZE(scenarios), true);
+	run_all(scenarios, ARRAY_SIZE(scenarios), true);
 }
 
 static void test_two_commits_that_can_be_reverted_trap(void **state)
@@ -364,10 +364,10 @@ static void test_two_commits_that_can_be_reverted_trap(void **state)
 	};
 
 	(void)state;
-	play_all(scenarios, ARRAY_SIZE(scenarios), true);
+	run_all(scenarios, ARRAY_SIZE(scenarios), true);
 }
 
-/* A range that needs places and has none. Block 1 has some; the others have not. */
+/* Commits a range that was not prepared. 1G block 1 has places; the others have none. */
 static void commit_unprepared(struct scene *s)
 {
 	gms_rtree_commit(s->tree, s->at.start, s->at.nr, s->at.set, NULL);
@@ -402,10 +402,10 @@ static void test_range_without_places_traps(void **state)
 
 #else
 
-static void test_skipped(void **state)
+static void test_only_debug_builds_check(void **state)
 {
 	(void)state;
-	printf("skipped: only debug builds (GMS_DEBUG) check what callers do\n");
+	printf("skipped: only debug builds (GMS_DEBUG) check for mistakes of callers\n");
 	skip();
 }
 
@@ -415,13 +415,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #ifdef GMS_DEBUG
-		cmocka_unit_test(test_no_mistake_no_trap),
+		cmocka_unit_test(test_calls_without_a_mistake_return),
 		cmocka_unit_test(test_reserve_of_another_range_traps),
 		cmocka_unit_test(test_reserve_used_twice_traps),
 		cmocka_unit_test(test_two_commits_that_can_be_reverted_trap),
 		cmocka_unit_test(test_range_without_places_traps),
 #else
-		cmocka_unit_test(test_skipped),
+		cmocka_unit_test(test_only_debug_builds_check),
 #endif
 	};
 

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_oracle.c - proves that the tree agrees with a flat array, whatever is done
+ * rtree_oracle.c - proves that the tree agrees with a flat array after any history
  *
  * Holds rules 3, 5 and 6.
  *
- * Random histories over trees of many sizes; after each operation the queries around
- * it, and every so often all queries of all pages and blocks, the invariants, and the
- * memory of a fresh tree with the same content. A history that fails is shrunk and
- * printed.
+ * The histories are random, on trees of many sizes. After each operation the test checks the
+ * queries around it. After some operations it checks all queries, the invariants, and the memory
+ * against that of a new tree with equal content. A history that fails is shrunk and printed.
  *
- *	GMS_TEST_SEED=n    another seed (it is printed)
- *	GMS_TEST_ITERS=n   operations per size
- *	GMS_TEST_FORK=1    each history in a process: crashes are shrunk, too
+ *	GMS_TEST_SEED=n    uses another seed (the test prints its seed)
+ *	GMS_TEST_ITERS=n   number of operations for each size
+ *	GMS_TEST_FORK=1    runs each history in a process of its own, to shrink crashes, too
  */
 #include "ops.h"
 #include "test.h"
@@ -19,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* How a child that ran a history ended: 0 is well. */
+/* Runs a history in a new process. Returns 0, or how the process failed. */
 static int run_forked(const struct history *history)
 {
 	int status = -1;
@@ -54,7 +53,7 @@ static void run_or_shrink(struct history *history, uint64_t seed)
 	history_shrink(history);
 	history_print(history);
 	why = history_run(history, &failed);
-	fail_msg("%s", why ? why : "no longer fails once shrunk");
+	fail_msg("%s", why ? why : "the shrunk history does not fail");
 }
 
 static void run_sizes(const uint64_t *sizes, size_t nr_sizes, uint64_t nr_ops)
@@ -76,7 +75,7 @@ static void run_sizes(const uint64_t *sizes, size_t nr_sizes, uint64_t nr_ops)
 	}
 }
 
-static void test_less_than_a_block(void **state)
+static void test_trees_of_few_2m_agree(void **state)
 {
 	static const uint64_t sizes[] = {1, 2, 3, T_2M - 1, T_2M, T_2M + 1, 3 * T_2M - 1};
 
@@ -84,7 +83,7 @@ static void test_less_than_a_block(void **state)
 	run_sizes(sizes, ARRAY_SIZE(sizes), 2000);
 }
 
-static void test_one_block(void **state)
+static void test_trees_of_one_1g_agree(void **state)
 {
 	static const uint64_t sizes[] = {T_1G - T_2M - 1, T_1G - 1, T_1G};
 
@@ -92,7 +91,7 @@ static void test_one_block(void **state)
 	run_sizes(sizes, ARRAY_SIZE(sizes), T_SHIFT == 9 ? 1500 : 10000);
 }
 
-static void test_few_blocks(void **state)
+static void test_trees_of_few_1g_agree(void **state)
 {
 	static const uint64_t sizes[] = {
 		T_1G + 1,
@@ -105,8 +104,8 @@ static void test_few_blocks(void **state)
 	run_sizes(sizes, ARRAY_SIZE(sizes), T_SHIFT == 9 ? 1500 : 10000);
 }
 
-/* More than a reserve can save in itself. */
-static void test_many_blocks(void **state)
+/* Trees of several chunks. */
+static void test_trees_of_many_1g_agree(void **state)
 {
 	static const uint64_t sizes[] = {
 		64 * T_1G,
@@ -119,8 +118,8 @@ static void test_many_blocks(void **state)
 	run_sizes(sizes, ARRAY_SIZE(sizes), T_SHIFT == 9 ? 300 : 5000);
 }
 
-/* More than one chunk of the top. */
-static void test_thousands_of_blocks(void **state)
+/* Trees of many chunks. */
+static void test_trees_of_thousands_of_1g_agree(void **state)
 {
 	static const uint64_t sizes[] = {
 		1024 * T_1G,
@@ -135,9 +134,11 @@ static void test_thousands_of_blocks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_less_than_a_block),   cmocka_unit_test(test_one_block),
-		cmocka_unit_test(test_few_blocks),          cmocka_unit_test(test_many_blocks),
-		cmocka_unit_test(test_thousands_of_blocks),
+		cmocka_unit_test(test_trees_of_few_2m_agree),
+		cmocka_unit_test(test_trees_of_one_1g_agree),
+		cmocka_unit_test(test_trees_of_few_1g_agree),
+		cmocka_unit_test(test_trees_of_many_1g_agree),
+		cmocka_unit_test(test_trees_of_thousands_of_1g_agree),
 	};
 
 	return cmocka_run_group_tests_name("rtree-oracle", tests, NULL, NULL);

@@ -1,29 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_prepare.c - proves what gms_rtree_prepare() takes, and that nothing else takes memory
+ * rtree_prepare.c - proves that gms_rtree_prepare() allocates only for the ends of a range, and
+ * that no other step of a store allocates
  *
  * Holds rule 14.
  *
- * The model is two sets: the chunks and the leaf pages that ranges have brought so far. It knows
- * nothing of what the tree holds. Each call's allocations are foretold by the model, in number and
- * in bytes, over random histories of every call that writes.
+ * The model is two sets: the chunks and the leaf pages that earlier ranges have allocated. It does
+ * not know the content of the tree. For each call of a random history the model predicts the
+ * number of allocations and the bytes.
  */
 #include "shapes.h"
 #include "test.h"
 
 #include "tree/rtree_node.h"
 
-#define CHUNK_PAGES (GMS_TOP_BLOCKS * T_1G) /* pages of the guest that a chunk is for */
+#define CHUNK_PAGES (GMS_TOP_BLOCKS * T_1G) /* pages of the guest that a chunk covers */
 #define LEAF_PAGE_PAGES (GMS_GROUP_BLOCKS * T_2M)
 
 #if T_SHIFT == 9
-/* What rtree.h promises. */
-_Static_assert(sizeof(struct gms_chunk) == 6 << 10 && CHUNK_PAGES == 32ULL << 18, "of a chunk");
+/* The sizes in rtree.h. */
+_Static_assert(sizeof(struct gms_chunk) == 6 << 10 && CHUNK_PAGES == 32ULL << 18,
+	       "size of a chunk");
 _Static_assert(sizeof(struct gms_leaf_page) == 4 << 10 && LEAF_PAGE_PAGES == 128ULL << 8,
-	       "of a leaf page");
+	       "size of a leaf page");
 #endif
 
-/* An incomplete 2M block at the end, of an incomplete 1G block, of an incomplete chunk. */
+/* The last 2M block, the last 1G block and the last chunk are incomplete. */
 #define NR_CHUNKS 3
 #define NR_PAGES (2 * CHUNK_PAGES + T_1G + 2 * T_2M + 3)
 #define NR_LEAF_PAGES (NR_PAGES / LEAF_PAGE_PAGES + 1)
@@ -46,24 +48,24 @@ static void world_init(struct world *world, bool full)
 
 /* ---- the model ---- */
 
-static void want(bool *place, bool bring, unsigned int *count)
+static void need(bool *place, bool allocate, unsigned int *count)
 {
 	*count += !*place;
-	if (bring)
+	if (allocate)
 		*place = true;
 }
 
-/* What a range that begins or ends at page @at needs and has not. */
-static void cost_of_end(struct world *world, uint64_t at, bool bring, struct cost *cost)
+/* Adds what a range that begins or ends at a page needs, and does not have. */
+static void cost_of_end(struct world *world, uint64_t at, bool allocate, struct cost *cost)
 {
 	if (at % T_1G && at != NR_PAGES)
-		want(&world->chunk[at / CHUNK_PAGES], bring, &cost->chunks);
+		need(&world->chunk[at / CHUNK_PAGES], allocate, &cost->chunks);
 	if (at % T_2M && at != NR_PAGES)
-		want(&world->page[at / LEAF_PAGE_PAGES], bring, &cost->pages);
+		need(&world->page[at / LEAF_PAGE_PAGES], allocate, &cost->pages);
 }
 
-/* What the range needs; the model has it from then on. */
-static struct cost bring(struct world *world, uint64_t start, uint64_t nr)
+/* Returns what the range needs and does not have. The model then has it. */
+static struct cost allocate(struct world *world, uint64_t start, uint64_t nr)
 {
 	struct cost cost = {0};
 
@@ -81,7 +83,7 @@ static bool has_all(struct world *world, uint64_t start, uint64_t nr)
 	return !cost.chunks && !cost.pages;
 }
 
-/* ---- calls, and what they take ---- */
+/* ---- calls, and what they allocate ---- */
 
 enum call { PREPARE, PREPARE_NULL, SET, CLEAR, NR_CALLS };
 
@@ -102,7 +104,7 @@ static int make_call(struct world *world, enum call call, uint64_t start, uint64
 	}
 }
 
-/* Makes a call, which allocates what the model says, and nothing that is given back. */
+/* Makes a call. Checks that it allocates what the model says, and frees nothing. */
 static struct cost call(struct world *world, enum call call, uint64_t start, uint64_t nr,
 			struct gms_rtree_reserve *reserve)
 {
@@ -112,9 +114,9 @@ static struct cost call(struct world *world, enum call call, uint64_t start, uin
 	struct cost cost = {0};
 
 	assert_int_equal(gms_rtree_is_prepared(twin->tree, start, nr), has_all(world, start, nr));
-	/* A store that changes nothing takes nothing. */
+	/* A store that changes nothing allocates nothing. */
 	if (call <= PREPARE_NULL || fill != (call == SET ? GMS_RTREE_ALL : GMS_RTREE_NONE))
-		cost = bring(world, start, nr);
+		cost = allocate(world, start, nr);
 	assert_int_equal(make_call(world, call, start, nr, reserve), 0);
 	assert_int_equal(twin->talloc.allocs - allocs, cost.chunks + cost.pages);
 	assert_int_equal(twin->talloc.live_bytes - live,
@@ -141,8 +143,8 @@ static void choose(struct prng *prng, uint64_t *start, uint64_t *nr)
 
 /* ---- tests ---- */
 
-/* From an empty and from a full tree: what is taken is the ends' alone. */
-static void test_cost_by_hand(void **state)
+/* Only the ends of a range cost memory, in an empty and in a full tree. */
+static void test_only_the_ends_of_a_range_cost_memory(void **state)
 {
 	static const struct {
 		uint64_t start, end;
@@ -189,7 +191,7 @@ static void test_cost_by_hand(void **state)
 	}
 }
 
-/* One step of a random history: a store in one of the ways there are. */
+/* Makes one step of a random history: a store in one of the possible modes. */
 static void step(struct world *world, struct prng *prng)
 {
 	struct twin *twin = &world->twin;
@@ -221,13 +223,13 @@ static void step(struct world *world, struct prng *prng)
 	}
 	gms_rtree_release(twin->tree, kind == PREPARE ? &reserve : NULL);
 	talloc_trap(&twin->talloc, 0);
-	/* What was prepared once is prepared for good. */
+	/* A range that was prepared once stays prepared. */
 	assert_int_equal(call(world, PREPARE_NULL, start, nr, NULL).pages, 0);
 	assert_true(gms_rtree_is_prepared(twin->tree, start, nr));
 }
 
-/* Whatever the tree holds and held, the model tells what each call takes. */
-static void test_cost_depends_on_ranges_alone(void **state)
+/* The cost of a call depends on the earlier ranges, and not on the content of the tree. */
+static void test_the_cost_depends_only_on_ranges(void **state)
 {
 	const uint64_t rounds = test_iters(T_SHIFT == 9 ? 60 : 2000);
 	static struct world world;
@@ -242,7 +244,7 @@ static void test_cost_depends_on_ranges_alone(void **state)
 			step(&world, &prng);
 		assert_true(gms_rtree_verify(world.twin.tree, NULL));
 		assert_fine(twin_check_account(&world.twin));
-		/* All uniform again: it is still there. */
+		/* A uniform tree keeps what was allocated. */
 		call(&world, SET, 0, NR_PAGES, NULL);
 		assert_int_equal(gms_rtree_nodes(world.twin.tree), 0);
 		for (i = 0; i < 60; i++)
@@ -251,8 +253,8 @@ static void test_cost_depends_on_ranges_alone(void **state)
 	}
 }
 
-/* Every range there is, twice: in one tree, and the first time in a tree of its own. */
-static void test_second_prepare_takes_nothing(void **state)
+/* Prepares a range, stores to it, and prepares it again. */
+static void test_a_second_prepare_allocates_nothing(void **state)
 {
 	static struct world world;
 	struct prng prng;
@@ -276,10 +278,10 @@ static void test_second_prepare_takes_nothing(void **state)
 	}
 }
 
-/* A leaf page comes as the allocator left it: prepare does not touch it, and commit only leaves. */
-static void test_prepare_fills_nothing(void **state)
+/* Prepare does not write to a new leaf page. A commit writes only to the leaf that it uses. */
+static void test_prepare_writes_to_no_leaf(void **state)
 {
-	static const unsigned char fresh = 0xa5; /* talloc's */
+	static const unsigned char fresh = 0xa5; /* the pattern of talloc */
 	const uint64_t ends[] = {1, T_1G - 1, CHUNK_PAGES + T_1G + T_2M + 1};
 	static struct world world;
 	const unsigned char *page;
@@ -287,7 +289,7 @@ static void test_prepare_fills_nothing(void **state)
 
 	(void)state;
 	if (test_on_valgrind())
-		skip(); /* which sees itself whether something looks at fresh memory, as this does */
+		skip(); /* this test reads fresh memory, which valgrind reports */
 	for (i = 0; i < ARRAY_SIZE(ends); i++) {
 		world_init(&world, i % 2);
 		call(&world, PREPARE_NULL, ends[i], 1, NULL);
@@ -325,7 +327,7 @@ static void refuse(struct world *world, uint64_t start, uint64_t nr)
 	assert_int_equal(world->twin.talloc.allocs, allocs);
 }
 
-static void test_bad_ranges_leave_everything(void **state)
+static void test_bad_ranges_change_nothing(void **state)
 {
 	static struct world world;
 
@@ -346,7 +348,7 @@ static void test_bad_ranges_leave_everything(void **state)
 	twin_fini(&world.twin);
 }
 
-/* Fails allocation number @skip of a prepare; false where there is none. */
+/* Fails an allocation of a prepare. Returns false if the prepare makes fewer allocations. */
 static bool fail_one(const struct shape *shape, uint64_t start, uint64_t nr, uint64_t skip)
 {
 	struct gms_rtree_reserve reserve;
@@ -381,7 +383,7 @@ static bool fail_one(const struct shape *shape, uint64_t start, uint64_t nr, uin
 	return failed;
 }
 
-static void test_rule14_each_allocation_fails(void **state)
+static void test_rule14_a_prepare_that_fails_changes_nothing(void **state)
 {
 	uint64_t start, nr, skip, most = 0;
 	unsigned int which;
@@ -397,19 +399,19 @@ static void test_rule14_each_allocation_fails(void **state)
 			most = skip > most ? skip : most;
 		}
 	}
-	/* two chunks and two leaf pages; valgrind sees fewer ranges */
+	/* two chunks and two leaf pages; under valgrind there are fewer ranges */
 	assert_in_range(most, test_on_valgrind() ? 3 : 4, 4);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cost_by_hand),
-		cmocka_unit_test(test_cost_depends_on_ranges_alone),
-		cmocka_unit_test(test_second_prepare_takes_nothing),
-		cmocka_unit_test(test_prepare_fills_nothing),
-		cmocka_unit_test(test_bad_ranges_leave_everything),
-		cmocka_unit_test(test_rule14_each_allocation_fails),
+		cmocka_unit_test(test_only_the_ends_of_a_range_cost_memory),
+		cmocka_unit_test(test_the_cost_depends_only_on_ranges),
+		cmocka_unit_test(test_a_second_prepare_allocates_nothing),
+		cmocka_unit_test(test_prepare_writes_to_no_leaf),
+		cmocka_unit_test(test_bad_ranges_change_nothing),
+		cmocka_unit_test(test_rule14_a_prepare_that_fails_changes_nothing),
 	};
 
 	return cmocka_run_group_tests_name("rtree-prepare", tests, NULL, NULL);

@@ -2,10 +2,10 @@
 /*
  * rtree_race.c - proves W2: gms_rtree_prepare() may run anywhere, beside every other call
  *
- * Two threads that prepare neighbouring ranges want the same chunk or leaf page. One of them
- * installs its own, the other frees what it made. Once the meeting is arranged: an allocation of
- * one thread does not return before the other thread is done. Once it is left to chance, many
- * times, with a writer of another 1G block in the same chunk and with readers beside.
+ * Two threads that prepare neighbouring ranges need one chunk or leaf page. The first to install
+ * its own wins, and the other one frees what it allocated. In some tests the race is arranged: an
+ * allocation of one thread does not return before the other thread is done. In another test the
+ * race happens by chance, beside readers and a writer of another 1G block in the chunk.
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -23,19 +23,19 @@
 #endif
 #define LEAF_PAGE_PAGES (LEAF_PAGE_BLOCKS * T_2M)
 
-/* ---- arranged ---- */
+/* ---- arranged races ---- */
 
 enum { FIRST, SECOND };
 
 struct meeting {
 	struct twin twin;
 	struct gms_allocator inner;
-	uint64_t start[2], nr[2]; /* of the threads */
-	unsigned int stop_at; /* allocation of the first thread that waits for the second */
+	uint64_t start[2], nr[2]; /* the ranges of the two threads */
+	unsigned int stop_at; /* the allocation of the first thread that waits for the second one */
 	_Atomic bool waiting, done;
 };
 
-static _Thread_local struct meeting *stopped; /* of the first thread */
+static _Thread_local struct meeting *stopped; /* not NULL in the first thread */
 static _Thread_local unsigned int nr_allocs;
 
 static void wait_for(_Atomic bool *flag)
@@ -78,16 +78,16 @@ static void prepare_and_meet(struct worker *worker)
 	if (me == SECOND)
 		atomic_store(&meeting->done, true);
 	else
-		atomic_store(&meeting->waiting, true); /* in case that it did not allocate */
+		atomic_store(&meeting->waiting, true); /* if the thread did not allocate */
 	stopped = NULL;
 	worker_expect(worker, !rc, "prepare failed");
 	worker_expect(worker, gms_rtree_is_prepared(tree, meeting->start[me], meeting->nr[me]),
-		      "prepared, but not so");
-	/* Each writes to a 1G block of its own. */
+		      "gms_rtree_is_prepared() is false after prepare");
+	/* Each thread writes to a 1G block of its own. */
 	gms_rtree_commit(tree, meeting->start[me], meeting->nr[me], true, NULL);
 }
 
-/* Returns how many bytes were made and given back. */
+/* Runs both threads. Returns how many bytes were allocated and freed again. */
 static uint64_t meet(struct meeting *meeting, uint64_t nr_pages)
 {
 	struct worker workers[2] = {0};
@@ -116,26 +116,26 @@ static uint64_t meet(struct meeting *meeting, uint64_t nr_pages)
 	return lost;
 }
 
-/* The first thread has made something when the second one installs its own. */
-static void test_the_second_one_frees_its_own(void **state)
+/* The first thread has allocated when the second one installs its own. The first one frees. */
+static void test_the_thread_that_installs_later_frees_its_own(void **state)
 {
-	/* Each in a 1G block of its own. */
+	/* the ranges lie in different 1G blocks */
 	static const struct {
 		uint64_t start[2], nr[2];
 		unsigned int stop_at;
 		bool lost;
 	} cases[] = {
-		/* one chunk, leaf pages of their own: the chunk is made twice */
+		/* one chunk, two leaf pages: the chunk is allocated twice */
 		{{0, T_1G}, {1, 1}, 0, true},
-		/* the first one's leaf page is its own */
+		/* the first thread stops at its leaf page, which the second one does not need */
 		{{0, T_1G}, {1, 1}, 1, false},
-		/* a page, and a 2M that is not aligned */
+		/* a page, and 2M that are not aligned */
 		{{1, T_1G + 1}, {1, T_2M}, 0, true},
-		/* whole 2M blocks: chunks alone */
+		/* whole 2M blocks, which need only chunks */
 		{{0, T_1G}, {T_2M, T_2M}, 0, true},
 		/* different chunks */
 		{{0, CHUNK_BLOCKS * T_1G}, {1, 1}, 0, false},
-		/* the second chunk is wanted by both */
+		/* both need the second chunk */
 		{{T_1G - 1, CHUNK_BLOCKS * T_1G + T_1G},
 		 {(CHUNK_BLOCKS - 1) * T_1G + 2, T_2M},
 		 2,
@@ -150,12 +150,11 @@ static void test_the_second_one_frees_its_own(void **state)
 		memcpy(meeting.nr, cases[i].nr, sizeof(meeting.nr));
 		meeting.stop_at = cases[i].stop_at;
 		if ((meet(&meeting, (3 * CHUNK_BLOCKS) * T_1G + T_2M + 1) != 0) != cases[i].lost)
-			fail_msg("case %zu: something was %sgiven back", i,
-				 cases[i].lost ? "not " : "");
+			fail_msg("case %zu: memory was %sfreed", i, cases[i].lost ? "not " : "");
 	}
 }
 
-/* The same leaf page, wanted by both: the ranges are in one 2M, which nobody writes to. */
+/* Both threads need one leaf page. Their ranges are in one 2M, so neither thread writes. */
 static void prepare_only(struct worker *worker)
 {
 	struct meeting *meeting = worker->shared;
@@ -174,7 +173,7 @@ static void prepare_only(struct worker *worker)
 	stopped = NULL;
 }
 
-static void test_a_leaf_page_is_made_once(void **state)
+static void test_one_leaf_page_stays(void **state)
 {
 	struct worker workers[2];
 	struct meeting meeting = {.start = {T_2M + 1, T_2M + 2}, .nr = {1, 1}};
@@ -206,19 +205,19 @@ static void test_a_leaf_page_is_made_once(void **state)
 	}
 }
 
-/* ---- left to chance ---- */
+/* ---- races by chance ---- */
 
 #define NR_CHUNKS (T_SHIFT == 9 ? 24 : 60)
 #define NR_STEPS ((uint64_t)NR_CHUNKS * 8)
 
 struct crowd {
 	struct twin twin;
-	_Atomic uint64_t arrived; /* at steps, of both that prepare */
+	_Atomic uint64_t arrived; /* number of steps begun by both threads that prepare */
 	_Atomic uint64_t step;
 	_Atomic bool over;
 };
 
-/* Where a step takes place: a few leaf pages in each chunk. Never in block 1 of a chunk. */
+/* Returns the place of a step: a few leaf pages in each chunk, but not in its 1G block 1. */
 static uint64_t place_of(uint64_t step)
 {
 	const uint64_t base = step / 8 * CHUNK_BLOCKS * T_1G;
@@ -239,7 +238,7 @@ static void prepare_crowd(struct worker *worker)
 		const uint64_t nr = 1 + (prng_chance(&prng, 50) ? prng_below(&prng, T_2M) : 0);
 		struct gms_rtree_reserve reserve;
 
-		/* both begin a step together */
+		/* both threads begin a step together */
 		atomic_fetch_add(&crowd->arrived, 1);
 		while (atomic_load(&crowd->arrived) < 2 * step + 2 && !atomic_load(&crowd->over))
 			sched_yield();
@@ -247,7 +246,7 @@ static void prepare_crowd(struct worker *worker)
 				      prng_chance(&prng, 50) ? &reserve : NULL))
 			worker->why = "prepare failed";
 		else if (!gms_rtree_is_prepared(crowd->twin.tree, at, nr))
-			worker->why = "prepared, but not so";
+			worker->why = "gms_rtree_is_prepared() is false after prepare";
 		if (worker->why)
 			break;
 		atomic_store(&crowd->step, step);
@@ -255,7 +254,7 @@ static void prepare_crowd(struct worker *worker)
 	atomic_store(&crowd->over, true);
 }
 
-/* Writes to block 1 of the chunk that the others are at, and leaves it as it was. */
+/* Writes to 1G block 1 of the chunk that the other threads prepare, and restores it. */
 static void write_crowd(struct worker *worker)
 {
 	struct crowd *crowd = worker->shared;
@@ -293,14 +292,14 @@ static void read_crowd(struct worker *worker)
 				      gms_rtree_fill(tree, at, T_ORDER_1G) == GMS_RTREE_NONE &&
 				      gms_rtree_uniform_order(tree, at) == T_ORDER_1G &&
 				      !gms_rtree_count(tree, at, T_2M),
-			      "prepare changed the set");
+			      "a prepare changed the set");
 		worker_expect(worker, gms_rtree_memory(tree) && !(gms_rtree_pooled(tree) % 8),
-			      "memory beside prepares");
+			      "the memory was not sound beside prepares");
 		sched_yield();
 	}
 }
 
-static void test_crowds(void **state)
+static void test_prepares_disturb_no_other_call(void **state)
 {
 	static void (*const roles[])(struct worker *) = {prepare_crowd, prepare_crowd, write_crowd,
 							 read_crowd};
@@ -327,16 +326,16 @@ static void test_crowds(void **state)
 		bytes += crowd.twin.talloc.live_bytes;
 		twin_fini(&crowd.twin);
 	}
-	printf("%llu KiB were made, and %llu KiB for nothing\n", (unsigned long long)bytes >> 10,
-	       (unsigned long long)lost >> 10);
+	printf("%llu KiB were allocated and kept, %llu KiB were freed again\n",
+	       (unsigned long long)bytes >> 10, (unsigned long long)lost >> 10);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_second_one_frees_its_own),
-		cmocka_unit_test(test_a_leaf_page_is_made_once),
-		cmocka_unit_test(test_crowds),
+		cmocka_unit_test(test_the_thread_that_installs_later_frees_its_own),
+		cmocka_unit_test(test_one_leaf_page_stays),
+		cmocka_unit_test(test_prepares_disturb_no_other_call),
 	};
 
 	return cmocka_run_group_tests_name("rtree-race", tests, NULL, NULL);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_recycle.c - proves R1 where a reader's node is taken away and used elsewhere
+ * rtree_recycle.c - proves R1 while places stop counting and count again
  *
- * One writer makes a block need another node and give it back, first in a block whose
- * pages are set, then in one whose pages are not; the pools hand out last what came in
- * last. So a reader that is overtaken holds a node, or a leaf, full of the other block's
- * values; it must notice. Once for each form of storage on either side of the change.
+ * A writer makes the last 2M of a 1G block mixed and uniform again, by turns in a block whose
+ * pages are set and in a block whose pages are clear. Readers query pages that never change. A
+ * reader whose entry of the tree is stale must not answer with a value of other pages. The test
+ * runs with several numbers of mixed 2M blocks in the 1G blocks.
  */
 #include <stdatomic.h>
 
@@ -13,14 +13,14 @@
 #include "test.h"
 #include "threads.h"
 
-/* Blocks of opposite values, with pages that never change but for one. */
+/* Two 1G blocks of opposite values. Only the last page of a block changes. */
 #define NR_SIDES 2
 static const struct {
 	uint64_t base;
 	bool value;
 } sides[NR_SIDES] = {{0, true}, {2 * T_1G, false}};
 
-/* How many 2M blocks are mixed at all times: one more makes another form. */
+/* How many 2M blocks of a 1G block are always mixed. */
 #if T_SHIFT == 9
 static const uint64_t counts[] = {0, 1, 4, 28, 60, 124};
 #else
@@ -38,7 +38,7 @@ static int store(struct gms_rtree *tree, uint64_t start, uint64_t nr, bool set)
 	return set ? gms_rtree_set(tree, start, nr) : gms_rtree_clear(tree, start, nr);
 }
 
-static void swap_forms(struct worker *worker)
+static void turn_blocks(struct worker *worker)
 {
 	struct arena *arena = worker->shared;
 	uint64_t round;
@@ -61,17 +61,17 @@ static const char *read_page(const struct gms_rtree *tree, uint64_t page, bool v
 	struct gms_rtree_run run;
 
 	if (gms_rtree_test(tree, page) != value)
-		return "test: a page of another block";
+		return "test: the page has the value of the other block";
 	if (gms_rtree_count(tree, page, 1) != value)
-		return "count: a page of another block";
+		return "count: the page has the value of the other block";
 	if (!gms_rtree_next(tree, page, page + 1, &run) || run.set != value)
-		return "next: a page of another block";
+		return "next: the page has the value of the other block";
 	if (gms_rtree_fill_range(tree, page, 1) != (value ? GMS_RTREE_ALL : GMS_RTREE_NONE))
-		return "fill_range: a page of another block";
+		return "fill_range: the page has the value of the other block";
 	return NULL;
 }
 
-/* The 2M at @base: in a mixed one all pages but the first are of the block's value. */
+/* Queries a 2M block. In a mixed one, all pages but the first have the value of the 1G block. */
 static const char *read_2m(const struct gms_rtree *tree, uint64_t base, bool value, bool mixed)
 {
 	enum gms_rtree_fill uniform = value ? GMS_RTREE_ALL : GMS_RTREE_NONE;
@@ -79,14 +79,14 @@ static const char *read_2m(const struct gms_rtree *tree, uint64_t base, bool val
 	struct gms_rtree_run run;
 
 	if (gms_rtree_fill(tree, base, T_ORDER_2M) != (mixed ? GMS_RTREE_MIXED : uniform))
-		return "fill: a 2M of another block";
+		return "fill: the 2M has another fill";
 	if (mixed != !gms_rtree_uniform_order(tree, base))
-		return "uniform_order: a 2M of another block";
+		return "uniform_order: the 2M has another fill";
 	if (gms_rtree_count(tree, base, T_2M) != (value ? nr : T_2M - nr))
-		return "count: a 2M of another block";
+		return "count: the 2M has another count";
 	if (!gms_rtree_next(tree, base + mixed, base + T_2M, &run) || run.set != value ||
 	    run.nr_pages != nr)
-		return "next: a 2M of another block";
+		return "next: the 2M has another run";
 	return NULL;
 }
 
@@ -100,7 +100,7 @@ static void read_sides(struct worker *worker)
 	prng_init(&prng, worker->number);
 	while (!why && !atomic_load(&arena->over)) {
 		uint64_t side = prng_below(&prng, NR_SIDES);
-		/* Mixed and uniform 2M blocks by turns; the last one is the writer's. */
+		/* a mixed 2M block, or any but the last one, which the writer changes */
 		uint64_t most = prng_chance(&prng, 50) ? arena->count : T_FANOUT - 1;
 		uint64_t block = most ? prng_below(&prng, most) : 0;
 		uint64_t base = sides[side].base + block * T_2M;
@@ -115,7 +115,7 @@ static void read_sides(struct worker *worker)
 
 static void run_arena(uint64_t count)
 {
-	static void (*const roles[])(struct worker *) = {swap_forms, read_sides, read_sides};
+	static void (*const roles[])(struct worker *) = {turn_blocks, read_sides, read_sides};
 	struct worker workers[ARRAY_SIZE(roles)] = {0};
 	static struct arena arena;
 	uint64_t side, block;
@@ -135,14 +135,13 @@ static void run_arena(uint64_t count)
 		workers[i] = (struct worker) {.run = roles[i],
 					      .shared = &arena,
 					      .number = i,
-					      /* Some copy 32K. */
 					      .rounds = test_iters(count < 100 ? 500000 : 50000)};
 	workers_run(workers, ARRAY_SIZE(roles));
 	assert_fine(twin_check(&arena.twin));
 	twin_fini(&arena.twin);
 }
 
-static void test_r1_nodes_used_elsewhere(void **state)
+static void test_r1_stale_entries_give_no_other_value(void **state)
 {
 	size_t i;
 
@@ -154,7 +153,7 @@ static void test_r1_nodes_used_elsewhere(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_r1_nodes_used_elsewhere),
+		cmocka_unit_test(test_r1_stale_entries_give_no_other_value),
 	};
 
 	return cmocka_run_group_tests_name("rtree-recycle", tests, NULL, NULL);

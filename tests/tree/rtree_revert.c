@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_revert.c - proves that a commit can be taken back to the bit, and for free
+ * rtree_revert.c - proves that a revert restores the tree exactly, and allocates nothing
  *
  * Holds rules 14 and 16.
  *
- * From every shape of tree, over every kind of range, up to 1 TiB of fragments: after
- * revert all that a query can tell, and all that memory() counts, is what it was
- * before; and no call of the allocator comes between prepare and release, nor an
- * allocation in release.
+ * The tests revert commits on each shape of tree and each kind of range, up to 1 TiB of fragments.
+ * After a revert all queries and the memory in use are as before. Between prepare and release the
+ * allocator is not called, and release allocates nothing.
  */
 #include "shapes.h"
 #include "test.h"
@@ -15,7 +14,7 @@
 static void prepare(struct twin *twin, uint64_t start, uint64_t nr,
 		    struct gms_rtree_reserve *reserve)
 {
-	/* "Needs no initialisation." */
+	/* a reserve needs no initialisation */
 	memset(reserve, 0x5a, sizeof(*reserve));
 	assert_int_equal(gms_rtree_prepare(twin->tree, start, nr, reserve), 0);
 	assert_fine(twin_check_account(twin));
@@ -31,7 +30,7 @@ static void release(struct twin *twin, struct gms_rtree_reserve *reserve)
 	assert_fine(twin_check_account(twin));
 }
 
-/* Queries between commit and release see the new content, at its own price. */
+/* Between commit and release, queries see the new content, and its number of nodes. */
 static void check_committed(struct twin *twin, uint64_t start, uint64_t nr, bool set)
 {
 	struct oracle old;
@@ -64,13 +63,13 @@ static void commit_and_revert(struct twin *twin, uint64_t start, uint64_t nr, bo
 	check_committed(twin, start, nr, set);
 	gms_rtree_revert(twin->tree, &reserve);
 	check_reverted(twin, start, nr, &before);
-	/* It is not committed any more. */
+	/* A second revert does nothing. */
 	gms_rtree_revert(twin->tree, &reserve);
 	release(twin, &reserve);
 	check_reverted(twin, start, nr, &before);
 }
 
-static void test_rule14_revert_from_every_shape(void **state)
+static void test_rule14_revert_restores_every_shape(void **state)
 {
 	unsigned int which;
 	uint64_t start, nr;
@@ -91,8 +90,8 @@ static void test_rule14_revert_from_every_shape(void **state)
 	}
 }
 
-/* One page in or out at every number of mixed blocks: the form of storage may change. */
-static void test_rule14_revert_at_every_step(void **state)
+/* Reverts stores of a page, a 2M and longer ranges, at each number of mixed 2M blocks. */
+static void test_rule14_revert_restores_every_number_of_mixed_blocks(void **state)
 {
 	struct twin twin;
 	uint64_t i;
@@ -114,7 +113,7 @@ static void test_rule14_revert_at_every_step(void **state)
 	twin_fini(&twin);
 }
 
-static void test_release_without_commit(void **state)
+static void test_release_without_a_commit_changes_nothing(void **state)
 {
 	struct gms_rtree_reserve reserve;
 	struct twin_print before;
@@ -141,8 +140,8 @@ static void test_release_without_commit(void **state)
 	}
 }
 
-/* A store in three steps is a store. */
-static void test_commit_stands_after_release(void **state)
+/* A commit that is released stays. */
+static void test_a_commit_stays_after_release(void **state)
 {
 	struct gms_rtree_reserve reserve;
 	unsigned int which;
@@ -172,8 +171,8 @@ static void test_commit_stands_after_release(void **state)
 	}
 }
 
-/* Reserves of different 1G blocks do not disturb each other, in any order. */
-static void test_reserves_side_by_side(void **state)
+/* Reserves of different 1G blocks may be committed, reverted and released in any order. */
+static void test_reserves_of_different_blocks_are_independent(void **state)
 {
 	struct gms_rtree_reserve first, second, third;
 	struct twin twin;
@@ -200,8 +199,8 @@ static void test_reserves_side_by_side(void **state)
 	twin_fini(&twin);
 }
 
-/* What a reserve took out does not come back changed by other blocks' stores. */
-static void test_others_store_before_revert(void **state)
+/* A revert restores its blocks, although other blocks were changed since the commit. */
+static void test_revert_works_after_stores_to_other_blocks(void **state)
 {
 	struct gms_rtree_reserve reserve;
 	struct twin twin;
@@ -229,8 +228,8 @@ static void test_others_store_before_revert(void **state)
 	twin_fini(&twin);
 }
 
-/* Prepare reserves a constant, however long and fragmented the range is. */
-static void test_prepare_reserves_a_constant(void **state)
+/* A prepare allocates at most a constant, even for a long and fragmented range. */
+static void test_prepare_allocates_at_most_a_constant(void **state)
 {
 	struct gms_rtree_reserve reserve;
 	struct twin twin;
@@ -243,14 +242,14 @@ static void test_prepare_reserves_a_constant(void **state)
 	shape_mix(&twin, 39 * T_1G, (unsigned int)T_FANOUT, true);
 	live = twin.talloc.live_bytes;
 	prepare(&twin, 1, 40 * T_1G - 2, &reserve);
-	/* Two ends, each a node and a leaf, rounded up to whole slabs. */
+	/* two chunks and two leaf pages at most, one of each for an end */
 	assert_in_range(twin.talloc.live_bytes - live, 0, 128 * 1024);
 	release(&twin, &reserve);
 	twin_fini(&twin);
 }
 
 #if T_SHIFT == 9
-/* Under valgrind 1 TiB is made of 20 blocks. */
+/* Returns the number of 1G blocks in 1 TiB, or 20 under valgrind. */
 static uint64_t tib_blocks(void)
 {
 	return test_on_valgrind() ? 20 : 1024;
@@ -279,7 +278,7 @@ static void fragment_tib(struct twin *twin)
 	}
 }
 
-static void test_rule14_revert_of_1tib(void **state)
+static void test_rule14_revert_restores_1_tib(void **state)
 {
 	uint64_t tib = tib_blocks() * T_1G;
 	struct twin twin;
@@ -302,15 +301,15 @@ static void test_rule14_revert_of_1tib(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rule14_revert_from_every_shape),
-		cmocka_unit_test(test_rule14_revert_at_every_step),
-		cmocka_unit_test(test_release_without_commit),
-		cmocka_unit_test(test_commit_stands_after_release),
-		cmocka_unit_test(test_reserves_side_by_side),
-		cmocka_unit_test(test_others_store_before_revert),
-		cmocka_unit_test(test_prepare_reserves_a_constant),
+		cmocka_unit_test(test_rule14_revert_restores_every_shape),
+		cmocka_unit_test(test_rule14_revert_restores_every_number_of_mixed_blocks),
+		cmocka_unit_test(test_release_without_a_commit_changes_nothing),
+		cmocka_unit_test(test_a_commit_stays_after_release),
+		cmocka_unit_test(test_reserves_of_different_blocks_are_independent),
+		cmocka_unit_test(test_revert_works_after_stores_to_other_blocks),
+		cmocka_unit_test(test_prepare_allocates_at_most_a_constant),
 #if T_SHIFT == 9
-		cmocka_unit_test(test_rule14_revert_of_1tib),
+		cmocka_unit_test(test_rule14_revert_restores_1_tib),
 #endif
 	};
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_seq.c - proves R5: what was read within one sequence number belongs together
+ * rtree_seq.c - proves R5: answers between two equal, even sequence numbers are of one state
  *
- * A writer turns four ranges of one 1G block over, one after another, again and again. So the set
- * goes through eight states, and the number of the change tells which. A reader asks about pages
- * far from each other, a count, blocks and runs, and takes the answers together where the number
- * was the same before and after, and even: then they are those of that state.
+ * Holds R4, too.
  *
- * Once with a number of our own around commits, once with gms_seq_read() around conversions.
+ * A writer changes four ranges of a 1G block, one after another, again and again. So the set goes
+ * through eight states, and the number of changes says which state it is in. A reader queries
+ * pages far from each other, a count, blocks and runs. If the sequence number is even, and equal
+ * before and after, all answers must be of the state that the number stands for.
+ *
+ * One test has a sequence number of its own around commits. Others use gms_seq_read() around
+ * conversions.
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -22,9 +25,9 @@
 #define NR_RANGES 4
 #define NR_STATES (2 * NR_RANGES)
 #define NR_READERS 2
-#define AHEAD 50 /* changes that are made before readers have asked again */
+#define AHEAD 50 /* how many changes the writer may be ahead of the readers' rounds */
 
-/* Disjoint, so that each change changes something. */
+/* The ranges are disjoint, so that each change changes something. */
 static const struct {
 	uint64_t start, nr;
 } ranges[NR_RANGES] = {
@@ -39,9 +42,9 @@ struct world {
 	struct gms_state *state;
 	struct oracle oracle[NR_STATES]; /* after change n the set is oracle[n % NR_STATES] */
 	_Atomic uint64_t seq;
-	_Atomic uint64_t asked; /* times that a reader has come by */
+	_Atomic uint64_t reads; /* number of rounds of the readers */
 	_Atomic bool over;
-	_Atomic uint64_t judged, torn;
+	_Atomic uint64_t checked, torn; /* rounds without and with a change in between */
 };
 
 static bool value_of(uint64_t n)
@@ -49,7 +52,7 @@ static bool value_of(uint64_t n)
 	return n / NR_RANGES % 2 == 0;
 }
 
-/* The state before the first change is that after all of a round. */
+/* Makes the oracle of each state. The last change leads back to the first state. */
 static void make_oracles(struct world *world)
 {
 	struct oracle now;
@@ -65,8 +68,8 @@ static void make_oracles(struct world *world)
 	assert_true(oracle_equal(&now, &world->oracle[0]));
 	oracle_fini(&now);
 	atomic_store(&world->seq, 0);
-	atomic_store(&world->asked, 0);
-	atomic_store(&world->judged, 0);
+	atomic_store(&world->reads, 0);
+	atomic_store(&world->checked, 0);
 	atomic_store(&world->torn, 0);
 	atomic_store(&world->over, false);
 }
@@ -77,14 +80,14 @@ static void free_oracles(struct world *world)
 		oracle_fini(&world->oracle[i]);
 }
 
-/* The writer gives way, so that readers have come by between changes. */
+/* Makes the writer wait, so that readers run between the changes. */
 static void keep_pace(struct world *world, uint64_t n)
 {
-	while (n > atomic_load(&world->asked) + AHEAD)
+	while (n > atomic_load(&world->reads) + AHEAD)
 		sched_yield();
 }
 
-/* ---- what a reader sees of a state ---- */
+/* ---- the answers of a reader ---- */
 
 #define NR_RUNS 6
 
@@ -137,24 +140,25 @@ static void see_tree(const struct gms_rtree *tree, struct sight *sight)
 	}
 }
 
-static bool same(const struct sight *a, const struct sight *b)
+static bool is_equal(const struct sight *a, const struct sight *b)
 {
 	return !memcmp(a->page, b->page, sizeof(a->page)) && a->count == b->count &&
 	       a->fill_2m == b->fill_2m && a->fill_1g == b->fill_1g && a->order == b->order &&
 	       a->set == b->set && !memcmp(a->run, b->run, sizeof(a->run));
 }
 
-/* What was read while the number was @seq is the state after that many changes. */
-static const char *judge(struct world *world, uint64_t seq, const struct sight *got)
+/* Checks answers that were read while the number was @seq: seq / 2 changes were made. */
+static const char *check_sight(struct world *world, uint64_t seq, const struct sight *got)
 {
 	struct sight want;
 
 	see_oracle(&world->oracle[seq / 2 % NR_STATES], &want);
-	atomic_fetch_add(&world->judged, 1);
-	return same(&want, got) ? NULL : "answers of one sequence number do not belong together";
+	atomic_fetch_add(&world->checked, 1);
+	return is_equal(&want, got) ? NULL
+				    : "answers under one sequence number are of different states";
 }
 
-/* ---- a number of our own around commits ---- */
+/* ---- a sequence number of the test around commits ---- */
 
 static void commit_in_turn(struct worker *worker)
 {
@@ -180,7 +184,7 @@ static void read_commits(struct worker *worker)
 	bool over = false;
 
 	while (!worker->why && !over) {
-		over = atomic_load(&world->over); /* one more look, at rest */
+		over = atomic_load(&world->over); /* one more round, without a writer */
 		const uint64_t seq = atomic_load_explicit(&world->seq, memory_order_acquire);
 
 		see_tree(world->tree, &sight);
@@ -188,11 +192,11 @@ static void read_commits(struct worker *worker)
 		if (seq % 2 || atomic_load_explicit(&world->seq, memory_order_relaxed) != seq)
 			atomic_fetch_add(&world->torn, 1);
 		else
-			worker->why = judge(world, seq, &sight);
-		atomic_fetch_add(&world->asked, 1);
+			worker->why = check_sight(world, seq, &sight);
+		atomic_fetch_add(&world->reads, 1);
 	}
-	/* let the writer go on */
-	atomic_store(&world->asked, UINT64_MAX / 2);
+	/* the writer waits for this reader no more */
+	atomic_store(&world->reads, UINT64_MAX / 2);
 }
 
 static void run_all(struct world *world, void (*writer)(struct worker *worker),
@@ -209,12 +213,12 @@ static void run_all(struct world *world, void (*writer)(struct worker *worker),
 			.rounds = rounds,
 		};
 	workers_run(workers, ARRAY_SIZE(workers));
-	printf("%llu times answers belonged together; %llu times there was a change\n",
-	       (unsigned long long)world->judged, (unsigned long long)world->torn);
-	assert_true(world->judged > 0);
+	printf("%llu rounds without a change, %llu rounds with a change\n",
+	       (unsigned long long)world->checked, (unsigned long long)world->torn);
+	assert_true(world->checked > 0);
 }
 
-static void test_r5_around_commits(void **state)
+static void test_r5_answers_around_commits_are_of_one_state(void **state)
 {
 	static struct world world;
 	int i;
@@ -244,7 +248,7 @@ static void see_state(const struct gms_state *state, struct sight *sight)
 	for (size_t i = 0; i < ARRAY_SIZE(pages); i++)
 		sight->page[i] = gms_is_private(state, pages[i]);
 	sight->count = gms_count(state, T_1G, T_1G, GMS_PRIVATE);
-	/* in words of the tree */
+	/* convert the answers to those of a tree */
 	sight->fill_2m = gms_summary(state, T_1G + T_2M, GMS_ORDER_2M);
 	sight->fill_2m = sight->fill_2m == GMS_MIXED         ? GMS_RTREE_MIXED
 			 : sight->fill_2m == GMS_ALL_PRIVATE ? GMS_RTREE_ALL
@@ -285,21 +289,21 @@ static void read_conversions(struct worker *worker)
 	for (; !worker->why && !over; index = 3 * T_1G - 1 - index) {
 		uint64_t seq;
 
-		over = atomic_load(&world->over); /* one more look, at rest */
-		seq = gms_seq_read(world->state, index); /* any page of the block will do */
+		over = atomic_load(&world->over); /* one more round, without a writer */
+		seq = gms_seq_read(world->state, index); /* any page of the block has the number */
 		see_state(world->state, &sight);
 		if (gms_seq_retry(world->state, index, seq))
 			atomic_fetch_add(&world->torn, 1);
 		else if (seq % 2)
-			worker->why = "retry: an odd number was good";
+			worker->why = "gms_seq_retry() accepted an odd number";
 		else
-			worker->why = judge(world, seq, &sight);
-		atomic_fetch_add(&world->asked, 1);
+			worker->why = check_sight(world, seq, &sight);
+		atomic_fetch_add(&world->reads, 1);
 	}
-	atomic_store(&world->asked, UINT64_MAX / 2);
+	atomic_store(&world->reads, UINT64_MAX / 2);
 }
 
-/* R4: runs ascend, leave nothing out, and pages that never change are in the right ones. */
+/* R4: runs ascend and leave no gap, and pages that are never private are in no private run. */
 static const char *walk(const struct gms_state *state)
 {
 	struct gms_iter iter;
@@ -311,15 +315,15 @@ static const char *walk(const struct gms_state *state)
 		const uint64_t end = at + run.nr_pages;
 
 		if (run.start != at || !run.nr_pages || end > NR_PAGES)
-			return "runs do not ascend, or overlap";
-		/* in the first 1G, between ranges, before the last range, in the last 1G */
+			return "runs leave a gap, or overlap";
+		/* pages of the first and last 1G, between two ranges, and before the last range */
 		if (run.shareability == GMS_PRIVATE &&
 		    (at < T_1G || end > 2 * T_1G || (at <= T_1G + T_2M && end > T_1G + T_2M) ||
 		     (at <= 2 * T_1G - 2 && end > 2 * T_1G - 2)))
-			return "a run went over a page that is never private";
+			return "a private run has a page that is never private";
 		at = end;
 	}
-	return at == NR_PAGES ? NULL : "a walk ended too early";
+	return at == NR_PAGES ? NULL : "the walk ended too early";
 }
 
 static void read_runs(struct worker *worker)
@@ -328,12 +332,12 @@ static void read_runs(struct worker *worker)
 	bool over = false;
 
 	while (!worker->why && !over) {
-		over = atomic_load(&world->over); /* one more look, at rest */
+		over = atomic_load(&world->over); /* one more round, without a writer */
 		worker->why = walk(world->state);
-		atomic_fetch_add(&world->judged, 1);
-		atomic_fetch_add(&world->asked, 1);
+		atomic_fetch_add(&world->checked, 1);
+		atomic_fetch_add(&world->reads, 1);
 	}
-	atomic_store(&world->asked, UINT64_MAX / 2);
+	atomic_store(&world->reads, UINT64_MAX / 2);
 }
 
 static void run_state(void (*reader)(struct worker *worker))
@@ -344,7 +348,7 @@ static void run_state(void (*reader)(struct worker *worker))
 	make_oracles(&world);
 	opts.nr_pages = NR_PAGES;
 	assert_int_equal(gms_state_create(&opts, &world.state), 0);
-	/* each conversion takes the number from even to even once */
+	/* each conversion adds 2 to the number */
 	run_all(&world, convert_in_turn, reader, test_iters(60000) / NR_STATES * NR_STATES);
 	assert_int_equal(gms_seq_read(world.state, T_1G) / 2,
 			 test_iters(60000) / NR_STATES * NR_STATES);
@@ -353,13 +357,13 @@ static void run_state(void (*reader)(struct worker *worker))
 	free_oracles(&world);
 }
 
-static void test_r5_around_conversions(void **state)
+static void test_r5_answers_around_conversions_are_of_one_state(void **state)
 {
 	(void)state;
 	run_state(read_conversions);
 }
 
-static void test_r4_runs_beside_conversions(void **state)
+static void test_r4_runs_are_sound_beside_conversions(void **state)
 {
 	(void)state;
 	run_state(read_runs);
@@ -370,10 +374,10 @@ static void test_r4_runs_beside_conversions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_r5_around_commits),
+		cmocka_unit_test(test_r5_answers_around_commits_are_of_one_state),
 #if T_SHIFT == 9
-		cmocka_unit_test(test_r5_around_conversions),
-		cmocka_unit_test(test_r4_runs_beside_conversions),
+		cmocka_unit_test(test_r5_answers_around_conversions_are_of_one_state),
+		cmocka_unit_test(test_r4_runs_are_sound_beside_conversions),
 #endif
 	};
 

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_steps.c - proves R1 and R4 at each step: a reader between any two accesses of a writer
+ * rtree_steps.c - proves R1 and R4 for readers and writers that interleave at any memory access
  *
  * Holds R2 and R3, too.
  *
- * Threads meet at a certain instruction by luck only. Here a call is stopped at an access of its
- * choice (touch.h), and the other side runs to its end there, in the same thread:
+ * Threads interleave at a given instruction only by chance. Here a call is stopped before one of
+ * its memory accesses (touch.h), and the other side runs to its end, in one thread:
  *
- *	a store is stopped before each thing that it writes, and readers ask everything
- *	a question is stopped before the n-th thing that it reads, for each n, and writers store
- *	a question is stopped before each thing that it reads, and a writer stores there
+ *	a store is stopped before each of its writes, and readers make queries
+ *	a query is stopped before its n-th read, for each n, and writers store
+ *	a query is stopped before each of its reads, and a writer stores each time
  *
- * The answers are judged as in the tests with threads (ledger.h). So each of these meetings takes
- * place, each time; what is left to threads is more than two that meet, and the order of memory.
+ * The answers are checked as in the tests with threads (ledger.h). So each of these interleavings
+ * happens in each run. The tests with threads are for interleavings of more than two calls, and
+ * for the memory order.
  */
 #include "test.h"
 #include "touch.h"
@@ -25,24 +26,24 @@ static struct {
 	struct view view;
 	struct prng prng;
 	const char *why;
-	uint64_t meetings;
-	/* a store that is stopped */
+	uint64_t meetings; /* number of times that a call was stopped */
+	/* for a store that is stopped: */
 	struct entry entry;
 	uint64_t nr_watched;
 	uint64_t watched[64]; /* pages */
-	unsigned char turned[64]; /* how often each has turned */
+	unsigned char turned[64]; /* how often each page has changed */
 	bool last[64];
-	/* a question that is stopped */
+	/* for a query that is stopped: */
 	uint64_t countdown;
 	uint64_t burst;
-	uint64_t page; /* that it is about, and how many pages are stored around it */
-	uint64_t around;
+	uint64_t page; /* the page of the query */
+	uint64_t around; /* the size of the stores around that page */
 	uint64_t reads;
 } world;
 
 /* ---- a reader at each write ---- */
 
-/* No page turns more often than the store asks for: once, and back where it is reverted. */
+/* A page that the store changes may change once, and once more if the store is reverted. */
 static const char *watch_pages(void)
 {
 	for (uint64_t i = 0; i < world.nr_watched; i++) {
@@ -55,12 +56,12 @@ static const char *watch_pages(void)
 		world.turned[i] = (unsigned char)(world.turned[i] + (now != world.last[i]));
 		world.last[i] = now;
 		if (world.turned[i] > (hit ? 1 + world.entry.reverted : 0))
-			return "a page turned more often than was asked for";
+			return "a page changed more often than the store and its revert allow";
 	}
 	return NULL;
 }
 
-static void ask_at_a_write(const void *address, size_t size, bool store)
+static void query_at_a_write(const void *address, size_t size, bool store)
 {
 	(void)address;
 	(void)size;
@@ -84,7 +85,7 @@ static void watch(uint64_t page)
 	world.last[i] = gms_rtree_test(world.ledger.twin.tree, page);
 }
 
-/* Pages at both ends of the store and of the words there, and others. */
+/* Watches pages at both ends of the store, at the ends of words, blocks and tree, and others. */
 static void choose_watched(void)
 {
 	const uint64_t start = world.entry.start, end = start + world.entry.nr_pages;
@@ -110,7 +111,7 @@ static void choose_watched(void)
 		watch(tree_query_hot_page(&world.prng));
 }
 
-static void store_and_be_asked(void)
+static void store_and_query_at_writes(void)
 {
 	struct entry *entry = &world.entry;
 
@@ -119,7 +120,7 @@ static void store_and_be_asked(void)
 	entry->reverted = prng_chance(&world.prng, 50);
 	view_catch_up(&world.view);
 	choose_watched();
-	touch_hook = ask_at_a_write;
+	touch_hook = query_at_a_write;
 	ledger_store(&world.ledger, entry);
 	touch_hook = NULL;
 	if (!world.why)
@@ -146,14 +147,14 @@ static void store_at_a_read(const void *address, size_t size, bool store)
 	}
 }
 
-/* The same question again and again, stopped one access later each time, until none is left. */
-static void ask_and_be_stored_to(void)
+/* Repeats one query. Each time it is stopped one access later, up to its last access. */
+static void query_and_store_at_a_read(void)
 {
-	const struct prng question = world.prng;
+	const struct prng query = world.prng;
 	uint64_t n;
 
 	for (n = 1; n < 300 && !world.why; n++) {
-		struct prng prng = question;
+		struct prng prng = query;
 
 		world.countdown = n;
 		world.burst = 1 + prng_below(&world.prng, 4);
@@ -168,7 +169,7 @@ static void ask_and_be_stored_to(void)
 
 /* ---- a writer at every read ---- */
 
-/* A question about a page or block reads less than that, whatever is stored meanwhile. */
+/* A query about a page or a block makes fewer reads than this, whatever writers do. */
 #define MOST_READS 64
 
 static void store_around(const void *address, size_t size, bool store)
@@ -188,8 +189,8 @@ static void store_around(const void *address, size_t size, bool store)
 	ledger_store(&world.ledger, &entry);
 }
 
-/* Each store turns the page over, or its 2M or 1G block. */
-static void ask_and_be_overtaken(void)
+/* Each store changes the page, or its 2M or 1G block. */
+static void query_and_store_at_every_read(void)
 {
 	const uint64_t sizes[] = {1, T_2M, T_1G};
 	const uint64_t how = prng_below(&world.prng, 12), kind = prng_below(&world.prng, 3);
@@ -203,17 +204,17 @@ static void ask_and_be_overtaken(void)
 				: tree_query_page(&world.view, world.page, how);
 	touch_hook = NULL;
 	if (!world.why && world.reads > MOST_READS)
-		world.why = "a question goes on for as long as writers store";
+		world.why = "a query made too many reads while writers stored";
 }
 
-/* ---- plain stores ---- */
+/* ---- no plain stores to what readers read ---- */
 
 #define NR_SEEN (1U << 16)
 
-/* Words that readers of this tree have looked at. Nothing moves, so they may look there again. */
+/* The words that readers of this tree have read. Nothing moves, so they may read them again. */
 static uintptr_t seen[NR_SEEN];
 
-/* The place of a word: its own, or the free one that it would take. */
+/* Returns the entry of a word, or the free entry that it would take. */
 static uintptr_t *seen_at(uintptr_t word)
 {
 	uint64_t i = word * 0x9e3779b97f4a7c15ULL >> 48;
@@ -223,7 +224,7 @@ static uintptr_t *seen_at(uintptr_t word)
 	return &seen[i % NR_SEEN];
 }
 
-static void note_what_is_read(const void *address, size_t size, bool store)
+static void record_reads(const void *address, size_t size, bool store)
 {
 	const uintptr_t first = (uintptr_t)address / 8, last = ((uintptr_t)address + size - 1) / 8;
 
@@ -233,7 +234,7 @@ static void note_what_is_read(const void *address, size_t size, bool store)
 		*seen_at(word) = word;
 }
 
-static void judge_store(const void *address, size_t size, bool store)
+static void check_store(const void *address, size_t size, bool store)
 {
 	const uintptr_t first = (uintptr_t)address / 8, last = ((uintptr_t)address + size - 1) / 8;
 
@@ -244,18 +245,18 @@ static void judge_store(const void *address, size_t size, bool store)
 			continue;
 		world.meetings++;
 		if (touch_plain)
-			world.why = "a plain store to what a reader may look at";
+			world.why = "a plain store to a word that a reader may read";
 	}
 }
 
-static void look_and_store(void)
+static void read_and_store(void)
 {
 	const struct gms_rtree *tree = world.ledger.twin.tree;
 	struct entry entry;
 
-	if (!ledger_begun(&world.ledger)) /* of another tree */
+	if (!ledger_begun(&world.ledger)) /* a new tree */
 		memset(seen, 0, sizeof(seen));
-	touch_hook = note_what_is_read;
+	touch_hook = record_reads;
 	world.why = tree_query_runs(&world.view, 0, TREE_QUERY_PAGES, true);
 	(void)gms_rtree_nodes(tree);
 	(void)gms_rtree_memory(tree);
@@ -266,7 +267,7 @@ static void look_and_store(void)
 	tree_query_hot_range(&world.prng, &entry.start, &entry.nr_pages);
 	entry.set = prng_chance(&world.prng, 50);
 	entry.reverted = prng_chance(&world.prng, 50);
-	touch_hook = judge_store;
+	touch_hook = check_store;
 	ledger_store(&world.ledger, &entry);
 	touch_hook = NULL;
 }
@@ -295,47 +296,49 @@ static void run(const char *name, void (*meet)(void), uint64_t trees)
 		view_fini(&world.view);
 		ledger_fini(&world.ledger);
 	}
-	/* Else nothing was stopped. */
+	/* Otherwise too few calls were stopped. */
 	assert_true(world.meetings > trees * ROOM / 8);
 	printf("%s: %llu meetings, %llu answers, all right\n", name,
 	       (unsigned long long)world.meetings, (unsigned long long)answers);
 }
 
-/* R1, R3 and R4: the reader runs to its end while the writer is stopped. */
-static void test_readers_between_writes(void **state)
+/* R1, R3 and R4: readers run to their end while a writer is stopped before each of its writes. */
+static void test_readers_between_writes_see_right_values(void **state)
 {
 	(void)state;
-	run("readers between writes", store_and_be_asked, test_iters(T_SHIFT == 9 ? 3 : 60));
+	run("readers between writes", store_and_query_at_writes, test_iters(T_SHIFT == 9 ? 3 : 60));
 }
 
-/* R1 and R4, where a reader is overtaken by a few stores. */
-static void test_writers_between_reads(void **state)
+/* R1 and R4: writers make a few stores while a reader is stopped before one of its reads. */
+static void test_readers_overtaken_by_writers_see_right_values(void **state)
 {
 	(void)state;
-	run("writers between reads", ask_and_be_stored_to, test_iters(T_SHIFT == 9 ? 20 : 120));
+	run("writers between reads", query_and_store_at_a_read,
+	    test_iters(T_SHIFT == 9 ? 20 : 120));
 }
 
-/* R3: a reader that is overtaken at every step does not begin again. */
-static void test_stores_at_every_read(void **state)
+/* R3: a reader does not retry, although a writer stores before each of its reads. */
+static void test_readers_do_not_retry(void **state)
 {
 	(void)state;
-	run("stores at every read", ask_and_be_overtaken, test_iters(T_SHIFT == 9 ? 20 : 120));
+	run("stores at every read", query_and_store_at_every_read,
+	    test_iters(T_SHIFT == 9 ? 20 : 120));
 }
 
-/* R2: what a reader may look at is stored to by atomic accesses. */
-static void test_no_plain_store_is_seen(void **state)
+/* R2: writers change memory that readers may read with atomic stores only. */
+static void test_writers_make_atomic_stores_only(void **state)
 {
 	(void)state;
-	run("stores where readers look", look_and_store, test_iters(T_SHIFT == 9 ? 2 : 20));
+	run("stores where readers look", read_and_store, test_iters(T_SHIFT == 9 ? 2 : 20));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_readers_between_writes),
-		cmocka_unit_test(test_writers_between_reads),
-		cmocka_unit_test(test_stores_at_every_read),
-		cmocka_unit_test(test_no_plain_store_is_seen),
+		cmocka_unit_test(test_readers_between_writes_see_right_values),
+		cmocka_unit_test(test_readers_overtaken_by_writers_see_right_values),
+		cmocka_unit_test(test_readers_do_not_retry),
+		cmocka_unit_test(test_writers_make_atomic_stores_only),
 	};
 
 	return cmocka_run_group_tests_name("rtree-steps", tests, NULL, NULL);

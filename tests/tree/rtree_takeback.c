@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_takeback.c - proves commit, revert and release for every set, range and value there is
+ * rtree_takeback.c - proves commit, revert and release for each set and range of small trees
  *
  * Holds rules 4, 5 and 16.
  *
  * A tree is cut into cells, and a set is a word with a bit for each cell. All pages of a cell are
- * equal, so what a query must answer follows from the word. With the tiny fan-out a cell is one
- * page; with the full one the cells lie at the borders of words, 2M blocks and 1G blocks. Sets
- * are visited in the order of a Gray code: one cell changes from one set to the next, so that
- * places keep what they held for sets long gone.
+ * equal, so the word gives the right answer of each query. With the tiny fan-out a cell is one
+ * page. With the full fan-out the cells lie at the borders of words, 2M blocks and 1G blocks. The
+ * sets are visited in the order of a Gray code: one cell changes from one set to the next, so
+ * that places hold stale values of earlier sets.
  *
- * For each set, each range of cells and both values: commit, revert; and for some of them commit
- * with a reserve, commit without, and set or clear, which have to leave the same.
+ * For each set, each range of cells and both values, a test commits and reverts. For some of them
+ * it also compares a commit with a reserve, a commit without one, and set or clear.
  */
 #include "shapes.h"
 #include "test.h"
@@ -19,7 +19,7 @@
 #define MAX_CELLS 48
 #define MAX_BLOCKS 64
 
-/* A 2M or 1G block, and which cells it has pages of. */
+/* A 2M or 1G block, and the cells that have pages in it. */
 struct block {
 	uint64_t start;
 	unsigned int order;
@@ -33,11 +33,11 @@ struct grid {
 	unsigned int nr_blocks;
 	struct gms_rtree *tree;
 	struct talloc talloc;
-	uint64_t set; /* what the tree holds when nothing is under way */
+	uint64_t set; /* the content of the tree between two cases */
 	uint64_t cases;
 };
 
-/* ---- making it ---- */
+/* ---- making a grid ---- */
 
 static void add_block(struct grid *grid, uint64_t at, unsigned int order)
 {
@@ -82,7 +82,7 @@ static void grid_fini(struct grid *grid)
 	assert_int_equal(grid->talloc.live_blocks, 0);
 }
 
-/* ---- what the tree must say ---- */
+/* ---- checking the tree ---- */
 
 static bool has(uint64_t set, unsigned int cell)
 {
@@ -134,7 +134,7 @@ static const char *check(const struct grid *grid, uint64_t set)
 	return gms_rtree_verify(grid->tree, &reason) ? NULL : reason;
 }
 
-/* Fails the test with all that is needed to see it again. */
+/* Checks the tree. A failure prints all that is needed to reproduce it. */
 static void expect(const struct grid *grid, uint64_t set, const char *when, unsigned int a,
 		   unsigned int b, bool value)
 {
@@ -163,14 +163,14 @@ static void store(struct grid *grid, unsigned int a, unsigned int b, bool value)
 			 0);
 }
 
-/* Brings the tree back to its set, cell by cell. */
-static void bring_back(struct grid *grid, unsigned int a, unsigned int b)
+/* Restores the set of the tree, cell by cell. */
+static void restore(struct grid *grid, unsigned int a, unsigned int b)
 {
 	for (; a < b; a++)
 		store(grid, a, a + 1, has(grid->set, a));
 }
 
-/* The three ways to change a range for good leave the same. */
+/* The three modes to change a range without a revert have equal results. */
 static void change_for_good(struct grid *grid, unsigned int a, unsigned int b, bool value)
 {
 	const uint64_t start = grid->cut[a], nr = grid->cut[b] - start;
@@ -179,17 +179,17 @@ static void change_for_good(struct grid *grid, unsigned int a, unsigned int b, b
 
 	gms_rtree_commit(grid->tree, start, nr, value, NULL);
 	expect(grid, after, "after commit without a reserve", a, b, value);
-	bring_back(grid, a, b);
-	expect(grid, grid->set, "brought back", a, b, value);
+	restore(grid, a, b);
+	expect(grid, grid->set, "restored", a, b, value);
 	assert_int_equal(gms_rtree_prepare(grid->tree, start, nr, &reserve), 0);
 	gms_rtree_commit(grid->tree, start, nr, value, &reserve);
 	gms_rtree_release(grid->tree, &reserve);
-	gms_rtree_revert(grid->tree, &reserve); /* it no longer can */
+	gms_rtree_revert(grid->tree, &reserve); /* does nothing after a release */
 	expect(grid, after, "after release", a, b, value);
-	bring_back(grid, a, b);
+	restore(grid, a, b);
 	store(grid, a, b, value);
 	expect(grid, after, "after set or clear", a, b, value);
-	bring_back(grid, a, b);
+	restore(grid, a, b);
 }
 
 static void run_case(struct grid *grid, unsigned int a, unsigned int b, bool value, bool all)
@@ -244,7 +244,7 @@ static uint64_t gray(uint64_t i)
 	return i ^ i >> 1;
 }
 
-/* Visits every set, but looks only at each @step-th. */
+/* Visits each set, and runs the cases for one in @step sets. */
 static void run_all_sets(struct grid *grid, uint64_t step)
 {
 	for (uint64_t i = 0; i < 1ULL << grid->nr_cells; i++) {
@@ -254,7 +254,7 @@ static void run_all_sets(struct grid *grid, uint64_t step)
 	}
 }
 
-/* Sets in which uniform stretches are as likely as single cells. */
+/* Runs the cases for random sets, in which long uniform ranges are as likely as single cells. */
 static void run_random_sets(struct grid *grid, uint64_t count, uint64_t seed)
 {
 	struct prng prng;
@@ -280,23 +280,23 @@ static void run_random_sets(struct grid *grid, uint64_t count, uint64_t seed)
 
 #if T_SHIFT == 9
 
-/* Ends of a word, of a 2M block, of a word of states, of a group, of a 1G block. */
-static void test_borders_of_everything(void **state)
+/* The cells end at words, 2M blocks, words of states, groups and 1G blocks. */
+static void test_ranges_between_borders_can_be_reverted(void **state)
 {
 	static const uint64_t cuts[][20] = {
-		/* in one 2M block, and around it */
+		/* cells in one 2M block, and around it */
 		{0, T_2M, T_2M + 1, T_2M + 63, T_2M + 64, T_2M + 65, T_2M + 448, 2 * T_2M - 1,
 		 2 * T_2M, 3 * T_2M, T_1G},
-		/* in one 1G block */
+		/* cells in one 1G block */
 		{0, 1, T_2M, 32 * T_2M, 33 * T_2M + 5, 64 * T_2M, 511 * T_2M, T_1G - 1, T_1G},
-		/* two 1G blocks, and an end that is incomplete */
+		/* two 1G blocks, and an incomplete one */
 		{0, 1, T_2M, T_1G - T_2M, T_1G - 1, T_1G, T_1G + 1, T_1G + T_2M, T_1G + T_2M + 3},
 		/* whole 1G blocks between, across the border of a chunk */
 		{0, 29 * T_1G, 30 * T_1G + 5, 31 * T_1G, 32 * T_1G, 33 * T_1G, 33 * T_1G + 2 * T_2M,
 		 34 * T_1G - 1, 34 * T_1G},
-		/* a tail in the 2M block in which everything else is */
+		/* one incomplete 2M block */
 		{0, 1, 2, 63, 64, 65, 300},
-		/* a tail of whole 2M blocks */
+		/* an incomplete 1G block of whole 2M blocks */
 		{0, 1, T_2M, 2 * T_2M, 3 * T_2M, 40 * T_2M},
 	};
 	static struct grid grid;
@@ -314,8 +314,8 @@ static void test_borders_of_everything(void **state)
 	}
 }
 
-/* Many cells at once, so that ends lie in a 2M block that others keep mixed. */
-static void test_borders_at_random(void **state)
+/* Many cells share 2M blocks, so that other cells keep the 2M block of an end mixed. */
+static void test_ranges_of_many_cells_can_be_reverted(void **state)
 {
 	const uint64_t at[] = {0, T_1G, 31 * T_1G, 32 * T_1G, 33 * T_1G};
 	static const uint64_t near[] = {0,    1,        64,        T_2M - 1,
@@ -336,7 +336,7 @@ static void test_borders_at_random(void **state)
 
 #else
 
-/* A cell is a page. */
+/* Makes a grid in which each cell is a page. */
 static void pages_init(struct grid *grid, unsigned int nr_pages)
 {
 	uint64_t cuts[MAX_CELLS + 1];
@@ -347,8 +347,8 @@ static void pages_init(struct grid *grid, unsigned int nr_pages)
 	grid_init(grid, cuts, nr_pages + 1);
 }
 
-/* All sets of up to 11 pages: one 1G block, which is incomplete. */
-static void test_every_set_of_a_small_tree(void **state)
+/* All sets of up to 11 pages, which are one incomplete 1G block. */
+static void test_every_set_of_a_small_tree_can_be_restored(void **state)
 {
 	static struct grid grid;
 	unsigned int nr;
@@ -361,8 +361,8 @@ static void test_every_set_of_a_small_tree(void **state)
 	}
 }
 
-/* A whole 1G block of 16 pages: each 29th of its sets, or all that time allows. */
-static void test_sets_of_a_whole_1g(void **state)
+/* One in 29 sets of a whole 1G block of 16 pages. Under valgrind there are fewer. */
+static void test_sets_of_a_whole_1g_can_be_restored(void **state)
 {
 	static struct grid grid;
 
@@ -372,8 +372,8 @@ static void test_sets_of_a_whole_1g(void **state)
 	grid_fini(&grid);
 }
 
-/* Two 1G blocks and more: complete, with a tail in a 2M block, with a tail of whole 2M blocks. */
-static void test_sets_of_several_1g(void **state)
+/* Trees of two 1G blocks and more, whose last 2M or 1G is complete or incomplete. */
+static void test_sets_of_several_1g_can_be_restored(void **state)
 {
 	static const unsigned int sizes[] = {17, 20, 23, 32, 35, 40, 45, 48};
 	static struct grid grid;
@@ -393,12 +393,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #if T_SHIFT == 9
-		cmocka_unit_test(test_borders_of_everything),
-		cmocka_unit_test(test_borders_at_random),
+		cmocka_unit_test(test_ranges_between_borders_can_be_reverted),
+		cmocka_unit_test(test_ranges_of_many_cells_can_be_reverted),
 #else
-		cmocka_unit_test(test_every_set_of_a_small_tree),
-		cmocka_unit_test(test_sets_of_a_whole_1g),
-		cmocka_unit_test(test_sets_of_several_1g),
+		cmocka_unit_test(test_every_set_of_a_small_tree_can_be_restored),
+		cmocka_unit_test(test_sets_of_a_whole_1g_can_be_restored),
+		cmocka_unit_test(test_sets_of_several_1g_can_be_restored),
 #endif
 	};
 

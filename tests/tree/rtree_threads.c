@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_threads.c - proves R1, R2 and R4: readers beside writers, and writers side by side
+ * rtree_threads.c - proves R1, R2 and R4 for threads that read beside threads that write
  *
- * Writers keep turning 1G blocks inside out: uniform, sparse, dense, reverted, so that
- * nodes and leaves wander from block to block through the shared pools. In each block
- * some pages never change:
+ * Writers make 1G blocks uniform, sparse and dense again and again, and revert commits, so that
+ * places stop counting and count again. In each block some pages never change:
  *
- *	2M block 0      page 0 has the block's value v; in torn blocks page 1 has !v,
- *	                so that this 2M and its 1G are mixed at all times
+ *	2M block 0      page 0 has the value v of the block; in torn blocks page 1 has !v, so that
+ *	                this 2M and its 1G are always mixed
  *	2M block 2      all pages have v ("quiet")
  *	2M block 4, 6.. one page has v ("lone")
  *
- * Whatever is asked about those has one right answer, however the readers are overtaken.
- * Pages that a writer only ever turns on never go back off. Writers of different blocks
- * leave what the flat array says. To be run under ThreadSanitizer, too: R2 is for it to see.
+ * Each query about these pages has one right answer, whatever writers do at the time. Run this
+ * test under ThreadSanitizer, too, which checks R2.
  */
 #include <stdatomic.h>
 
@@ -26,7 +24,7 @@
 #define NR_WRITERS 3
 #define NR_READERS 2
 
-/* A block that is hammered, by one writer. */
+/* A 1G block that one writer changes. */
 struct stage {
 	uint64_t base;
 	unsigned int writer;
@@ -34,18 +32,18 @@ struct stage {
 	bool torn;
 };
 
-/* On both sides of the border between two chunks of the top. */
+/* Some blocks are at the beginning of the tree, and some around a border between chunks. */
 static const struct stage stages[] = {
 	{0, 0, true, false},          {1 * T_1G, 1, false, false},   {2 * T_1G, 2, true, true},
 	{4 * T_1G, 0, false, true},   {1023 * T_1G, 1, true, false}, {1024 * T_1G, 2, false, false},
 	{1025 * T_1G, 0, true, true},
 };
 
-#define STILL_BLOCK 3UL /* fragmented, never written to */
-#define UNIFORM_BLOCK 1026UL /* the same */
+#define STILL_BLOCK 3UL /* fragmented, and never written */
+#define UNIFORM_BLOCK 1026UL /* uniform, and never written */
 
 struct world {
-	struct twin twin; /* the oracle knows the still block only */
+	struct twin twin; /* the oracle is right about the still block only */
 	_Atomic unsigned int writers_left;
 };
 
@@ -54,7 +52,7 @@ static uint64_t lone_page(uint64_t block)
 	return block ? block * 7 % T_2M : 0;
 }
 
-/* The part of a 2M block that its writer may change: @which is 0 or 1. */
+/* Sets a part of a 2M block that its writer may change. @which is 0 or 1. */
 static bool free_part(const struct stage *stage, uint64_t block, unsigned int which,
 		      uint64_t *start, uint64_t *nr)
 {
@@ -79,7 +77,7 @@ static int store(struct gms_rtree *tree, uint64_t start, uint64_t nr, bool set)
 	return set ? gms_rtree_set(tree, start, nr) : gms_rtree_clear(tree, start, nr);
 }
 
-/* The whole block gets its value: all uniform, but for the torn page. */
+/* Gives the whole block its value, except for the torn page. */
 static int make_uniform(struct gms_rtree *tree, const struct stage *stage)
 {
 	uint64_t skip = stage->torn ? 2 : 0;
@@ -87,7 +85,7 @@ static int make_uniform(struct gms_rtree *tree, const struct stage *stage)
 	return store(tree, stage->base + skip, T_1G - skip, stage->value);
 }
 
-/* One 2M, or as much of it as may be: some pages get the other value. */
+/* Gives some pages of a 2M the other value. */
 static int mix_one(struct gms_rtree *tree, const struct stage *stage, uint64_t block,
 		   struct prng *prng)
 {
@@ -113,7 +111,7 @@ static int mix_many(struct gms_rtree *tree, const struct stage *stage, struct pr
 	return rc;
 }
 
-/* 2M blocks get the block's value again, one by one. */
+/* Gives some 2M blocks the value of the block again, one by one. */
 static int unmix_many(struct gms_rtree *tree, const struct stage *stage, struct prng *prng)
 {
 	uint64_t count = 1 + prng_below(prng, T_FANOUT);
@@ -176,23 +174,23 @@ static void write_stages(struct worker *worker)
 	worker_expect(worker, !rc, "a store failed");
 }
 
-/* One page that never changes, asked for in every way. */
+/* Makes all queries about a page that never changes. */
 static const char *read_page(const struct gms_rtree *tree, uint64_t page, bool value)
 {
 	enum gms_rtree_fill fill = value ? GMS_RTREE_ALL : GMS_RTREE_NONE;
 	struct gms_rtree_run run;
 
 	if (gms_rtree_test(tree, page) != value)
-		return "test: a page that never changes read differently";
+		return "test: a page that never changes had another value";
 	if (gms_rtree_fill(tree, page, 0) != fill)
-		return "fill, order 0: a page that never changes read differently";
+		return "fill, order 0: a page that never changes had another value";
 	if (gms_rtree_count(tree, page, 1) != value)
 		return "count: a page that never changes was counted wrongly";
 	if (gms_rtree_fill_range(tree, page, 1) != fill)
-		return "fill_range: a page that never changes read differently";
+		return "fill_range: a page that never changes had another value";
 	if (!gms_rtree_next(tree, page, page + 1, &run) || run.start != page || run.nr_pages != 1 ||
 	    run.set != value)
-		return "next: a page that never changes read differently";
+		return "next: a page that never changes had another value";
 	return NULL;
 }
 
@@ -205,17 +203,17 @@ static const char *read_quiet(const struct gms_rtree *tree, const struct stage *
 	struct gms_rtree_run run;
 	int i;
 
-	/* Two loads, and seldom overtaken: so it is asked often. */
+	/* These queries are short, and writers seldom overtake them, so they are repeated. */
 	for (i = 0; i < 16; i++) {
 		if (gms_rtree_fill(tree, base + at, T_ORDER_2M) != fill)
-			return "fill: a 2M that never changes read differently";
+			return "fill: a 2M that never changes had another fill";
 		if (gms_rtree_uniform_order(tree, base + at) < T_ORDER_2M)
 			return "uniform_order: a 2M that never changes was not uniform";
 	}
 	if (gms_rtree_count(tree, base + at, T_2M - at) != (stage->value ? T_2M - at : 0))
 		return "count: a 2M that never changes was counted wrongly";
 	if (gms_rtree_fill_range(tree, base, T_2M) != fill)
-		return "fill_range: a 2M that never changes read differently";
+		return "fill_range: a 2M that never changes had another fill";
 	if (!gms_rtree_next(tree, base + at, stage->base + T_1G, &run) || run.start != base + at ||
 	    run.set != stage->value || run.nr_pages < T_2M - at)
 		return "next: a 2M that never changes was no run";
@@ -244,22 +242,22 @@ static const char *read_torn(const struct gms_rtree *tree, const struct stage *s
 	return why ? why : read_page(tree, stage->base + 1, !stage->value);
 }
 
-/* Does a run claim something of a page that never changes, and claim it wrongly? */
-static const char *judge_run(const struct stage *stage, const struct gms_rtree_run *run)
+/* Returns NULL, or which page that never changes has another value than the run. */
+static const char *check_run(const struct stage *stage, const struct gms_rtree_run *run)
 {
 	uint64_t start = run->start - stage->base;
 	uint64_t end = start + run->nr_pages;
 	uint64_t block;
 
 	if (stage->torn && start <= 1 && end > 1 && run->set == stage->value)
-		return "next: a run went over a page that is never so";
+		return "next: a run has a torn page of the other value";
 	for (block = start / T_2M; block * T_2M < end; block++) {
 		uint64_t lone = block * T_2M + lone_page(block);
 
 		if (block % 2 == 0 && lone >= start && lone < end && run->set != stage->value)
-			return "next: a run went over a lone page that is never so";
+			return "next: a run has a lone page of the other value";
 		if (block == QUIET && run->set != stage->value)
-			return "next: a run went into a 2M that is never so";
+			return "next: a run has pages of a quiet 2M of the other value";
 	}
 	return NULL;
 }
@@ -273,8 +271,8 @@ static const char *walk_block(const struct gms_rtree *tree, const struct stage *
 
 	while (!why && gms_rtree_next(tree, at, end, &run)) {
 		if (run.start != at || !run.nr_pages || run.nr_pages > end - at)
-			return "next: runs do not ascend, or overlap";
-		why = judge_run(stage, &run);
+			return "next: runs leave a gap, or overlap";
+		why = check_run(stage, &run);
 		at += run.nr_pages;
 	}
 	if (!why && at != end)
@@ -282,7 +280,7 @@ static const char *walk_block(const struct gms_rtree *tree, const struct stage *
 	return why;
 }
 
-/* Bounds for the pages of a whole block, from those that never change. */
+/* The pages that never change give bounds for the count of a block. */
 static const char *count_block(const struct gms_rtree *tree, const struct stage *stage)
 {
 	uint64_t fixed = T_2M + (T_FANOUT / 2 - 1);
@@ -294,7 +292,7 @@ static const char *count_block(const struct gms_rtree *tree, const struct stage 
 	return NULL;
 }
 
-/* Blocks that nobody writes to, amid the others. */
+/* Queries blocks that no writer changes. */
 static const char *read_still(const struct world *world, struct prng *prng)
 {
 	const struct gms_rtree *tree = world->twin.tree;
@@ -307,16 +305,16 @@ static const char *read_still(const struct world *world, struct prng *prng)
 	    gms_rtree_count(tree, start, nr) != oracle_count(oracle, start, nr) ||
 	    gms_rtree_fill_range(tree, start, nr) != oracle_fill_range(oracle, start, nr) ||
 	    gms_rtree_uniform_order(tree, start) != oracle_uniform_order(oracle, start))
-		return "a block that nobody writes to read differently";
+		return "a block without a writer had another value";
 	oracle_next(oracle, start, start + nr, &want);
 	if (!gms_rtree_next(tree, start, start + nr, &run) || run.nr_pages != want.nr_pages ||
 	    run.set != want.set)
-		return "next: a block that nobody writes to read differently";
+		return "next: a block without a writer had another run";
 	start = UNIFORM_BLOCK * T_1G;
 	if (gms_rtree_fill(tree, start, T_ORDER_1G) != GMS_RTREE_NONE ||
 	    gms_rtree_uniform_order(tree, start) != T_ORDER_1G ||
 	    gms_rtree_count(tree, start, T_1G) != 0)
-		return "a uniform block that nobody writes to read differently";
+		return "a uniform block without a writer had another value";
 	return NULL;
 }
 
@@ -334,10 +332,10 @@ static const char *read_something(const struct world *world, struct prng *prng)
 	case 2:
 		return read_still(world, prng);
 	case 3:
-		/* Any number will do, but it has to come back. */
+		/* The number may be any possible one, but the call must return. */
 		if (gms_rtree_nodes(tree) > NR_BLOCKS * (T_FANOUT + 1))
-			return "nodes: more than there can be";
-		return gms_rtree_memory(tree) ? NULL : "memory: nothing";
+			return "nodes: there are more than possible";
+		return gms_rtree_memory(tree) ? NULL : "memory: no memory is in use";
 	case 4:
 	case 5:
 	case 6:
@@ -351,7 +349,7 @@ static const char *read_something(const struct world *world, struct prng *prng)
 	}
 }
 
-/* Reads for as long as somebody writes, and some rounds more. */
+/* Reads at least some rounds, and as long as there are writers. */
 static void read_stages(struct worker *worker)
 {
 	struct world *world = worker->shared;
@@ -367,7 +365,7 @@ static void read_stages(struct worker *worker)
 	worker->why = why;
 }
 
-static void set_the_scene(struct world *world)
+static void make_world(struct world *world)
 {
 	size_t i;
 
@@ -382,7 +380,7 @@ static void set_the_scene(struct world *world)
 	atomic_store(&world->writers_left, NR_WRITERS);
 }
 
-static void test_r1_pages_that_never_change(void **state)
+static void test_r1_pages_that_never_change_have_one_value(void **state)
 {
 	struct worker workers[NR_WRITERS + NR_READERS] = {0};
 	static struct world world;
@@ -390,7 +388,7 @@ static void test_r1_pages_that_never_change(void **state)
 	unsigned int i;
 
 	(void)state;
-	set_the_scene(&world);
+	make_world(&world);
 	for (i = 0; i < ARRAY_SIZE(workers); i++) {
 		workers[i].run = i < NR_WRITERS ? write_stages : read_stages;
 		workers[i].shared = &world;
@@ -405,8 +403,8 @@ static void test_r1_pages_that_never_change(void **state)
 }
 
 /*
- * Single pages that change all the time, in a 2M that stays mixed. Any answer will do, but
- * it has to be one: a page is set or not, and a run has a page at least.
+ * Single pages change all the time in a 2M that stays mixed. Each answer must be possible: a page
+ * is set or clear, and a run has at least one page.
  */
 struct flicker {
 	struct twin twin;
@@ -442,15 +440,16 @@ static void watch_flicker(struct worker *worker)
 		worker_expect(worker, gms_rtree_count(tree, page, 1) <= 1,
 			      "count: a single page counts for more than one");
 		worker_expect(worker, gms_rtree_next(tree, page, UINT64_MAX, &run),
-			      "next: nothing there");
-		worker_expect(worker, run.start == page && run.nr_pages, "next: an empty run");
-		/* The last two pages of this 2M are set, the others are not. */
+			      "next: there is no run");
+		worker_expect(worker, run.start == page && run.nr_pages,
+			      "next: the run is empty, or begins elsewhere");
+		/* The last two pages of this 2M are always set, and the pages before them clear. */
 		worker_expect(worker, page + run.nr_pages <= FLICKER + T_2M - 2 || run.set,
-			      "next: a run went over a page that is never so");
+			      "next: a run has pages of the other value");
 	}
 }
 
-static void test_r1_pages_that_flicker(void **state)
+static void test_r1_a_page_that_changes_is_set_or_clear(void **state)
 {
 	static void (*const roles[])(struct worker *) = {flicker, watch_flicker};
 	struct worker workers[ARRAY_SIZE(roles)] = {0};
@@ -474,8 +473,8 @@ static void test_r1_pages_that_flicker(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_r1_pages_that_never_change),
-		cmocka_unit_test(test_r1_pages_that_flicker),
+		cmocka_unit_test(test_r1_pages_that_never_change_have_one_value),
+		cmocka_unit_test(test_r1_a_page_that_changes_is_set_or_clear),
 	};
 
 	return cmocka_run_group_tests_name("rtree-threads", tests, NULL, NULL);

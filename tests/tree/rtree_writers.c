@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_writers.c - proves that writers of different blocks do not disturb each other
+ * rtree_writers.c - proves that writers of different 1G blocks do not disturb each other, and R1
+ * for readers beside them
  *
- * Several writers, each with 1G blocks of its own, leave what each of them would have
- * left alone. A page that is only ever turned on never reads off again once it was seen
- * on (R1), while other writers recycle nodes as fast as they can.
+ * Each writer has 1G blocks of its own, and they hold in the end what the writer stored. A reader
+ * that has seen the new value of a page never sees the old one again, while the page does not
+ * change back.
  */
 #include <stdatomic.h>
 
@@ -13,7 +14,7 @@
 #include "threads.h"
 
 #define NR_WRITERS 4
-/* Block borders between the writers' shares, 64 and more blocks in the last one. */
+/* The first 1G block of each writer. The last writer has more than 64 blocks. */
 static const uint64_t shares[NR_WRITERS + 1] = {0, 1, 3, 8, 80};
 
 struct team {
@@ -39,7 +40,7 @@ static void choose(struct prng *prng, uint64_t base, uint64_t end, uint64_t *sta
 		*nr = end - *start;
 }
 
-/* A store, or one that is taken back. */
+/* Makes a store, or a commit that is reverted. */
 static int act(struct gms_rtree *tree, struct oracle *oracle, uint64_t start, uint64_t nr,
 	       struct prng *prng)
 {
@@ -76,7 +77,7 @@ static void write_share(struct worker *worker)
 			      "a store failed");
 		if (!prng_chance(&prng, 2))
 			continue;
-		/* One after the other, so that a block grows dense. */
+		/* store to each 2M, so that the block becomes dense */
 		start = base + prng_below(&prng, end - base) / T_1G * T_1G;
 		for (i = 0; i < T_FANOUT; i++) {
 			oracle_store(oracle, start + i * T_2M, 1, round % 2);
@@ -87,7 +88,7 @@ static void write_share(struct worker *worker)
 	}
 }
 
-/* What a writer left in its share, run by run: shares need not begin at a word. */
+/* Copies the share of a writer run by run, because a share need not begin at a word. */
 static void merge_share(struct oracle *to, const struct oracle *from, uint64_t start, uint64_t end)
 {
 	struct gms_rtree_run run;
@@ -97,7 +98,7 @@ static void merge_share(struct oracle *to, const struct oracle *from, uint64_t s
 		oracle_store(to, at, run.nr_pages, run.set);
 }
 
-static void test_writers_of_different_blocks(void **state)
+static void test_writers_of_different_blocks_are_independent(void **state)
 {
 	uint64_t nr_pages = shares[NR_WRITERS] * T_1G;
 	struct worker workers[NR_WRITERS] = {0};
@@ -123,7 +124,7 @@ static void test_writers_of_different_blocks(void **state)
 	twin_fini(&team.twin);
 }
 
-/* Trees that grow from nothing: all writers find the pools short, again and again. */
+/* Trees that grow from nothing, so that all writers allocate chunks and leaf pages. */
 #define GROWTH_BLOCKS (T_SHIFT == 9 ? 4ULL : 300ULL)
 #define GROWTH_MIXED (T_SHIFT == 9 ? 120ULL : 2ULL)
 
@@ -139,12 +140,12 @@ static void grow(struct worker *worker)
 
 			worker_expect(worker, !gms_rtree_set(tree, at, 1), "a store failed");
 			worker_expect(worker, gms_rtree_count(tree, at, T_2M) == 1,
-				      "a page was counted wrongly");
+				      "the count of a page is wrong");
 		}
 	}
 }
 
-static void test_pools_grow_under_all_writers(void **state)
+static void test_trees_grow_under_all_writers(void **state)
 {
 	struct worker workers[NR_WRITERS] = {0};
 	uint64_t round, rounds = test_iters(600);
@@ -168,7 +169,7 @@ static void test_pools_grow_under_all_writers(void **state)
 	}
 }
 
-/* Pages that go one way. */
+/* The pages of a 1G block change once, one after another. */
 struct flood {
 	struct twin twin;
 	bool value;
@@ -178,7 +179,7 @@ struct flood {
 
 #define FLOOD_BASE (1 * T_1G)
 
-/* The page of store number @i: each page once, far from the one before. */
+/* Returns the page of a store. Each page is stored once, far from the page before. */
 static uint64_t flood_page(uint64_t i)
 {
 	return FLOOD_BASE + i * (T_2M * 5 + 3) % T_1G;
@@ -198,7 +199,7 @@ static void rise(struct worker *worker)
 	worker_expect(worker, !rc, "a store failed");
 }
 
-/* Keeps the pools busy in other blocks. */
+/* Makes other blocks mixed and uniform meanwhile. */
 static void churn(struct worker *worker)
 {
 	struct flood *flood = worker->shared;
@@ -241,12 +242,12 @@ static void watch(struct worker *worker)
 				      "a store that had returned was not seen");
 		if (seen)
 			worker_expect(worker, gms_rtree_test(tree, page) == flood->value,
-				      "a page went back");
+				      "a page had the old value again");
 		count = gms_rtree_count(tree, FLOOD_BASE, T_1G);
 		if (!flood->value)
 			count = T_1G - count;
-		worker_expect(worker, count >= done, "count missed stores that had returned");
-		worker_expect(worker, count >= last_count, "count went back");
+		worker_expect(worker, count >= done, "the count missed stores that had returned");
+		worker_expect(worker, count >= last_count, "the count went down");
 		last_count = count;
 	}
 }
@@ -274,7 +275,7 @@ static void run_flood(bool value)
 	twin_fini(&flood.twin);
 }
 
-static void test_r1_pages_that_go_one_way(void **state)
+static void test_r1_no_page_has_its_old_value_again(void **state)
 {
 	int round;
 
@@ -286,13 +287,13 @@ static void test_r1_pages_that_go_one_way(void **state)
 }
 
 /*
- * Whole 2M blocks that turn over one by one, amid mixed ones, and back in the next round.
- * Who was told of the new value by one kind of question is not told of the old one by
- * another.
+ * Whole 2M blocks beside mixed ones change one by one, and change back in the next round. A reader
+ * that has seen the new value of a page by one query must not see the old value by another query
+ * in that round.
  */
 struct tide {
 	struct twin twin;
-	_Atomic uint64_t round; /* goes up before the first block turns back */
+	_Atomic uint64_t round; /* goes up before the first block changes back */
 	_Atomic bool over;
 };
 
@@ -314,8 +315,8 @@ static void turn_over(struct worker *worker)
 	worker_expect(worker, !rc, "a store failed");
 }
 
-/* Is the page in the set, by question number @how? */
-static bool ask(const struct gms_rtree *tree, uint64_t page, uint64_t how)
+/* Queries whether the page is in the set, by the function that @how selects. */
+static bool query(const struct gms_rtree *tree, uint64_t page, uint64_t how)
 {
 	struct gms_rtree_run run = {.set = false};
 
@@ -334,7 +335,7 @@ static bool ask(const struct gms_rtree *tree, uint64_t page, uint64_t how)
 	}
 }
 
-static void ask_twice(struct worker *worker)
+static void query_twice(struct worker *worker)
 {
 	struct tide *tide = worker->shared;
 	const struct gms_rtree *tree = tide->twin.tree;
@@ -345,19 +346,20 @@ static void ask_twice(struct worker *worker)
 		uint64_t page = TIDE_BASE + (prng_below(&prng, T_FANOUT) | 1) * T_2M +
 				prng_below(&prng, T_2M);
 		uint64_t round = atomic_load(&tide->round);
-		bool first = ask(tree, page, prng_below(&prng, 5));
-		bool second = ask(tree, page, prng_below(&prng, 5));
+		bool first = query(tree, page, prng_below(&prng, 5));
+		bool second = query(tree, page, prng_below(&prng, 5));
 
 		atomic_thread_fence(memory_order_seq_cst);
 		if (round != atomic_load(&tide->round) || first != round % 2)
 			continue;
-		worker_expect(worker, second == first, "a page went back within a round");
+		worker_expect(worker, second == first,
+			      "a page had the old value again within a round");
 	}
 }
 
-static void test_r1_questions_agree_in_time(void **state)
+static void test_r1_different_queries_agree_in_time(void **state)
 {
-	static void (*const roles[])(struct worker *) = {turn_over, ask_twice, ask_twice};
+	static void (*const roles[])(struct worker *) = {turn_over, query_twice, query_twice};
 	struct worker workers[ARRAY_SIZE(roles)] = {0};
 	static struct tide tide;
 	uint64_t block;
@@ -380,10 +382,10 @@ static void test_r1_questions_agree_in_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_writers_of_different_blocks),
-		cmocka_unit_test(test_pools_grow_under_all_writers),
-		cmocka_unit_test(test_r1_pages_that_go_one_way),
-		cmocka_unit_test(test_r1_questions_agree_in_time),
+		cmocka_unit_test(test_writers_of_different_blocks_are_independent),
+		cmocka_unit_test(test_trees_grow_under_all_writers),
+		cmocka_unit_test(test_r1_no_page_has_its_old_value_again),
+		cmocka_unit_test(test_r1_different_queries_agree_in_time),
 	};
 
 	return cmocka_run_group_tests_name("rtree-writers", tests, NULL, NULL);
