@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * linear.c - proves that concurrent calls do what they would do one by one
+ * linear.c - proves that concurrent calls are linearizable
  *
  * Holds rules 7, 12, 18 and 23, and R1.
  *
- * A few threads make a few calls each on a few pages; the hooks of the backend let others run
- * where they might do harm. What was returned has to be explained by some order of the calls
- * (linear.h). Short histories, many of them. The checker itself is tested with histories made
- * by hand.
+ * In each history a few threads make a few calls on a few pages. The hooks of the backend yield,
+ * so that other threads run in the middle of a call. linear.h searches for an order of the calls
+ * that gives their results. There are many short histories. The checker itself is tested with
+ * histories made by hand.
  *
- *	GMS_TEST_SEED=n    another seed (it is printed)
- *	GMS_TEST_ITERS=n   histories of each kind
+ *	GMS_TEST_SEED=n    uses another seed (the test prints its seed)
+ *	GMS_TEST_ITERS=n   number of histories of each kind
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -23,34 +23,34 @@
 #include "threads.h"
 
 #define BLOCK_1G (1ULL << GMS_ORDER_1G)
-#define NR_CALLS 6 /* of each thread, and perhaps one to end a fault */
+#define NR_CALLS 6 /* calls of a thread; one more may end a fault */
 
 /* A kind of history. */
 struct layout {
 	uint64_t index[LINEAR_PAGES];
 	unsigned int shard[LINEAR_PAGES];
 	unsigned int folio_order;
-	unsigned int in_a_row; /* pages, from the first, that are neighbours */
-	bool ranges; /* conversions of several pages; else queries without a lock */
+	unsigned int in_a_row; /* how many of the first pages are neighbours */
+	bool ranges; /* has conversions of several pages, and no queries without a lock */
 	unsigned int threads;
 };
 
 struct field {
 	const struct layout *layout;
 	struct gms_state *state;
-	enum linear_kind query; /* the one that is made without a lock */
+	enum linear_kind query; /* the kind of the queries without a lock */
 	struct linear_history history;
 	_Atomic uint64_t clock;
 	_Atomic size_t nr_ops;
 	_Atomic bool stop;
-	pthread_barrier_t gate;
-	uint64_t changed; /* calls that did something, so that the test is one */
-	uint64_t refused;
+	pthread_barrier_t barrier;
+	uint64_t changed; /* number of conversions that succeeded */
+	uint64_t refused; /* number of calls that failed */
 };
 
 static _Thread_local struct prng dice;
 
-/* Lets others run now and then, in the middle of things. */
+/* Lets other threads run, at random. */
 static void dawdle(void)
 {
 	uint64_t i;
@@ -102,7 +102,7 @@ static const struct gms_backend_ops backend = {
 	.folio_merge = dawdle_split,
 };
 
-/* Read so that no conversion is under way. */
+/* Queries again until no conversion of the block runs at the time. */
 static bool is_private_by_seq(const struct gms_state *state, uint64_t index)
 {
 	uint64_t seq;
@@ -176,7 +176,7 @@ static void make_call(struct field *field, struct linear_op *op, struct gms_faul
 	op->err_page = page_of(layout, err_index);
 }
 
-/* What a thread may do that has a fault open; the page stays the fault's for END and PREPARE. */
+/* Chooses a call of a thread with an open fault. END and PREPARE are about its page. */
 static void choose_inside(const struct field *field, struct linear_op *op,
 			  const struct linear_op *begun)
 {
@@ -184,7 +184,7 @@ static void choose_inside(const struct field *field, struct linear_op *op,
 
 	op->page = (unsigned int)prng_below(&dice, LINEAR_PAGES);
 	op->kind = field->query;
-	/* A conversion of both shards would wait for this fault, and the query for that. */
+	/* A conversion of both shards would wait for the fault, and the query for it. */
 	if (layout->ranges && layout->shard[op->page] != layout->shard[begun->page])
 		op->page = begun->page;
 	switch (prng_below(&dice, 6)) {
@@ -237,7 +237,7 @@ static void keep(struct field *field, const struct linear_op *op)
 	field->history.ops[atomic_fetch_add(&field->nr_ops, 1)] = touch;
 }
 
-/* The calls of one thread in one history. */
+/* Makes the calls of one thread in one history. */
 static void make_calls(struct field *field, unsigned int thread)
 {
 	struct linear_op begun = {0};
@@ -270,8 +270,8 @@ static void make_calls(struct field *field, unsigned int thread)
 }
 
 /*
- * A new object for a new history. Queries take no lock, and what a call changes appears one set
- * of pages after the other: so all that look do so at one of them.
+ * Makes an object for a new history. The changes of a call become visible one set of pages after
+ * another, because queries take no lock. So all queries of a history are about one of the sets.
  */
 static const char *set_up(struct field *field)
 {
@@ -293,8 +293,8 @@ static const char *set_up(struct field *field)
 	opts.folio_order = layout->folio_order;
 	opts.backend = &backend;
 	if (gms_state_create(&opts, &field->state))
-		return "no memory for an object";
-	/* Never uniform, so that a fault is about one page. */
+		return "cannot create an object";
+	/* The 2M is mixed, so that a fault is about one page. */
 	if (gms_convert(field->state, 100, 1, private ? GMS_SHARED : GMS_PRIVATE, 0, NULL))
 		return "the first conversion failed";
 	for (page = 0; page < LINEAR_PAGES; page++)
@@ -304,7 +304,7 @@ static const char *set_up(struct field *field)
 	return NULL;
 }
 
-static const char *judge(struct field *field)
+static const char *check_history(struct field *field)
 {
 	struct linear_history *history = &field->history;
 	const char *reason = NULL;
@@ -322,10 +322,10 @@ static const char *judge(struct field *field)
 	if (linear_check(history))
 		return NULL;
 	linear_print(history);
-	return "no order of the calls explains what they returned";
+	return "no order of the calls gives their results";
 }
 
-/* The first worker sets up and judges, while the others wait at the gate. */
+/* The first worker sets up and checks each history, while the others wait at the barrier. */
 static void run_histories(struct worker *worker)
 {
 	struct field *field = worker->shared;
@@ -337,16 +337,16 @@ static void run_histories(struct worker *worker)
 			worker->why = set_up(field);
 			atomic_store(&field->stop, worker->why != NULL);
 		}
-		pthread_barrier_wait(&field->gate);
+		pthread_barrier_wait(&field->barrier);
 		if (atomic_load(&field->stop))
 			return;
 		make_calls(field, worker->number);
-		pthread_barrier_wait(&field->gate);
+		pthread_barrier_wait(&field->barrier);
 		if (!worker->number) {
-			worker->why = judge(field);
+			worker->why = check_history(field);
 			atomic_store(&field->stop, worker->why != NULL);
 		}
-		pthread_barrier_wait(&field->gate);
+		pthread_barrier_wait(&field->barrier);
 		if (atomic_load(&field->stop))
 			return;
 	}
@@ -364,7 +364,7 @@ static void run_layout(const struct layout *layout, uint64_t rounds)
 	printf("GMS_TEST_SEED=%llu GMS_TEST_ITERS=%llu\n", (unsigned long long)test_seed(),
 	       (unsigned long long)rounds);
 	field.layout = layout;
-	assert_int_equal(pthread_barrier_init(&field.gate, NULL, layout->threads), 0);
+	assert_int_equal(pthread_barrier_init(&field.barrier, NULL, layout->threads), 0);
 	for (i = 0; i < layout->threads; i++) {
 		workers[i].run = run_histories;
 		workers[i].shared = &field;
@@ -372,13 +372,13 @@ static void run_layout(const struct layout *layout, uint64_t rounds)
 		workers[i].rounds = rounds;
 	}
 	workers_run(workers, layout->threads);
-	pthread_barrier_destroy(&field.gate);
+	pthread_barrier_destroy(&field.barrier);
 	assert_true(field.changed > 0);
 	if (rounds > 100)
 		assert_true(field.refused > 0);
 }
 
-static void test_single_pages(void **unused)
+static void test_calls_of_three_threads_are_linearizable(void **unused)
 {
 	static const struct layout layout = {
 		.index = {5, 6, BLOCK_1G + 5, 16 * BLOCK_1G + 5},
@@ -391,7 +391,7 @@ static void test_single_pages(void **unused)
 	run_layout(&layout, 3000);
 }
 
-static void test_two_threads(void **unused)
+static void test_calls_of_two_threads_are_linearizable(void **unused)
 {
 	static const struct layout layout = {
 		.index = {5, 6, 7, 8},
@@ -403,7 +403,7 @@ static void test_two_threads(void **unused)
 	run_layout(&layout, 3000);
 }
 
-static void test_ranges(void **unused)
+static void test_calls_on_ranges_are_linearizable(void **unused)
 {
 	static const struct layout layout = {
 		.index = {BLOCK_1G - 2, BLOCK_1G - 1, BLOCK_1G, 5},
@@ -417,7 +417,7 @@ static void test_ranges(void **unused)
 	run_layout(&layout, 3000);
 }
 
-static void test_one_folio(void **unused)
+static void test_calls_on_one_folio_are_linearizable(void **unused)
 {
 	static const struct layout layout = {
 		.index = {5, 6, 7, 8},
@@ -430,31 +430,31 @@ static void test_one_folio(void **unused)
 	run_layout(&layout, 3000);
 }
 
-/* Histories made by hand: call, return, and whether an order explains them. */
-static void test_checker(void **unused)
+/* Histories made by hand, and whether they are linearizable. */
+static void test_the_checker_decides_known_histories(void **unused)
 {
 	static const struct {
 		bool linearizable;
 		size_t nr_ops;
 		struct linear_op ops[4];
 	} cases[] = {
-#define CALL(what, who, from, until, ...) \
-	{.kind = LINEAR_##what,           \
-	 .thread = (who),                 \
-	 .nr_pages = 1,                   \
-	 .invoked = (from),               \
-	 .returned = (until),             \
+#define CALL(what, by, from, until, ...) \
+	{.kind = LINEAR_##what,          \
+	 .thread = (by),                 \
+	 .nr_pages = 1,                  \
+	 .invoked = (from),              \
+	 .returned = (until),            \
 	 __VA_ARGS__}
-		/* A query after a conversion sees it; one beside it may or may not. */
+		/* A query after a conversion must see it. A concurrent query may see it or not. */
 		{true, 2, {CALL(CONVERT, 0, 1, 2, .to = 1), CALL(IS_PRIVATE, 1, 3, 4, .ret = 1)}},
 		{false, 2, {CALL(CONVERT, 0, 1, 2, .to = 1), CALL(IS_PRIVATE, 1, 3, 4, .ret = 0)}},
 		{true, 2, {CALL(CONVERT, 0, 1, 3, .to = 1), CALL(IS_PRIVATE, 1, 2, 4, .ret = 0)}},
-		/* It cannot be seen and then not be seen. */
+		/* After a query has seen a conversion, the next one must see it, too. */
 		{false,
 		 3,
 		 {CALL(CONVERT, 0, 1, 9, .to = 1), CALL(IS_PRIVATE, 1, 2, 3, .ret = 1),
 		  CALL(IS_PRIVATE, 1, 4, 5, .ret = 0)}},
-		/* No conversion while a fault is open; pins, both ways. */
+		/* No page is converted during a fault, nor to private while it is pinned. */
 		{false,
 		 3,
 		 {CALL(BEGIN, 0, 1, 2, .fresh = true), CALL(CONVERT, 1, 3, 4, .to = 1),
@@ -471,7 +471,7 @@ static void test_checker(void **unused)
 		 {CALL(TOUCH, 0, 1, 2), CALL(PIN, 0, 1, 2),
 		  CALL(CONVERT, 1, 3, 4, .to = 1, .ret = -EAGAIN)}},
 		{false, 1, {CALL(CONVERT, 1, 3, 4, .to = 1, .ret = -EAGAIN)}},
-		/* One folio is fresh once. */
+		/* A page is fresh in one fault only. */
 		{false,
 		 4,
 		 {CALL(BEGIN, 0, 1, 4, .fresh = true), CALL(BEGIN, 1, 2, 5, .fresh = true),
@@ -480,7 +480,7 @@ static void test_checker(void **unused)
 		 4,
 		 {CALL(BEGIN, 0, 1, 4, .fresh = true), CALL(BEGIN, 1, 2, 5), CALL(END, 0, 6, 7),
 		  CALL(END, 1, 8, 9)}},
-		/* The host is kept out of what is private. */
+		/* The host cannot fault a private page. */
 		{false, 2, {CALL(CONVERT, 0, 1, 2, .to = 1), CALL(BEGIN, 1, 3, 4, .fresh = true)}},
 		{true, 2, {CALL(CONVERT, 0, 1, 2, .to = 1), CALL(BEGIN, 1, 3, 4, .ret = -EACCES)}},
 	};
@@ -495,16 +495,18 @@ static void test_checker(void **unused)
 			continue;
 		linear_print(&history);
 		fail_msg("case %zu should be %s", i,
-			 cases[i].linearizable ? "accepted" : "rejected");
+			 cases[i].linearizable ? "linearizable" : "refused");
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_checker),      cmocka_unit_test(test_two_threads),
-		cmocka_unit_test(test_single_pages), cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_one_folio),
+		cmocka_unit_test(test_the_checker_decides_known_histories),
+		cmocka_unit_test(test_calls_of_two_threads_are_linearizable),
+		cmocka_unit_test(test_calls_of_three_threads_are_linearizable),
+		cmocka_unit_test(test_calls_on_ranges_are_linearizable),
+		cmocka_unit_test(test_calls_on_one_folio_are_linearizable),
 	};
 
 	return cmocka_run_group_tests_name("engine-linear", tests, NULL, NULL);

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * model.c - proves that the engine does what is written, whatever is asked of it
+ * model.c - proves that the engine agrees with a model of flat arrays after any history
  *
  * Holds rules 1, 3, 5 to 13, 15 to 17, 20, 21, 24 to 33 and 39.
  *
- * Random operations with refusals of the backend, under each policy, with each backing, both
- * kinds of pins: on the engine, and on a model of flat arrays. After each, what it returned,
- * which hooks it called in which order, all queries around it and all counters are compared;
- * now and then everything. A history that fails is shrunk and printed.
+ * Histories are random, with refused hooks, under each policy, with each backing and both kinds of
+ * pins. After each operation the test compares the results, the calls of hooks in their order, the
+ * queries around the range, and all counters. After some operations it compares everything. A
+ * history that fails is shrunk and printed.
  *
- *	GMS_TEST_SEED=n    another seed (it is printed)
- *	GMS_TEST_ITERS=n   operations per history
- *	GMS_TEST_FORK=1    while shrinking each history in a process: crashes are shrunk, too
+ *	GMS_TEST_SEED=n    uses another seed (the test prints its seed)
+ *	GMS_TEST_ITERS=n   number of operations in a history
+ *	GMS_TEST_FORK=1    runs each history in a process of its own, to shrink crashes, too
  */
 #include "model.h"
 #include "oracle.h"
@@ -20,8 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Does it end well in a process of its own? */
-static bool survives(const struct model_history *history)
+/* Runs a history in a new process. Returns true if the history passes. */
+static bool passes(const struct model_history *history)
 {
 	size_t failed;
 	int status = -1;
@@ -39,7 +39,7 @@ static void run_or_shrink(struct model_history *history, uint64_t seed)
 	size_t failed = 0;
 	const char *why;
 
-	if (getenv("GMS_TEST_FORK") && !survives(history)) {
+	if (getenv("GMS_TEST_FORK") && !passes(history)) {
 		model_history_shrink(history);
 		fprintf(stderr, "GMS_TEST_SEED=%llu fails or crashes; shrunk:\n",
 			(unsigned long long)seed);
@@ -53,7 +53,7 @@ static void run_or_shrink(struct model_history *history, uint64_t seed)
 	model_history_shrink(history);
 	model_history_print(history);
 	why = model_history_run(history, &failed);
-	fail_msg("%s", why ? why : "no longer fails once shrunk");
+	fail_msg("%s", why ? why : "the shrunk history does not fail");
 }
 
 static void run_policies(const struct model_opts *opts, uint64_t nr_ops)
@@ -81,7 +81,7 @@ static void run_policies(const struct model_opts *opts, uint64_t nr_ops)
 	}
 }
 
-static void test_backing_4k(void **unused)
+static void test_the_engine_agrees_with_a_backing_of_4k(void **unused)
 {
 	const struct model_opts opts = {.nr_pages = 3 * MODEL_2M + 5};
 
@@ -89,7 +89,7 @@ static void test_backing_4k(void **unused)
 	run_policies(&opts, 1500);
 }
 
-static void test_backing_2m(void **unused)
+static void test_the_engine_agrees_with_a_backing_of_2m(void **unused)
 {
 	const struct model_opts opts = {.nr_pages = 6 * MODEL_2M + 5, .folio_order = GMS_ORDER_2M};
 
@@ -97,7 +97,7 @@ static void test_backing_2m(void **unused)
 	run_policies(&opts, 1500);
 }
 
-static void test_backing_2m_many_blocks(void **unused)
+static void test_the_engine_agrees_with_many_2m(void **unused)
 {
 	const struct model_opts opts = {.nr_pages = MODEL_1G + 2 * MODEL_2M + 5,
 					.folio_order = GMS_ORDER_2M};
@@ -106,7 +106,7 @@ static void test_backing_2m_many_blocks(void **unused)
 	run_policies(&opts, 100);
 }
 
-static void test_backing_1g(void **unused)
+static void test_the_engine_agrees_with_a_backing_of_1g(void **unused)
 {
 	const struct model_opts opts = {.nr_pages = 3 * MODEL_1G + MODEL_2M + 5,
 					.folio_order = GMS_ORDER_1G};
@@ -118,10 +118,10 @@ static void test_backing_1g(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_backing_4k),
-		cmocka_unit_test(test_backing_2m),
-		cmocka_unit_test(test_backing_2m_many_blocks),
-		cmocka_unit_test(test_backing_1g),
+		cmocka_unit_test(test_the_engine_agrees_with_a_backing_of_4k),
+		cmocka_unit_test(test_the_engine_agrees_with_a_backing_of_2m),
+		cmocka_unit_test(test_the_engine_agrees_with_many_2m),
+		cmocka_unit_test(test_the_engine_agrees_with_a_backing_of_1g),
 	};
 
 	return cmocka_run_group_tests_name("engine-model", tests, NULL, NULL);

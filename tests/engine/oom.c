@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * oom.c - proves rules 14 and 16: a call that fails leaves no trace
+ * oom.c - proves rules 14, 16 and 39: a call that fails changes nothing
  *
- * From several states, under each policy and with each backing, each operation is made to fail
- * at its first allocation, its second, and so on; likewise at each call of each hook. What all
- * queries and counters say afterwards is what they said before; faults, allocations and pins
- * leave what fault.h allows. And from the first apply on nothing is allocated.
+ * Each operation runs from several states, under each policy and with each backing. It fails at
+ * its first allocation, then at its second one, and so on, and at each call of each hook. After
+ * the failure all queries and counters are as before, except that faults, allocations and pins may
+ * leave what fault.h allows. Nothing is allocated after the first apply.
  */
 #include <gmemstate/state.h>
 
@@ -15,7 +15,7 @@
 
 #define PAGES_2M MODEL_2M
 #define NR_SAMPLES 8192
-#define ALL_FROM_THERE UINT64_MAX
+#define ALL_LATER UINT64_MAX
 
 struct setting {
 	const char *policy;
@@ -32,7 +32,7 @@ struct fixture {
 	unsigned int attr;
 };
 
-/* What queries say of some pages, those of the first 2M blocks all, and the counters. */
+/* The answers about a sample of pages, with all pages of the first 2M blocks, and the counters. */
 struct dump {
 	uint32_t pages[NR_SAMPLES];
 	uint64_t private;
@@ -49,7 +49,7 @@ struct job {
 	unsigned int flags;
 };
 
-/* What is done to begin with; each shape is one more of these parts. */
+/* The operations that lead to a state. Shape n has made the first n parts of the table. */
 static const struct job shape_jobs[][6] = {
 	{{ALLOCATE, 0, 2 * PAGES_2M, 0, 0}, {FAULT, 5, 1, GMS_GUEST, 0}},
 	{{CONVERT, 0, 100, GMS_PRIVATE, 0},
@@ -94,7 +94,7 @@ static const struct job jobs[] = {
 	{NEW_ATTR, 0, 1, 0, 0},
 };
 
-/* Calls of which more than a count may stay after a failure. */
+/* Returns true if a call of this kind may keep folios after a failure. */
 static bool may_leave(enum kind kind)
 {
 	return kind == FAULT || kind == ALLOCATE || kind == PIN;
@@ -228,8 +228,8 @@ static void take_dump(const struct fixture *fix, struct dump *dump)
 	gms_stats_read(state, &dump->stats);
 }
 
-/* A fault may leave folios, split ones too, and what is prepared. */
-static uint32_t what_stays(uint32_t page)
+/* Leaves out the properties that a failed fault may change: folios, and prepared pages. */
+static uint32_t unchangeable(uint32_t page)
 {
 	return page & ~(1U << 1 | 1U << 2 | 0x1fU << 16);
 }
@@ -244,7 +244,7 @@ static void expect_same_pages(const struct fixture *fix, const struct job *job,
 
 		if (is == was)
 			continue;
-		if (may_leave(job->kind) && what_stays(is) == what_stays(was) &&
+		if (may_leave(job->kind) && unchangeable(is) == unchangeable(was) &&
 		    !(was & ~is & (1U << 1 | 1U << 2)))
 			continue;
 		fail_msg("%s, backing %u, shape %u, job %d(%llu, %llu) to %d: page %llu was %#x, "
@@ -258,8 +258,8 @@ static void expect_same_pages(const struct fixture *fix, const struct job *job,
 }
 
 /*
- * Only the refusal counts, and that something was undone. Where a hook fails folios may have
- * been split and merged again by then; for want of memory none is.
+ * Only the refusal and the undo may be counted. If a hook failed, folios may have been split and
+ * merged again. If an allocation failed, no folio was split.
  */
 static void expect_same_stats(const struct job *job, const struct dump *before,
 			      const struct dump *after)
@@ -281,7 +281,7 @@ static void expect_same_stats(const struct job *job, const struct dump *before,
 	was.bytes_pooled = is.bytes_pooled;
 	if (may_leave(job->kind))
 		return;
-	/* The host may have been unmapped. */
+	/* The host's mappings may have been removed. */
 	was.bytes_in_use = is.bytes_in_use;
 	assert_memory_equal(&was, &is, sizeof(is));
 }
@@ -296,7 +296,7 @@ static void expect_sound(struct fixture *fix)
 		fail_msg("%s", reason);
 }
 
-/* The refusals that have nothing to do with memory or the backend stay what they are. */
+/* Returns true if the job fails without any failure of an allocation or a hook. */
 static bool is_refused_anyway(const struct setting *setting, const struct job *job)
 {
 	struct fixture fix;
@@ -309,7 +309,7 @@ static bool is_refused_anyway(const struct setting *setting, const struct job *j
 	return ret != 0;
 }
 
-/* The job with one allocation, or all from there on, failing. False where none did. */
+/* Fails one allocation of the job, or all later ones, too. Returns false if none failed. */
 static bool fail_alloc(const struct setting *setting, const struct job *job, uint64_t skip,
 		       uint64_t count)
 {
@@ -331,7 +331,7 @@ static bool fail_alloc(const struct setting *setting, const struct job *job, uin
 		assert_int_equal(ret, -ENOMEM);
 		expect_same_pages(&fix, job, &before, &after);
 		expect_same_stats(job, &before, &after);
-		/* It is as good as new: the same call succeeds. */
+		/* a second attempt succeeds */
 		assert_int_equal(do_job(&fix, job, &err), 0);
 	}
 	expect_sound(&fix);
@@ -340,7 +340,7 @@ static bool fail_alloc(const struct setting *setting, const struct job *job, uin
 	return failed;
 }
 
-/* The job with one call of a hook refused. False where there was no such call. */
+/* Fails one call of a hook in the job. Returns false if there was no such call. */
 static bool fail_hook(const struct setting *setting, const struct job *job, enum sim_hook hook,
 		      uint64_t skip)
 {
@@ -360,7 +360,7 @@ static bool fail_hook(const struct setting *setting, const struct job *job, enum
 	sim_totals(fix.sim, &now);
 	failed = now.calls[hook] - then.calls[hook] > skip;
 	take_dump(&fix, &after);
-	/* A merge that is refused is no error. */
+	/* A merge that is refused does not fail the call. */
 	assert_int_equal(ret, failed && hook != SIM_FOLIO_MERGE ? -EIO : 0);
 	if (ret) {
 		expect_same_pages(&fix, job, &before, &after);
@@ -379,7 +379,7 @@ static void for_each_setting(each_fn fn)
 {
 	static const char *const policies[] = {"eager", "eager-nonuniform", "lazy", "adaptive"};
 	static const unsigned int orders[] = {GMS_ORDER_4K, GMS_ORDER_2M, GMS_ORDER_1G};
-	/* valgrind is some fifty times slower: then one of the twelve */
+	/* under valgrind, only one of the twelve settings */
 	const size_t step = test_on_valgrind() ? 4 : 1;
 	uint64_t failures = 0;
 	size_t p, o, j;
@@ -396,7 +396,7 @@ static void for_each_setting(each_fn fn)
 			}
 		}
 	}
-	/* Else nothing was tested. */
+	/* Otherwise too few failures were tested. */
 	assert_in_range(failures, 500 / (step * step), UINT64_MAX);
 }
 
@@ -406,11 +406,11 @@ static void fail_allocs(const struct setting *setting, const struct job *job, ui
 
 	for (skip = 0; fail_alloc(setting, job, skip, 1); skip++)
 		++*failures;
-	for (skip = 0; fail_alloc(setting, job, skip, ALL_FROM_THERE); skip++)
+	for (skip = 0; fail_alloc(setting, job, skip, ALL_LATER); skip++)
 		;
 }
 
-static void test_rule14_every_allocation(void **unused)
+static void test_rule14_each_allocation_may_fail(void **unused)
 {
 	(void)unused;
 	for_each_setting(fail_allocs);
@@ -426,19 +426,19 @@ static void fail_hooks(const struct setting *setting, const struct job *job, uin
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
-		/* Not all of hundreds of folios of 4K: the first, and then fewer and fewer. */
+		/* Of the calls for hundreds of 4K folios, only some fail: fewer and fewer. */
 		for (skip = 0; fail_hook(setting, job, hooks[i], skip); skip += 1 + skip / 4)
 			++*failures;
 	}
 }
 
-static void test_rule16_every_hook(void **unused)
+static void test_rule16_each_hook_may_fail(void **unused)
 {
 	(void)unused;
 	for_each_setting(fail_hooks);
 }
 
-/* From the first hook that changes something to the end of the call nothing is allocated. */
+/* Forbids allocations from the first hook that changes something to the end of the call. */
 static void set_trap(void *arg, const struct sim_call *call)
 {
 	const unsigned int late = 1U << SIM_APPLY | 1U << SIM_UNDO | 1U << SIM_INVALIDATE_END |
@@ -477,7 +477,7 @@ static void run_all_trapped(const struct setting *setting, const struct job *job
 {
 	uint64_t skip;
 
-	/* Others make no such promise, or make it for each block. */
+	/* Other calls may allocate later, and resumable conversions before each block. */
 	if (job->flags & GMS_CONVERT_RESUMABLE ||
 	    (job->kind != CONVERT && job->kind != PUNCH && job->kind != ATTR))
 		return;
@@ -486,14 +486,14 @@ static void run_all_trapped(const struct setting *setting, const struct job *job
 	++*failures;
 }
 
-static void test_rule14_no_allocation_too_late(void **unused)
+static void test_rule14_nothing_is_allocated_after_apply(void **unused)
 {
 	(void)unused;
 	for_each_setting(run_all_trapped);
 }
 
-/* Rules 14 and 39: a repair that fails at one of its allocations changes nothing. */
-static void test_repair(void **unused)
+/* Rules 14 and 39: a repair that fails at an allocation changes nothing. */
+static void test_a_repair_that_fails_changes_nothing(void **unused)
 {
 	const struct setting setting = {"lazy", GMS_ORDER_2M, 2};
 	const struct job repair = {REPAIR, 101, 2 * PAGES_2M - 101, GMS_PRIVATE, 0};
@@ -533,7 +533,7 @@ static void test_repair(void **unused)
 	assert_in_range(skip, 1, 1000);
 }
 
-/* Rule 14: an undo may unpin, so gms_unpin() allocates nothing. */
+/* Rule 14: gms_unpin() allocates nothing, because an undo may unpin. */
 static void test_unpin_allocates_nothing(void **unused)
 {
 	const struct setting setting = {"lazy", GMS_ORDER_2M, 1};
@@ -553,7 +553,7 @@ static void test_unpin_allocates_nothing(void **unused)
 	tear_down(&fix);
 }
 
-static void test_rule14_create(void **unused)
+static void test_rule14_a_create_that_fails_leaves_nothing(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *state;
@@ -587,12 +587,12 @@ static void test_rule14_create(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rule14_create),
+		cmocka_unit_test(test_rule14_a_create_that_fails_leaves_nothing),
 		cmocka_unit_test(test_unpin_allocates_nothing),
-		cmocka_unit_test(test_repair),
-		cmocka_unit_test(test_rule14_every_allocation),
-		cmocka_unit_test(test_rule16_every_hook),
-		cmocka_unit_test(test_rule14_no_allocation_too_late),
+		cmocka_unit_test(test_a_repair_that_fails_changes_nothing),
+		cmocka_unit_test(test_rule14_each_allocation_may_fail),
+		cmocka_unit_test(test_rule16_each_hook_may_fail),
+		cmocka_unit_test(test_rule14_nothing_is_allocated_after_apply),
 	};
 
 	return cmocka_run_group_tests_name("engine-oom", tests, NULL, NULL);

@@ -4,9 +4,9 @@
  *
  * Holds rules 14 and 24.
  *
- * Random pins and unpins, of what was pinned and of what was not; commits and unpins with
- * an allocator that forbids every call; counts up to the largest; each allocation failing.
- * gms_pins_ok() is asked after each step. The tiny build looks at every page each time.
+ * The tests pin and unpin at random, also pages that are not pinned. Commits and unpins run with
+ * an allocator that forbids all calls. Counts go up to the largest one, and each allocation
+ * fails. gms_pins_ok() must hold after each step. The tiny build checks every page each time.
  */
 #include "folio/pins.h"
 
@@ -63,7 +63,7 @@ static void commit(struct fixture *f, unsigned int lo, unsigned int hi)
 		f->want[i]++;
 }
 
-/* Has a page the largest count? Only the build with few planes gets there, pin by pin. */
+/* Returns true if a page has the largest count. Only the build with few planes reaches it. */
 static bool is_full(const struct fixture *f)
 {
 	uint32_t most = 0;
@@ -107,7 +107,7 @@ static void unpin_all(struct fixture *f)
 	}
 }
 
-/* The first pinned page of a range, and whether there is one. */
+/* Checks the queries for the first pinned page of a range. */
 static void check_first(const struct fixture *f, unsigned int lo, unsigned int hi)
 {
 	unsigned int first = lo, page = ~0u;
@@ -142,7 +142,7 @@ static unsigned int below(struct fixture *f, unsigned int bound)
 	return (unsigned int)prng_below(&f->prng, bound);
 }
 
-/* A page, a part of a leaf, a leaf, some leaves, anything, the whole block. */
+/* Sets a page, a part of a leaf, some leaves, a range, or the whole block. */
 static void random_range(struct fixture *f, unsigned int *lo, unsigned int *hi)
 {
 	const unsigned int leaf = below(f, PAGES / LEAF) * LEAF, a = below(f, PAGES);
@@ -162,7 +162,7 @@ static void random_range(struct fixture *f, unsigned int *lo, unsigned int *hi)
 	}
 }
 
-/* Queries about this range and its neighbours. */
+/* Checks the queries about a range and its neighbours. */
 static void check_near(struct fixture *f, unsigned int lo, unsigned int hi)
 {
 	unsigned int a, b;
@@ -178,7 +178,7 @@ static void check_near(struct fixture *f, unsigned int lo, unsigned int hi)
 	check_first(f, 0, PAGES);
 }
 
-static void test_random(void **state)
+static void test_random_pins_agree_with_an_array(void **state)
 {
 	struct fixture f;
 	uint64_t steps = test_iters(PAGES > 16 ? 3000 : 100000);
@@ -187,7 +187,7 @@ static void test_random(void **state)
 	setup(&f);
 	pin(&f, 0, PAGES);
 	for (uint64_t i = 0; i < steps; i++) {
-		/* Tides: mostly pins for a while, then mostly unpins until nothing is left. */
+		/* mostly pins for a while, and then mostly unpins, until no pin is left */
 		const unsigned int pins = i / 200 % 2 ? 25 : 60;
 		unsigned int lo, hi;
 
@@ -208,8 +208,8 @@ static void test_random(void **state)
 	teardown(&f);
 }
 
-/* What was pinned whole is given back in parts, and the other way round. */
-static void test_other_ranges_back(void **state)
+/* Ranges that were pinned as a whole are unpinned in parts, and the reverse. */
+static void test_pins_and_unpins_may_have_other_ranges(void **state)
 {
 	const unsigned int parts[] = {1, 3, LEAF / 2, LEAF, LEAF + 1, PAGES / 2};
 	struct fixture f;
@@ -235,7 +235,7 @@ static void test_other_ranges_back(void **state)
 	teardown(&f);
 }
 
-static void test_nothing_pinned(void **state)
+static void test_a_block_without_pins_works(void **state)
 {
 	struct fixture f;
 	unsigned int page = 77;
@@ -256,8 +256,8 @@ static void test_nothing_pinned(void **state)
 	teardown(&f);
 }
 
-/* One page much more often than its neighbours, and back: planes for that, and not for more. */
-static void test_deep(void **state)
+/* One page has many more pins than its neighbours. There are no more planes than needed. */
+static void test_a_page_may_have_many_pins(void **state)
 {
 	const unsigned int x = LEAF + 1, deep = GMS_PINS_MAX < 300 ? GMS_PINS_MAX - 1 : 300;
 	struct fixture f;
@@ -267,7 +267,7 @@ static void test_deep(void **state)
 	for (unsigned int i = 1; i <= deep; i++) {
 		pin(&f, i % 2 ? x : x - 1, x + 1 + i % 3 % 2);
 		check_counts(&f, x - 1, x + 2);
-		/* The largest count, and one pin more. */
+		/* the planes for the largest count, and for one more pin */
 		assert_true(f.pins->nr_planes <= BITS_OF(i) + 1);
 	}
 	check_all(&f);
@@ -282,8 +282,8 @@ static void test_deep(void **state)
 	teardown(&f);
 }
 
-/* Counts that stay small need no more planes, however long it goes on. */
-static void test_planes_only_as_needed(void **state)
+/* Counts that stay small need no more planes after many pins and unpins. */
+static void test_small_counts_need_few_planes(void **state)
 {
 	struct fixture f;
 
@@ -297,7 +297,7 @@ static void test_planes_only_as_needed(void **state)
 		unpin(&f, lo, lo + 1);
 	}
 	assert_true(f.pins->nr_planes <= 2);
-	/* Page 0 stays pinned, so that this never starts afresh. */
+	/* Page 0 stays pinned, so that the block never becomes empty. */
 	for (unsigned int i = 0; i < 20; i++) {
 		pin(&f, 0, PAGES);
 		for (unsigned int lo = 0; lo < PAGES; lo += LEAF)
@@ -309,8 +309,8 @@ static void test_planes_only_as_needed(void **state)
 	teardown(&f);
 }
 
-/* Reservations hold beside each other, and whatever is unpinned or cancelled in between. */
-static void test_reservations(void **state)
+/* Several reservations hold, also if pages are unpinned or reservations cancelled meanwhile. */
+static void test_reservations_hold_beside_each_other(void **state)
 {
 	const unsigned int nr = GMS_PINS_MAX < 40 ? GMS_PINS_MAX - 1 : 40;
 	struct fixture f;
@@ -336,15 +336,15 @@ static void test_reservations(void **state)
 	teardown(&f);
 }
 
-/* Not a loop of 2^31 pins: the count of the whole block is put one below the largest. */
-static void test_largest_count(void **state)
+/* Sets the count of the whole block to one below the largest, because 2^31 pins take long. */
+static void test_no_count_exceeds_the_largest(void **state)
 {
 	struct fixture f;
 
 	(void)state;
 	setup(&f);
 	pin(&f, 0, PAGES);
-	for (uint32_t n = 1; n < GMS_PINS_MAX; n = 2 * n + 1) { /* plane by plane */
+	for (uint32_t n = 1; n < GMS_PINS_MAX; n = 2 * n + 1) { /* adds plane by plane */
 		f.pins->uniform = n;
 		assert_int_equal(reserve(&f), 0);
 		gms_pins_cancel(f.pins);
@@ -371,7 +371,7 @@ static void test_largest_count(void **state)
 	teardown(&f);
 }
 
-/* The block before the @which-th kind of reserve; false: there are no more kinds. */
+/* Makes the block before a reserve of kind @which. Returns false if there is no such kind. */
 static bool before_reserve(struct fixture *f, unsigned int which)
 {
 	setup(f);
@@ -386,7 +386,7 @@ static bool before_reserve(struct fixture *f, unsigned int which)
 	return which <= 3;
 }
 
-static void test_allocation_fails(void **state)
+static void test_a_reservation_that_fails_changes_nothing(void **state)
 {
 	struct fixture f;
 	unsigned int which, failed = 0;
@@ -424,7 +424,7 @@ static void test_allocation_fails(void **state)
 	assert_true(failed >= which);
 }
 
-/* Says that what holds now is right, and after a change by hand is not. */
+/* Checks that gms_pins_ok() holds, and that it does not hold after a change by hand. */
 #define EXPECT_DAMAGE(pins, change, back)        \
 	do {                                     \
 		assert_true(gms_pins_ok(pins));  \
@@ -434,8 +434,8 @@ static void test_allocation_fails(void **state)
 		assert_true(gms_pins_ok(pins));  \
 	} while (0)
 
-/* gms_pins_ok() sees each number that is off by one, and each invariant that is broken. */
-static void test_damage_is_seen(void **state)
+/* gms_pins_ok() finds each number that is off by one, and each broken invariant. */
+static void test_damage_is_found(void **state)
 {
 	struct fixture f;
 	struct gms_pins *p;
@@ -454,10 +454,10 @@ static void test_damage_is_seen(void **state)
 	EXPECT_DAMAGE(p, p->pinned[0].w[0] ^= 1, p->pinned[0].w[0] ^= 1);
 	EXPECT_DAMAGE(p, p->pinned[1].w[0] ^= 1, p->pinned[1].w[0] ^= 1);
 	EXPECT_DAMAGE(p, p->plane[0][0].w[0] ^= 1, p->plane[0][0].w[0] ^= 1);
-	/* the second leaf is dirty and without pins (I1), and so is only right beside pins */
+	/* I1: the second leaf is dirty without pins, which is valid only in a block with pins */
 	EXPECT_DAMAGE(p, p->state[0] ^= 1 << 2, p->state[0] ^= 1 << 2);
 	EXPECT_DAMAGE(p, p->uniform = 0, p->uniform = 1);
-	/* I2 */
+	/* breaks I2 */
 	for (unsigned int lo = LEAF; lo < PAGES - LEAF; lo += LEAF)
 		pin(&f, lo, lo + 1);
 	assert_int_equal(p->nr_dirty, PAGES / LEAF - 1);
@@ -469,8 +469,8 @@ static void test_damage_is_seen(void **state)
 	teardown(&f);
 }
 
-/* I3, at the last reservation that fits. */
-static void test_damage_of_the_room_is_seen(void **state)
+/* gms_pins_ok() finds one reservation more than fits (I3). */
+static void test_too_many_reservations_are_found(void **state)
 {
 	struct fixture f;
 
@@ -492,16 +492,16 @@ static void test_damage_of_the_room_is_seen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing_pinned),
-		cmocka_unit_test(test_other_ranges_back),
-		cmocka_unit_test(test_deep),
-		cmocka_unit_test(test_planes_only_as_needed),
-		cmocka_unit_test(test_reservations),
-		cmocka_unit_test(test_largest_count),
-		cmocka_unit_test(test_allocation_fails),
-		cmocka_unit_test(test_damage_is_seen),
-		cmocka_unit_test(test_damage_of_the_room_is_seen),
-		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_a_block_without_pins_works),
+		cmocka_unit_test(test_pins_and_unpins_may_have_other_ranges),
+		cmocka_unit_test(test_a_page_may_have_many_pins),
+		cmocka_unit_test(test_small_counts_need_few_planes),
+		cmocka_unit_test(test_reservations_hold_beside_each_other),
+		cmocka_unit_test(test_no_count_exceeds_the_largest),
+		cmocka_unit_test(test_a_reservation_that_fails_changes_nothing),
+		cmocka_unit_test(test_damage_is_found),
+		cmocka_unit_test(test_too_many_reservations_are_found),
+		cmocka_unit_test(test_random_pins_agree_with_an_array),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

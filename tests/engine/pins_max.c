@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * pins_max.c - proves what happens at the largest number of pins of a page
+ * pins_max.c - proves that a page has no more pins than the largest number
  *
- * In the build with few planes that number is 15, and reached pin by pin: in one block, and by
- * gms_pin(). The largest count is found wherever it is, to the pin.
+ * Holds rules 14 and 24.
+ *
+ * In the build with few planes that number is 15, and the tests reach it pin by pin: in one block,
+ * and with gms_pin().
  */
 #include <gmemstate/state.h>
 
@@ -71,7 +73,7 @@ static void unpin(struct fixture *f, unsigned int lo, unsigned int hi)
 	assert_int_equal(walk.surplus, 0);
 }
 
-/* So many reservations fit, and not one more; that fails without a trace. They are cancelled. */
+/* Checks that @room reservations fit, and that one more fails and changes nothing. */
 static void expect_room(struct fixture *f, unsigned int room)
 {
 	for (unsigned int i = 0; i < room; i++)
@@ -89,8 +91,8 @@ static void expect_room(struct fixture *f, unsigned int room)
 }
 
 /*
- * The largest count is the whole block's, or that of one page, which shares its word with pages of
- * counts that have other bits: 12 is 1100, 11 is 1011, 7 is 0111.
+ * The largest count is that of the whole block, or of one page. Pages in one word have counts with
+ * different bits: 12 is 1100, 11 is 1011, 7 is 0111.
  */
 static void test_the_largest_count_is_found(void **state)
 {
@@ -125,8 +127,8 @@ static void test_the_largest_count_is_found(void **state)
 	}
 }
 
-/* What is full has room again after an unpin of the page with the largest count, of no other. */
-static void test_full_and_not_full(void **state)
+/* A full block has room again after an unpin of the page with the largest count, and only then. */
+static void test_a_full_block_has_room_after_an_unpin(void **state)
 {
 	struct fixture f;
 
@@ -157,7 +159,7 @@ static void test_full_and_not_full(void **state)
 }
 
 /* A reservation counts as a pin of each page, until it ends. */
-static void test_reservations_fill_it_too(void **state)
+static void test_a_reservation_counts_as_a_pin(void **state)
 {
 	struct fixture f;
 
@@ -167,7 +169,7 @@ static void test_reservations_fill_it_too(void **state)
 	for (unsigned int i = 0; i < 3; i++)
 		assert_int_equal(reserve(&f), 0);
 	assert_int_equal(reserve(&f), -ENOMEM);
-	commit(&f, 10, 11); /* elsewhere: page 9 has room for one more */
+	commit(&f, 10, 11); /* another page, so that page 9 has room for one more */
 	assert_int_equal(reserve(&f), 0);
 	assert_int_equal(reserve(&f), -ENOMEM);
 	commit(&f, 0, PAGES);
@@ -209,10 +211,10 @@ static void expect_refused(struct gms_state *s, gms_pgoff_t start, uint64_t nr_p
 }
 
 /*
- * Rules 14 and 24: a range with a full page in its second block is refused, and its first block
- * keeps neither pin nor reservation.
+ * Rules 14 and 24: gms_pin() refuses a range with a full page in its second block, and leaves no
+ * pin and no reservation in the first block.
  */
-static void test_gms_pin(void **state)
+static void test_gms_pin_refuses_a_full_page(void **state)
 {
 	const gms_pgoff_t full = T_1G + 7;
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
@@ -233,7 +235,7 @@ static void test_gms_pin(void **state)
 	expect_refused(s, T_1G - 5, 2 * T_1G, T_1G);
 	assert_false(gms_first_pin(s, 0, T_1G, NULL));
 	assert_false(gms_first_pin(s, 2 * T_1G, T_1G, NULL));
-	/* a reservation that is left would keep the folio from being split */
+	/* a reservation that is left would prevent a split of the folio */
 	assert_int_equal(gms_folio_order(s, 5), GMS_ORDER_1G);
 	assert_int_equal(gms_convert(s, 0, 1, GMS_PRIVATE, 0, NULL), 0);
 	assert_int_equal(gms_fault_begin(s, T_2M, GMS_HOST, &fault), 0);
@@ -256,9 +258,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_largest_count_is_found),
-		cmocka_unit_test(test_full_and_not_full),
-		cmocka_unit_test(test_reservations_fill_it_too),
-		cmocka_unit_test(test_gms_pin),
+		cmocka_unit_test(test_a_full_block_has_room_after_an_unpin),
+		cmocka_unit_test(test_a_reservation_counts_as_a_pin),
+		cmocka_unit_test(test_gms_pin_refuses_a_full_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * pins_steps.c - proves commits and unpins in steps, with other changes between the steps
+ * pins_steps.c - proves that commits and unpins in short steps may interleave
  *
- * Several walks at once, step by step in a random order: each counts each of its pages once, and
- * a surplus is a page that was not pinned at some time during the walk. How many leaves a step
- * changes is found by comparing memory. gms_pins_ok() is asked after each step.
+ * Several walks make their steps in a random order. Each walk counts each of its pages once. A
+ * surplus is a page that was not pinned at some time during the walk. The tests compare memory to
+ * find how many leaves a step changes. gms_pins_ok() must hold after each step.
  */
 #include "folio/pins.h"
 
@@ -44,7 +44,7 @@ struct fixture {
 	struct prng prng;
 };
 
-static struct fixture fixture; /* large */
+static struct fixture fixture; /* too large for the stack */
 
 static struct fixture *setup(void)
 {
@@ -78,7 +78,7 @@ static void begin(struct fixture *f, struct walk *w, bool commits, unsigned int 
 	gms_pins_walk_init(&w->walk, lo, hi);
 }
 
-/* What a step of a walk has done to a page: nothing, or what it has to do, once. */
+/* Checks that steps of a walk have not changed a page, or have counted it once. */
 static void check_page(struct fixture *f, struct walk *w, unsigned int page)
 {
 	const uint32_t count = gms_pins_count(f->pins, page);
@@ -110,7 +110,7 @@ static void check_end(const struct walk *w)
 	assert_int_equal(w->walk.surplus, surplus);
 }
 
-/* I3 does not hold for the reservations of commits that are between two steps. */
+/* Checks gms_pins_ok(). I3 does not hold for the reservations of commits between two steps. */
 static void check_sound(struct fixture *f)
 {
 	uint32_t under_way = 0;
@@ -145,13 +145,13 @@ static void advance(struct fixture *f, struct walk *w)
 	more = (w->commits ? gms_pins_commit : gms_pins_unpin)(f->pins, &w->walk);
 	talloc_trap(&f->talloc, 0);
 	w->begun = true;
-	/* a split sees the reservation until all pages of the commit are pinned */
+	/* the reservation stays until all pages of the commit are pinned, and prevents splits */
 	assert_int_equal(f->pins->reserved, reserved - (w->commits && !more));
 	w->active = more;
 	check_sound(f);
 }
 
-/* After steps of one walk: what have they done? */
+/* Checks all pages after some steps of one walk. */
 static void check(struct fixture *f, struct walk *w)
 {
 	for (unsigned int i = 0; i < PAGES; i++)
@@ -175,7 +175,7 @@ static void run(struct fixture *f, bool commits, unsigned int lo, unsigned int h
 	check(f, &f->walks[0]);
 }
 
-/* A page, a leaf, anything, or the whole block, which has the most steps. */
+/* Begins a walk over a page, a leaf, a range, or the whole block, which has the most steps. */
 static void begin_random(struct fixture *f, struct walk *w, bool commits)
 {
 	const uint64_t kind = prng_below(&f->prng, 8);
@@ -193,7 +193,7 @@ static void begin_random(struct fixture *f, struct walk *w, bool commits)
 	begin(f, w, commits, lo, hi);
 }
 
-static void test_walks_beside_each_other(void **state)
+static void test_walks_may_interleave(void **state)
 {
 	struct fixture *f = setup();
 	const uint64_t steps = test_iters(PAGES > 16 ? 200 : 200000);
@@ -205,7 +205,7 @@ static void test_walks_beside_each_other(void **state)
 		struct walk *w = &f->walks[prng_below(&f->prng, NR_WALKS)];
 		const uint64_t half = PAGES > 16 ? 50 : 20;
 
-		/* Tides, down to nothing: then leaves become clean again. */
+		/* mostly commits, and then mostly unpins, so that leaves become clean again */
 		if (!w->active)
 			begin_random(f, w, prng_chance(&f->prng, i / half % 2 ? 20 : 60));
 		step(f, w);
@@ -221,9 +221,9 @@ static void test_walks_beside_each_other(void **state)
 	teardown(f);
 }
 
-/* ---- how much a step does ---- */
+/* ---- the length of a step ---- */
 
-/* One pin in each leaf of the first @nr_dirty, beside @depth pins of the whole block. */
+/* Pins the whole block @depth times, and one page in each of the first @nr_dirty leaves. */
 static void make_dirty(struct fixture *f, unsigned int nr_dirty, unsigned int depth)
 {
 	for (unsigned int i = 0; i < depth; i++)
@@ -240,13 +240,13 @@ static void make_dirty(struct fixture *f, unsigned int nr_dirty, unsigned int de
 	check_sound(f);
 }
 
-/* What the leaves keep in memory of their own. */
+/* A copy of the memory of the leaves. */
 struct memory {
 	unsigned int nr_planes;
 	struct gms_line *lines; /* pinned, then the planes */
 };
 
-/* What was never written is compared, too: valgrind is to take it for written. */
+/* Copies memory that was never written, too. Valgrind has to accept that. */
 static void memory_take(struct memory *m, const struct gms_pins *pins)
 {
 	VALGRIND_MAKE_MEM_DEFINED(pins->pinned, sizeof(pins->pinned));
@@ -260,7 +260,7 @@ static void memory_take(struct memory *m, const struct gms_pins *pins)
 		memcpy(m->lines + (1 + p) * NR_LEAVES, pins->plane[p], sizeof(pins->pinned));
 }
 
-/* How many leaves have other contents now? */
+/* Returns how many leaves differ from the copy. */
 static unsigned int memory_differs(const struct memory *m, const struct gms_pins *pins)
 {
 	unsigned int nr = 0;
@@ -277,7 +277,7 @@ static unsigned int memory_differs(const struct memory *m, const struct gms_pins
 	return nr;
 }
 
-/* Runs a walk, and returns how many leaves it has changed, in how many steps. */
+/* Runs a walk. Returns how many leaves it has changed, and sets *steps. */
 static unsigned int changed(struct fixture *f, bool commits, unsigned int lo, unsigned int hi,
 			    unsigned int *steps)
 {
@@ -306,7 +306,7 @@ static unsigned int steps_of(unsigned int nr_leaves)
 	return nr_leaves <= GMS_PINS_STEP ? 1 : (nr_leaves + GMS_PINS_STEP - 1) / GMS_PINS_STEP;
 }
 
-/* A step changes a few leaves at most, however many are dirty, and no walk takes a step too many. */
+/* A step changes few leaves, also if many are dirty. A walk takes no more steps than needed. */
 static void test_a_step_is_short(void **state)
 {
 	const unsigned int dirty[] = {0,        1, GMS_PINS_STEP, GMS_PINS_STEP + 1, NR_LEAVES - 1,
@@ -324,7 +324,7 @@ static void test_a_step_is_short(void **state)
 		assert_int_equal(changed(f, false, 0, PAGES, &steps), dirty[i]);
 		assert_int_equal(steps, steps_of(dirty[i]));
 		assert_int_equal(f->pins->nr_dirty, dirty[i]);
-		/* almost all pages: leaf by leaf, also where they were clean */
+		/* a walk over almost all pages changes each leaf, also the clean ones */
 		assert_int_equal(changed(f, true, 1, PAGES, &steps), NR_LEAVES);
 		assert_int_equal(steps, steps_of(NR_LEAVES));
 		assert_int_equal(changed(f, false, 1, PAGES, &steps), NR_LEAVES);
@@ -337,8 +337,8 @@ static void test_a_step_is_short(void **state)
 	}
 }
 
-/* Many leaves are dirty when a plane is added: it is made before the lock is taken. */
-static void test_plane_for_many_dirty_leaves(void **state)
+/* A plane is added to a block with many dirty leaves. It is allocated without the lock. */
+static void test_a_plane_may_be_added_to_dirty_leaves(void **state)
 {
 	struct fixture *f = setup();
 
@@ -359,8 +359,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_step_is_short),
-		cmocka_unit_test(test_plane_for_many_dirty_leaves),
-		cmocka_unit_test(test_walks_beside_each_other),
+		cmocka_unit_test(test_a_plane_may_be_added_to_dirty_leaves),
+		cmocka_unit_test(test_walks_may_interleave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

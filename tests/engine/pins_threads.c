@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * pins_threads.c - proves what readers of pins see beside a writer, and that writers add up
+ * pins_threads.c - proves that readers of pins are right beside writers, and that no pin is lost
  *
- * Writers that each know their own pins only leave nothing behind. Readers find a page that is
- * pinned all the while, never one that is not pinned at all, and a page that was pinned with its
- * block also while its leaf is given counts of its own.
+ * Writers that unpin exactly what they have pinned leave no pin. A reader always finds a page that
+ * stays pinned, and never one that is not pinned. It also finds a page that was pinned with its
+ * block while the leaf of the page gets counts of its own.
  */
 #include "folio/pins.h"
 
@@ -18,7 +18,7 @@
 #define PAGES GMS_PINS_PAGES
 #define LEAF GMS_LINE_BITS
 
-/* One block, and the page of interest: pinned throughout, or never. */
+/* One block, and a page that is always or never pinned. */
 struct shared {
 	struct talloc talloc;
 	struct gms_spinlock lock;
@@ -39,7 +39,7 @@ static void setup(struct shared *shared)
 	gms_spin_init(&shared->lock, &shared->lock, GMS_RANK_TREE, 0);
 }
 
-/* Nothing is left: no pin, no reservation, no leaf with counts of its own. */
+/* Checks that no pin, reservation or dirty leaf is left, and frees the block. */
 static void teardown(struct shared *shared)
 {
 	assert_true(gms_pins_ok(shared->pins));
@@ -57,7 +57,7 @@ static int reserve(struct shared *shared)
 	return gms_pins_reserve(&shared->pins, &shared->lock, &shared->talloc.ops);
 }
 
-/* A commit or an unpin, with the lock released between two steps. Returns the surplus. */
+/* Makes a commit or an unpin, without the lock between two steps. Returns the surplus. */
 static uint64_t count(struct shared *shared, unsigned int lo, unsigned int hi,
 		      bool (*step)(struct gms_pins *pins, struct gms_pins_walk *walk))
 {
@@ -83,7 +83,7 @@ static uint64_t unpin(struct shared *shared, unsigned int lo, unsigned int hi)
 	return count(shared, lo, hi, gms_pins_unpin);
 }
 
-/* In a leaf, from page to page, or the whole block. */
+/* Returns a range in a leaf, a range between two pages, or the whole block. */
 static struct range random_range(struct prng *prng)
 {
 	const uint64_t kind = prng_below(prng, 10);
@@ -97,7 +97,7 @@ static struct range random_range(struct prng *prng)
 					     : lo + 1 + (unsigned int)prng_below(prng, end - lo)};
 }
 
-/* Pins, at times many, and unpins what it has pinned, in halves. Leaves out a page not pinned. */
+/* Pins ranges, and unpins them as a whole or in halves. Leaves out a page that is never pinned. */
 static void run_writer(struct worker *worker)
 {
 	struct shared *shared = worker->shared;
@@ -166,7 +166,7 @@ static void run_reader(struct worker *worker)
 	}
 }
 
-/* A page is pinned with its block, and then its leaf gets counts of its own, again and again. */
+/* Pins a page with its block, then gives its leaf counts of its own; again and again. */
 static void run_dirtier(struct worker *worker)
 {
 	struct shared *shared = worker->shared;
@@ -197,7 +197,7 @@ static void run_dirtier(struct worker *worker)
 	worker_expect(worker, !surplus, "a pin was lost");
 }
 
-/* In an odd phase the page is pinned, in each way to count. */
+/* In an odd phase the page is pinned, with its block or by a count of its leaf. */
 static void run_phase_reader(struct worker *worker)
 {
 	struct shared *shared = worker->shared;
@@ -213,7 +213,7 @@ static void run_phase_reader(struct worker *worker)
 	}
 }
 
-static void test_leaf_becomes_dirty(void **state)
+static void test_readers_find_a_page_whose_leaf_becomes_dirty(void **state)
 {
 	struct shared shared = {.page = PAGES / 2 + LEAF / 3};
 	struct worker workers[] = {{.run = run_dirtier,
@@ -250,25 +250,25 @@ static void check_threads(unsigned int nr_writers, unsigned int nr_readers, bool
 	teardown(&shared);
 }
 
-static void test_writers(void **state)
+static void test_no_pin_of_several_writers_is_lost(void **state)
 {
 	(void)state;
 	check_threads(4, 0, true);
 }
 
-static void test_page_stays_pinned(void **state)
+static void test_readers_find_a_page_that_stays_pinned(void **state)
 {
 	(void)state;
 	check_threads(1, 2, true);
 }
 
-static void test_page_is_never_pinned(void **state)
+static void test_readers_find_no_page_that_is_not_pinned(void **state)
 {
 	(void)state;
 	check_threads(1, 2, false);
 }
 
-/* Pins and unpins one page, the only one. */
+/* Pins and unpins a page. No other page is ever pinned. */
 static void run_flipper(struct worker *worker)
 {
 	struct shared *shared = worker->shared;
@@ -295,12 +295,12 @@ static void run_only_reader(struct worker *worker)
 		worker_expect(worker,
 			      !gms_pins_first(pins, leaf, leaf + LEAF, &page) ||
 				      page == shared->page,
-			      "a reader found a page that nobody ever pinned");
+			      "a reader found a page that was never pinned");
 	}
 }
 
-/* It was the last one of its word where the last pin of the word went while a reader looked. */
-static void test_only_page_is_found(void **state)
+/* A reader finds no other page while the last pin of a word comes and goes. */
+static void test_readers_find_no_page_but_the_only_one(void **state)
 {
 	struct shared shared = {.page = PAGES / 2 + LEAF / 3};
 	struct worker workers[2] = {{.run = run_flipper}, {.run = run_only_reader}};
@@ -318,11 +318,11 @@ static void test_only_page_is_found(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_writers),
-		cmocka_unit_test(test_page_stays_pinned),
-		cmocka_unit_test(test_page_is_never_pinned),
-		cmocka_unit_test(test_leaf_becomes_dirty),
-		cmocka_unit_test(test_only_page_is_found),
+		cmocka_unit_test(test_no_pin_of_several_writers_is_lost),
+		cmocka_unit_test(test_readers_find_a_page_that_stays_pinned),
+		cmocka_unit_test(test_readers_find_no_page_that_is_not_pinned),
+		cmocka_unit_test(test_readers_find_a_page_whose_leaf_becomes_dirty),
+		cmocka_unit_test(test_readers_find_no_page_but_the_only_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

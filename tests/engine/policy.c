@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * policy.c - proves the policies of rules 26, 27 and 30 as what they are: pure functions
+ * policy.c - proves that the policies are pure functions with the verdicts of rules 26, 27 and 30
  *
- * Tables of views and of the verdicts that the rules ask for. A view that cannot be (a mixed
- * 2M in a uniform 1G) has no verdict that would be wrong, and is in no table.
+ * The tables have views and the verdicts that the rules require. Impossible views, such as a mixed
+ * 2M in a uniform 1G, are in no table.
  */
 #include <gmemstate/policy.h>
 
@@ -25,7 +25,7 @@ struct row {
 	unsigned int folio_order;
 	enum gms_summary s2m, s1g;
 	unsigned int order;
-	int uniform; /* -1: does not matter */
+	int uniform; /* -1: any value is right */
 };
 
 static struct gms_policy_view view_of(const struct row *row)
@@ -47,14 +47,14 @@ static struct gms_policy_view view_of(const struct row *row)
 	};
 }
 
-/* What the engine does with an order. */
+/* Rounds an order down, as the engine does. */
 static unsigned int rounded(unsigned int order)
 {
 	return order >= O1G ? O1G : order >= O2M ? O2M : O4K;
 }
 
-static struct gms_policy_verdict ask(const struct gms_policy_ops *policy,
-				     const struct gms_policy_view *view)
+static struct gms_policy_verdict query(const struct gms_policy_ops *policy,
+				       const struct gms_policy_view *view)
 {
 	struct gms_policy_verdict verdict = {view->folio_order, true};
 
@@ -63,11 +63,11 @@ static struct gms_policy_verdict ask(const struct gms_policy_ops *policy,
 	return verdict;
 }
 
-/* Also: the same view, the same verdict; and the view is as it was. */
+/* Checks a verdict. Two queries must have equal verdicts, and must not change the view. */
 static void check_row(const struct gms_policy_ops *policy, const struct row *row, size_t number)
 {
 	struct gms_policy_view view = view_of(row), copy = view;
-	struct gms_policy_verdict verdict = ask(policy, &view), again = ask(policy, &view);
+	struct gms_policy_verdict verdict = query(policy, &view), again = query(policy, &view);
 
 	assert_memory_equal(&view, &copy, sizeof(view));
 	assert_int_equal(verdict.order, again.order);
@@ -90,7 +90,7 @@ static void check_row(const struct gms_policy_ops *policy, const struct row *row
 
 /* Rule 26 */
 static const struct row eager[] = {
-	/* a folio in a block that is not all private is split at once, to 4K, all of it */
+	/* a folio in a block that is not all private is split at once: all of it, to 4K */
 	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O1G, S, S, O4K, 1},
 	{GMS_EV_ALLOCATE, HOST,  GMS_SHARED,  O1G, S, S, O4K, 1},
 	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O1G, P, M, O4K, 1},
@@ -101,7 +101,7 @@ static const struct row eager[] = {
 	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O2M, M, M, O4K, 1},
 	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O2M, P, M, O2M, -1},
 	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O2M, P, P, O2M, -1},
-	/* to shared: split, unless it is all private, which it cannot be then */
+	/* a conversion to shared splits, because the block is not all private then */
 	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O1G, M, M, O4K, 1},
 	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O1G, S, M, O4K, 1},
 	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O1G, S, S, O4K, 1},
@@ -109,14 +109,14 @@ static const struct row eager[] = {
 	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O2M, S, M, O4K, 1},
 	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O4K, S, S, O4K, -1},
 	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O4K, M, M, O4K, -1},
-	/* to private: merged where all is */
+	/* a conversion to private merges a block that is all private */
 	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, P, P, O1G, -1},
 	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, P, M, O2M, -1},
 	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, M, M, O4K, -1},
 	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O2M, P, P, O1G, -1},
 	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O2M, P, M, O2M, -1},
 	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O1G, P, P, O1G, -1},
-	/* a split that was put off comes at the next touch */
+	/* a deferred split is made at the next fault */
 	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O1G, S, M, O4K, 1},
 	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, M, M, O4K, 1},
 	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, S, S, O4K, 1},
@@ -154,7 +154,7 @@ static const struct row nonuniform[] = {
 	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, S, M, O2M, -1},
 };
 
-/* Rule 27; of adaptive, too, but for GMS_EV_MAINTAIN */
+/* Rule 27; also the verdicts of adaptive, except for GMS_EV_MAINTAIN */
 static const struct row lazy[] = {
 	/* guest faults never split */
 	{GMS_EV_FAULT,    GUEST, GMS_SHARED,  O1G, M, M, O1G, -1},
@@ -165,14 +165,14 @@ static const struct row lazy[] = {
 	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O1G, M, M, O1G, -1},
 	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O2M, M, M, O2M, -1},
 	{GMS_EV_ALLOCATE, HOST,  GMS_SHARED,  O1G, S, S, O1G, -1},
-	/* the host's do, as far as needed: that place */
+	/* host faults split, but only as far as the page needs */
 	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O1G, S, M, O2M, -1},
 	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O1G, M, M, O4K, 0},
 	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O1G, S, S, O1G, -1},
 	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, M, M, O4K, -1},
 	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, S, M, O2M, -1},
 	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, S, S, O2M, -1},
-	/* conversions only record */
+	/* conversions never split or merge */
 	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O1G, M, M, O1G, -1},
 	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O1G, P, M, O1G, -1},
 	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O2M, M, M, O2M, -1},
@@ -190,55 +190,55 @@ static const struct row lazy_maintain[] = {
 };
 /* clang-format on */
 
-static void rule_26_eager(void **unused)
+static void rule_26_eager_has_its_verdicts(void **unused)
 {
 	(void)unused;
 	check_rows(gms_policy_eager(), eager);
 }
 
-static void rule_27_lazy(void **unused)
+static void rule_27_lazy_has_its_verdicts(void **unused)
 {
 	(void)unused;
 	check_rows(gms_policy_lazy(), lazy);
 	check_rows(gms_policy_lazy(), lazy_maintain);
 }
 
-static void rule_30_eager_nonuniform(void **unused)
+static void rule_30_eager_nonuniform_has_its_verdicts(void **unused)
 {
 	(void)unused;
 	check_rows(gms_policy_eager_nonuniform(), nonuniform);
 }
 
-static void rule_30_adaptive_is_lazy(void **unused)
+static void rule_30_adaptive_splits_as_lazy(void **unused)
 {
 	(void)unused;
 	check_rows(gms_policy_adaptive(), lazy);
 }
 
-/* Of a split 1G that is uniform: was it so for twice as long as between two flips? */
-static void rule_30_adaptive_merges_what_came_to_rest(void **unused)
+/* A uniform 1G is merged after two average times between flips. */
+static void rule_30_adaptive_merges_blocks_that_stay_uniform(void **unused)
 {
 	static const struct {
 		uint32_t flips;
 		uint64_t since, now;
 		bool merge;
 	} rows[] = {
-		/* one flip in 100 */
+		/* a flip every 100 */
 		{4, 400, 400, false},
 		{4, 400, 599, false},
 		{4, 400, 600, true},
 		{4, 400, 601, true},
 		{4, 400, 100000, true},
-		/* a late one, a fast one */
+		/* few flips, and many flips */
 		{2, 1000000, 1000001, false},
 		{2, 1000000, 1999999, false},
 		{2, 1000000, 2000000, true},
 		{1000, 1000000, 1001999, false},
 		{1000, 1000000, 1002000, true},
-		/* never flipped: at rest for ever */
+		/* a block that never flipped is merged */
 		{0, 0, 1, true},
 		{0, 0, UINT64_MAX, true},
-		/* numbers that do not fit when multiplied */
+		/* numbers whose products need more than 64 bits */
 		{UINT32_MAX, 1ULL << 62, (1ULL << 62) + (1ULL << 30), false},
 		{UINT32_MAX, 1ULL << 62, (1ULL << 62) + (1ULL << 32), true},
 		{2, 1ULL << 62, (1ULL << 62) + (1ULL << 61), false},
@@ -259,31 +259,31 @@ static void rule_30_adaptive_merges_what_came_to_rest(void **unused)
 			view.flips = rows[i].flips;
 			view.since = rows[i].since;
 			view.now = rows[i].now;
-			if (ask(gms_policy_adaptive(), &view).order !=
+			if (query(gms_policy_adaptive(), &view).order !=
 			    (rows[i].merge ? O1G : orders[j]))
 				fail_msg("row %zu, folio of %u", i, orders[j]);
 		}
 	}
 }
 
-/* A block that is mixed is not merged, however long it has been so. */
-static void rule_30_adaptive_does_not_merge_what_is_mixed(void **unused)
+/* A mixed block is not merged, however long it has been mixed. */
+static void rule_30_adaptive_does_not_merge_mixed_blocks(void **unused)
 {
 	struct row row = {GMS_EV_MAINTAIN, HOST, GMS_SHARED, O4K, M, M, 0, 0};
 	struct gms_policy_view view = view_of(&row);
 
 	(void)unused;
 	view.now = 1ULL << 50;
-	assert_int_equal(ask(gms_policy_adaptive(), &view).order, O4K);
+	assert_int_equal(query(gms_policy_adaptive(), &view).order, O4K);
 	row.folio_order = O2M;
 	view = view_of(&row);
 	view.s2m = S;
 	view.now = 1ULL << 50;
-	assert_int_equal(ask(gms_policy_adaptive(), &view).order, O2M);
+	assert_int_equal(query(gms_policy_adaptive(), &view).order, O2M);
 }
 
-/* Neither place nor pins nor, but for adaptive, history make a difference to what is wanted. */
-static void rule_30_verdicts_depend_on_the_block_alone(void **unused)
+/* The index does not change a verdict, and the history changes only those of adaptive. */
+static void rule_30_verdicts_depend_only_on_the_block(void **unused)
 {
 	size_t i;
 
@@ -296,7 +296,7 @@ static void rule_30_verdicts_depend_on_the_block_alone(void **unused)
 		view.flips = 0;
 		view.now = 0;
 		view.since = 0;
-		assert_int_equal(ask(gms_policy_eager(), &view).order, eager[i].order);
+		assert_int_equal(query(gms_policy_eager(), &view).order, eager[i].order);
 	}
 	for (i = 0; i < ARRAY_SIZE(lazy); i++) {
 		struct gms_policy_view view = view_of(&lazy[i]);
@@ -305,8 +305,8 @@ static void rule_30_verdicts_depend_on_the_block_alone(void **unused)
 		view.folio_index = 0;
 		view.flips = UINT32_MAX;
 		view.now = UINT64_MAX;
-		assert_int_equal(ask(gms_policy_lazy(), &view).order, lazy[i].order);
-		assert_int_equal(ask(gms_policy_adaptive(), &view).order, lazy[i].order);
+		assert_int_equal(query(gms_policy_lazy(), &view).order, lazy[i].order);
+		assert_int_equal(query(gms_policy_adaptive(), &view).order, lazy[i].order);
 	}
 }
 
@@ -337,13 +337,13 @@ static void policies_have_names(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_26_eager),
-		cmocka_unit_test(rule_27_lazy),
-		cmocka_unit_test(rule_30_eager_nonuniform),
-		cmocka_unit_test(rule_30_adaptive_is_lazy),
-		cmocka_unit_test(rule_30_adaptive_merges_what_came_to_rest),
-		cmocka_unit_test(rule_30_adaptive_does_not_merge_what_is_mixed),
-		cmocka_unit_test(rule_30_verdicts_depend_on_the_block_alone),
+		cmocka_unit_test(rule_26_eager_has_its_verdicts),
+		cmocka_unit_test(rule_27_lazy_has_its_verdicts),
+		cmocka_unit_test(rule_30_eager_nonuniform_has_its_verdicts),
+		cmocka_unit_test(rule_30_adaptive_splits_as_lazy),
+		cmocka_unit_test(rule_30_adaptive_merges_blocks_that_stay_uniform),
+		cmocka_unit_test(rule_30_adaptive_does_not_merge_mixed_blocks),
+		cmocka_unit_test(rule_30_verdicts_depend_only_on_the_block),
 		cmocka_unit_test(policies_have_names),
 	};
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * state.c - proves the rules of shareability and conversion, rules 1 to 6 and 9 to 11
+ * state.c - proves rules 1 to 6 and 9 to 11 for shareability and conversions
  *
- * Each test names its rule. What is asked of the range tree alone is tested there; here
- * is what the state object adds: the words shared and private, the safe answers, one
- * conversion as a transaction, the iterator.
+ * Each test names its rule. tests/tree has the tests of the range tree. Here are the tests of the
+ * parts that the state object adds: shared and private, conversions as transactions, counters and
+ * the iterator.
  */
 #include <gmemstate/state.h>
 
@@ -41,7 +41,7 @@ static void convert(struct gms_state *state, uint64_t start, uint64_t nr, int to
 
 	assert_int_equal(gms_convert(state, start, nr, (enum gms_shareability)to, 0, &err_index),
 			 0);
-	/* "Not written on success." */
+	/* a conversion that succeeds does not write err_index */
 	assert_int_equal(err_index, 0x77);
 }
 
@@ -53,7 +53,7 @@ static struct gms_stats stats_of(const struct gms_state *state)
 	return stats;
 }
 
-static void test_rule1_shared_by_default(void **unused)
+static void test_rule1_a_new_object_is_shared(void **unused)
 {
 	uint64_t nr_pages = BLOCK_1G + BLOCK_2M + 1;
 	struct gms_state *state = create(nr_pages, 0);
@@ -70,7 +70,7 @@ static void test_rule1_shared_by_default(void **unused)
 	gms_state_destroy(NULL);
 }
 
-static void test_rule1_private_on_demand(void **unused)
+static void test_rule1_a_new_object_may_be_private(void **unused)
 {
 	uint64_t nr_pages = BLOCK_1G + BLOCK_2M + 1;
 	struct gms_state *state = create(nr_pages, GMS_INIT_PRIVATE);
@@ -87,7 +87,7 @@ static void test_rule1_private_on_demand(void **unused)
 	destroy(state);
 }
 
-static void test_rule2_create_costs_by_the_1g(void **unused)
+static void test_rule2_create_costs_in_proportion_to_1g_blocks(void **unused)
 {
 	static const uint64_t sizes[] = {1, BLOCK_1G, 1ULL << 28, GMS_MAX_PAGES};
 	size_t i;
@@ -113,7 +113,7 @@ static void test_rule2_create_costs_by_the_1g(void **unused)
 	}
 }
 
-static void test_rule2_largest(void **unused)
+static void test_rule2_the_largest_object_works(void **unused)
 {
 	struct gms_state *state = create(GMS_MAX_PAGES, GMS_INIT_PRIVATE);
 	uint64_t last = GMS_MAX_PAGES - 1;
@@ -159,7 +159,7 @@ static void test_rule3_equal_neighbours_are_one_run(void **unused)
 	const struct gms_run whole[] = {{0, nr_pages, GMS_SHARED}};
 
 	(void)unused;
-	/* From both ends and the middle: where they meet there is no seam. */
+	/* parts that are converted one by one become one run */
 	convert(state, 100, 412, GMS_PRIVATE);
 	convert(state, BLOCK_1G, 100, GMS_PRIVATE);
 	convert(state, 600, BLOCK_1G - 600, GMS_PRIVATE);
@@ -170,7 +170,7 @@ static void test_rule3_equal_neighbours_are_one_run(void **unused)
 	destroy(state);
 }
 
-static void test_rule3_back_costs_what_it_did(void **unused)
+static void test_rule3_a_reversed_change_leaves_no_cost(void **unused)
 {
 	struct gms_state *state = create(4 * BLOCK_1G, 0);
 	struct gms_stats before, mixed, after;
@@ -193,7 +193,7 @@ static void test_rule3_back_costs_what_it_did(void **unused)
 	destroy(state);
 }
 
-static void test_rule4_mixed_clears_with_last_page(void **unused)
+static void test_rule4_mixed_ends_with_the_last_page(void **unused)
 {
 	struct gms_state *state = create(2 * BLOCK_1G, GMS_INIT_PRIVATE);
 	uint64_t at;
@@ -294,17 +294,17 @@ static void test_rule5_summaries_equal_a_recount(void **unused)
 	destroy(state);
 }
 
-static void test_rule6_incomplete_last_block(void **unused)
+static void test_rule6_incomplete_last_blocks_are_not_offered(void **unused)
 {
 	uint64_t nr_pages = BLOCK_1G + 2 * BLOCK_2M + 3;
 	struct gms_state *state = create(nr_pages, 0);
 
 	(void)unused;
 	convert(state, BLOCK_1G, nr_pages - BLOCK_1G, GMS_PRIVATE);
-	/* Judged by what exists ... */
+	/* The summary counts only the pages that exist. */
 	assert_int_equal(gms_summary(state, BLOCK_1G, GMS_ORDER_1G), GMS_ALL_PRIVATE);
 	assert_int_equal(gms_summary(state, nr_pages - 1, GMS_ORDER_2M), GMS_ALL_PRIVATE);
-	/* ... and never offered. */
+	/* The order of an incomplete block is not offered. */
 	assert_int_equal(gms_max_order(state, BLOCK_1G), GMS_ORDER_2M);
 	assert_int_equal(gms_max_order(state, nr_pages - 1), GMS_ORDER_4K);
 	assert_int_equal(gms_max_order(state, 0), GMS_ORDER_1G);
@@ -315,7 +315,7 @@ static void test_rule6_incomplete_last_block(void **unused)
 	destroy(state);
 }
 
-static void test_rule9_nothing_to_do(void **unused)
+static void test_rule9_a_conversion_with_nothing_to_do_changes_nothing(void **unused)
 {
 	struct gms_state *state = create(2 * BLOCK_1G, 0);
 	struct gms_stats stats;
@@ -331,13 +331,13 @@ static void test_rule9_nothing_to_do(void **unused)
 	assert_int_equal(stats.conversions, 1);
 	assert_int_equal(stats.noops, 3);
 	assert_int_equal(stats.pages_converted, BLOCK_1G);
-	/* Nothing changed, so nobody has to look again. */
+	/* Nothing changed, so readers need not retry. */
 	assert_false(gms_seq_retry(state, 5, seq));
 	assert_true(gms_range_is(state, 5, BLOCK_1G, GMS_PRIVATE));
 	destroy(state);
 }
 
-static void test_rule10_partly_converted(void **unused)
+static void test_rule10_a_partly_converted_range_becomes_uniform(void **unused)
 {
 	struct gms_state *state = create(2 * BLOCK_1G, 0);
 	struct gms_stats stats;
@@ -350,7 +350,7 @@ static void test_rule10_partly_converted(void **unused)
 	assert_int_equal(gms_count(state, 0, 2 * BLOCK_1G, GMS_PRIVATE), 2 * BLOCK_2M);
 	stats = stats_of(state);
 	assert_int_equal(stats.conversions, 3);
-	/* Only those that changed: each became private once. */
+	/* Only pages that changed are counted, and each changed once. */
 	assert_int_equal(stats.pages_converted, 2 * BLOCK_2M);
 	destroy(state);
 }
@@ -367,7 +367,7 @@ static void refuse(struct gms_state *state, uint64_t start, uint64_t nr, int to,
 			 -EINVAL);
 }
 
-static void test_rule11_bad_conversions(void **unused)
+static void test_rule11_bad_conversions_are_refused(void **unused)
 {
 	uint64_t nr_pages = BLOCK_1G + 3;
 	struct gms_state *state = create(nr_pages, 0);
@@ -402,18 +402,18 @@ static void test_rule11_bad_conversions(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rule1_shared_by_default),
-		cmocka_unit_test(test_rule1_private_on_demand),
-		cmocka_unit_test(test_rule2_create_costs_by_the_1g),
-		cmocka_unit_test(test_rule2_largest),
+		cmocka_unit_test(test_rule1_a_new_object_is_shared),
+		cmocka_unit_test(test_rule1_a_new_object_may_be_private),
+		cmocka_unit_test(test_rule2_create_costs_in_proportion_to_1g_blocks),
+		cmocka_unit_test(test_rule2_the_largest_object_works),
 		cmocka_unit_test(test_rule3_equal_neighbours_are_one_run),
-		cmocka_unit_test(test_rule3_back_costs_what_it_did),
-		cmocka_unit_test(test_rule4_mixed_clears_with_last_page),
+		cmocka_unit_test(test_rule3_a_reversed_change_leaves_no_cost),
+		cmocka_unit_test(test_rule4_mixed_ends_with_the_last_page),
 		cmocka_unit_test(test_rule5_summaries_equal_a_recount),
-		cmocka_unit_test(test_rule6_incomplete_last_block),
-		cmocka_unit_test(test_rule9_nothing_to_do),
-		cmocka_unit_test(test_rule10_partly_converted),
-		cmocka_unit_test(test_rule11_bad_conversions),
+		cmocka_unit_test(test_rule6_incomplete_last_blocks_are_not_offered),
+		cmocka_unit_test(test_rule9_a_conversion_with_nothing_to_do_changes_nothing),
+		cmocka_unit_test(test_rule10_a_partly_converted_range_becomes_uniform),
+		cmocka_unit_test(test_rule11_bad_conversions_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("state", tests, NULL, NULL);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * state_api.c - proves the edges of the state object's interface
+ * state_api.c - proves the contract of the state object at its edges: bad options and ranges,
+ * queries past the end, failed allocations, and memory
  *
- * Options that are refused, answers past the end, the iterator's range, sequence numbers
- * of one thread, what -ENOMEM leaves behind, and what the state costs.
+ * Holds rules 2, 3, 11, 14 and 15.
  */
 #include <gmemstate/state.h>
 
@@ -48,7 +48,7 @@ static void refuse_opts(const struct gms_state_opts *opts)
 }
 
 /* Rule 11: bad sizes, flags, orders and contexts are refused, and no object is made. */
-static void test_opts_refused(void **unused)
+static void test_bad_options_are_refused(void **unused)
 {
 	const struct gms_state_opts good = {.struct_size = sizeof(good), .nr_pages = 1};
 	struct gms_state_opts opts;
@@ -65,7 +65,7 @@ static void test_opts_refused(void **unused)
 		if (i != GMS_ORDER_4K && i != GMS_ORDER_2M && i != GMS_ORDER_1G)
 			refuse_opts(&opts);
 	}
-	/* a context for nobody is a mistake */
+	/* a context without functions that use it is refused */
 	opts = good, opts.policy_ctx = &opts, refuse_opts(&opts);
 	opts = good, opts.backend_ctx = &opts, refuse_opts(&opts);
 	opts = good, opts.clock_ctx = &opts, refuse_opts(&opts);
@@ -75,7 +75,7 @@ static void test_opts_refused(void **unused)
  * Rule 11: a policy without a function or a name is refused, and so is an unknown flag of a
  * backend.
  */
-static void test_policy_and_backend_refused(void **unused)
+static void test_bad_policies_and_backends_are_refused(void **unused)
 {
 	struct gms_backend_ops backend = {.struct_size = sizeof(backend), .flags = 2};
 	struct gms_state_opts good = GMS_STATE_OPTS_INIT, opts;
@@ -91,7 +91,7 @@ static void test_policy_and_backend_refused(void **unused)
 	opts = good, refuse_opts(&opts);
 }
 
-static void test_opts_accepted(void **unused)
+static void test_all_folio_orders_are_accepted(void **unused)
 {
 	static const unsigned int orders[] = {GMS_ORDER_4K, GMS_ORDER_2M, GMS_ORDER_1G};
 	struct gms_state *state;
@@ -110,7 +110,7 @@ static void test_opts_accepted(void **unused)
 }
 
 /* Rule 11: an allocator that lacks a function is refused, and not called. */
-static void test_allocator_refused(void **unused)
+static void test_bad_allocators_are_refused(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct talloc talloc;
@@ -123,8 +123,8 @@ static void test_allocator_refused(void **unused)
 	assert_int_equal(talloc.allocs, 0);
 }
 
-/* Rule 11: queries past the end have an answer, and it is the safe one. */
-static void test_rule11_past_the_end(void **unused)
+/* Rule 11: queries past the end have the safe answer. */
+static void test_rule11_queries_past_the_end_have_answers(void **unused)
 {
 	static const uint64_t past[] = {0, 1, BLOCK_2M, BLOCK_1G, 1ULL << 41, 1ULL << 62};
 	uint64_t nr_pages = BLOCK_1G + 3;
@@ -152,13 +152,13 @@ static void test_rule11_past_the_end(void **unused)
 }
 
 /* Rule 11: queries of ranges that pass the end, wrap around or are empty have an answer. */
-static void test_ranges_that_pass_the_end(void **unused)
+static void test_queries_of_ranges_past_the_end_have_answers(void **unused)
 {
 	uint64_t nr_pages = BLOCK_1G + 3;
 	struct gms_state *state = create_with(nr_pages, NULL);
 
 	(void)unused;
-	/* A range that is not all there is neither shared nor private ... */
+	/* A range that passes the end is neither shared nor private. */
 	assert_false(gms_range_is(state, 0, nr_pages + 1, GMS_SHARED));
 	assert_false(gms_range_is(state, nr_pages - 1, 2, GMS_SHARED));
 	assert_false(gms_range_is(state, 1, UINT64_MAX, GMS_SHARED));
@@ -167,7 +167,7 @@ static void test_ranges_that_pass_the_end(void **unused)
 	assert_false(gms_range_is(state, 0, 0, GMS_PRIVATE));
 	assert_true(gms_range_is(state, 0, nr_pages, GMS_SHARED));
 	assert_false(gms_range_is(state, 0, nr_pages, GMS_PRIVATE));
-	/* ... and counts the pages that are. */
+	/* Its count is that of the pages that exist. */
 	assert_int_equal(gms_count(state, 0, UINT64_MAX, GMS_SHARED), nr_pages);
 	assert_int_equal(gms_count(state, 5, UINT64_MAX, GMS_SHARED), nr_pages - 5);
 	assert_int_equal(gms_count(state, 5, UINT64_MAX - 5, GMS_PRIVATE), 0);
@@ -177,7 +177,7 @@ static void test_ranges_that_pass_the_end(void **unused)
 }
 
 /* Rule 11: the summary of a block of an unknown order is mixed. */
-static void test_unknown_orders(void **unused)
+static void test_blocks_of_unknown_orders_are_mixed(void **unused)
 {
 	struct gms_state *state = create_with(BLOCK_1G, NULL);
 	unsigned int order;
@@ -215,7 +215,7 @@ static void expect_iter(const struct gms_state *state, uint64_t start, uint64_t 
 }
 
 /* Rule 3: each run is as long as the range of the walk allows. */
-static void test_iterator(void **unused)
+static void test_iterators_keep_to_their_range(void **unused)
 {
 	uint64_t nr_pages = 2 * BLOCK_1G + 3;
 	struct gms_state *state = create_with(nr_pages, NULL);
@@ -246,8 +246,8 @@ static void test_iterator(void **unused)
 	destroy_with(state, NULL);
 }
 
-/* Rule 15: sequence numbers are even at rest, and a conversion moves those of its shards only. */
-static void test_sequence_numbers(void **unused)
+/* Rule 15: sequence numbers are even between calls. A conversion changes those of its shards. */
+static void test_sequence_numbers_change_by_shard(void **unused)
 {
 	uint64_t nr_pages = 40 * BLOCK_1G;
 	struct gms_state *state = create_with(nr_pages, NULL);
@@ -264,7 +264,7 @@ static void test_sequence_numbers(void **unused)
 	assert_int_equal(gms_convert(state, 14 * BLOCK_1G + 5, 4 * BLOCK_1G, GMS_PRIVATE, 0, NULL),
 			 0);
 	for (i = 0; i < 40; i++) {
-		/* Blocks 14 to 18, and those whose numbers are equal modulo 16. */
+		/* 1G blocks 14 to 18, and blocks of their shards */
 		bool hit = (i + 2) % 16 <= 4;
 
 		assert_int_equal(gms_seq_retry(state, i * BLOCK_1G, seq[i]), hit);
@@ -281,12 +281,12 @@ static void test_sequence_numbers(void **unused)
 static void refuse_lock(struct gms_state *state, uint64_t start, uint64_t nr)
 {
 	assert_int_equal(gms_lock_shared(state, start, nr), -EINVAL);
-	/* Nothing is locked: else this would wait for ever. */
+	/* If a lock were held, this conversion would wait or be refused. */
 	assert_int_equal(gms_convert(state, 0, 1, GMS_PRIVATE, 0, NULL), 0);
 }
 
 /* Rule 11: a bad range is refused, and nothing is locked. */
-static void test_lock_shared(void **unused)
+static void test_lock_shared_refuses_bad_ranges(void **unused)
 {
 	uint64_t nr_pages = BLOCK_1G + 3;
 	struct gms_state *state = create_with(nr_pages, NULL);
@@ -306,7 +306,7 @@ static void test_lock_shared(void **unused)
 }
 
 /* Rule 11: an unknown shareability is refused, and no page has it. */
-static void test_unknown_shareability(void **unused)
+static void test_unknown_shareabilities_are_refused(void **unused)
 {
 	const enum gms_shareability unknown = (enum gms_shareability)2;
 	struct gms_state *state = create_with(BLOCK_1G, NULL);
@@ -319,8 +319,8 @@ static void test_unknown_shareability(void **unused)
 	destroy_with(state, NULL);
 }
 
-/* Rule 3: the memory in use and the memory that is kept are all that was allocated. */
-static void test_stats_account_for_memory(void **unused)
+/* Rule 3: the memory in use and the memory that is kept add up to the bytes allocated. */
+static void test_statistics_account_for_all_memory(void **unused)
 {
 	struct talloc talloc;
 	struct gms_state *state;
@@ -340,7 +340,7 @@ static void test_stats_account_for_memory(void **unused)
 	destroy_with(state, &talloc);
 }
 
-/* A conversion that fails at each of its allocations in turn, then succeeds. */
+/* Fails a conversion at each of its allocations in turn, until it succeeds. */
 static void fail_convert(struct gms_state *state, struct talloc *talloc, uint64_t start,
 			 uint64_t nr, enum gms_shareability to, uint64_t *failures)
 {
@@ -377,8 +377,8 @@ static void fail_convert(struct gms_state *state, struct talloc *talloc, uint64_
 	assert_true(gms_range_is(state, start, nr, to));
 }
 
-/* Rule 14: a conversion is made to fail at each of its allocations. */
-static void test_rule14_convert(void **unused)
+/* Rule 14: a conversion that fails at any of its allocations changes nothing. */
+static void test_rule14_a_conversion_that_fails_changes_nothing(void **unused)
 {
 	uint64_t nr_pages = 200 * BLOCK_1G + 5;
 	struct talloc talloc;
@@ -399,8 +399,8 @@ static void test_rule14_convert(void **unused)
 	destroy_with(state, &talloc);
 }
 
-/* Rule 14: without memory no object is made, and nothing stays allocated. */
-static void test_rule14_create(void **unused)
+/* Rule 14: without memory no object is created, and nothing stays allocated. */
+static void test_rule14_a_create_that_fails_leaves_nothing(void **unused)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *state;
@@ -427,7 +427,7 @@ static void test_rule14_create(void **unused)
 	destroy_with(state, &talloc);
 }
 
-static void test_memory_of_the_worst_case(void **unused)
+static void test_the_worst_case_uses_little_more_than_a_bitmap(void **unused)
 {
 	uint64_t nr_pages = (test_on_valgrind() ? 1 : 16) * BLOCK_1G;
 	struct gms_state *state = create_with(nr_pages, NULL);
@@ -449,7 +449,7 @@ static void test_memory_of_the_worst_case(void **unused)
 }
 
 /* Rule 2: the memory of the largest object follows from the number of its 1G blocks. */
-static void test_memory_of_uniform_tibs(void **unused)
+static void test_uniform_objects_use_little_memory(void **unused)
 {
 	struct gms_state *state = create_with(GMS_MAX_PAGES, NULL);
 	struct gms_stats stats = {.struct_size = sizeof(stats)};
@@ -464,22 +464,22 @@ static void test_memory_of_uniform_tibs(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_opts_refused),
-		cmocka_unit_test(test_policy_and_backend_refused),
-		cmocka_unit_test(test_opts_accepted),
-		cmocka_unit_test(test_allocator_refused),
-		cmocka_unit_test(test_rule11_past_the_end),
-		cmocka_unit_test(test_ranges_that_pass_the_end),
-		cmocka_unit_test(test_unknown_orders),
-		cmocka_unit_test(test_iterator),
-		cmocka_unit_test(test_sequence_numbers),
-		cmocka_unit_test(test_lock_shared),
-		cmocka_unit_test(test_unknown_shareability),
-		cmocka_unit_test(test_stats_account_for_memory),
-		cmocka_unit_test(test_rule14_convert),
-		cmocka_unit_test(test_rule14_create),
-		cmocka_unit_test(test_memory_of_the_worst_case),
-		cmocka_unit_test(test_memory_of_uniform_tibs),
+		cmocka_unit_test(test_bad_options_are_refused),
+		cmocka_unit_test(test_bad_policies_and_backends_are_refused),
+		cmocka_unit_test(test_all_folio_orders_are_accepted),
+		cmocka_unit_test(test_bad_allocators_are_refused),
+		cmocka_unit_test(test_rule11_queries_past_the_end_have_answers),
+		cmocka_unit_test(test_queries_of_ranges_past_the_end_have_answers),
+		cmocka_unit_test(test_blocks_of_unknown_orders_are_mixed),
+		cmocka_unit_test(test_iterators_keep_to_their_range),
+		cmocka_unit_test(test_sequence_numbers_change_by_shard),
+		cmocka_unit_test(test_lock_shared_refuses_bad_ranges),
+		cmocka_unit_test(test_unknown_shareabilities_are_refused),
+		cmocka_unit_test(test_statistics_account_for_all_memory),
+		cmocka_unit_test(test_rule14_a_conversion_that_fails_changes_nothing),
+		cmocka_unit_test(test_rule14_a_create_that_fails_leaves_nothing),
+		cmocka_unit_test(test_the_worst_case_uses_little_more_than_a_bitmap),
+		cmocka_unit_test(test_uniform_objects_use_little_memory),
 	};
 
 	return cmocka_run_group_tests_name("state-api", tests, NULL, NULL);

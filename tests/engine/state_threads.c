@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * state_threads.c - proves R5: who asks for more than single pages gets it
+ * state_threads.c - proves R5: with sequence numbers or the shared lock, a reader sees no
+ * conversion in part
  *
- * Several threads convert, each range always as a whole. A reader that checks the
- * sequence numbers, or that holds the shared lock, never sees half a conversion; one
- * that does neither still sees pages that never change as they are. Sequence numbers
- * are even at rest and never go back. To be run under ThreadSanitizer, too.
+ * Holds rule 18, too.
+ *
+ * Several threads convert ranges, each range always as a whole. A reader that checks the sequence
+ * numbers, or holds the shared lock, never sees a part of a conversion. A reader that does neither
+ * sees the right value of pages that never change. Sequence numbers are even between conversions,
+ * and never go down. Run this test under ThreadSanitizer, too.
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -23,7 +26,7 @@
 #define NR_WRITERS 2
 #define NR_READERS 3
 
-/* Ranges that are converted as a whole only, by whichever writer. */
+/* Ranges that any writer converts, but only as a whole. */
 static const struct {
 	uint64_t start, end;
 } pairs[] = {
@@ -36,14 +39,14 @@ static const struct {
 	{5 * BLOCK_1G + 1, 23 * BLOCK_1G + 5},
 };
 
-/* Amid these are pages that stay shared, and some that stay private. */
+/* A page between these ranges that stays shared, and one that stays private. */
 #define STAYS_SHARED 7ULL
 #define STAYS_PRIVATE (23 * BLOCK_1G + 100)
 
 struct field {
 	struct gms_state *state;
 	_Atomic unsigned int writers_left;
-	_Atomic uint64_t seen; /* answers that the sequence numbers vouched for */
+	_Atomic uint64_t seen; /* number of reads without a conversion in between */
 };
 
 static void convert_pairs(struct worker *worker)
@@ -65,7 +68,7 @@ static void convert_pairs(struct worker *worker)
 	worker_expect(worker, !rc, "a conversion failed");
 }
 
-static const char *judge_whole(const struct gms_state *state, uint64_t start, uint64_t end)
+static const char *check_whole(const struct gms_state *state, uint64_t start, uint64_t end)
 {
 	bool first = gms_is_private(state, start);
 	uint64_t count = gms_count(state, start, end - start, GMS_PRIVATE);
@@ -75,16 +78,16 @@ static const char *judge_whole(const struct gms_state *state, uint64_t start, ui
 	if (gms_is_private(state, end - 1) != first)
 		return "the ends of a range that is converted as a whole differ";
 	if (count != (first ? end - start : 0))
-		return "a range that is converted as a whole was counted in part";
+		return "the count of a range that is converted as a whole is of a part";
 	if (!gms_range_is(state, start, end - start, first ? GMS_PRIVATE : GMS_SHARED))
-		return "a range that is converted as a whole was seen in part";
+		return "a range that is converted as a whole is mixed";
 	gms_iter_init(&iter, state, start, end - start);
 	if (!gms_iter_next(&iter, &run) || run.start != start || run.nr_pages != end - start)
-		return "a range that is converted as a whole was more than one run";
+		return "a range that is converted as a whole has several runs";
 	return NULL;
 }
 
-/* Reads a pair between two looks at all its sequence numbers. */
+/* Reads a range, and checks all its sequence numbers before and after. */
 static const char *read_by_seq(struct field *field, uint64_t start, uint64_t end)
 {
 	const struct gms_state *state = field->state;
@@ -95,7 +98,7 @@ static const char *read_by_seq(struct field *field, uint64_t start, uint64_t end
 
 	for (block = first; block <= last; block++)
 		seq[block] = gms_seq_read(state, block * BLOCK_1G);
-	why = judge_whole(state, start, end);
+	why = check_whole(state, start, end);
 	for (block = first; block <= last; block++) {
 		if (gms_seq_retry(state, block * BLOCK_1G, seq[block]))
 			return NULL;
@@ -104,7 +107,7 @@ static const char *read_by_seq(struct field *field, uint64_t start, uint64_t end
 	return why;
 }
 
-/* An odd number vouches for nothing, not even while it stands. */
+/* gms_seq_retry() must not accept an odd number, even if it is still the current one. */
 static const char *read_odd(const struct gms_state *state)
 {
 	uint64_t seq;
@@ -113,7 +116,7 @@ static const char *read_odd(const struct gms_state *state)
 	for (i = 0; i < 100; i++) {
 		seq = gms_seq_read(state, 5 * BLOCK_1G);
 		if (seq % 2 && !gms_seq_retry(state, 5 * BLOCK_1G, seq))
-			return "gms_seq_retry() was content with an odd number";
+			return "gms_seq_retry() accepted an odd number";
 	}
 	return NULL;
 }
@@ -125,16 +128,16 @@ static const char *read_locked(struct field *field, uint64_t start, uint64_t end
 	uint64_t seq;
 
 	if (gms_lock_shared(state, start, end - start))
-		return "gms_lock_shared failed";
+		return "gms_lock_shared() failed";
 	seq = gms_seq_read(state, start);
-	why = judge_whole(state, start, end);
+	why = check_whole(state, start, end);
 	if (!why && seq % 2)
-		why = "an odd sequence number under the shared lock";
+		why = "a sequence number is odd under the shared lock";
 	sched_yield();
 	if (!why)
-		why = judge_whole(state, start, end);
+		why = check_whole(state, start, end);
 	if (!why && gms_seq_retry(state, start, seq))
-		why = "a conversion under the shared lock";
+		why = "a page was converted under the shared lock";
 	gms_unlock_shared(state, start, end - start);
 	return why;
 }
@@ -145,13 +148,13 @@ static const char *read_unprotected(struct field *field)
 	struct gms_stats stats = {.struct_size = sizeof(stats)};
 
 	if (gms_is_private(state, STAYS_SHARED) || !gms_is_private(state, STAYS_PRIVATE))
-		return "a page that never changes read differently";
+		return "a page that never changes had another value";
 	if (gms_summary(state, STAYS_SHARED, GMS_ORDER_4K) != GMS_ALL_SHARED ||
 	    gms_summary(state, STAYS_PRIVATE, GMS_ORDER_2M) != GMS_MIXED ||
 	    gms_summary(state, STAYS_PRIVATE, GMS_ORDER_1G) != GMS_MIXED)
 		return "a block that is always mixed had another summary";
 	gms_stats_read(state, &stats);
-	return stats.refused_nomem ? "stats: there was no failure" : NULL;
+	return stats.refused_nomem ? "the statistics count a failure that never happened" : NULL;
 }
 
 static void read_pairs(struct worker *worker)
@@ -175,7 +178,7 @@ static void read_pairs(struct worker *worker)
 		if (!why)
 			why = read_odd(field->state);
 		if (!why && seq < last_seq)
-			why = "a sequence number went back";
+			why = "a sequence number went down";
 		last_seq = seq;
 	}
 	worker->why = why;
@@ -191,7 +194,7 @@ static struct gms_state *create(uint64_t nr_pages)
 	return state;
 }
 
-static void test_r5_no_half_conversions(void **unused)
+static void test_r5_no_conversion_is_seen_in_part(void **unused)
 {
 	struct worker workers[NR_WRITERS + NR_READERS] = {0};
 	static struct field field;
@@ -214,13 +217,13 @@ static void test_r5_no_half_conversions(void **unused)
 	for (block = 0; block < NR_BLOCKS; block++)
 		assert_int_equal(gms_seq_read(field.state, block * BLOCK_1G) % 2, 0);
 	for (i = 0; i < ARRAY_SIZE(pairs); i++)
-		assert_fine(judge_whole(field.state, pairs[i].start, pairs[i].end));
+		assert_fine(check_whole(field.state, pairs[i].start, pairs[i].end));
 	if (!gms_state_verify(field.state, &reason))
 		fail_msg("%s", reason);
 	gms_state_destroy(field.state);
 }
 
-/* An object so large that its numbers are odd for most of the time. */
+/* An object that is so large that its sequence numbers are odd most of the time. */
 #define VAST (1ULL << 34)
 
 static void convert_all(struct worker *worker)
@@ -244,7 +247,7 @@ static void watch_odd(struct worker *worker)
 		worker->why = read_odd(field->state);
 }
 
-static void test_r5_odd_numbers_vouch_for_nothing(void **unused)
+static void test_r5_odd_numbers_are_never_accepted(void **unused)
 {
 	struct worker workers[] = {{.run = convert_all}, {.run = watch_odd}};
 	static struct field field;
@@ -262,7 +265,7 @@ static void test_r5_odd_numbers_vouch_for_nothing(void **unused)
 	gms_state_destroy(field.state);
 }
 
-/* Threads that convert the same pages: what comes out is what one of them wanted. */
+/* Threads that convert the same pages, to different states. */
 static void convert_own(struct worker *worker)
 {
 	struct field *field = worker->shared;
@@ -276,7 +279,7 @@ static void convert_own(struct worker *worker)
 	worker_expect(worker, !rc, "a conversion failed");
 }
 
-static void test_conversions_of_the_same_pages(void **unused)
+static void test_conversions_of_equal_ranges_are_all_counted(void **unused)
 {
 	struct worker workers[4] = {0};
 	struct gms_stats stats = {.struct_size = sizeof(stats)};
@@ -296,16 +299,17 @@ static void test_conversions_of_the_same_pages(void **unused)
 	gms_state_destroy(field.state);
 }
 
-/* The lock is held by two at once, and keeps a conversion waiting. */
+/* Takes the shared lock while another thread holds it. */
 static void hold_too(struct worker *worker)
 {
 	struct field *field = worker->shared;
 
-	worker_expect(worker, !gms_lock_shared(field->state, 0, BLOCK_1G), "not locked");
+	worker_expect(worker, !gms_lock_shared(field->state, 0, BLOCK_1G),
+		      "gms_lock_shared() failed");
 	gms_unlock_shared(field->state, 0, BLOCK_1G);
 }
 
-static void test_lock_is_shared(void **unused)
+static void test_two_threads_may_hold_the_shared_lock(void **unused)
 {
 	struct worker worker = {.run = hold_too};
 	static struct field field;
@@ -314,7 +318,7 @@ static void test_lock_is_shared(void **unused)
 	field.state = create(BLOCK_1G);
 	worker.shared = &field;
 	assert_int_equal(gms_lock_shared(field.state, 5, 5), 0);
-	/* Comes back although this thread holds the lock. */
+	/* The worker gets the lock although this thread holds it. */
 	workers_run(&worker, 1);
 	gms_unlock_shared(field.state, 5, 5);
 	gms_state_destroy(field.state);
@@ -330,7 +334,7 @@ static void *convert_once(void *arg)
 }
 
 /* R5 and rule 18: no conversion takes place while gms_lock_shared() is held. */
-static void test_lock_keeps_conversions_out(void **unused)
+static void test_the_shared_lock_excludes_conversions(void **unused)
 {
 	static struct field field;
 	pthread_t thread;
@@ -356,11 +360,11 @@ static void test_lock_keeps_conversions_out(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_r5_no_half_conversions),
-		cmocka_unit_test(test_r5_odd_numbers_vouch_for_nothing),
-		cmocka_unit_test(test_conversions_of_the_same_pages),
-		cmocka_unit_test(test_lock_is_shared),
-		cmocka_unit_test(test_lock_keeps_conversions_out),
+		cmocka_unit_test(test_r5_no_conversion_is_seen_in_part),
+		cmocka_unit_test(test_r5_odd_numbers_are_never_accepted),
+		cmocka_unit_test(test_conversions_of_equal_ranges_are_all_counted),
+		cmocka_unit_test(test_two_threads_may_hold_the_shared_lock),
+		cmocka_unit_test(test_the_shared_lock_excludes_conversions),
 	};
 
 	return cmocka_run_group_tests_name("state-threads", tests, NULL, NULL);

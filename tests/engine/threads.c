@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * threads.c - proves what must hold while several threads do everything at once
+ * threads.c - proves the guarantees of a call while other threads make all other calls
  *
  * Holds rules 12, 18 and 20, and R5.
  *
- * Conversions, faults, pins, holes, allocation and maintenance on one object, in blocks of one
- * shard and of others. Each thread watches what it was promised: a page that it has pinned is
- * not private; from the beginning of a fault to its end its page and the sequence number stand
- * still; the host gets no page that is private throughout. After each round the object is
- * looked at as a whole. With the simulated backend, which watches the library as well, and
- * without, where its lock hides nothing from ThreadSanitizer.
+ * The threads convert, fault, pin, punch holes, allocate and maintain on one object, in blocks of
+ * one shard and of others. Each thread checks its guarantees: a page that it has pinned is not
+ * private; the page and the sequence number do not change from the beginning of a fault to its
+ * end; the host cannot fault a page that is always private. After each round the test checks the
+ * object as a whole. Some tests use the simulated backend, which checks the library as well. The
+ * others do not, because the lock of the simulation would hide races from ThreadSanitizer.
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -22,10 +22,10 @@
 #include "threads.h"
 
 #define NR_THREADS 4
-#define NR_PINS 4 /* that a thread holds at most */
+#define NR_PINS 4 /* the most ranges that a thread has pinned */
 #define NR_PAGES (17 * MODEL_1G + MODEL_2M + 5)
 
-/* These are in no range that is converted. */
+/* Pages that no conversion covers. */
 #define ALWAYS_SHARED (3 * MODEL_2M + 7)
 #define ALWAYS_PRIVATE (5 * MODEL_2M + 9)
 
@@ -58,7 +58,7 @@ struct range {
 	uint64_t start, nr_pages;
 };
 
-/* Where all threads meet: two blocks of one shard, and one of another. */
+/* Returns a page in one of two shards, most often one of few hot pages. */
 static uint64_t any_page(struct prng *prng)
 {
 	static const uint64_t blocks[] = {0, 1, 16, 17};
@@ -119,13 +119,13 @@ static const char *do_convert(struct hand *hand)
 	if (!ret)
 		atomic_fetch_add(&field->converted, 1);
 	if (!ret && err != UINT64_MAX)
-		return "err_index written on success";
+		return "err_index was written on success";
 	if (ret == -EAGAIN && to_private)
 		return has(&range, err) ? NULL : "err_index outside of the range";
 	return ret ? "a conversion failed for no reason" : NULL;
 }
 
-/* What the holder of a fault sees does not change. */
+/* Checks that nothing changes at the page of an open fault. */
 static const char *watch_fault(struct hand *hand, uint64_t index, const struct gms_fault *fault,
 			       bool private)
 {
@@ -137,10 +137,10 @@ static const char *watch_fault(struct hand *hand, uint64_t index, const struct g
 	for (i = prng_below(&hand->prng, 4); i; i--) {
 		sched_yield();
 		if (gms_is_private(state, index) != private)
-			return "a page changed sides during a fault";
+			return "a page was converted during a fault";
 		if (gms_seq_read(state, index) != fault->seq ||
 		    gms_seq_retry(state, index, fault->seq))
-			return "the sequence number moved during a fault";
+			return "the sequence number changed during a fault";
 		if (!gms_is_allocated(state, index))
 			return "a page lost its memory during a fault";
 		if (fault->prepared && !gms_is_prepared(state, index))
@@ -157,15 +157,15 @@ static const char *inside_fault(struct hand *hand, uint64_t index, enum gms_acce
 	const char *why;
 
 	if (accessor == GMS_HOST && private)
-		return "the host got a private page";
+		return "the host faulted a private page";
 	if (fault->max_order > fault->folio_order)
-		return "max_order above the order of the folio";
+		return "max_order is larger than the order of the folio";
 	why = watch_fault(hand, index, fault, private);
 	if (!why && accessor == GMS_GUEST && prng_chance(&hand->prng, 80)) {
 		if (gms_fault_prepare(field->state, fault))
 			return "gms_fault_prepare() failed";
 		if (fault->prepared != private)
-			return "not prepared though private, or the other way round";
+			return "a private page is not prepared, or a shared one is";
 	}
 	if (!why && field->sim && (!private || fault->prepared))
 		sim_map(field->sim, index, fault->max_order, accessor);
@@ -190,7 +190,7 @@ static const char *do_fault(struct hand *hand)
 	if (ret)
 		return "a fault failed for no reason";
 	if (accessor == GMS_HOST && index == ALWAYS_PRIVATE)
-		why = "a host fault in a page that is always private";
+		why = "the host faulted a page that is always private";
 	else
 		why = inside_fault(hand, index, accessor, &fault);
 	gms_fault_end(field->state, &fault);
@@ -208,11 +208,11 @@ static const char *watch_pins(struct hand *hand)
 		gms_pgoff_t first;
 
 		if (!gms_range_is(state, start, nr, GMS_SHARED))
-			return "a page that is pinned is private";
+			return "a pinned page is private";
 		if (!gms_first_pin(state, start, nr, &first) || first != start)
-			return "a page that is pinned is not told to be";
+			return "gms_first_pin() misses a pinned page";
 		if (!gms_is_allocated(state, start) || !gms_is_allocated(state, start + nr - 1))
-			return "a page that is pinned has no memory";
+			return "a pinned page is not allocated";
 	}
 	return NULL;
 }
@@ -273,7 +273,7 @@ static const char *do_locked(struct hand *hand)
 	sched_yield();
 	if (gms_count(state, range.start, range.nr_pages, GMS_PRIVATE) != count ||
 	    gms_seq_retry(state, range.start, seq))
-		why = "a conversion under the shared lock";
+		why = "a page was converted under the shared lock";
 	gms_unlock_shared(state, range.start, range.nr_pages);
 	return why;
 }
@@ -328,7 +328,7 @@ static void do_everything(struct worker *worker)
 		worker->why = do_unpin(&hand);
 }
 
-/* Folios of any order that are there. */
+/* Returns the number of allocated folios of any order. */
 static uint64_t count_folios(const struct gms_state *state)
 {
 	uint64_t i, count = 0;
@@ -339,8 +339,8 @@ static uint64_t count_folios(const struct gms_state *state)
 }
 
 /*
- * What was allocated is there or freed. A split makes one folio many, a merge the other way
- * round: by how many is known where a 1G folio goes no further than 2M, or is not there.
+ * Checks the counters. The number of folios follows from allocations, frees, splits and merges. It
+ * is not checked for 1G folios, because a split to 4K and one to 2M make different numbers.
  */
 static void expect_balance(struct field *field)
 {
@@ -449,31 +449,31 @@ static void run_policies(unsigned int folio_order, bool sim, uint64_t rounds)
 	}
 }
 
-static void test_backing_4k(void **unused)
+static void test_guarantees_hold_with_a_backing_of_4k(void **unused)
 {
 	(void)unused;
 	run_policies(GMS_ORDER_4K, false, 500);
 }
 
-static void test_backing_2m(void **unused)
+static void test_guarantees_hold_with_a_backing_of_2m(void **unused)
 {
 	(void)unused;
 	run_policies(GMS_ORDER_2M, false, 500);
 }
 
-static void test_backing_1g(void **unused)
+static void test_guarantees_hold_with_a_backing_of_1g(void **unused)
 {
 	(void)unused;
 	run_policies(GMS_ORDER_1G, false, 500);
 }
 
-static void test_backing_2m_watched(void **unused)
+static void test_guarantees_hold_with_2m_on_the_simulation(void **unused)
 {
 	(void)unused;
 	run_policies(GMS_ORDER_2M, true, 300);
 }
 
-static void test_backing_1g_watched(void **unused)
+static void test_guarantees_hold_with_1g_on_the_simulation(void **unused)
 {
 	(void)unused;
 	run_policies(GMS_ORDER_1G, true, 300);
@@ -482,11 +482,11 @@ static void test_backing_1g_watched(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_backing_4k),
-		cmocka_unit_test(test_backing_2m),
-		cmocka_unit_test(test_backing_1g),
-		cmocka_unit_test(test_backing_2m_watched),
-		cmocka_unit_test(test_backing_1g_watched),
+		cmocka_unit_test(test_guarantees_hold_with_a_backing_of_4k),
+		cmocka_unit_test(test_guarantees_hold_with_a_backing_of_2m),
+		cmocka_unit_test(test_guarantees_hold_with_a_backing_of_1g),
+		cmocka_unit_test(test_guarantees_hold_with_2m_on_the_simulation),
+		cmocka_unit_test(test_guarantees_hold_with_1g_on_the_simulation),
 	};
 
 	return cmocka_run_group_tests_name("engine-threads", tests, NULL, NULL);

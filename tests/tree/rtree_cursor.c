@@ -15,7 +15,7 @@
 
 #define MASK_BLOCKS 64 /* number of 2M blocks in a mask */
 
-/* Makes one step of a walk, in three modes. Returns NULL or what differs. *more: there is a run. */
+/* Makes one step of a walk, in three modes. Returns NULL, or what differs. Sets *more. */
 static const char *step(const struct twin *twin, struct gms_rtree_cursor *cursor, uint64_t *at,
 			uint64_t end, bool *more)
 {

@@ -142,7 +142,7 @@ static uint64_t bitmap(const struct field *field)
 	return field->nr_pages / 8;
 }
 
-/* Checks the bound of any set, for a tree of a multiple of 32 GiB. 3 KiB for each TiB are fixed. */
+/* Checks the bound of any set, for a tree of a multiple of 32 GiB. 3 KiB a TiB are fixed. */
 static void expect_bounded(const struct field *field)
 {
 	const uint64_t fixed = field->nr_pages / T_1G * 3 + 256;

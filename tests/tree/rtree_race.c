@@ -31,7 +31,7 @@ struct meeting {
 	struct twin twin;
 	struct gms_allocator inner;
 	uint64_t start[2], nr[2]; /* the ranges of the two threads */
-	unsigned int stop_at; /* the allocation of the first thread that waits for the second one */
+	unsigned int stop_at; /* number of the allocation at which the first thread waits */
 	_Atomic bool waiting, done;
 };
 

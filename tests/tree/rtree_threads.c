@@ -443,7 +443,7 @@ static void watch_flicker(struct worker *worker)
 			      "next: there is no run");
 		worker_expect(worker, run.start == page && run.nr_pages,
 			      "next: the run is empty, or begins elsewhere");
-		/* The last two pages of this 2M are always set, and the pages before them clear. */
+		/* The last two pages of this 2M are always set, the pages before them clear. */
 		worker_expect(worker, page + run.nr_pages <= FLICKER + T_2M - 2 || run.set,
 			      "next: a run has pages of the other value");
 	}
