@@ -357,7 +357,7 @@ static int on_change(void *ctx, const struct gms_run *runs, size_t count, enum g
 	struct ground *g = ctx;
 
 	(void)runs, (void)count, (void)to, (void)done;
-	g->told++;
+	g->notified++;
 	if (g->inside && !g->busy) {
 		g->busy = true;
 		g->inside(g, NULL);

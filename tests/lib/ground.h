@@ -45,7 +45,7 @@ struct ground {
 	void (*inside)(struct ground *g, const struct sim_call *call);
 	bool busy; /* @inside is being called */
 	unsigned int hooks; /* hooks that were called, one bit each */
-	unsigned int told; /* number of calls of the listener */
+	unsigned int notified; /* number of calls of the listener */
 	const char *why; /* for the test */
 	struct ground *aside; /* for the test */
 };

@@ -131,7 +131,8 @@ static int refuse(struct mirror *m, const struct mirror_call *call, size_t *done
 	for (i = 0; plan && i < 2; i++) {
 		const struct mirror_refusal *r = &plan->refusal[i];
 
-		if (call->number < r->from || call->number >= r->to || (r->who && r->who != m))
+		if (call->number < r->from || call->number >= r->to ||
+		    (r->mirror && r->mirror != m))
 			continue;
 		plan->refused[i]++;
 		if (r->done == DONE_NONE)
@@ -337,7 +338,7 @@ void mirror_tidy(const struct mirror *m)
 static void print_event(const char *what, const struct mirror_event *event)
 {
 	print_error("%s %s [%#" PRIx64 ", %#" PRIx64 ")\n", what,
-		    event->to == GMS_SHARED ? "GIVE" : "TAKE", event->start,
+		    event->to == GMS_SHARED ? "NOTIFY" : "WITHDRAW", event->start,
 		    event->start + event->nr_pages);
 }
 

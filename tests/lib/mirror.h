@@ -17,7 +17,7 @@
  *	assert_int_equal(mirror_register(&m), 0);
  *	mirror_forget(&m);
  *	rig_convert(&rig, 5, 1, GMS_PRIVATE);
- *	mirror_expect_events(&m, TAKE(0, T_2M));
+ *	mirror_expect_events(&m, WITHDRAW(0, T_2M));
  *	mirror_check(&m);
  *	assert_int_equal(mirror_unregister(&m), 0);
  *	mirror_fini(&m);
@@ -33,9 +33,9 @@
 /* How many runs a mirror takes over in a call that it refuses. */
 enum mirror_done { DONE_NONE, DONE_HALF, DONE_BUT_ONE, DONE_ALL, NR_DONE };
 
-/* The calls [from, to) of the plan fail with @err, if they are calls of the mirror @who. */
+/* The calls [from, to) of the plan fail with @err, if they are calls of @mirror. */
 struct mirror_refusal {
-	const struct mirror *who; /* NULL: any mirror */
+	const struct mirror *mirror; /* NULL: any mirror */
 	uint64_t from, to;
 	int err;
 	enum mirror_done done;
@@ -130,8 +130,8 @@ void mirror_expect(struct mirror *mirror, const struct mirror_event *want, size_
 
 /* Expected events: the mirror is notified of shared pages, and withdraws pages. */
 /* clang-format off */
-#define GIVE(start, nr_pages) { GMS_SHARED, (start), (nr_pages), 0 }
-#define TAKE(start, nr_pages) { GMS_PRIVATE, (start), (nr_pages), 0 }
+#define NOTIFY(start, nr_pages) { GMS_SHARED, (start), (nr_pages), 0 }
+#define WITHDRAW(start, nr_pages) { GMS_PRIVATE, (start), (nr_pages), 0 }
 /* clang-format on */
 
 #define mirror_expect_events(mirror, ...)                          \

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "model.h"
-#include "query.h"
+#include "state_query.h"
 #include "talloc.h"
 #include "test.h"
 #include "twin.h"
@@ -49,9 +49,9 @@ static void in_hook(void *arg, const struct sim_call *call)
 
 	if (duo->why)
 		return;
-	duo->why = query_page(duo->state, call->start, true);
+	duo->why = state_query_page(duo->state, call->start, true);
 	if (!duo->why)
-		duo->why = query_object(duo->state);
+		duo->why = state_query_object(duo->state);
 	if (!duo->why && duo->ending)
 		duo->why = model_compare_ending(&duo->model, duo->state, call);
 	else if (!duo->why)

@@ -4,7 +4,7 @@
  */
 #include "rig.h"
 
-#include "query.h"
+#include "state_query.h"
 
 #define RECORDED 16384
 
@@ -87,13 +87,13 @@ static const char *watch_call(const struct rig *rig, const struct sim_call *call
 static const char *query_all(const struct rig *rig, const struct sim_call *call)
 {
 	const bool still = rig->ending || (EXCLUSIVE >> call->hook & 1);
-	const char *why = query_page(rig->state, call->start, still);
+	const char *why = state_query_page(rig->state, call->start, still);
 
 	if (!why)
-		why = query_page(rig->state, call->start + call->nr_pages - 1, still);
+		why = state_query_page(rig->state, call->start + call->nr_pages - 1, still);
 	if (!why)
-		why = query_page(rig->state, rig->nr_pages - 1, rig->ending);
-	return why ? why : query_object(rig->state);
+		why = state_query_page(rig->state, rig->nr_pages - 1, rig->ending);
+	return why ? why : state_query_object(rig->state);
 }
 
 /* In gms_state_destroy(), 1G blocks are freed in ascending order. */

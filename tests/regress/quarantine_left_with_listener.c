@@ -30,8 +30,8 @@ static void a_listener_withdraws_a_quarantine_elsewhere(void **unused)
 	rig_convert(&all.rig, 12, 1, GMS_PRIVATE);
 	mirrors_forget(&all);
 	mirrors_quarantine(&all, GMS_SHARED);
-	mirror_expect_events(first, TAKE(11, 1));
-	mirror_expect_events(second, TAKE(11, 1));
+	mirror_expect_events(first, WITHDRAW(11, 1));
+	mirror_expect_events(second, WITHDRAW(11, 1));
 	assert_int_equal(mirror_held(first, 10, 3), 0);
 	rig_repair(&all.rig, 10, 3, GMS_SHARED);
 	rig_repair(&all.rig, 2000, 1, GMS_SHARED);

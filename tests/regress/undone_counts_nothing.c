@@ -26,7 +26,7 @@ static void a_conversion_with_nothing_to_undo_is_not_counted(void **unused)
 	assert_int_equal(rig_stats(&all.rig).undone, 0);
 	/* The mirror holds the next granule. */
 	rig_convert_fails(&all.rig, 1, T_2M, GMS_PRIVATE, 0, -EAGAIN, 5);
-	mirror_expect_events(first, TAKE(T_2M, T_2M), GIVE(T_2M, T_2M));
+	mirror_expect_events(first, WITHDRAW(T_2M, T_2M), NOTIFY(T_2M, T_2M));
 	assert_int_equal(rig_stats(&all.rig).undone, 1);
 	gms_unpin(all.rig.state, 5, 1);
 	mirrors_fini(&all);

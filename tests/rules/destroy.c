@@ -9,8 +9,8 @@
 #include <gmemstate/binding.h>
 #include <gmemstate/listener.h>
 
-#include "query.h"
 #include "rig.h"
+#include "state_query.h"
 
 #define NR_PAGES (3 * T_1G + T_2M + 5)
 #define NR_BINDINGS 20 /* the lists grow more than once */
@@ -76,10 +76,10 @@ static void compare(struct watch *watch)
 		if (memcmp(&got, &watch->want[i], sizeof(got)))
 			watch->why = "an answer has changed";
 		if (!watch->why)
-			watch->why = query_page(s, pages[i], true);
+			watch->why = state_query_page(s, pages[i], true);
 	}
 	if (!watch->why)
-		watch->why = query_object(s);
+		watch->why = state_query_object(s);
 }
 
 static void in_hook(struct rig *rig, const struct sim_call *call)

@@ -142,16 +142,16 @@ static void convert_in_granule(struct rig *rig, uint64_t start)
 		mirror_check(&mirror);
 		rig_convert(rig, places[i], 1, GMS_SHARED);
 		mirror_check(&mirror);
-		mirror_expect_events(&mirror, TAKE(start, n), GIVE(start, n));
+		mirror_expect_events(&mirror, WITHDRAW(start, n), NOTIFY(start, n));
 		mirror_forget(&mirror);
 	}
 	rig_convert(rig, start + n - 1, 2, GMS_PRIVATE);
 	rig_convert(rig, start + n - 1, 2, GMS_SHARED);
 	if (mirror.flags & GMS_LISTENER_CAN_SPLIT)
-		mirror_expect_events(&mirror, TAKE(start, 2 * n), GIVE(start, 2 * n));
+		mirror_expect_events(&mirror, WITHDRAW(start, 2 * n), NOTIFY(start, 2 * n));
 	else
-		mirror_expect_events(&mirror, TAKE(start, n), TAKE(start + n, n), GIVE(start, n),
-				     GIVE(start + n, n));
+		mirror_expect_events(&mirror, WITHDRAW(start, n), WITHDRAW(start + n, n),
+				     NOTIFY(start, n), NOTIFY(start + n, n));
 	mirror_check(&mirror);
 	mirror_forget(&mirror);
 }
@@ -192,12 +192,12 @@ static void rule_34_the_last_shared_page_notifies_of_its_granule(void **unused)
 		mirror_expect_none(&mirror);
 		rig_convert(&rig, T_2M + i * 5 % T_2M, 1, GMS_SHARED);
 	}
-	mirror_expect_events(&mirror, GIVE(T_2M, T_2M));
+	mirror_expect_events(&mirror, NOTIFY(T_2M, T_2M));
 	mirror_check(&mirror);
 	mirror_forget(&mirror);
 	for (i = 0; i < T_2M; i++) {
 		rig_convert(&rig, T_2M + i * 5 % T_2M, 1, GMS_PRIVATE);
-		mirror_expect_events(&mirror, TAKE(T_2M, T_2M));
+		mirror_expect_events(&mirror, WITHDRAW(T_2M, T_2M));
 	}
 	fini_mirror(&rig);
 }
@@ -212,22 +212,22 @@ static void rule_34_runs_in_one_granule_make_one_notification(void **unused)
 	init_mirror(&rig, &all_shared, 0, 8 * T_2M, T_2M, 0);
 	for (i = T_2M; i + 3 <= 3 * T_2M; i += 7)
 		rig_convert(&rig, i, 3, GMS_PRIVATE);
-	mirror_expect_events(&mirror, TAKE(T_2M, T_2M), TAKE(2 * T_2M, T_2M));
+	mirror_expect_events(&mirror, WITHDRAW(T_2M, T_2M), WITHDRAW(2 * T_2M, T_2M));
 	mirror_forget(&mirror);
 	rig_convert(&rig, 0, 4 * T_2M, GMS_SHARED);
-	mirror_expect_events(&mirror, GIVE(T_2M, T_2M), GIVE(2 * T_2M, T_2M));
+	mirror_expect_events(&mirror, NOTIFY(T_2M, T_2M), NOTIFY(2 * T_2M, T_2M));
 	mirror_forget(&mirror);
 	/* Granules that are mixed before and after are left out, and so are unchanged ranges. */
 	rig_convert(&rig, 10, 10, GMS_PRIVATE);
 	mirror_forget(&mirror);
 	rig_convert(&rig, 5, T_2M + 4, GMS_PRIVATE);
-	mirror_expect_events(&mirror, TAKE(T_2M, T_2M));
+	mirror_expect_events(&mirror, WITHDRAW(T_2M, T_2M));
 	mirror_forget(&mirror);
 	rig_convert(&rig, 6, T_2M, GMS_SHARED);
 	rig_convert(&rig, 6, T_2M, GMS_SHARED);
 	mirror_expect_none(&mirror);
 	rig_convert(&rig, T_2M + 5, 9, GMS_SHARED);
-	mirror_expect_events(&mirror, GIVE(T_2M, T_2M));
+	mirror_expect_events(&mirror, NOTIFY(T_2M, T_2M));
 	fini_mirror(&rig);
 }
 
@@ -240,27 +240,27 @@ static void rule_34_runs_are_maximal(void **unused)
 	init_mirror(&rig, &all_shared, 0, 2 * T_1G, 8, GMS_LISTENER_CAN_SPLIT);
 	rig_convert(&rig, 50, 1, GMS_PRIVATE);
 	rig_convert(&rig, 3, 97, GMS_PRIVATE);
-	mirror_expect_events(&mirror, TAKE(48, 8), TAKE(0, 48), TAKE(56, 48));
+	mirror_expect_events(&mirror, WITHDRAW(48, 8), WITHDRAW(0, 48), WITHDRAW(56, 48));
 	mirror_forget(&mirror);
 	rig_convert(&rig, 16, 8, GMS_SHARED);
 	rig_convert(&rig, 41, 1, GMS_SHARED);
 	rig_convert(&rig, 0, 99, GMS_SHARED);
-	mirror_expect_events(&mirror, GIVE(16, 8), GIVE(0, 16), GIVE(24, 72));
+	mirror_expect_events(&mirror, NOTIFY(16, 8), NOTIFY(0, 16), NOTIFY(24, 72));
 	mirror_forget(&mirror);
 	/* The runs of changed pages do not touch, but their granules do. */
 	rig_convert(&rig, 200, 6, GMS_PRIVATE);
 	rig_convert(&rig, 210, 6, GMS_PRIVATE);
 	mirror_forget(&mirror);
 	rig_convert(&rig, 200, 16, GMS_SHARED);
-	mirror_expect_events(&mirror, GIVE(200, 16));
+	mirror_expect_events(&mirror, NOTIFY(200, 16));
 	mirror_forget(&mirror);
 	/* Runs cross the edges of blocks and shards. */
 	rig_convert(&rig, 9, 2 * T_1G - 8, GMS_PRIVATE);
 	rig_convert(&rig, 99, 1, GMS_SHARED);
 	rig_convert(&rig, 20, 2 * T_1G, GMS_SHARED);
 	rig_convert(&rig, 9, 2 * T_1G, GMS_SHARED);
-	mirror_expect_events(&mirror, TAKE(8, 88), TAKE(104, 2 * T_1G - 104),
-			     GIVE(24, 2 * T_1G - 24), GIVE(8, 16));
+	mirror_expect_events(&mirror, WITHDRAW(8, 88), WITHDRAW(104, 2 * T_1G - 104),
+			     NOTIFY(24, 2 * T_1G - 24), NOTIFY(8, 16));
 	fini_mirror(&rig);
 }
 
@@ -277,12 +277,13 @@ static void rule_34_a_listener_is_notified_of_its_range_only(void **unused)
 	rig_convert(&rig, 0, NR_PAGES, GMS_PRIVATE);
 	rig_convert(&rig, 0, T_1G - 4, GMS_SHARED);
 	rig_convert(&rig, 0, NR_PAGES, GMS_SHARED);
-	mirror_expect_events(&mirror, TAKE(T_1G - 16, 32), GIVE(T_1G - 16, 8), GIVE(T_1G - 8, 24));
+	mirror_expect_events(&mirror, WITHDRAW(T_1G - 16, 32), NOTIFY(T_1G - 16, 8),
+			     NOTIFY(T_1G - 8, 24));
 	mirror_forget(&mirror);
 	/* In resumable mode runs end at the edges of 1G blocks. */
 	assert_int_equal(
 		gms_convert(rig.state, 3, 2 * T_1G, GMS_PRIVATE, GMS_CONVERT_RESUMABLE, NULL), 0);
-	mirror_expect_events(&mirror, TAKE(T_1G - 16, 16), TAKE(T_1G, 16));
+	mirror_expect_events(&mirror, WITHDRAW(T_1G - 16, 16), WITHDRAW(T_1G, 16));
 	fini_mirror(&rig);
 }
 

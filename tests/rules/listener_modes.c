@@ -83,17 +83,18 @@ static void rule_17_listeners_withdraw_up_to_a_pin_in_the_2nd_block(void **unuse
 			  -EAGAIN, pin);
 	assert_true(all(T_1G - 8, pin, GMS_PRIVATE));
 	assert_true(all(pin, 2 * T_1G, GMS_SHARED));
-	mirror_expect_events(fine, TAKE(T_1G - 8, 8), TAKE(T_1G, end - T_1G),
-			     GIVE(T_1G, end - T_1G), TAKE(T_1G, pin - T_1G));
+	mirror_expect_events(fine, WITHDRAW(T_1G - 8, 8), WITHDRAW(T_1G, end - T_1G),
+			     NOTIFY(T_1G, end - T_1G), WITHDRAW(T_1G, pin - T_1G));
 	/* The coarse mirror withdraws the 2M with the pin as well. */
-	mirror_expect_events(coarse, TAKE(T_1G - T_2M, T_2M), TAKE(T_1G, T_2M),
-			     TAKE(T_1G + T_2M, T_2M), TAKE(T_1G + 2 * T_2M, T_2M), GIVE(T_1G, T_2M),
-			     GIVE(T_1G + T_2M, T_2M), GIVE(T_1G + 2 * T_2M, T_2M), TAKE(T_1G, T_2M),
-			     TAKE(T_1G + T_2M, T_2M), TAKE(T_1G + 2 * T_2M, T_2M));
+	mirror_expect_events(coarse, WITHDRAW(T_1G - T_2M, T_2M), WITHDRAW(T_1G, T_2M),
+			     WITHDRAW(T_1G + T_2M, T_2M), WITHDRAW(T_1G + 2 * T_2M, T_2M),
+			     NOTIFY(T_1G, T_2M), NOTIFY(T_1G + T_2M, T_2M),
+			     NOTIFY(T_1G + 2 * T_2M, T_2M), WITHDRAW(T_1G, T_2M),
+			     WITHDRAW(T_1G + T_2M, T_2M), WITHDRAW(T_1G + 2 * T_2M, T_2M));
 	check();
 	gms_unpin(pair.rig.state, pin, 1);
 	rig_convert(&pair.rig, pin, end - pin, GMS_PRIVATE);
-	mirror_expect_events(fine, TAKE(pin, end - pin));
+	mirror_expect_events(fine, WITHDRAW(pin, end - pin));
 	mirror_expect_none(coarse);
 	fini();
 }
@@ -200,8 +201,8 @@ static void rule_29_by_folio_pins_of_a_listener_refuse(void **unused)
 	(void)unused;
 	init(&by_folio, 2 * T_2M, 8, true);
 	rig_convert_fails(&pair.rig, 4, 8, GMS_PRIVATE, 0, -EAGAIN, 4);
-	mirror_expect_events(fine, TAKE(4, 8), GIVE(4, 8));
-	mirror_expect_events(coarse, TAKE(0, 8), TAKE(8, 8), GIVE(0, 8), GIVE(8, 8));
+	mirror_expect_events(fine, WITHDRAW(4, 8), NOTIFY(4, 8));
+	mirror_expect_events(coarse, WITHDRAW(0, 8), WITHDRAW(8, 8), NOTIFY(0, 8), NOTIFY(8, 8));
 	assert_true(all(0, by_folio.nr_pages, GMS_SHARED));
 	check();
 	/* For a conversion of the whole folio the listener unpins all of it. */

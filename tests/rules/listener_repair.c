@@ -317,7 +317,7 @@ static void rule_16_a_new_pin_quarantines(void **unused)
 		hall.mirror[i].hook = pin_once;
 		hall.mirror[i].arg = &page;
 		plan_refuse(&hall.plan, 0, 1000, -ENXIO, DONE_NONE);
-		hall.plan.refusal[0].who = &hall.mirror[1 + i % 2];
+		hall.plan.refusal[0].mirror = &hall.mirror[1 + i % 2];
 		/* A mirror behind the one that refuses is not called, so it does not pin. */
 		assert_int_equal(convert(&set), -ENXIO);
 		plan_refuse_none(&hall.plan);
@@ -360,7 +360,7 @@ static void rule_16_an_undo_unmaps_new_mappings(void **unused)
 	/* The first mirror maps pages, and the last one refuses. */
 	hall.mirror[0].hook = map_it;
 	plan_refuse(&hall.plan, 0, 1000, -ENXIO, DONE_NONE);
-	hall.plan.refusal[0].who = &hall.mirror[2];
+	hall.plan.refusal[0].mirror = &hall.mirror[2];
 	assert_int_equal(convert(&set), -ENXIO);
 	plan_refuse_none(&hall.plan);
 	hall.mirror[0].hook = NULL;

@@ -102,16 +102,16 @@ static void rule_35_runs_at_registering_are_maximal(void **unused)
 	mirror_init(&a, &rig, NULL, 0, NR_PAGES, 1, GMS_LISTENER_CAN_SPLIT);
 	assert_int_equal(mirror_register(&a), 0);
 	assert_int_equal(mirror_unregister(&a), 0);
-	mirror_expect_events(&a, GIVE(0, NR_PAGES), TAKE(0, NR_PAGES));
+	mirror_expect_events(&a, NOTIFY(0, NR_PAGES), WITHDRAW(0, NR_PAGES));
 	mirror_fini(&a);
 	rig_fini(&rig);
 	shape(&rig, 2);
 	mirror_init(&a, &rig, NULL, 0, NR_PAGES, 4, GMS_LISTENER_CAN_SPLIT);
 	assert_int_equal(mirror_register(&a), 0);
 	assert_int_equal(mirror_unregister(&a), 0);
-	mirror_expect_events(&a, GIVE(4, 504), GIVE(516, T_1G - 520),
-			     GIVE(T_1G, T_1G + 4 * T_2M - 4), TAKE(4, 504), TAKE(516, T_1G - 520),
-			     TAKE(T_1G, T_1G + 4 * T_2M - 4));
+	mirror_expect_events(&a, NOTIFY(4, 504), NOTIFY(516, T_1G - 520),
+			     NOTIFY(T_1G, T_1G + 4 * T_2M - 4), WITHDRAW(4, 504),
+			     WITHDRAW(516, T_1G - 520), WITHDRAW(T_1G, T_1G + 4 * T_2M - 4));
 	mirror_fini(&a);
 	rig_fini(&rig);
 	/* Where nothing is shared the listener is not called. */
@@ -305,7 +305,7 @@ static void rule_35_a_listener_that_refuses_both_counts_as_holding_all(void **un
 	a.loose = true;
 	rig_convert(&rig, 5, 1, GMS_PRIVATE);
 	rig_convert(&rig, 5, 1, GMS_SHARED);
-	mirror_expect_events(&a, TAKE(5, 1), GIVE(5, 1));
+	mirror_expect_events(&a, WITHDRAW(5, 1), NOTIFY(5, 1));
 	mirror_forget(&a);
 	assert_int_equal(mirror_unregister(&a), 0);
 	assert_int_equal(a.nr_events, 64);

@@ -314,7 +314,7 @@ static void rule_36_an_undo_calls_in_reverse_order(void **unused)
 		forget_all();
 		/* The third call of the last mirror fails, in a change of 125 granules. */
 		plan_refuse(&hall.plan, 4, 5, -ENXIO, (enum mirror_done)(i / 2));
-		hall.plan.refusal[0].who = &m[1];
+		hall.plan.refusal[0].mirror = &m[1];
 		assert_int_equal(hall_convert(&hall, 96, 1000, to, 0, NULL), -ENXIO);
 		assert_true(number_of(&m[0], to, true) < number_of(&m[2], to, false));
 		assert_true(number_of(&m[2], to, true) < number_of(&m[1], to, false));

@@ -105,7 +105,7 @@ static void rule_29_by_folio_a_granule_must_cover_its_folio(void **unused)
 	init_vfio(&rig, &opts, 64, GMS_LISTENER_CAN_SPLIT);
 	mirror_forget(&vfio);
 	rig_convert_fails(&rig, START + 100, 1, GMS_PRIVATE, 0, -EAGAIN, START + 100);
-	mirror_expect_events(&vfio, TAKE(START + 64, 64), GIVE(START + 64, 64));
+	mirror_expect_events(&vfio, WITHDRAW(START + 64, 64), NOTIFY(START + 64, 64));
 	check_vfio(&rig, 0, 0);
 	rig_convert(&rig, START, T_2M, GMS_PRIVATE);
 	fini_vfio(&rig);
@@ -306,7 +306,7 @@ static void rule_39_a_failed_pin_in_an_undo_quarantines(void **unused)
 	mirror_forget(&vfio);
 	/* Each mirror withdraws its 13 or 14 granules in one call, and then is restored. */
 	plan_refuse_undo(&plan, 2, 3, -ENOMEM, DONE_HALF);
-	plan.refusal[1].who = &vfio;
+	plan.refusal[1].mirror = &vfio;
 	rig_convert_fails(&rig, START + 100, 101, GMS_PRIVATE, 0, -EAGAIN, START + 200);
 	plan_refuse_none(&plan);
 	assert_int_equal(plan.refused[1], 1);

@@ -319,28 +319,28 @@ static void calls_inside_a_listener_are_refused(void **unused)
 	(void)unused;
 	ground_init(&g, NULL);
 	g.inside = fault_inside;
-	calls = g.told;
+	calls = g.notified;
 	/* the listener withdraws, is notified, and is restored */
 	rig_convert(&g.rig, GROUND_UNBOUND, 5, GMS_PRIVATE);
-	assert_int_equal(g.told, ++calls);
+	assert_int_equal(g.notified, ++calls);
 	rig_convert(&g.rig, GROUND_UNBOUND, 5, GMS_SHARED);
-	assert_int_equal(g.told, ++calls);
+	assert_int_equal(g.notified, ++calls);
 	sim_refuse(g.rig.sim, 1U << SIM_APPLY, 0, 1, -EIO);
 	rig_convert_fails(&g.rig, GROUND_UNBOUND, 5, GMS_PRIVATE, 0, -EIO, GROUND_UNBOUND);
 	calls += 2;
-	assert_int_equal(g.told, calls);
+	assert_int_equal(g.notified, calls);
 	/* the listener is registered and unregistered */
 	assert_int_equal(ground_listen(&g, T_1G, size, &id), 0);
-	assert_int_equal(g.told, ++calls);
+	assert_int_equal(g.notified, ++calls);
 	assert_int_equal(gms_listener_unregister(g.rig.state, id), 0);
-	assert_int_equal(g.told, ++calls);
+	assert_int_equal(g.notified, ++calls);
 	/* an undo fails, and the quarantine is repaired */
 	sim_refuse(g.rig.sim, 1U << SIM_APPLY | 1U << SIM_UNDO, 0, 2, -EIO);
 	sim_refuse_after(g.rig.sim, 1);
 	assert_int_equal(gms_convert(g.rig.state, GROUND_UNBOUND, 5, GMS_PRIVATE, 0, NULL), -EIO);
-	assert_int_equal(g.told, ++calls);
+	assert_int_equal(g.notified, ++calls);
 	rig_repair(&g.rig, GROUND_UNBOUND, 5, GMS_SHARED);
-	assert_int_equal(g.told, ++calls);
+	assert_int_equal(g.notified, ++calls);
 	g.inside = NULL;
 	assert_fine(g.why);
 	assert_fine(ground_works(&g));
@@ -359,10 +359,10 @@ static void calls_inside_destroy_are_refused(void **unused)
 	rig_check(&g.rig);
 	sim_on_call(g.rig.sim, ground_on_call, &g);
 	g.inside = fault_inside;
-	g.hooks = g.told = 0;
+	g.hooks = g.notified = 0;
 	gms_state_destroy(g.rig.state);
 	assert_fine(g.why);
-	assert_int_equal(g.told, 1);
+	assert_int_equal(g.notified, 1);
 	assert_int_equal(
 		g.hooks & (1U << SIM_FOLIO_FREE | 1U << SIM_FOLIO_MERGE | 1U << SIM_BLOCK_FREED),
 		1U << SIM_FOLIO_FREE | 1U << SIM_FOLIO_MERGE | 1U << SIM_BLOCK_FREED);

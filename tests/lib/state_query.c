@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * query.c - every query of a state object, checked against the others
+ * state_query.c - every query of a state object, checked against the others
  */
-#include "query.h"
+#include "state_query.h"
 #include "test.h"
 
 #define expect(cond, text)             \
@@ -106,7 +106,7 @@ static const char *gfn_agrees(const struct gms_state *s, uint64_t gfn)
 	return NULL;
 }
 
-const char *query_page(const struct gms_state *s, gms_pgoff_t index, bool still)
+const char *state_query_page(const struct gms_state *s, gms_pgoff_t index, bool still)
 {
 	static const unsigned int orders[] = {GMS_ORDER_4K, GMS_ORDER_2M, GMS_ORDER_1G};
 	const char *why = NULL, *runs, *folio;
@@ -131,7 +131,7 @@ const char *query_page(const struct gms_state *s, gms_pgoff_t index, bool still)
 	return why ? why : gfn_agrees(s, index);
 }
 
-const char *query_object(const struct gms_state *s)
+const char *state_query_object(const struct gms_state *s)
 {
 	struct gms_stats stats = {.struct_size = sizeof(stats)};
 
