@@ -8,15 +8,20 @@
  *	seq even   readers use copy 0; copy 1 may be written
  *	seq odd    readers use copy 1; copy 0 may be written
  *
- * A change turns the readers to copy 1, changes copy 0, turns them back, and changes copy 1. If a
- * reader finds another number afterwards, it may have read what was being written, and it looks
- * again. What it reads meanwhile stays within bounds: a list knows its size, and a list that was
- * outgrown is kept until the object is destroyed. Lists double in size, so all retired lists
- * together are no larger than the last one.
+ * A change turns the readers to copy 1, changes copy 0, turns them back, and changes copy 1. A
+ * reader that finds seq changed afterwards may have read what was being written, and tries again.
+ * No reader leaves the bounds of a list, because a list knows its size, and because a list that
+ * was outgrown is kept until the object is destroyed. Lists double in size, so all retired lists
+ * together have less room than the list in use.
  */
 #include "binding.h"
 
 #define BINDING_FIRST_ROOM 8
+
+/* The lists of both copies, by number. */
+#define BINDING_NR_LISTS (2 * GMS_NR_BINDING_KEYS)
+#define BINDING_COPY_OF(i) ((i) / GMS_NR_BINDING_KEYS)
+#define BINDING_LIST(all, i) ((all)->copy[BINDING_COPY_OF(i)].list[(i) % GMS_NR_BINDING_KEYS])
 
 static struct gms_binding binding_load(const struct gms_binding *b)
 {
@@ -112,7 +117,7 @@ static void binding_turn(struct gms_bindings *all)
 typedef void (*binding_change_fn)(struct gms_binding_list *list, uint64_t nr,
 				  enum gms_binding_key by, const struct gms_binding *b);
 
-/* Makes one change in both copies. @more: how many bindings there are more after it. */
+/* Makes one change in both copies. @more: 1 if it adds a binding, -1 if it removes one. */
 static void binding_change(struct gms_bindings *all, binding_change_fn fn, int more,
 			   const struct gms_binding *b)
 {
@@ -141,12 +146,12 @@ static size_t binding_list_bytes(uint64_t room)
 	return sizeof(struct gms_binding_list) + room * sizeof(struct gms_binding);
 }
 
-/* Readers may find the old list or the new one: both hold the same bindings. */
+/* Readers may find the old list or the new one, which has the same bindings. */
 int gms_bindings_reserve(struct gms_bindings *all, const struct gms_allocator *a)
 {
-	for (unsigned int i = 0; i < 2 * GMS_NR_BINDING_KEYS; i++) {
-		struct gms_binding_list **at = &all->copy[i / 2].list[i % 2], *list;
-		const uint64_t nr = all->copy[i / 2].nr;
+	for (unsigned int i = 0; i < BINDING_NR_LISTS; i++) {
+		struct gms_binding_list **at = &BINDING_LIST(all, i), *list;
+		const uint64_t nr = all->copy[BINDING_COPY_OF(i)].nr;
 		const uint64_t room = *at ? 2 * (*at)->room : BINDING_FIRST_ROOM;
 
 		if (*at && nr < (*at)->room)
@@ -170,7 +175,7 @@ bool gms_bindings_overlap(const struct gms_bindings *all, const struct gms_bindi
 
 	for (unsigned int by = 0; nr && by < GMS_NR_BINDING_KEYS; by++) {
 		const struct gms_binding_list *list = all->copy[0].list[by];
-		/* Of the bindings that begin before the end of @b, the last ends last. */
+		/* Of the bindings that begin before the end of @b, the last one also ends last. */
 		const uint64_t n = binding_rank(list, nr, (enum gms_binding_key)by,
 						b->key[by] + b->nr_pages - 1);
 
@@ -200,9 +205,8 @@ size_t gms_bindings_bytes(const struct gms_bindings *all)
 {
 	size_t bytes = 0;
 
-	for (unsigned int i = 0; i < 2 * GMS_NR_BINDING_KEYS; i++) {
-		const struct gms_binding_list *list =
-			gms_load_acquire(&all->copy[i / 2].list[i % 2]);
+	for (unsigned int i = 0; i < BINDING_NR_LISTS; i++) {
+		const struct gms_binding_list *list = gms_load_acquire(&BINDING_LIST(all, i));
 
 		for (; list; list = list->retired)
 			bytes += binding_list_bytes(list->room);
@@ -234,8 +238,8 @@ const char *gms_bindings_verify(const struct gms_bindings *all)
 
 void gms_bindings_fini(struct gms_bindings *all, const struct gms_allocator *a)
 {
-	for (unsigned int i = 0; i < 2 * GMS_NR_BINDING_KEYS; i++) {
-		struct gms_binding_list *list = all->copy[i / 2].list[i % 2], *next;
+	for (unsigned int i = 0; i < BINDING_NR_LISTS; i++) {
+		struct gms_binding_list *list = BINDING_LIST(all, i), *next;
 
 		for (; list; list = next) {
 			next = list->retired;

@@ -2,23 +2,28 @@
 /*
  * core.h - the state object
  *
- * Which lock protects what. A shard's locks protect what belongs to the shard's 1G blocks.
+ * Which lock protects what. The locks of a shard protect what belongs to its 1G blocks.
  *
  *	private, attributes,        written: convert lock and exclusive invalidate lock
- *	quarantine, history         read: either of them
- *	inhibits                    the same; a guest fault may also add some under the shared
- *	                            invalidate lock and the tree lock
+ *	quarantine, history         read: convert lock, or invalidate lock
+ *	inhibits                    written: convert lock and exclusive invalidate lock; by a guest
+ *	                            fault: shared invalidate lock and tree lock
+ *	                            read: invalidate lock
  *	allocated, prepared,        see folio/folio.h
  *	mapped, splits, pins
- *	listeners                   written: all convert locks; read: one convert lock
+ *	listeners, nr_attrs         written: all convert locks; read: one convert lock. Faults and
+ *	                            queries read nr_attrs without it, by load-acquire
  *	bindings                    see binding/binding.h
  *	frozen                      written: all convert and invalidate locks; read: any of them
+ *	quarantined, inhibited,     atomic accesses, under any lock or none
+ *	events, counters
  *
  * Order of the locks, the outermost first: convert locks, ascending; a listener's lock; invalidate
  * locks, ascending; a folio lock; a tree lock; the lock of the block records. A thread that takes
  * an invalidate lock exclusively holds the convert lock of the same shard.
  *
- * Queries take no lock: each reads one tree, by the rules of tree/rtree_node.h.
+ * Queries take no lock. They read trees by the rules of tree/rtree_node.h, the records of blocks
+ * by those of folio/blocks.h, and bindings by those of binding/binding.c.
  */
 #ifndef GMS_CORE_H
 #define GMS_CORE_H
@@ -30,12 +35,12 @@
 #include "folio/folio.h"
 #include "tree/tree.h"
 
-#define GMS_NR_INHIBITS 2
+#define GMS_NR_INHIBITS 2 /* trees of inhibits: see struct gms_state */
 
 struct gms_shard {
-	uint64_t seq; /* odd while a block of this shard is being changed */
+	uint64_t seq; /* odd while a thread holds the invalidate lock exclusively */
 	uint64_t events; /* see history.h */
-	/* calls of gms_convert(): counted in the first shard of a range, under its convert lock */
+	/* gms_convert() counts a call in the shard of the first page, under the convert lock. */
 	uint64_t conversions, pages_converted, noops;
 	struct gms_mutex convert;
 	struct gms_rwlock invalidate;
@@ -46,45 +51,49 @@ struct gms_shard {
 struct gms_listener;
 
 /*
- * Memory that a change needs to notify listeners. Its user holds the convert lock of the shard.
- * All shards get theirs with the first listener.
+ * What a change needs to notify listeners. A change uses the scratch memory of its first shard,
+ * whose convert lock it holds. The first listener allocates that of all shards.
  */
-struct gms_listener_room {
+struct gms_listener_scratch {
 	struct gms_rtree_reserve undo; /* of a commit that a listener may refuse */
 	struct gms_run runs[GMS_LISTENER_BATCH];
 };
 
 struct gms_listeners {
-	struct gms_listener_room
-		*room; /* an array, one a shard; NULL: there never was a listener */
+	/* An array, indexed by shard; NULL: there never was a listener. */
+	struct gms_listener_scratch *scratch;
 	struct gms_listener *first, *last; /* in the order of registering */
 	uint64_t nr;
 	unsigned int next_id;
 };
 
 struct gms_state {
-	/* Every call reads these. They share one cache line, and change rarely. */
+	/*
+	 * Every call reads the members from here to inhibited. They share one cache line, and
+	 * rarely change.
+	 */
 	struct gms_rtree *private;
 	uint64_t nr_pages;
 	bool frozen;
 	unsigned int nr_attrs;
-	uint64_t quarantined; /* pages */
-	bool inhibited; /* false: no page ever was */
+	uint64_t quarantined; /* how many pages are quarantined */
+	bool inhibited; /* false: no page was ever inhibited. Never becomes false again */
 	struct gms_listeners listeners;
 	struct gms_bindings bindings;
 	struct gms_rtree *quarantine;
-	struct gms_rtree *inhibit[GMS_NR_INHIBITS]; /* to 4K; to 2M or less */
+	/* [0]: the pages that are limited to 4K; [1]: these, and those limited to 2M */
+	struct gms_rtree *inhibit[GMS_NR_INHIBITS];
 	struct gms_rtree *attr[GMS_MAX_ATTRS];
 	struct gms_policy_ops policy;
 	void *policy_ctx;
 	uint64_t (*clock_ns)(void *ctx);
 	void *clock_ctx;
-	uint64_t clock_start;
-	uint64_t maintain_at; /* the 1G block at which the next gms_maintain() begins */
+	uint64_t clock_start; /* what the clock said when the object was created */
+	uint64_t maintain_at; /* the number of the 1G block at which gms_maintain() goes on */
 	struct gms_allocator allocator;
 	struct gms_backend backend;
 	struct gms_folios folios;
-	uint64_t events __attribute__((aligned(64)));
+	uint64_t events __attribute__((aligned(64))); /* see history.h */
 	struct gms_counters counters;
 	struct gms_shard shard[GMS_NR_SHARDS];
 };

@@ -26,6 +26,7 @@ static void entry_fini_shards(struct gms_state *s, unsigned int nr)
 	}
 }
 
+/* In the order of locks (platform.h) s->folios stands for the object: src/folio/ knows no more. */
 int gms_shards_init(struct gms_state *s)
 {
 	unsigned int i;
@@ -52,7 +53,7 @@ void gms_shards_fini(struct gms_state *s)
 	entry_fini_shards(s, GMS_NR_SHARDS);
 }
 
-/* Removes the lowest shard of a set. Returns it. */
+/* Takes the lowest shard out of a set, which is not empty. Returns it. */
 static inline struct gms_shard *entry_pop_shard(struct gms_state *s, gms_shards *shards)
 {
 	const unsigned int i = gms_ctz(*shards);
@@ -74,9 +75,9 @@ void gms_shards_unlock_convert(struct gms_state *s, gms_shards shards) GMS_NO_TS
 }
 
 /*
- * The numbers become odd after the last lock is taken: a thread that waits for an even number may
- * hold one of these locks shared. The fence makes the odd number visible before any change that
- * follows.
+ * The sequence numbers become odd after the last lock is taken. If a number became odd earlier, a
+ * thread that waits for it to become even, and holds another of these locks shared, would wait for
+ * ever. The fence makes the odd numbers visible before any change that follows.
  */
 void gms_shards_lock_exclusive(struct gms_state *s, gms_shards shards) GMS_NO_TSA
 {
@@ -158,6 +159,7 @@ int gms_enter_shared_check(const struct gms_state *s)
 	return gms_backend_in_hook(&s->backend) || gms_thread_holds(s) ? -EDEADLK : 0;
 }
 
+/* Returns the shards whose convert locks gms_enter() takes. */
 static gms_shards entry_shards(unsigned int flags, gms_pgoff_t start, uint64_t nr_pages)
 {
 	return flags & GMS_ENTER_WHOLE ? GMS_ALL_SHARDS : gms_shards_of(start, start + nr_pages);

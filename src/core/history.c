@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * history.c - the time and the past of a 1G block: see history.h
+ * history.c - the time, and the flips of a 1G block: see history.h
  */
 #include "history.h"
 
@@ -8,6 +8,7 @@
 
 #define HISTORY_BATCH 16
 
+/* Adds to the global count if @events, the count of a shard, has just completed a batch. */
 static void history_add_global(struct gms_state *s, uint64_t events)
 {
 	if (events % HISTORY_BATCH == 0)
@@ -44,7 +45,7 @@ int gms_history_make_records(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t
 	struct gms_folios *f = &s->folios;
 	int err = 0;
 
-	/* Only the blocks at the two ends may turn mixed. */
+	/* Only the blocks at the two ends may turn mixed: all others become uniform. */
 	if (!gms_order_is_start(start, GMS_ORDER_1G))
 		err = gms_folios_make_block(f, start);
 	if (!err && !gms_order_is_start(end, GMS_ORDER_1G))
@@ -58,8 +59,9 @@ static bool history_is_mixed(const struct gms_state *s, gms_pgoff_t index, unsig
 }
 
 /*
- * Returns which blocks are mixed, for a part [start, end) of a 1G block: bit 0, the 1G block; bits
- * 1 and 2, the 2M blocks at start and end; bit 3, any 2M block between these.
+ * Returns which blocks are mixed, for [start, end) in one 1G block. Bit 0: the 1G block; bit 1:
+ * the first 2M block that the range touches; bit 2: the last one; bit 3: any 2M block between
+ * these.
  */
 static uint8_t history_mixed(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {

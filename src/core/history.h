@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * history.h - the time and the past of a 1G block, as policies see them
+ * history.h - the time, and the flips of a 1G block, as policies see them
  *
- * The time is the caller's clock, in nanoseconds since the object was created. Without a clock it
- * is a count of events: allocations, conversions, holes, splits and merges. Each shard has its
- * own counter, so that conversions in different shards share no cache line. A shard's count is
- * added to the global one every 16 events.
+ * The time is that of the caller's clock, in nanoseconds since the object was created. Without a
+ * clock the time is a count of events: allocations, conversions, holes, splits and merges. Each
+ * shard has its own counter, so that conversions in different shards share no cache line. After
+ * every 16 events a shard adds them to the global count. The time in a shard is the global count
+ * plus those events of the shard that it has not added yet.
  *
  * A flip is a change of a 1G block, or of a 2M block in it, between uniform and mixed. One
- * conversion is at most one flip of a 1G block. The record of the block holds the number of
- * flips, and the time of the last one. An object whose folios are all of order 0 has nothing to
- * split, and counts none.
+ * conversion or repair is at most one flip of a 1G block. The record of the block holds the number
+ * of flips, and the time of the last one. An object whose folios are all of order 0 has nothing to
+ * split, so no flips are counted.
  *
  * Usage, around a change of [start, end):
  *
@@ -26,14 +27,14 @@
 /* Counts an event in the 1G block at an index. */
 void gms_history_tick(struct gms_state *s, gms_pgoff_t index);
 
-/* Counts an event at less cost: no other thread counts in the shard meanwhile. */
+/* Counts an event without an atomic addition. No other thread counts in the shard meanwhile. */
 void gms_history_tick_exclusive(struct gms_state *s, gms_pgoff_t index)
 	GMS_REQUIRES(gms_invalidate_lock);
 
-/* Returns the time, as the 1G block at an index sees it. */
+/* Returns the time in the shard of an index. */
 uint64_t gms_history_now(const struct gms_state *s, gms_pgoff_t index);
 
-/* Fills in what the view says of the time and of the 1G block's past: now, since and flips. */
+/* Fills in the members now, since and flips of a view, for the 1G block at an index. */
 static inline void gms_history_view(const struct gms_state *s, gms_pgoff_t index,
 				    struct gms_policy_view *view)
 {
@@ -46,11 +47,15 @@ static inline void gms_history_view(const struct gms_state *s, gms_pgoff_t index
 		view->now = view->since;
 }
 
+/* What the functions below do for objects with folios that can be split. */
 int gms_history_make_records(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end);
 void gms_history_compare(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool committed)
 	GMS_REQUIRES(gms_invalidate_lock);
 
-/* Makes records for the blocks that a change of [start, end) may turn mixed. 0 or -ENOMEM. */
+/*
+ * Makes records for the 1G blocks that a change of [start, end) may turn mixed. Returns 0 or
+ * -ENOMEM.
+ */
 static inline int gms_history_prepare(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
 	return s->folios.order ? gms_history_make_records(s, start, end) : 0;
@@ -65,8 +70,8 @@ static inline void gms_history_before(struct gms_state *s, gms_pgoff_t start, gm
 }
 
 /*
- * Counts the change as an event of the clock, and counts a flip of each 1G block that differs from
- * what gms_history_before() noted.
+ * Counts the change of [start, end) as an event, and counts a flip of each 1G block that is not as
+ * gms_history_before() noted. Called after the commit.
  */
 static inline void gms_history_after(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 	GMS_REQUIRES(gms_invalidate_lock)

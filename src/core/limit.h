@@ -2,9 +2,10 @@
 /*
  * limit.h - what limits the order of a mapping (rule 21)
  *
- * A mapping's order is limited by the folio, by the largest uniform and complete block, by
- * quarantine, and, for the guest, by the memslot binding, attributes and inhibits. The caller
- * knows the first one. The functions here lower an order by the others.
+ * The order of a mapping is limited by the folio, by the largest uniform and complete block, and
+ * by quarantine. The guest's mappings are also limited by the memslot binding, by attributes and
+ * by inhibits. The functions here take an order, such as that of the folio, and lower it by the
+ * other limits.
  */
 #ifndef GMS_CORE_LIMIT_H
 #define GMS_CORE_LIMIT_H
@@ -16,7 +17,10 @@ static inline unsigned int gms_limit_min(unsigned int a, unsigned int b)
 	return a < b ? a : b;
 }
 
-/* Returns @order, lowered to the largest uniform and complete block at an index. */
+/*
+ * Returns @order, lowered to the largest uniform and complete block at an index. @look: what
+ * gms_rtree_look() of the private pages says there.
+ */
 static inline unsigned int gms_limit_uniform(const struct gms_state *s, gms_pgoff_t index,
 					     const struct gms_rtree_look *look, unsigned int order)
 {
@@ -39,6 +43,15 @@ static inline unsigned int gms_limit_quarantine(const struct gms_state *s, gms_p
 	return order;
 }
 
+/*
+ * Returns the number of the first tree of inhibits that has the pages that are limited to @order.
+ * All later trees have them, too. No tree has pages that may be mapped at order 18.
+ */
+static inline unsigned int gms_limit_first_inhibit(unsigned int order)
+{
+	return order == GMS_ORDER_4K ? 0 : order == GMS_ORDER_2M ? 1 : GMS_NR_INHIBITS;
+}
+
 /* Returns @order, lowered by attributes and inhibits alone. */
 static inline unsigned int gms_limit_attributes(const struct gms_state *s, gms_pgoff_t index,
 						unsigned int order)
@@ -57,7 +70,8 @@ static inline unsigned int gms_limit_attributes(const struct gms_state *s, gms_p
 }
 
 /*
- * Returns the order of the largest mapping for a fault in a folio of @order. @look: of the page.
+ * Returns the order of the largest mapping for a fault in a folio of @order. @look: what
+ * gms_rtree_look() of the private pages says at the index.
  */
 static inline unsigned int gms_limit_fault(const struct gms_state *s, gms_pgoff_t index,
 					   enum gms_accessor accessor,

@@ -17,16 +17,16 @@ static int mappings_unmap(struct gms_state *s, struct gms_range range, bool undo
 }
 
 /*
- * Unmaps what lies before @limit. Ranges that share an exposed folio are unmapped by one call.
- * @undo: allocate nothing.
+ * Unmaps the ranges before @limit. Calls the backend once for ranges that share an exposed folio.
+ * @undo: allocates nothing.
  */
 static int mappings_unmap_before(struct gms_state *s, struct gms_ranges *ranges, gms_pgoff_t limit,
 				 bool undo) GMS_REQUIRES(gms_invalidate_lock)
 {
 	const bool by_folio = s->folios.order && !s->backend.ops.map_host;
 	struct gms_ranges_walk walk = {0};
-	struct gms_range wide = {0}; /* the next call of the backend; empty at first */
-	gms_pgoff_t end = 0; /* of the ranges in @wide */
+	struct gms_range wide = {0}; /* for the next call of the backend; empty at first */
+	gms_pgoff_t end = 0; /* where the last of the ranges in @wide ends */
 	int err = 0;
 
 	while (!err && gms_ranges_next_before(ranges, &walk, limit)) {
@@ -52,11 +52,11 @@ static int mappings_unmap_before(struct gms_state *s, struct gms_ranges *ranges,
 	return mappings_unmap(s, wide, undo);
 }
 
-/* Maps the pages of a range that are shared and not quarantined. */
+/* Maps for the host the pages of a range that are shared and not quarantined. */
 static int mappings_map_shared(struct gms_state *s, struct gms_range range)
 	GMS_REQUIRES(gms_invalidate_lock)
 {
-	struct gms_rtree_run run, lost;
+	struct gms_rtree_run run, quarantined;
 	int err = 0;
 
 	for (gms_pgoff_t at = range.start; !err && gms_rtree_next(s->private, at, range.end, &run);
@@ -64,10 +64,11 @@ static int mappings_map_shared(struct gms_state *s, struct gms_range range)
 		const gms_pgoff_t end = run.start + run.nr_pages;
 
 		for (gms_pgoff_t from = run.start;
-		     !err && !run.set && gms_rtree_next(s->quarantine, from, end, &lost);
-		     from += lost.nr_pages)
-			if (!lost.set)
-				err = gms_backend_map_host(&s->backend, lost.start, lost.nr_pages);
+		     !err && !run.set && gms_rtree_next(s->quarantine, from, end, &quarantined);
+		     from += quarantined.nr_pages)
+			if (!quarantined.set)
+				err = gms_backend_map_host(&s->backend, quarantined.start,
+							   quarantined.nr_pages);
 	}
 	return err;
 }
@@ -86,7 +87,10 @@ int gms_mappings_restore_host(struct gms_state *s, const struct gms_ranges *rang
 
 /* ---- pins ---- */
 
-/* Finds the first pinned page of a range. Returns 0, -EAGAIN, or the backend's error. */
+/*
+ * Finds the first pinned page of a range, whether the library or the backend counts the pin.
+ * Returns 0: there is none; -EAGAIN: *pinned is that page; or the backend's error.
+ */
 static int mappings_first_pin(struct gms_state *s, struct gms_range range, gms_pgoff_t *pinned)
 {
 	const bool counted = gms_folios_first_pin(&s->folios, range.start, range.end, pinned);
@@ -103,7 +107,7 @@ static int mappings_first_pin(struct gms_state *s, struct gms_range range, gms_p
 	return err ? err : counted ? -EAGAIN : 0;
 }
 
-/* Returns the first page of the ranges that has a pin of gms_pin(); their end if none has. */
+/* Returns the first page of the ranges with a pin of gms_pin(); ranges->end if there is none. */
 static gms_pgoff_t mappings_first_counted(struct gms_state *s, const struct gms_ranges *ranges)
 {
 	struct gms_ranges_walk walk = {0};
@@ -115,7 +119,7 @@ static gms_pgoff_t mappings_first_counted(struct gms_state *s, const struct gms_
 	return ranges->end;
 }
 
-/* Isolates where pins count by page. */
+/* Does gms_mappings_isolate() for a backend whose pins are on pages. */
 static int mappings_isolate_pages(struct gms_state *s, struct gms_ranges *ranges,
 				  gms_pgoff_t *pinned) GMS_REQUIRES(gms_invalidate_lock)
 {
@@ -141,8 +145,8 @@ static int mappings_isolate_pages(struct gms_state *s, struct gms_ranges *ranges
 }
 
 /*
- * Names the page that keeps the ranges from changing: the first pinned page in them. A pin on
- * another page of a folio has no such page; then it is the start.
+ * Stores the first pinned page of the ranges in *pinned. If only pages outside of the ranges are
+ * pinned, in a folio that the ranges touch, stores ranges->start.
  */
 static void mappings_name_pinned(struct gms_state *s, const struct gms_ranges *ranges,
 				 gms_pgoff_t *pinned) GMS_REQUIRES(gms_invalidate_lock)
@@ -156,7 +160,8 @@ static void mappings_name_pinned(struct gms_state *s, const struct gms_ranges *r
 }
 
 /*
- * Isolates where pins count by folio. Mappings count as references there: all are removed first.
+ * Does gms_mappings_isolate() for a backend whose pins are on folios. Such a backend counts
+ * references, and each mapping of the host is one. So all ranges are unmapped first.
  */
 static int mappings_isolate_folios(struct gms_state *s, struct gms_ranges *ranges,
 				   gms_pgoff_t *pinned, gms_pgoff_t *stop)
@@ -164,7 +169,7 @@ static int mappings_isolate_folios(struct gms_state *s, struct gms_ranges *range
 {
 	const struct gms_folios *f = &s->folios;
 	struct gms_ranges_walk walk = {0};
-	gms_pgoff_t done = 0; /* the pages below belong to folios that were looked at */
+	gms_pgoff_t done = 0; /* all folios before this page were looked at */
 	int err = mappings_unmap_before(s, ranges, ranges->end, false);
 
 	while (!err && gms_ranges_next(ranges, &walk)) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * quarantine.c - putting pages into quarantine: see quarantine.h
+ * quarantine.c - quarantining pages: see quarantine.h
  */
 #include "quarantine.h"
 
@@ -13,11 +13,7 @@ static struct gms_rtree_spare *quarantine_spare(struct gms_state *s, gms_pgoff_t
 
 gms_pgoff_t gms_quarantine_first_slow(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
-	struct gms_rtree_run run;
-
-	if (gms_rtree_next(s->quarantine, start, end, &run) && !run.set)
-		start = run.start + run.nr_pages;
-	return start;
+	return gms_ranges_first_in_tree(s->quarantine, start, end);
 }
 
 int gms_quarantine_prepare(struct gms_state *s, struct gms_quarantine *q, gms_pgoff_t start,

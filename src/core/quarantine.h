@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * quarantine.h - putting pages into quarantine whose state is unknown
+ * quarantine.h - quarantining pages whose real state is unknown
  *
- * A range is quarantined where an undo failed. An undo allocates nothing, so the memory is
- * prepared before the call changes anything. Because a quarantine is rare, that memory is kept
- * for the next call: two spare leaf pages a shard.
+ * A range is quarantined if an undo fails. An undo allocates nothing, so a call that may have to
+ * quarantine a range prepares for it before it changes anything. As a quarantine is rare, the
+ * memory is not spent on each such call: a shard has two spare leaf pages (tree/tree.h), which
+ * stay for the next call. The call holds the convert lock of the shard from
+ * gms_quarantine_prepare() on until it either has committed the quarantine or needs none.
  *
- * The trees keep the last state of quarantined pages. Faults and conversions there are refused,
- * and no listener holds them. gms_repair() ends a quarantine.
+ * The tree of private pages keeps the last state of quarantined pages. Faults, pins and
+ * conversions of these are refused, and no listener holds them, unless it is stuck
+ * (listener/listener.h). gms_repair() ends a quarantine.
  */
 #ifndef GMS_CORE_QUARANTINE_H
 #define GMS_CORE_QUARANTINE_H
 
 #include "entry.h"
 
+/* A range that can be quarantined without allocating. */
 struct gms_quarantine {
 	gms_pgoff_t start, end;
 };
@@ -33,10 +37,10 @@ static inline gms_pgoff_t gms_quarantine_first(const struct gms_state *s, gms_pg
 /* Prepares to quarantine [start, end), with the spare of its first shard. Returns 0 or -ENOMEM. */
 int gms_quarantine_prepare(struct gms_state *s, struct gms_quarantine *q, gms_pgoff_t start,
 			   gms_pgoff_t end) GMS_REQUIRES(gms_convert_lock);
-/* Unmaps the prepared range from host and guest, and quarantines it. Cannot fail. */
+/* Unmaps a prepared range from host and guest, and quarantines it. Cannot fail. */
 void gms_quarantine_commit_locked(struct gms_state *s, const struct gms_quarantine *q)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock);
-/* Does the same for a caller that does not hold the invalidate locks. */
+/* Calls gms_quarantine_commit_locked() under the invalidate locks of the range. */
 void gms_quarantine_commit(struct gms_state *s, const struct gms_quarantine *q)
 	GMS_REQUIRES(gms_convert_lock);
 

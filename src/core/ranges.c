@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * ranges.c - the parts of a range that one call changes: see ranges.h
+ * ranges.c - the list of the parts of a range that one call changes: see ranges.h
  */
 #include "ranges.h"
+
+gms_pgoff_t gms_ranges_first_in_tree(const struct gms_rtree *tree, gms_pgoff_t start,
+				     gms_pgoff_t end)
+{
+	struct gms_rtree_run run;
+
+	if (gms_rtree_next(tree, start, end, &run) && !run.set)
+		start = run.start + run.nr_pages;
+	return start;
+}
 
 bool gms_ranges_next_in_tree(const struct gms_ranges *ranges, struct gms_ranges_walk *walk)
 {
@@ -19,7 +29,7 @@ bool gms_ranges_next_in_tree(const struct gms_ranges *ranges, struct gms_ranges_
 	return false;
 }
 
-/* Walks over the tree once. Keeps the first @room ranges. Returns how many there are. */
+/* Stores the first @room ranges of the list in @kept. Returns how many there are in the tree. */
 static size_t ranges_keep(const struct gms_ranges *ranges, struct gms_range *kept, size_t room)
 {
 	struct gms_rtree_cursor cursor;

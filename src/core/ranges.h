@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * ranges.h - the parts of a range that one call changes
+ * ranges.h - the list of the parts of a range that one call changes
  *
- * A conversion changes the pages that do not have the wanted state yet; a hole frees the pages
- * that are allocated. Each is a list of ranges. They ascend, and no two touch.
+ * A conversion changes those pages of its range that do not have the wanted state yet, and a hole
+ * frees those that are allocated. A range tree says which pages they are: those in it, or those
+ * not in it. The list has a range for each run of them. The ranges ascend, and no two touch.
  *
- *	the call's range    [                                    ]
+ *	range of the call   [                                    ]
  *	pages in the tree      ####      ##########   #
- *	its ranges             [  ]      [        ]   []
+ *	ranges of the list     [  ]      [        ]   []
  *
- * A list is either read from the tree each time that it is walked, or kept in an array. A kept
- * list outlasts a change of the tree.
+ * A list is read from the tree each time that it is walked, or it is kept in an array. A kept list
+ * stays as it is when the tree changes.
  *
  * Usage:
  *
@@ -30,29 +31,30 @@ struct gms_range {
 
 #define GMS_RANGES_INLINE 8
 struct gms_ranges {
-	const struct gms_rtree *tree;
+	const struct gms_rtree *tree; /* not used if the list is kept */
 	bool set; /* the ranges are in the tree; false: they are not in it */
-	gms_pgoff_t start, end; /* of the call's range */
-	gms_pgoff_t unmapped; /* the host may have no mapping before this page: see mappings.h */
-	size_t nr; /* of kept ranges */
-	struct gms_range *kept; /* NULL: the list is read from the tree */
-	struct gms_range few[GMS_RANGES_INLINE];
+	gms_pgoff_t start, end; /* the range of the call */
+	gms_pgoff_t unmapped; /* no range behind this page was unmapped from the host */
+	size_t nr; /* the number of ranges, if the list is kept */
+	struct gms_range *kept; /* the ranges; NULL: the list is read from the tree */
+	struct gms_range few[GMS_RANGES_INLINE]; /* what kept points to, if the ranges fit */
 };
 
 struct gms_ranges_walk {
-	struct gms_range range;
-	size_t next;
+	struct gms_range range; /* the current range */
+	size_t next; /* how many ranges the walk has come to */
 };
 
 /*
- * Makes the list of the parts of [start, end) that are in a tree, or are not in it. @keep: keep
- * them in an array, which is allocated if they are more than a few. Returns 0 or -ENOMEM.
+ * Makes the list of the parts of [start, end) that are in a tree (@set), or are not in it. @keep:
+ * keeps the list, and allocates it if there are more than GMS_RANGES_INLINE ranges. Returns 0 or
+ * -ENOMEM.
  */
 int gms_ranges_init(struct gms_state *s, struct gms_ranges *ranges, const struct gms_rtree *tree,
 		    bool set, gms_pgoff_t start, gms_pgoff_t end, bool keep);
 void gms_ranges_fini(struct gms_state *s, struct gms_ranges *ranges);
 
-/* Makes the list of one range. It needs no gms_ranges_fini(). */
+/* Makes a kept list of one range. It needs no gms_ranges_fini(). */
 static inline void gms_ranges_one(struct gms_ranges *ranges, gms_pgoff_t start, gms_pgoff_t end)
 {
 	ranges->start = start;
@@ -63,9 +65,10 @@ static inline void gms_ranges_one(struct gms_ranges *ranges, gms_pgoff_t start, 
 	ranges->few[0] = (struct gms_range) {start, end};
 }
 
+/* Does gms_ranges_next() for a list that is read from the tree. */
 bool gms_ranges_next_in_tree(const struct gms_ranges *ranges, struct gms_ranges_walk *walk);
 
-/* Goes on to the next range. Returns false behind the last one. */
+/* Makes the next range of the list the current one. Returns false if there is none. */
 static inline bool gms_ranges_next(const struct gms_ranges *ranges, struct gms_ranges_walk *walk)
 {
 	if (!ranges->kept)
@@ -76,7 +79,10 @@ static inline bool gms_ranges_next(const struct gms_ranges *ranges, struct gms_r
 	return true;
 }
 
-/* Goes on to the next range, and cuts it at @limit. Returns false where it begins at @limit. */
+/*
+ * Makes the next range of the list the current one, and cuts it at @limit. Returns false if there
+ * is none that begins before @limit.
+ */
 static inline bool gms_ranges_next_before(const struct gms_ranges *ranges,
 					  struct gms_ranges_walk *walk, gms_pgoff_t limit)
 {
@@ -87,7 +93,11 @@ static inline bool gms_ranges_next_before(const struct gms_ranges *ranges,
 	return true;
 }
 
-/* Returns the end of the last range of a kept list. */
+/* Returns the first page of [start, end) that is in a tree; @end if there is none. */
+gms_pgoff_t gms_ranges_first_in_tree(const struct gms_rtree *tree, gms_pgoff_t start,
+				     gms_pgoff_t end);
+
+/* Returns the end of the last range of a list that is kept and not empty. */
 static inline gms_pgoff_t gms_ranges_last_end(const struct gms_ranges *ranges)
 {
 	return ranges->kept[ranges->nr - 1].end;

@@ -9,7 +9,7 @@
 
 /* ---- policy queries ---- */
 
-/* Returns the summary of a block as the conversion of the query will leave it. */
+/* Returns the summary that a block will have after the conversion that the query is about. */
 static enum gms_summary restructure_summary(const struct gms_state *s,
 					    const struct gms_policy_query *query, gms_pgoff_t index,
 					    unsigned int order)
@@ -31,6 +31,7 @@ static enum gms_summary restructure_summary(const struct gms_state *s,
 	return (enum gms_summary)fill;
 }
 
+/* Returns the largest valid order that is not above @order, which a policy has chosen freely. */
 static unsigned int restructure_round(unsigned int order)
 {
 	return order >= GMS_ORDER_1G   ? GMS_ORDER_1G
@@ -38,7 +39,7 @@ static unsigned int restructure_round(unsigned int order)
 				       : GMS_ORDER_4K;
 }
 
-/* Fills in what the view says of the page and its blocks: as they are after the event. */
+/* Fills in the members to, s2m and s1g of a view. Summaries are those after the event. */
 static void restructure_view_blocks(const struct gms_state *s, const struct gms_policy_query *query,
 				    struct gms_policy_view *v)
 {
@@ -59,7 +60,10 @@ static void restructure_view_blocks(const struct gms_state *s, const struct gms_
 		v->to = (enum gms_shareability)look.set;
 }
 
-/* Queries the policy about the folio at an index. Returns its verdict, of a valid order. */
+/*
+ * Queries the policy about the folio at an index, if the policy decides about the event; else the
+ * folio keeps its order. Returns the verdict, whose order is valid and at most query->cap.
+ */
 static struct gms_policy_verdict restructure_decide(const struct gms_state *s,
 						    const struct gms_policy_query *query,
 						    gms_pgoff_t index, struct gms_folio folio)
@@ -80,7 +84,7 @@ static struct gms_policy_verdict restructure_decide(const struct gms_state *s,
 	s->policy.decide(s->policy_ctx, &view, &verdict);
 	verdict.order = restructure_round(verdict.order);
 cap:
-	if (verdict.order > query->cap) { /* not the policy's wish: split no more than is needed */
+	if (verdict.order > query->cap) { /* the hole needs this split, and no more than this */
 		verdict.order = query->cap;
 		verdict.uniform = false;
 	}
@@ -136,9 +140,9 @@ int gms_restructure_split(struct gms_state *s, const struct gms_policy_query *qu
 		verdict = restructure_decide(s, query, index, *folio);
 		if (verdict.order >= folio->order)
 			break;
-		err = gms_frozen(s);
+		err = gms_check_frozen(s);
 		if (err && gms_folio_pinned(&s->folios, *folio))
-			err = GMS_BUSY; /* a pin defers the split, frozen or not */
+			err = GMS_BUSY; /* a pin defers the split of a frozen object, too */
 		if (!err)
 			err = restructure_split_step(s, query, index, verdict, folio);
 		if (err)
@@ -152,7 +156,8 @@ int gms_restructure_split_ranges(struct gms_state *s, const struct gms_policy_qu
 				 const struct gms_ranges *ranges, bool *merge)
 {
 	struct gms_ranges_walk walk = {0};
-	gms_pgoff_t index = 0; /* a folio in which several ranges end is queried about once */
+	/* Kept from range to range, so that a folio that several ranges touch is visited once. */
+	gms_pgoff_t index = 0;
 
 	while (gms_ranges_next(ranges, &walk)) {
 		if (index < walk.range.start)
@@ -176,15 +181,15 @@ int gms_restructure_split_ranges(struct gms_state *s, const struct gms_policy_qu
 /* ---- merging ---- */
 
 struct restructure_merge {
-	gms_pgoff_t at; /* the pages before were looked at */
-	gms_pgoff_t refused; /* the last 1G block that could not be merged */
+	gms_pgoff_t at; /* all pages before this one were looked at */
+	gms_pgoff_t refused; /* the start of the last 1G block that could not be merged */
 	uint64_t merges;
 };
 
 /*
- * Merges at an index up to @order, or up to the largest order that is possible. Goes on behind
- * the block that it looked at. A 1G block that was refused is not tried again for each of its 2M
- * blocks.
+ * Merges the block of @order at m->at, or the largest smaller block there that can be merged. Then
+ * moves m->at behind that block; if nothing was merged, behind the folio or its 2M block. A 1G
+ * block that could not be merged is not tried again for each of its 2M blocks.
  */
 static void restructure_merge_at(struct gms_state *s, struct restructure_merge *m,
 				 struct gms_folio folio, unsigned int order)

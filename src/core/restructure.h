@@ -2,12 +2,13 @@
 /*
  * restructure.h - splitting and merging folios as the policy decides
  *
- * A policy query is one call of the policy about one folio. A split is one step, after which the
- * policy is queried about the folio that is at the index then: 1G goes to 2M first, and the 2M at
- * the index to 4K if need be. Only a split of all of a 1G to 4K (verdict.uniform) is one step.
+ * A policy query is one call of the policy about one folio. A folio is split step by step, and the
+ * policy is queried again after each step, about the folio that is at the index then. One step
+ * splits a 1G to 2M, or a 2M to 4K. If the verdict is 4K for all of a 1G (verdict.uniform), one
+ * step splits the 1G to 4K.
  *
- * A pin keeps a folio from being split. Where a function here says "deferred", such a split is
- * counted and left to the next fault.
+ * A pin keeps a folio from being split. Such a split is deferred: it is left to the next fault,
+ * and counted, unless the object is frozen.
  */
 #ifndef GMS_CORE_RESTRUCTURE_H
 #define GMS_CORE_RESTRUCTURE_H
@@ -16,14 +17,16 @@
 
 /**
  * struct gms_policy_query - what the policy is queried about
- * @event: what happens
- * @accessor: GMS_EV_FAULT and GMS_EV_ALLOCATE: which side faults
- * @start: GMS_EV_CONVERT before the commit: the range that is converted; else empty
- * @end: the end of that range
- * @to: GMS_EV_CONVERT: what the range is converted to
- * @cap: GMS_EV_PUNCH: the largest order that the folio at the index may have; else 18
+ * @event: why the policy is queried
+ * @accessor: at GMS_EV_FAULT and GMS_EV_ALLOCATE the side that faults
+ * @start: at GMS_EV_CONVERT, before the commit, the first page of the range that is converted. At
+ *         all other times @start equals @end: the trees have the state after the event
+ * @end: the first page behind that range
+ * @to: at GMS_EV_CONVERT what the range is converted to
+ * @cap: at GMS_EV_PUNCH the largest order that the folio at the index may keep; else 18
  * @journal: where splits are noted, so that they can be undone; NULL: they stay
- * @look: GMS_EV_FAULT: the page and its blocks, where the caller knows them; else NULL
+ * @look: at GMS_EV_FAULT what gms_rtree_look() of the private pages says at the index, if the
+ *        caller has called it; else NULL
  */
 struct gms_policy_query {
 	enum gms_event event;
@@ -35,7 +38,7 @@ struct gms_policy_query {
 	const struct gms_rtree_look *look;
 };
 
-/* Returns true if the policy decides about an event. */
+/* Returns true if the policy decides about an event. @accessor counts at GMS_EV_FAULT only. */
 static inline bool gms_policy_wants(const struct gms_state *s, enum gms_event event,
 				    enum gms_accessor accessor)
 {
@@ -47,17 +50,18 @@ static inline bool gms_policy_wants(const struct gms_state *s, enum gms_event ev
 }
 
 /*
- * Splits the folio at an index until the policy wants it no smaller. *folio is what gms_folio_at()
- * says before, and what it says afterwards. *above is the order that the policy wants, if that is
- * larger than the folio's, else 0. Returns 0; GMS_BUSY: deferred; the backend's error.
+ * Splits the folio at an index until the policy wants it no smaller. The caller sets *folio to the
+ * folio at the index; afterwards it is the folio that is there then. *above is the order that the
+ * policy wants, if that is above the order of the folio, else 0. Returns 0; GMS_BUSY: the split is
+ * deferred; -EPERM: frozen; or the backend's error.
  */
 int gms_restructure_split(struct gms_state *s, const struct gms_policy_query *query,
 			  gms_pgoff_t index, struct gms_folio *folio, unsigned int *above)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock);
 
 /*
- * Splits the folio at an index for a fault or an allocation, if the policy decides about those.
- * *folio is what is there afterwards. Returns 0, also where the split is deferred; or the
+ * Splits the folio at an index as the policy decides, for a fault or an allocation. *folio is the
+ * folio that is there afterwards. Returns 0, also if the split is deferred; -EPERM: frozen; or the
  * backend's error.
  */
 static inline int gms_restructure_fault(struct gms_state *s, const struct gms_policy_query *query,
@@ -74,15 +78,18 @@ static inline int gms_restructure_fault(struct gms_state *s, const struct gms_po
 }
 
 /*
- * Splits the folios in the ranges. The policy is queried about each folio of order 9 or 18, and
- * once about the folios of order 0 in a 2M block. *merge is set if it wants any of them larger.
- * Returns 0, also where a split is deferred; or the backend's error.
+ * Splits the folios in the ranges as the policy decides. Queries the policy about each folio of
+ * order 9 or 18, and once for all folios of order 0 in a 2M block. Sets *merge if the policy wants
+ * one of them larger. Returns 0, also if a split is deferred; or the backend's error.
  */
 int gms_restructure_split_ranges(struct gms_state *s, const struct gms_policy_query *query,
 				 const struct gms_ranges *ranges, bool *merge)
 	GMS_REQUIRES(gms_invalidate_lock);
 
-/* Merges the folios in the ranges that the policy wants larger. Returns how many it merged. */
+/*
+ * Merges the folios in the ranges that the policy wants larger, as far as they can be merged.
+ * Returns the number of merges.
+ */
 uint64_t gms_restructure_merge_ranges(struct gms_state *s, const struct gms_policy_query *query,
 				      const struct gms_ranges *ranges)
 	GMS_REQUIRES(gms_invalidate_lock);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * attr.c - attributes of the caller's: sets of pages, each a range tree
+ * attr.c - attributes: sets of pages whose meaning is the caller's; each is a range tree
  */
 #include "core/entry.h"
 #include "pageset.h"

@@ -2,8 +2,8 @@
 /*
  * bind.c - binding pages to gfns, and ending a binding
  *
- * A binding changes under the exclusive invalidate locks of its pages, so no fault on them is
- * under way. The other shards' faults go on.
+ * A binding changes under the exclusive invalidate locks of its pages, so no fault on these pages
+ * is under way. Faults in other shards go on.
  */
 #include "core/entry.h"
 

@@ -5,8 +5,8 @@
  * Every step before the commit may fail. The right column is how its effect is undone.
  *
  *	convert locks
- *	  find the ranges that change               none: done
- *	  prepare: the tree of private pages, quarantine, records, the list of ranges
+ *	  count the pages that change               none: the call is done
+ *	  prepare: the tree of private pages, the list of ranges, records, quarantine
  *	  to private: withdraw from listeners       restore, the last listener first
  *	  invalidate locks, exclusively; sequence numbers odd
  *	    prepare: the tree of prepared pages
@@ -19,8 +19,8 @@
  *	  sequence numbers even, unlock
  *	  to shared: notify listeners               withdraw, and convert back
  *
- * If an undo fails, the state of the pages is unknown, and the ranges are quarantined. Memory for
- * that was prepared with the rest.
+ * The ranges are the parts of the call's range that change (core/ranges.h). If an undo fails, the
+ * state of their pages is unknown, and all pages from the first range to the last are quarantined.
  */
 #include "core/entry.h"
 #include "core/history.h"
@@ -30,28 +30,28 @@
 #include "listener/listener.h"
 
 /*
- * A conversion that is under way. It is on the stack, because the stack is in the cache: a record
- * in the shard made a conversion with cold caches an eighth slower. No frame may exceed 512 bytes.
+ * A conversion that is under way. It is on the stack, which is in the caches: when it was a part
+ * of the shard, a conversion with cold caches took an eighth longer. No frame may exceed 512
+ * bytes, which the build checks (-Wframe-larger-than).
  */
 struct convert_txn {
 	struct gms_state *s;
 	gms_pgoff_t start, end;
 	enum gms_shareability to;
-	bool whole; /* all pages of the range change */
-	bool has_listener; /* a listener overlaps the range */
+	bool whole; /* all pages of the call's range change */
+	bool has_listener; /* a listener overlaps the call's range */
 	bool queried; /* the policy decides about conversions */
 	bool merge; /* the policy wants some folios larger */
-	bool clear_prepared;
+	bool clear_prepared; /* some of the pages that become shared are prepared */
 	bool undone; /* a hook or a listener had to undo something */
 	bool broken; /* an undo failed: the ranges have to be quarantined */
-	bool quarantined; /* they are */
-	/* On failure: the answer of gms_convert(); the pages before @stop could be converted. */
-	gms_pgoff_t err_index, stop;
-	uint64_t changed; /* pages; 0 on failure */
+	bool quarantined; /* the ranges are quarantined */
+	gms_pgoff_t err_index, stop; /* on failure: see convert_range() */
+	uint64_t changed; /* how many pages were converted; 0 on failure */
 	struct gms_notified notified;
 	struct gms_block *journal; /* blocks in which folios were split */
-	struct gms_rtree_reserve
-		*undo; /* of the tree of private pages; NULL: no listener can refuse */
+	/* Reverts the commit in the tree of private pages; NULL: no listener can refuse it. */
+	struct gms_rtree_reserve *undo;
 	struct gms_quarantine quarantine; /* from the first range to the last */
 	struct gms_policy_query query;
 	struct gms_ranges ranges; /* the pages that change */
@@ -64,6 +64,7 @@ static enum gms_shareability convert_opposite(enum gms_shareability to)
 
 /* ---- prepare: under the convert locks ---- */
 
+/* Prepares to quarantine the ranges, if there is an undo that could fail. Returns 0 or -ENOMEM. */
 static int convert_prepare_quarantine(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	const struct gms_backend_ops *ops = &c->s->backend.ops;
@@ -80,7 +81,9 @@ static int convert_prepare(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 	const bool keep = s->backend.hooked || c->has_listener || c->queried;
 	int err;
 
-	c->undo = c->has_listener && c->to == GMS_SHARED ? gms_listeners_undo(s, c->start) : NULL;
+	c->undo = NULL;
+	if (c->has_listener && c->to == GMS_SHARED)
+		c->undo = gms_listeners_undo_reserve(s, c->start);
 	err = gms_rtree_prepare(s->private, c->start, c->end - c->start, c->undo);
 	if (err)
 		return err;
@@ -140,7 +143,8 @@ static int convert_apply(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock, g
 		if (!err)
 			continue;
 		convert_undo(c, i, done);
-		if (!c->broken && range.start + done < range.end) /* -EAGAIN: that page is in use */
+		/* If the error is -EAGAIN, the first page that was not applied is in use. */
+		if (!c->broken && range.start + done < range.end)
 			c->err_index = c->stop = range.start + done;
 	}
 	if (err)
@@ -150,7 +154,11 @@ static int convert_apply(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock, g
 
 /* ---- the exclusive part ---- */
 
-static int convert_prepare_locked(struct convert_txn *c) GMS_REQUIRES(gms_invalidate_lock)
+/*
+ * Prepares to clear PREPARED of the pages that become shared, if one has it. Faults set PREPARED
+ * under the shared invalidate lock, so this is done under the exclusive lock.
+ */
+static int convert_prepare_clear(struct convert_txn *c) GMS_REQUIRES(gms_invalidate_lock)
 {
 	struct gms_rtree *prepared = c->s->folios.prepared;
 	const uint64_t nr_pages = c->end - c->start;
@@ -160,12 +168,12 @@ static int convert_prepare_locked(struct convert_txn *c) GMS_REQUIRES(gms_invali
 	return c->clear_prepared ? gms_rtree_prepare(prepared, c->start, nr_pages, NULL) : 0;
 }
 
-/* Merges what the policy wants merged of the ranges, which are @to now. */
+/* Merges the folios in the ranges, which are @to now, that the policy wants larger. */
 static void convert_merge(struct convert_txn *c, enum gms_shareability to)
 	GMS_REQUIRES(gms_invalidate_lock)
 {
 	c->query.to = to;
-	c->query.start = c->query.end; /* summaries are those of the tree */
+	c->query.start = c->query.end; /* the tree has the new state already */
 	(void)gms_restructure_merge_ranges(c->s, &c->query, &c->ranges);
 }
 
@@ -186,12 +194,13 @@ static void convert_commit(struct convert_txn *c)
 		convert_merge(c, c->to);
 }
 
+/* Makes the steps under the exclusive invalidate locks. On failure undoes them. */
 static int convert_locked(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
 	int err;
 
-	err = convert_prepare_locked(c);
+	err = convert_prepare_clear(c);
 	if (err)
 		return err;
 	if (c->to == GMS_PRIVATE)
@@ -214,7 +223,7 @@ unsplit:
 	gms_folios_forget_splits(c->journal);
 map_host:
 	if (!c->broken && c->to == GMS_PRIVATE)
-		c->broken = gms_mappings_restore_host(s, &c->ranges);
+		c->broken = gms_mappings_restore_host(s, &c->ranges) != 0;
 	if (c->broken) {
 		gms_quarantine_commit_locked(s, &c->quarantine);
 		c->quarantined = true;
@@ -224,7 +233,7 @@ map_host:
 
 /* ---- listeners ---- */
 
-/* Converts back to private what a listener refused. Returns false if that is not possible. */
+/* Converts the ranges, which a listener refused, back to private. Returns false if that fails. */
 static bool convert_back(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_state *s = c->s;
@@ -245,7 +254,11 @@ static bool convert_back(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock, g
 	return !c->broken;
 }
 
-/* Quarantines the ranges, and withdraws them from all listeners. */
+/*
+ * Quarantines all from the first range to the last, unless that was done. Listeners have had the
+ * granules of the ranges withdrawn before. In a conversion to shared the pages between the ranges
+ * are shared as well, so their granules are withdrawn here.
+ */
 static void convert_quarantine(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	if (!c->quarantined)
@@ -256,7 +269,7 @@ static void convert_quarantine(struct convert_txn *c) GMS_REQUIRES(gms_convert_l
 }
 
 /* Notifies listeners of the ranges, which are shared now. Converts back if a listener refuses. */
-static int convert_deliver(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
+static int convert_notify(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	const gms_shards shards = gms_shards_of(c->start, c->end);
 	bool back = false;
@@ -312,8 +325,8 @@ static int convert_transact(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock
 	if (!c->has_listener)
 		goto out;
 	if (!err && c->to == GMS_SHARED)
-		err = convert_deliver(c);
-	else if (c->quarantined)
+		err = convert_notify(c);
+	else if (c->quarantined) /* by convert_locked(), which cannot call listeners */
 		convert_quarantine(c);
 	else if (err && c->to == GMS_PRIVATE)
 		convert_restore(c);
@@ -324,7 +337,7 @@ out:
 	return err;
 }
 
-/* Begins a transaction. The rest of it is set once it is known that something changes. */
+/* Sets what a transaction needs even if nothing changes. */
 static void convert_begin(struct convert_txn *c, struct gms_state *s, gms_pgoff_t start,
 			  gms_pgoff_t end, enum gms_shareability to)
 {
@@ -336,12 +349,13 @@ static void convert_begin(struct convert_txn *c, struct gms_state *s, gms_pgoff_
 	c->changed = 0;
 }
 
-/* Sets the rest of a transaction that changes @nr pages. */
-static void convert_begin_change(struct convert_txn *c, uint64_t nr) GMS_REQUIRES(gms_convert_lock)
+/* Sets the rest of a transaction, which changes @nr_changes pages. */
+static void convert_begin_change(struct convert_txn *c, uint64_t nr_changes)
+	GMS_REQUIRES(gms_convert_lock)
 {
 	struct gms_state *s = c->s;
 
-	c->whole = nr == c->end - c->start;
+	c->whole = nr_changes == c->end - c->start;
 	c->has_listener = gms_listeners_overlap(s, c->start, c->end);
 	c->queried = s->folios.order && gms_policy_wants(s, GMS_EV_CONVERT, GMS_HOST);
 	c->merge = c->undone = c->broken = c->quarantined = false;
@@ -370,8 +384,8 @@ static uint64_t convert_count_changes(const struct convert_txn *c)
 }
 
 /*
- * Converts all of the range, or nothing. On failure c->err_index is the answer of gms_convert() in
- * atomic mode, and the pages before c->stop could be converted.
+ * Converts all of the call's range, or nothing. On failure c->err_index is what gms_convert()
+ * reports in atomic mode, and nothing is known to be in the way of the pages before c->stop.
  */
 static int convert_range(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
@@ -396,12 +410,15 @@ static int convert_range(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 		c->changed = nr;
 	if (err != -EAGAIN)
 		c->err_index = c->start;
-	if (err != -EAGAIN || c->quarantined) /* a quarantine covers the pages before, too */
+	if (err != -EAGAIN || c->quarantined) /* the quarantine covers pages before c->stop, too */
 		c->stop = c->start;
 	return err;
 }
 
-/* Counts a call. The caller holds the convert lock, so plain additions do. */
+/*
+ * Counts a call that begins at @start. The convert lock of that shard is held, so no other thread
+ * counts there, and the additions need not be atomic.
+ */
 static void convert_count_call(struct gms_state *s, gms_pgoff_t start, uint64_t changed, int err)
 	GMS_REQUIRES(gms_convert_lock)
 {
@@ -433,8 +450,9 @@ static int convert_atomic(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pa
 }
 
 /*
- * Converts a range in one 1G block up to the first page that is in the way. It may take several
- * tries to find that page. *next is the first page that is not converted.
+ * Converts a range in one 1G block up to the first page that is pinned, in use or quarantined. A
+ * try that meets such a page converts nothing, so the pages before it are tried again. Returns 0,
+ * or the error of that page, or another error. *next is the first page that is not converted.
  */
 static int convert_up_to_obstacle(struct convert_txn *c, struct gms_state *s, gms_pgoff_t start,
 				  gms_pgoff_t end, enum gms_shareability to, gms_pgoff_t *next)

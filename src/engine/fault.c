@@ -3,10 +3,10 @@
  * fault.c - faults: which folio, and how large a mapping
  *
  * A fault holds the invalidate lock of its shard, shared, from begin to end, so the state of the
- * page cannot change meanwhile. On the common path the folio is allocated and the policy wants it
- * no smaller. Then a fault takes no other lock, and writes nothing but counters of its own
- * thread. To allocate, split or prepare, it takes the folio lock and looks again: of two threads
- * that fault in one folio, one does the work.
+ * page cannot change meanwhile. On the common path the folio is allocated, the policy wants it no
+ * smaller, and a host fault finds it exposed. Then a fault takes no other lock, and writes nothing
+ * but counters in the slot of its thread. To allocate, split or prepare, a fault takes the folio
+ * lock and looks again: of two threads that fault in one folio, one does the work.
  */
 #include "fault.h"
 
@@ -14,7 +14,7 @@
 #include "core/limit.h"
 #include "populate.h"
 
-/* Finds the folio at an index: allocates it, and splits it as the policy decides. */
+/* Finds the folio at an index: allocates it if it is not, and splits it as the policy decides. */
 static int fault_find_folio(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor,
 			    const struct gms_rtree_look *look, struct gms_fault *fault)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock)
@@ -58,7 +58,7 @@ static int fault_begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_a
 	order = gms_limit_fault(s, index, accessor, &look, fault->folio_order);
 	fault->prepared =
 		guest && gms_rtree_fill(s->folios.prepared, index, order) == GMS_RTREE_ALL;
-	/* The thread that prepared the page may have added inhibits since. */
+	/* The thread that prepared the page may have added inhibits after they were read above. */
 	if (fault->prepared && gms_unlikely(gms_load_relaxed(&s->inhibited)))
 		order = gms_limit_attributes(s, index, order);
 	fault->max_order = order;
@@ -68,8 +68,9 @@ static int fault_begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_a
 	return 0;
 }
 
-/* Begins a fault. @gfn: NULL, or what has to be bound to the index; else returns FAULT_MOVED. */
-#define FAULT_MOVED 1
+#define FAULT_MOVED 1 /* beside 0 and -errno */
+
+/* Begins a fault. @gfn: NULL, or a gfn; if it is not bound to @index now, returns FAULT_MOVED. */
 static int fault_begin(struct gms_state *s, gms_pgoff_t index, const uint64_t *gfn,
 		       enum gms_accessor accessor, struct gms_fault *fault) GMS_NO_TSA
 {
@@ -80,7 +81,7 @@ static int fault_begin(struct gms_state *s, gms_pgoff_t index, const uint64_t *g
 		err = gms_enter_shared(s, GMS_ENTER_FROZEN, index, 1);
 	if (gms_unlikely(err))
 		return gms_refused(s, err);
-	/* The binding cannot change any more. It may have changed before the lock was taken. */
+	/* The lock keeps the binding as it is. It may have changed before the lock was taken. */
 	if (gfn && (gms_gfn_to_index(s, *gfn, &now) || now != index))
 		err = FAULT_MOVED;
 	else

@@ -2,56 +2,55 @@
 /*
  * fault_prepare.c - preparing for the guest what a fault covers
  *
- * PREPARED is set under the folio lock and the shared invalidate lock. Nothing is allocated under
- * the folio lock: the trees are prepared before it is taken, and where that turns out not to be
- * enough, it is released and the work begins again.
+ * Pages are prepared by the backend, and marked as PREPARED in a tree. This is done under the
+ * folio lock and the shared invalidate lock. Nothing is allocated under the folio lock: the
+ * memory that a commit in a tree needs (its places) is made by gms_rtree_prepare() before the
+ * lock is taken. If places are missing all the same, the lock is released, and the work begins
+ * again.
  */
 #include "core/entry.h"
 #include "core/limit.h"
 #include "fault.h"
 
 /*
- * The block that the backend was last asked to prepare. If the backend answers with a limit of the
- * guest's mappings, the block needs places in the trees of inhibits. If these are missing, the
- * answer is kept here until they were made.
+ * The block that the backend has prepared last. If the answer of the backend limits the guest's
+ * mappings (GMS_PREPARED_AT()), the block needs places in trees of inhibits. If these are missing,
+ * the answer is kept here until they are made, and the backend is not called again.
  */
-struct prepare_block {
+struct fault_prepare_block {
 	gms_pgoff_t start;
 	unsigned int order;
 	unsigned int at_most; /* the largest order of the guest's mappings in the block */
-	bool waits; /* for places */
+	bool waits; /* the block is not marked as PREPARED yet, because places are missing */
 };
 
-#define PREPARE_NO_PLACES 1 /* beside 0 and -errno */
+#define FAULT_PREPARE_NO_PLACES 1 /* beside 0 and -errno */
 
-/* Returns the first of the trees of inhibits that hold what is limited to @order. */
-static unsigned int prepare_first_inhibit(unsigned int order)
-{
-	return order == GMS_ORDER_4K ? 0 : order == GMS_ORDER_2M ? 1 : GMS_NR_INHIBITS;
-}
-
-static int prepare_make_places(struct gms_state *s, const struct prepare_block *b)
+/* Makes the places of a block in the trees of inhibits. Returns 0 or -ENOMEM. */
+static int fault_prepare_make_places(struct gms_state *s, const struct fault_prepare_block *b)
 {
 	int err = 0;
 
-	for (unsigned int i = prepare_first_inhibit(b->at_most); !err && i < GMS_NR_INHIBITS; i++)
+	for (unsigned int i = gms_limit_first_inhibit(b->at_most); !err && i < GMS_NR_INHIBITS; i++)
 		err = gms_rtree_prepare(s->inhibit[i], b->start, gms_order_pages(b->order), NULL);
 	return err;
 }
 
-static bool prepare_has_places(const struct gms_state *s, const struct prepare_block *b)
+/* Returns true if a block has all of its places in the trees of inhibits. */
+static bool fault_prepare_has_places(const struct gms_state *s, const struct fault_prepare_block *b)
 {
-	for (unsigned int i = prepare_first_inhibit(b->at_most); i < GMS_NR_INHIBITS; i++)
+	for (unsigned int i = gms_limit_first_inhibit(b->at_most); i < GMS_NR_INHIBITS; i++)
 		if (!gms_rtree_is_prepared(s->inhibit[i], b->start, gms_order_pages(b->order)))
 			return false;
 	return true;
 }
 
 /*
- * Calls the backend for one block, and sets PREPARED. Returns 0, PREPARE_NO_PLACES, or an error.
+ * Calls the backend for one block, unless it has answered already, and marks the block as
+ * PREPARED. Returns 0, FAULT_PREPARE_NO_PLACES, or the backend's error.
  */
-static int prepare_one(struct gms_state *s, gms_pgoff_t start, unsigned int order,
-		       struct prepare_block *b)
+static int fault_prepare_one(struct gms_state *s, gms_pgoff_t start, unsigned int order,
+			     struct fault_prepare_block *b)
 {
 	int err = 0;
 
@@ -62,22 +61,22 @@ static int prepare_one(struct gms_state *s, gms_pgoff_t start, unsigned int orde
 	}
 	if (err)
 		return err;
-	b->waits = !prepare_has_places(s, b);
+	b->waits = !fault_prepare_has_places(s, b);
 	if (b->waits)
-		return PREPARE_NO_PLACES;
+		return FAULT_PREPARE_NO_PLACES;
 	if (b->at_most < GMS_ORDER_1G)
 		gms_store_relaxed(&s->inhibited, true);
-	/* The larger limit first: no reader sees a page that is limited to 4K and not to 2M. */
-	for (unsigned int i = GMS_NR_INHIBITS; i-- > prepare_first_inhibit(b->at_most);)
+	/* The tree of the larger limit comes first: no reader finds a page in the other alone. */
+	for (unsigned int i = GMS_NR_INHIBITS; i-- > gms_limit_first_inhibit(b->at_most);)
 		gms_folios_commit(&s->folios, s->inhibit[i], start, gms_order_pages(order), true);
 	gms_folios_commit(&s->folios, s->folios.prepared, start, gms_order_pages(order), true);
 	gms_count_add(&s->counters, GMS_PREPARES, 1);
 	return 0;
 }
 
-/* Prepares [start, end), in the largest blocks that lie in it. */
-static int prepare_run(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
-		       struct prepare_block *b)
+/* Prepares all of [start, end), in the largest blocks that lie in it. */
+static int fault_prepare_run(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
+			     struct fault_prepare_block *b)
 {
 	int err = 0;
 
@@ -87,19 +86,19 @@ static int prepare_run(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 		while (order &&
 		       (!gms_order_is_start(start, order) || gms_order_pages(order) > end - start))
 			order = gms_order_below(order);
-		err = prepare_one(s, start, order, b);
+		err = fault_prepare_one(s, start, order, b);
 		start += gms_order_pages(order);
 	}
 	return err;
 }
 
 /*
- * Prepares what is not prepared in [start, end). The range was prepared in the tree, so each
- * commit here has its places: a run that ends inside a block ends inside a mixed block.
+ * Prepares those pages of [start, end) that are not prepared. The range has its places in the
+ * tree. So has each run, because inside the range it ends inside a mixed block or between blocks.
  */
-static int prepare_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
-			  struct prepare_block *b) GMS_REQUIRES_SHARED(gms_invalidate_lock)
-	GMS_REQUIRES(gms_folio_locks)
+static int fault_prepare_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
+				struct fault_prepare_block *b)
+	GMS_REQUIRES_SHARED(gms_invalidate_lock) GMS_REQUIRES(gms_folio_locks)
 {
 	struct gms_rtree_run run;
 	int err = 0;
@@ -107,16 +106,16 @@ static int prepare_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t en
 	for (; !err && gms_rtree_next(s->folios.prepared, start, end, &run);
 	     start = run.start + run.nr_pages)
 		if (!run.set)
-			err = prepare_run(s, run.start, run.start + run.nr_pages, b);
+			err = fault_prepare_run(s, run.start, run.start + run.nr_pages, b);
 	return err;
 }
 
 /*
- * Locks the folio of a fault, and prepares the tree for what will be set in it. It allocates
- * before it locks. If the folio was split meanwhile, it starts again with the smaller order.
+ * Makes the places for PREPARED that a fault needs, and then locks the folio of the fault. If the
+ * folio was split meanwhile, lowers the order of the fault and begins again.
  */
-static int prepare_lock_folio(struct gms_state *s, struct gms_fault *fault,
-			      struct gms_folio *folio) GMS_NO_TSA
+static int fault_prepare_lock_folio(struct gms_state *s, struct gms_fault *fault,
+				    struct gms_folio *folio) GMS_NO_TSA
 {
 	const gms_pgoff_t index = fault_priv(fault)->index;
 	int err;
@@ -136,23 +135,24 @@ static int prepare_lock_folio(struct gms_state *s, struct gms_fault *fault,
 	}
 }
 
-static int prepare_fault(struct gms_state *s, struct gms_fault *fault) GMS_NO_TSA
+/* Prepares what a fault covers. Returns 0, -ENOMEM, or the backend's error. */
+static int fault_prepare(struct gms_state *s, struct gms_fault *fault) GMS_NO_TSA
 {
 	const gms_pgoff_t index = fault_priv(fault)->index;
-	struct prepare_block b = {.waits = false};
+	struct fault_prepare_block b = {.waits = false};
 	struct gms_folio folio;
 	int err;
 
 	do {
-		err = prepare_lock_folio(s, fault, &folio);
+		err = fault_prepare_lock_folio(s, fault, &folio);
 		if (err)
 			break;
-		err = prepare_locked(s, gms_order_down(index, fault->max_order),
-				     gms_order_up(index, fault->max_order), &b);
+		err = fault_prepare_locked(s, gms_order_down(index, fault->max_order),
+					   gms_order_up(index, fault->max_order), &b);
 		gms_folio_unlock(&s->folios, folio);
-		if (err != PREPARE_NO_PLACES)
+		if (err != FAULT_PREPARE_NO_PLACES)
 			break;
-		err = prepare_make_places(s, &b);
+		err = fault_prepare_make_places(s, &b);
 	} while (!err);
 	return err;
 }
@@ -168,9 +168,9 @@ int gms_fault_prepare(struct gms_state *s, struct gms_fault *fault) GMS_NO_TSA
 		return gms_refused(s, -EDEADLK);
 	if (fault->prepared || !gms_rtree_test(s->private, f->index))
 		return 0;
-	err = gms_frozen(s);
+	err = gms_check_frozen(s);
 	if (!err)
-		err = prepare_fault(s, fault);
+		err = fault_prepare(s, fault);
 	if (err)
 		return gms_refused(s, err);
 	fault->prepared = true;

@@ -19,7 +19,7 @@ int gms_gfn_max_order(const struct gms_state *s, uint64_t gfn, unsigned int *ord
 	struct gms_binding b;
 	gms_pgoff_t index;
 
-	/* The binding is looked up once, because it may be gone at a second lookup. */
+	/* The binding is looked up once: a second lookup might find another one, or none. */
 	if (!gms_bindings_find(&s->bindings, GMS_BY_GFN, gfn, &b))
 		return -ENOENT;
 	index = gms_binding_index(&b, gfn);

@@ -2,10 +2,11 @@
 /*
  * inhibit.c - inhibiting large mappings of the guest
  *
- * Two trees hold the pages that are limited to 4K, and to 2M or less. A page that is limited to 4K
- * is in both.
+ * The first tree of inhibits has the pages that are limited to 4K. The second one has these, too,
+ * and the pages that are limited to 2M.
  */
 #include "core/entry.h"
+#include "core/limit.h"
 #include "pageset.h"
 
 /* Sets or clears a range in the trees from number @first on. */
@@ -17,7 +18,7 @@ static int inhibit_store(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pag
 	err = gms_enter(s, GMS_ENTER_RANGE, start, nr_pages);
 	if (err)
 		return gms_refused(s, err);
-	if (set) /* a fault reads the trees only if this is true, so it comes first */
+	if (set) /* first, because faults look at the trees only if this is true */
 		gms_store_relaxed(&s->inhibited, true);
 	err = gms_pageset_store(s, &s->inhibit[first], GMS_NR_INHIBITS - first, start,
 				start + nr_pages, set, set);
@@ -28,7 +29,7 @@ int gms_inhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, unsig
 {
 	if (order != GMS_ORDER_4K && order != GMS_ORDER_2M)
 		return gms_refused(s, -EINVAL);
-	return inhibit_store(s, start, nr_pages, order == GMS_ORDER_4K ? 0 : 1, true);
+	return inhibit_store(s, start, nr_pages, gms_limit_first_inhibit(order), true);
 }
 
 int gms_uninhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)

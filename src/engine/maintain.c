@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * maintain.c - merging folios in blocks that have come to rest
+ * maintain.c - merging folios in blocks that are split, as the policy decides
  */
 #include "core/entry.h"
 #include "core/restructure.h"
 
-/* Merges in one 1G block. Returns how many folios were merged. */
+/* Merges folios in the 1G block with a number. Returns how many merges there were. */
 static uint64_t maintain_block(struct gms_state *s, uint64_t block)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * pageset.c - setting pages in trees that limit the guest's mappings: see pageset.h
+ * pageset.c - setting pages in the trees that limit the guest's mappings: see pageset.h
  */
 #include "pageset.h"
 
@@ -33,15 +33,16 @@ int gms_pageset_store(struct gms_state *s, struct gms_rtree *const trees[], unsi
 		      gms_pgoff_t start, gms_pgoff_t end, bool set, bool zap)
 {
 	const enum gms_rtree_fill done = set ? GMS_RTREE_ALL : GMS_RTREE_NONE;
-	const struct gms_rtree *const last_done = trees[set ? 0 : nr_trees - 1];
+	/* If nothing changes in this tree, nothing changes in the others. */
+	const struct gms_rtree *const decisive = trees[set ? 0 : nr_trees - 1];
 	const gms_shards shards = gms_shards_of(start, end);
 	int err = 0;
 
-	if (gms_rtree_fill_range(last_done, start, end - start) == done)
+	if (gms_rtree_fill_range(decisive, start, end - start) == done)
 		return 0;
 	/*
-	 * Also trees that do not change: a guest fault may add inhibits until the locks are
-	 * taken.
+	 * Prepares all trees, also those in which nothing would change now: until the invalidate
+	 * locks are taken a guest fault may add inhibits.
 	 */
 	for (unsigned int i = 0; !err && i < nr_trees; i++)
 		err = gms_rtree_prepare(trees[i], start, end - start, NULL);

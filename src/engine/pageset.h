@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * pageset.h - setting pages in trees that limit the guest's mappings: attributes and inhibits
+ * pageset.h - setting pages in the trees that limit the guest's mappings: attributes and inhibits
  */
 #ifndef GMS_ENGINE_PAGESET_H
 #define GMS_ENGINE_PAGESET_H
@@ -8,9 +8,9 @@
 #include "core/ranges.h"
 
 /*
- * Sets or clears a range in all of the trees, or in none. Each tree's pages are also in the next
- * tree. @zap: the guest may have mappings that are larger than the change allows; zap those.
- * Returns 0 or -ENOMEM.
+ * Sets or clears a range in all of the trees, or in none. The pages of each tree are also in the
+ * tree that follows. @zap: zaps the guest's mappings of the pages that change in the first tree,
+ * because they may be larger than the change allows. Returns 0 or -ENOMEM.
  */
 int gms_pageset_store(struct gms_state *s, struct gms_rtree *const trees[], unsigned int nr_trees,
 		      gms_pgoff_t start, gms_pgoff_t end, bool set, bool zap)

@@ -2,9 +2,9 @@
 /*
  * pin.c - references on pages, as get_user_pages() and VFIO take them
  *
- * A pin touches each page as the host would, reserves memory for the counts, and then counts,
- * which cannot fail. It holds the invalidate lock shared. A conversion looks for pins under the
- * exclusive lock, so it finds every pin. An unpin takes the tree lock only, and may come at any
+ * A pin faults each page for the host, reserves memory for the counts, and then counts, which
+ * cannot fail. It holds the invalidate locks shared. A conversion looks for pins under the
+ * exclusive locks, so it finds every pin. An unpin takes tree locks only, and may come at any
  * time.
  */
 #include "core/entry.h"
@@ -17,6 +17,7 @@ static unsigned int pin_page(gms_pgoff_t index)
 	return (unsigned int)gms_order_offset(index, GMS_ORDER_1G);
 }
 
+/* Returns the lock that serialises the writers of the pins of a 1G block: a tree lock. */
 static struct gms_spinlock *pin_lock(struct gms_state *s, gms_pgoff_t index)
 {
 	return &s->folios.tree[gms_shard_of(index)].lock;
@@ -25,20 +26,18 @@ static struct gms_spinlock *pin_lock(struct gms_state *s, gms_pgoff_t index)
 /* Returns the first private page in [start, end); @end if there is none. */
 static gms_pgoff_t pin_first_private(const struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
-	struct gms_rtree_run run;
-
 	if (gms_likely(gms_rtree_fill_range(s->private, start, end - start) == GMS_RTREE_NONE))
 		return end;
-	if (gms_rtree_next(s->private, start, end, &run) && !run.set)
-		start = run.start + run.nr_pages;
-	return start;
+	return gms_ranges_first_in_tree(s->private, start, end);
 }
 
 /*
- * Touches the folio at an index as the host would, or all folios of order 0 from there to @last in
- * the same 2M block. *end is behind what was touched.
+ * Faults the folio at an index for the host: splits it as the policy decides, and exposes it. A
+ * folio of order 0 is exposed together with those that follow it before @limit, in its 2M block
+ * or, if the backing is of order 0, in the 1G block. *end is the first page behind what was
+ * exposed.
  */
-static int pin_touch_folio(struct gms_state *s, gms_pgoff_t index, gms_pgoff_t last,
+static int pin_fault_folio(struct gms_state *s, gms_pgoff_t index, gms_pgoff_t limit,
 			   gms_pgoff_t *end) GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
 	const struct gms_policy_query query = {
@@ -52,32 +51,37 @@ static int pin_touch_folio(struct gms_state *s, gms_pgoff_t index, gms_pgoff_t l
 	*end = gms_folio_end(folio);
 	if (folio.order)
 		return gms_folios_expose(&s->folios, folio.index, *end, folio.order);
-	*end = s->folios.order ? gms_order_cut(index, GMS_ORDER_2M, last) : last;
+	*end = s->folios.order ? gms_order_cut(index, GMS_ORDER_2M, limit) : limit;
 	return gms_folios_expose(&s->folios, index, *end, GMS_ORDER_4K);
 }
 
-/* Touches a range in one 1G block. *at: the page at which it failed. */
-static int pin_touch(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
+/* Faults a range in one 1G block for the host. On failure *at is the page that failed. */
+static int pin_fault(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
 	gms_pgoff_t next;
 	int err;
 
 	err = gms_populate_range(s, start, end, at);
-	for (*at = err ? *at : start; !err && *at < end; *at = err ? *at : next)
-		err = pin_touch_folio(s, *at, end, &next);
-	return err;
+	if (err)
+		return err;
+	for (*at = start; *at < end; *at = next) {
+		err = pin_fault_folio(s, *at, end, &next);
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 /*
- * Commits pins, or unpins, in a range of one 1G block. The lock is released between two steps, so
- * that a whole block does not keep the other pins and folios of the shard waiting. Returns how
- * many pages were not pinned.
+ * Commits pins, or unpins, in a range of one 1G block. @step: gms_pins_commit or gms_pins_unpin.
+ * Releases the tree lock between two steps, so that other threads need not wait for a whole block.
+ * Returns how many pages an unpin found not pinned.
  */
-static gms_always_inline uint64_t pin_count(struct gms_state *s, struct gms_pins *pins,
-					    gms_pgoff_t start, gms_pgoff_t end,
-					    bool (*step)(struct gms_pins *pins,
-							 struct gms_pins_walk *walk))
+static gms_always_inline uint64_t pin_do_steps(struct gms_state *s, struct gms_pins *pins,
+					       gms_pgoff_t start, gms_pgoff_t end,
+					       bool (*step)(struct gms_pins *pins,
+							    struct gms_pins_walk *walk))
 {
 	struct gms_spinlock *lock = pin_lock(s, start);
 	struct gms_pins_walk walk;
@@ -94,7 +98,10 @@ static gms_always_inline uint64_t pin_count(struct gms_state *s, struct gms_pins
 	return walk.surplus;
 }
 
-/* Reserves memory for one more pin of each page, in all 1G blocks of the range or in none. */
+/*
+ * Reserves memory for one more pin of each page, in all 1G blocks of the range or in none. On
+ * failure *at lies in the block that failed.
+ */
 static int pin_reserve(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
 {
 	struct gms_folios *f = &s->folios;
@@ -119,6 +126,7 @@ static int pin_reserve(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, 
 	return err;
 }
 
+/* Pins all pages of a range or none. On failure *at is the first page that could not be pinned. */
 static int pin_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
@@ -132,21 +140,19 @@ static int pin_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, g
 	if (quarantined < end)
 		return -ENOTRECOVERABLE;
 	gms_for_each_1g(b, next, start, end) {
-		err = pin_touch(s, b, next, at);
+		err = pin_fault(s, b, next, at);
 		if (err)
 			return err;
 	}
 	err = pin_reserve(s, start, end, at);
 	if (err)
 		return err;
-	/*
-	 * No split begins from here on: see gms_folio_split_begin(). Splits under way end first.
-	 */
+	/* The reservation keeps splits from beginning: see gms_folio_split_begin(). */
 	if (s->folios.order)
 		gms_for_each_1g(b, next, start, end)
 			gms_folio_wait(&s->folios, b, next);
 	gms_for_each_1g(b, next, start, end)
-		pin_count(s, gms_folios_block(&s->folios, b)->pins, b, next, gms_pins_commit);
+		pin_do_steps(s, gms_folios_block(&s->folios, b)->pins, b, next, gms_pins_commit);
 	return 0;
 }
 
@@ -179,7 +185,7 @@ void gms_unpin(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages)
 		struct gms_block *b = gms_folios_block(&s->folios, at);
 		struct gms_pins *pins = b ? gms_load_acquire(&b->pins) : NULL;
 
-		surplus += pins ? pin_count(s, pins, at, next, gms_pins_unpin) : next - at;
+		surplus += pins ? pin_do_steps(s, pins, at, next, gms_pins_unpin) : next - at;
 	}
 	if (surplus)
 		gms_count_add(&s->counters, GMS_SURPLUS_UNPINS, surplus);

@@ -14,7 +14,7 @@ int gms_populate(struct gms_state *s, gms_pgoff_t index, enum gms_accessor acces
 	struct gms_folio folio;
 	int err;
 
-	err = gms_frozen(s);
+	err = gms_check_frozen(s);
 	if (err)
 		return err;
 	err = gms_folio_populate(&s->folios, index, fresh);
@@ -35,7 +35,7 @@ int gms_populate_range(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, 
 	if (gms_likely(gms_rtree_fill_range(s->folios.allocated, start, end - start) ==
 		       GMS_RTREE_ALL))
 		return 0;
-	for (; gms_rtree_next(s->folios.allocated, *at, end, &run);) {
+	while (gms_rtree_next(s->folios.allocated, *at, end, &run)) {
 		if (run.set) {
 			*at += run.nr_pages;
 		} else if (gms_folios_are_pages(&s->folios)) {

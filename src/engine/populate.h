@@ -8,14 +8,15 @@
 #include "core/restructure.h"
 
 /*
- * Allocates the folio at an index unless it is allocated, and splits it as the policy decides.
- * *fresh: this call allocated it. Returns 0 or an error.
+ * Allocates the folio at an index, and splits it as the policy decides. Does nothing if the folio
+ * is allocated. *fresh: this call allocated it. Returns 0; -EPERM: frozen; or another error.
  */
 int gms_populate(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor, bool *fresh)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock);
 
 /*
- * Allocates the folios of a range in one 1G block. Returns 0 or an error; then *at is the page at
+ * Allocates the folios of a range in one 1G block, and splits them as the policy decides. The
+ * caller has entered an object that is not frozen. Returns 0 or an error; then *at is the page at
  * which it failed.
  */
 int gms_populate_range(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)

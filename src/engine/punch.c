@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * punch.c - freeing memory
+ * punch.c - punching holes: freeing the memory of a range
  *
  *	convert and invalidate locks, exclusively; sequence numbers odd
+ *	  prepare: quarantine
  *	  unmap from the host, look for pins           undo: map
  *	  prepare: the trees
  *	  split the folios that cross an end           undo: merge
  *	  invalidate begin, zap the guest
- *	  merge and free the folios ------------------ nothing fails from here on
+ *	  merge and free the folios ------------------ nothing fails from here on but map_host
  *	  commit, invalidate end, notify of 1G blocks that are free, map what is shared
  *	sequence numbers even, unlock
  *
- * Hooks are called for the pages that are allocated.
+ * Hooks are called for the allocated pages of the hole only. If map_host fails, on either path,
+ * the hole is withdrawn from listeners and quarantined.
  */
 #include "core/entry.h"
 #include "core/history.h"
@@ -25,11 +27,11 @@ struct punch_hole {
 	gms_pgoff_t start, end;
 	struct gms_ranges ranges; /* the allocated pages of the hole */
 	struct gms_block *journal; /* blocks in which folios were split */
-	/* Of prepared, mapped and allocated, the trees with pages in the hole. */
+	/* Those of the trees prepared, mapped and allocated that have pages in the hole. */
 	struct gms_rtree *tree[3];
 	unsigned int nr_trees;
-	struct gms_quarantine quarantine;
-	bool lost; /* the backend could not map for the host what is shared */
+	struct gms_quarantine quarantine; /* of the hole; prepared if there is a map_host */
+	bool lost; /* map_host failed, so the hole has to be quarantined */
 };
 
 /* Splits the folio at @index if it crosses the end of the hole at @edge. */
@@ -53,6 +55,7 @@ static int punch_split_at(struct punch_hole *h, gms_pgoff_t index, gms_pgoff_t e
 	return err == GMS_BUSY ? -EAGAIN : err;
 }
 
+/* Prepares those trees that the hole changes. Returns 0 or -ENOMEM. */
 static int punch_prepare(struct punch_hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_folios *f = &h->s->folios;
@@ -78,7 +81,7 @@ static void punch_notify_freed(struct punch_hole *h)
 {
 	struct gms_folios *f = &h->s->folios;
 	struct gms_ranges_walk walk = {0};
-	gms_pgoff_t done = 0; /* the blocks below were looked at */
+	gms_pgoff_t done = 0; /* all 1G blocks before this page were looked at */
 
 	while (gms_ranges_next(&h->ranges, &walk)) {
 		const gms_pgoff_t first = gms_order_down(walk.range.start, GMS_ORDER_1G);
@@ -103,6 +106,7 @@ static void punch_commit(struct punch_hole *h) GMS_REQUIRES(gms_convert_lock, gm
 	punch_notify_freed(h);
 }
 
+/* Punches a hole whose allocated pages are h->ranges. On failure undoes what it did. */
 static int punch_ranges(struct punch_hole *h, gms_pgoff_t *err_index)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
@@ -125,7 +129,7 @@ static int punch_ranges(struct punch_hole *h, gms_pgoff_t *err_index)
 		goto undo;
 	gms_mappings_invalidate_begin(s, &h->ranges, GMS_ZAP_BOTH);
 	punch_commit(h);
-	h->lost = gms_mappings_restore_host(s, &h->ranges);
+	h->lost = gms_mappings_restore_host(s, &h->ranges) != 0;
 	gms_folios_forget_splits(h->journal);
 	return 0;
 
@@ -135,12 +139,13 @@ undo:
 		gms_folios_forget_splits(h->journal);
 		gms_count_add(&s->counters, GMS_UNDONE, 1);
 	}
-	h->lost = gms_mappings_restore_host(s, &h->ranges);
+	h->lost = gms_mappings_restore_host(s, &h->ranges) != 0;
 	return err;
 }
 
 /*
- * Faults allocate under the shared lock, so what is allocated is known under the exclusive lock.
+ * Lists the allocated pages of the hole, and frees them. Faults allocate under the shared
+ * invalidate lock, so the list is made under the exclusive lock.
  */
 static int punch_locked(struct punch_hole *h, gms_pgoff_t *err_index)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)

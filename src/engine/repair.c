@@ -17,7 +17,10 @@
 #include "core/mappings.h"
 #include "listener/listener.h"
 
-/* Makes the pages private or shared, and ends their quarantine. *lifted can revert the latter. */
+/*
+ * Makes the pages private or shared, and ends their quarantine. @lifted: NULL, or the reserve that
+ * can revert the end of the quarantine.
+ */
 static int repair_change(struct gms_state *s, const struct gms_ranges *ranges, bool private,
 			 struct gms_rtree_reserve *lifted)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
@@ -41,7 +44,7 @@ static int repair_change(struct gms_state *s, const struct gms_ranges *ranges, b
 	gms_history_before(s, start, end);
 	gms_rtree_commit(s->folios.prepared, start, nr_pages, false, NULL);
 	gms_rtree_commit(s->private, start, nr_pages, private, NULL);
-	/* The quarantine goes last: no fault is answered from the old state. */
+	/* The quarantine goes last: no query finds a page in its old state and not quarantined. */
 	gms_rtree_commit(s->quarantine, start, nr_pages, false, lifted);
 	gms_add_relaxed(&s->quarantined, -nr_pages);
 	gms_history_after(s, start, end);
@@ -57,7 +60,10 @@ static int repair_locked(struct gms_state *s, struct gms_ranges *ranges, bool pr
 	gms_pgoff_t pinned, stop;
 	int err = 0;
 
-	/* Whatever the tree says of the pages, the host may have mapped and pinned them. */
+	/*
+	 * Whatever the tree says of the pages, the host may have mapped and pinned them. On
+	 * failure they stay quarantined, so the host gets no mapping again.
+	 */
 	if (private)
 		err = gms_mappings_isolate(s, ranges, &pinned, &stop);
 	return err ? err : repair_change(s, ranges, private, lifted);
@@ -87,8 +93,8 @@ static int repair_notify(struct gms_state *s, const struct gms_ranges *ranges,
 static int repair_range(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, bool private)
 	GMS_REQUIRES(gms_convert_lock)
 {
-	/* Only a listener can refuse what was repaired: without one nothing has to be reverted. */
-	struct gms_rtree_reserve *lifted = gms_listeners_undo(s, start);
+	/* Only a listener can refuse a repair. Without one nothing has to be reverted. */
+	struct gms_rtree_reserve *lifted = gms_listeners_undo_reserve(s, start);
 	const gms_shards shards = gms_shards_of(start, end);
 	struct gms_ranges ranges;
 	int err;
@@ -118,7 +124,7 @@ int gms_repair(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 
 	if (shareability != GMS_SHARED && shareability != GMS_PRIVATE)
 		return gms_refused(s, -EINVAL);
-	/* All shards: a listener is stuck or not for all of its range. */
+	/* Enters all shards, because a listener is stuck for all of its range: see listener.h. */
 	err = gms_enter(s, GMS_ENTER_WHOLE, start, nr_pages);
 	if (err)
 		return gms_refused(s, err);

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * granule.c - a walk over the granules that a notification names: see granule.h
+ * granule.c - a walk over the granules that a notification is about: see granule.h
  */
 #include "granule.h"
 
 #define GRANULE_2M gms_order_pages(GMS_ORDER_2M)
 
-/* A granule begins at a multiple of its size, which is a power of two. */
+/* Returns the first page of the granule at an index. The size of a granule is a power of two. */
 static inline gms_pgoff_t granule_down(const struct gms_listener *l, gms_pgoff_t at)
 {
 	return at & ~(l->granule - 1);
 }
 
+/* Returns the first page of the next granule, or @at if a granule begins there. */
 static inline gms_pgoff_t granule_up(const struct gms_listener *l, gms_pgoff_t at)
 {
 	return granule_down(l, at + l->granule - 1);
@@ -19,7 +20,7 @@ static inline gms_pgoff_t granule_up(const struct gms_listener *l, gms_pgoff_t a
 
 /* ---- candidates ---- */
 
-/* Finds the next granules that the ranges touch: all that are neighbours. */
+/* Finds the next granules that the ranges touch: one, and those that follow without a gap. */
 static bool granule_next_touched(struct gms_granule_walk *w, struct gms_range *g)
 {
 	for (g->start = g->end = 0; w->more; w->more = gms_ranges_next(w->what.ranges, &w->at)) {
@@ -35,7 +36,7 @@ static bool granule_next_touched(struct gms_granule_walk *w, struct gms_range *g
 	return g->end;
 }
 
-/* Finds the next granules between two ranges. */
+/* Finds the next granules that lie between two ranges, and that neither touches. */
 static bool granule_next_between(struct gms_granule_walk *w, struct gms_range *g)
 {
 	bool found = false;
@@ -51,13 +52,14 @@ static bool granule_next_between(struct gms_granule_walk *w, struct gms_range *g
 	return found;
 }
 
-/* Continues the walk at a page of the candidates. */
+/* Lets the walk go on at a page of the candidates, or at their end. */
 static void granule_continue_at(struct gms_granule_walk *w, gms_pgoff_t at)
 {
 	w->candidates.start = at;
 	gms_rtree_cursor_init(&w->cursor, w->s->private, at, w->candidates.end);
 }
 
+/* Finds the next candidates in the part of the walk. Returns false if there are none. */
 static bool granule_next_candidates(struct gms_granule_walk *w)
 {
 	struct gms_range *g = &w->candidates;
@@ -77,6 +79,7 @@ static bool granule_next_candidates(struct gms_granule_walk *w)
 
 /* ---- shared runs, by page ---- */
 
+/* Finds the next run of shared pages in the candidates. */
 static bool granule_next_pages(struct gms_granule_walk *w, struct gms_range *run)
 {
 	struct gms_rtree_run r;
@@ -92,7 +95,7 @@ static bool granule_next_pages(struct gms_granule_walk *w, struct gms_range *run
 
 /* ---- shared runs, by 2M block ---- */
 
-/* Returns which 2M blocks are wholly shared: bit 0 is block @i, the last bit is block @i | 63. */
+/* Returns which 2M blocks are wholly shared. Bit 0 is block @i; the last block is @i | 63. */
 static inline uint64_t granule_mask_at(struct gms_granule_walk *w, uint64_t i)
 {
 	if (!w->has_shared || w->shared_at != i / 64) {
@@ -103,12 +106,13 @@ static inline uint64_t granule_mask_at(struct gms_granule_walk *w, uint64_t i)
 	return w->shared >> (i % 64);
 }
 
-/* Returns how many blocks are shared from bit 0 to the first one that is not. */
+/* Returns how many bits are set from bit 0 on, up to the first that is not. */
 static inline unsigned int granule_run_length(uint64_t shared)
 {
 	return ~shared ? gms_ctz(~shared) : 64;
 }
 
+/* Finds the next run of wholly shared 2M blocks in the candidates. */
 static bool granule_next_2m(struct gms_granule_walk *w, struct gms_range *run)
 {
 	const uint64_t end = w->candidates.end >> GMS_ORDER_2M;
@@ -153,7 +157,8 @@ size_t gms_granule_walk_2m(struct gms_granule_walk *w, enum gms_shareability to,
 /* ---- runs of granules ---- */
 
 /*
- * Ends a run of granules before the first quarantined one. The walk continues behind that granule.
+ * Ends a run before its first granule that has a quarantined page. The walk goes on at that
+ * granule, or behind it if the run is empty now.
  */
 static void granule_cut_quarantined(struct gms_granule_walk *w, struct gms_range *run)
 {
@@ -194,7 +199,7 @@ static bool granule_next_shared(struct gms_granule_walk *w, struct gms_range *ru
 
 bool gms_granule_walk_next(struct gms_granule_walk *w, struct gms_range *run)
 {
-	while (!granule_next_shared(w, run)) /* at first there are no candidates */
+	while (!granule_next_shared(w, run)) /* a walk begins without candidates */
 		if (!granule_next_candidates(w))
 			return false;
 	return true;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * granule.h - a listener, and a walk over the granules that a notification names
+ * granule.h - a listener, and a walk over the granules that a notification is about
  *
- * Candidates are the granules that the ranges touch, or the granules between the ranges. The walk
- * visits the candidates that are wholly shared. With granules of 2M or more it reads the
- * summaries of the 2M blocks, 64 at a time, and no leaf.
+ * The candidates of a walk are the granules that the ranges of a change touch, or the granules
+ * between the ranges. The walk visits those candidates that are wholly shared. With granules of 2M
+ * or more it reads the summaries of the 2M blocks, 64 at a time, and no leaf.
  *
- * No thread changes the state of a candidate during a walk.
+ * A granule lies in one 1G block. So the convert locks of the ranges, which the caller holds, keep
+ * all pages of the candidates from changing during a walk.
  */
 #ifndef GMS_LISTENER_GRANULE_H
 #define GMS_LISTENER_GRANULE_H
@@ -20,8 +21,9 @@ struct gms_listener {
 	gms_pgoff_t start, end;
 	uint64_t granule; /* in pages */
 	unsigned int id;
-	bool stuck; /* set under a convert lock of its range, cleared under all */
-	struct gms_mutex lock; /* around its calls, without GMS_LISTENER_CONCURRENT */
+	/* See listener.h. Set under a convert lock of the listener's range, cleared under all. */
+	bool stuck;
+	struct gms_mutex lock; /* serialises its calls, unless it has GMS_LISTENER_CONCURRENT */
 };
 
 enum gms_granules_which {
@@ -29,33 +31,38 @@ enum gms_granules_which {
 	GMS_GRANULES_BETWEEN, /* the granules between the ranges that no range touches */
 };
 
+/* The candidates of a notification. */
 struct gms_granules {
 	const struct gms_ranges *ranges;
 	enum gms_granules_which which;
 };
 
-/* A walk begins with the first five members set, and the others 0. */
+/*
+ * The caller begins a walk: it sets the members up to quarantined, leaves all others 0, and sets
+ * more to what gms_ranges_next() returns for the first range. A cursor that is 0 has no runs.
+ */
 struct gms_granule_walk {
 	const struct gms_state *s;
 	const struct gms_listener *l;
 	struct gms_granules what;
 	struct gms_range part; /* the walk visits granules in this part only */
-	bool quarantined; /* also visit quarantined granules */
-	bool more; /* at.range is the next range, and was not looked at */
+	bool quarantined; /* the walk visits quarantined granules, too */
+	bool more; /* at.range has not become candidates yet */
 	struct gms_ranges_walk at;
-	struct gms_range candidates; /* those before start were visited */
-	struct gms_rtree_cursor cursor; /* by pages: over the candidates */
-	/* by 2M blocks: which of the 64 blocks of number shared_at are shared */
+	struct gms_range candidates; /* neighbours; those before start were visited */
+	struct gms_rtree_cursor cursor; /* over the candidates; for granules below 2M */
+	/* For granules of 2M or more. Bit i: 2M block 64 * shared_at + i is wholly shared. */
 	uint64_t shared, shared_at;
-	bool has_shared;
+	bool has_shared; /* shared and shared_at are set */
 };
 
 /* Finds the next run of granules that are wholly shared. Returns false if there is none. */
 bool gms_granule_walk_next(struct gms_granule_walk *w, struct gms_range *run);
 
 /*
- * Finds the next granules of 2M that are wholly shared. Stores each as a run of its own. Returns
- * how many it has found, @room at most.
+ * Finds the next granules that are wholly shared, and stores each as a run of its own, with the
+ * shareability @to. Returns how many it has found, @room at most. The granules of the listener are
+ * 2M, and either w->quarantined is set or no page is quarantined.
  */
 size_t gms_granule_walk_2m(struct gms_granule_walk *w, enum gms_shareability to,
 			   struct gms_run *runs, size_t room);

@@ -20,16 +20,17 @@ bool gms_listeners_overlap(const struct gms_state *s, gms_pgoff_t start, gms_pgo
 	return l;
 }
 
-struct gms_rtree_reserve *gms_listeners_undo(struct gms_state *s, gms_pgoff_t start)
+struct gms_rtree_reserve *gms_listeners_undo_reserve(struct gms_state *s, gms_pgoff_t start)
 {
-	struct gms_listener_room *room = s->listeners.room;
+	struct gms_listener_scratch *scratch = s->listeners.scratch;
 
-	return room ? &room[gms_shard_of(start)].undo : NULL;
+	return scratch ? &scratch[gms_shard_of(start)].undo : NULL;
 }
 
 /*
- * Restores granules to the listeners before @from, the last first. If one refuses, the granules
- * stay withdrawn from those before it, and are withdrawn from those behind it.
+ * Restores granules to the listeners before @from, or to all if @from is NULL, the last first. If
+ * one refuses, the granules are about to be quarantined: they stay withdrawn from the listeners
+ * before it, and are withdrawn from all behind it.
  */
 static void listeners_restore(struct gms_state *s, const struct gms_granules *granules,
 			      struct gms_listener *from, struct gms_notified *notified)
@@ -70,7 +71,7 @@ int gms_listeners_notify(struct gms_state *s, const struct gms_ranges *ranges,
 	if (to == GMS_SHARED) {
 		while ((l = l->prev))
 			notified->broken |= !gms_listener_withdraw(s, l, &granules);
-	} else if (notified->broken) { /* the granules stay withdrawn from those before */
+	} else if (notified->broken) { /* the granules stay withdrawn from the listeners before */
 		while ((l = l->next))
 			gms_listener_withdraw(s, l, &granules);
 	} else {
@@ -79,6 +80,7 @@ int gms_listeners_notify(struct gms_state *s, const struct gms_ranges *ranges,
 	return err;
 }
 
+/* Withdraws granules from all listeners, the last first. */
 static void listeners_withdraw(struct gms_state *s, const struct gms_granules *granules)
 {
 	for (struct gms_listener *l = s->listeners.last; l; l = l->prev)
@@ -135,17 +137,18 @@ static bool listener_is_aligned(gms_pgoff_t start, uint64_t nr_pages, uint64_t g
 	       !(start & (granule - 1)) && !(nr_pages & (granule - 1));
 }
 
+/* Creates a listener, which the list does not have yet. Returns NULL if there is no memory. */
 static struct gms_listener *listener_create(struct gms_state *s, const struct gms_listener_ops *ops,
 					    void *ctx, struct gms_range range, uint64_t granule)
 	GMS_REQUIRES(gms_convert_lock)
 {
 	const struct gms_allocator *a = &s->allocator;
-	const size_t room = GMS_NR_SHARDS * sizeof(*s->listeners.room);
+	const size_t scratch_size = GMS_NR_SHARDS * sizeof(*s->listeners.scratch);
 	struct gms_listener *l;
 
-	if (!s->listeners.room)
-		gms_store_relaxed(&s->listeners.room, a->alloc(a->ctx, room, 64));
-	l = s->listeners.room ? a->alloc(a->ctx, sizeof(*l), sizeof(void *)) : NULL;
+	if (!s->listeners.scratch)
+		gms_store_relaxed(&s->listeners.scratch, a->alloc(a->ctx, scratch_size, 64));
+	l = s->listeners.scratch ? a->alloc(a->ctx, sizeof(*l), sizeof(void *)) : NULL;
 	if (!l)
 		return NULL;
 	gms_memset(l, 0, sizeof(*l));
@@ -192,9 +195,9 @@ static void listener_remove(struct gms_state *s, struct gms_listener *l)
 }
 
 /*
- * Notifies a new listener of what is shared in its range. A listener that refuses, and refuses
- * the undo, keeps granules, and is not registered: nothing could withdraw these before they go
- * private. So the range is quarantined.
+ * Notifies a new listener of what is shared in its range. A listener that refuses is not
+ * registered. If it refuses the undo as well, it keeps granules that no later notification could
+ * withdraw, so its range is quarantined.
  */
 static int listener_replay(struct gms_state *s, struct gms_listener *l)
 	GMS_REQUIRES(gms_convert_lock)
@@ -268,9 +271,9 @@ int gms_listener_unregister(struct gms_state *s, unsigned int id)
 
 size_t gms_listeners_bytes(const struct gms_state *s)
 {
-	const size_t room = gms_load_relaxed(&s->listeners.room) ? GMS_NR_SHARDS : 0;
+	const size_t nr_scratch = gms_load_relaxed(&s->listeners.scratch) ? GMS_NR_SHARDS : 0;
 
-	return room * sizeof(struct gms_listener_room) +
+	return nr_scratch * sizeof(struct gms_listener_scratch) +
 	       gms_load_relaxed(&s->listeners.nr) * sizeof(struct gms_listener);
 }
 
@@ -288,6 +291,7 @@ void gms_listeners_fini(struct gms_state *s) GMS_NO_TSA
 		listener_remove(s, l);
 		listener_free(s, l);
 	}
-	if (s->listeners.room)
-		a->free(a->ctx, s->listeners.room, GMS_NR_SHARDS * sizeof(*s->listeners.room), 64);
+	if (s->listeners.scratch)
+		a->free(a->ctx, s->listeners.scratch, GMS_NR_SHARDS * sizeof(*s->listeners.scratch),
+			64);
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * notify.c - notifying one listener: see listener.h
+ * notify.c - notifying one listener: see notify.h
  */
 #include "notify.h"
 
-/* A part of a listener's range. The end 0 stands for the listener's end. */
+/* A part of the range of a listener. 0 stands for the start of the range, or for its end. */
 #define NOTIFY_ALL ((struct gms_range) {0, 0})
 #define NOTIFY_BEFORE(index) ((struct gms_range) {0, index})
 #define NOTIFY_FROM(index) ((struct gms_range) {index, 0})
 
-/* Fills in the next batch of runs. *rest is what is left of a run. Returns how many there are. */
+/* Fills in the next batch of runs. *rest: the rest of a run. Returns the number of runs. */
 static size_t notify_fill_batch(struct gms_granule_walk *w, struct gms_range *rest,
 				enum gms_shareability to, struct gms_run runs[GMS_LISTENER_BATCH])
 {
@@ -31,6 +31,7 @@ static size_t notify_fill_batch(struct gms_granule_walk *w, struct gms_range *re
 	return nr;
 }
 
+/* Begins a call of a listener, and takes its lock if its calls are serialised. */
 static void notify_enter(struct gms_state *s, struct gms_listener *l, struct gms_hook_frame *frame)
 {
 	if (!(l->ops.flags & GMS_LISTENER_CONCURRENT))
@@ -38,7 +39,7 @@ static void notify_enter(struct gms_state *s, struct gms_listener *l, struct gms
 	gms_backend_enter(&s->backend, frame, true);
 }
 
-/* Returns 0 or -errno, whatever the listener returned. */
+/* Ends a call of a listener, which returned @err. Returns 0 or -errno. */
 static int notify_leave(struct gms_listener *l, struct gms_hook_frame *frame, int err)
 {
 	err = gms_backend_leave(frame, err);
@@ -48,9 +49,10 @@ static int notify_leave(struct gms_listener *l, struct gms_hook_frame *frame, in
 }
 
 /*
- * Notifies a listener of the granules in a part of its range. @insist: go on after a refusal.
- * Returns 0, or what the listener returned; then *end is behind the last granule that the listener
- * has done, or is part.start if it has done none.
+ * Notifies a listener of the granules in a part of its range. @insist: goes on after a refusal.
+ * *end is the first page behind the last granule that the listener has done, or part.start if it
+ * has done none. Returns 0, or the error of the listener: the last one, if it refused several
+ * times.
  */
 static int notify_part(struct gms_state *s, struct gms_listener *l,
 		       const struct gms_granules *granules, enum gms_shareability to,
@@ -64,12 +66,14 @@ static int notify_part(struct gms_state *s, struct gms_listener *l,
 			 part.end ? part.end : l->end},
 	};
 	/* The caller holds the convert lock of this shard. */
-	struct gms_run *const runs = s->listeners.room[gms_shard_of(granules->ranges->start)].runs;
+	struct gms_run *const runs =
+		s->listeners.scratch[gms_shard_of(granules->ranges->start)].runs;
 	struct gms_range rest = {0};
 	struct gms_hook_frame frame;
 	int err = 0, refused;
 	size_t nr, done;
 
+	/* Granules between ranges are quarantined already. A stuck listener may hold such ones. */
 	w.quarantined = granules->which == GMS_GRANULES_BETWEEN ||
 			(to == GMS_PRIVATE && gms_load_relaxed(&l->stuck));
 	w.more = gms_ranges_next(granules->ranges, &w.at);
@@ -90,7 +94,7 @@ static int notify_part(struct gms_state *s, struct gms_listener *l,
 	return notify_leave(l, &frame, err);
 }
 
-/* Withdraws the granules in a part. Returns false if the listener refuses some: it is stuck. */
+/* Withdraws the granules in a part. If the listener refuses some, it is stuck: returns false. */
 static bool notify_withdraw(struct gms_state *s, struct gms_listener *l,
 			    const struct gms_granules *granules, struct gms_range part)
 {
@@ -103,8 +107,8 @@ static bool notify_withdraw(struct gms_state *s, struct gms_listener *l,
 }
 
 /*
- * Restores the granules before @end, which were withdrawn. If the listener refuses, withdraws all
- * granules: *withdrawn says whether that succeeded. Returns true if the granules are restored.
+ * Restores the granules before @end, which were withdrawn. Returns true if that succeeds. If the
+ * listener refuses, withdraws all granules, and stores in *withdrawn whether that succeeded.
  */
 static bool notify_restore(struct gms_state *s, struct gms_listener *l,
 			   const struct gms_granules *granules, gms_pgoff_t end, bool *withdrawn)

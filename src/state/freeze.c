@@ -2,7 +2,7 @@
 /*
  * freeze.c - freezing an object
  *
- * Every change checks the mark under a lock, and the mark changes under all locks. So when
+ * Every change checks s->frozen under a lock, and s->frozen changes under all locks. So when
  * gms_freeze() returns, no change is under way, and none begins.
  */
 #include "core/entry.h"

@@ -4,8 +4,10 @@
  */
 #include "core/core.h"
 
-_Static_assert(sizeof(struct gms_rtree_cursor) <= sizeof(struct gms_iter), "the iterator's size");
+_Static_assert(sizeof(struct gms_rtree_cursor) <= sizeof(struct gms_iter),
+	       "a cursor fits into an iterator");
 
+/* Returns the cursor over the tree of private pages, which is all that an iterator holds. */
 static struct gms_rtree_cursor *iter_cursor(struct gms_iter *iter)
 {
 	return (void *)iter;

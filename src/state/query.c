@@ -2,8 +2,8 @@
 /*
  * query.c - queries: they take no lock, write nothing and never wait
  *
- * A query reads one tree, or the records of one block. So each answer for a page or a block is one
- * that was true at some time during the call (R1).
+ * Each query of this file reads one tree, or the record of one block. So its answer for a page or
+ * a block was true at some time during the call (R1).
  */
 #include "core/entry.h"
 
@@ -21,7 +21,7 @@ bool gms_range_is(const struct gms_state *s, gms_pgoff_t start, uint64_t nr_page
 		       (unsigned int)shareability;
 }
 
-/* A summary is the fill of the block in the tree of private pages. */
+/* The library casts between the two: a summary is the fill of the block in the private pages. */
 _Static_assert((int)GMS_ALL_SHARED == (int)GMS_RTREE_NONE &&
 		       (int)GMS_ALL_PRIVATE == (int)GMS_RTREE_ALL &&
 		       (int)GMS_MIXED == (int)GMS_RTREE_MIXED,

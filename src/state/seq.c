@@ -2,7 +2,7 @@
 /*
  * seq.c - the sequence numbers of shards, for readers
  *
- * gms_shards_lock_exclusive() makes a number odd, and the unlock makes it even again.
+ * gms_shards_lock_exclusive() makes a number odd, and gms_shards_unlock_exclusive() makes it even.
  */
 #include "core/core.h"
 

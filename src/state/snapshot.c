@@ -6,17 +6,19 @@
  *
  * Each set of pages is a sequence of runs, alternately out of the set and in it. Invariants:
  *
- *  1. One state has one snapshot. Of bytes that could say one thing in two ways, loading accepts
- *     one. So a state that was loaded is saved as the same bytes.
- *  2. Saving holds all convert locks, and reads the trees twice: the first time to learn the
- *     size. It allocates nothing.
+ *  1. A state has one snapshot. Where the format allows several forms, loading accepts only the
+ *     one that saving writes. So a state that was loaded is saved as the bytes that it came from.
+ *  2. Saving allocates nothing. It walks over the sets twice, the first time to learn the size.
+ *     Its locks keep the sets from changing: all convert locks and, unless the object is frozen,
+ *     all invalidate locks.
  *  3. Loading trusts nothing. It checks all bytes before it allocates anything, and checks each
- *     again when it stores it. If another thread writes to the buffer meanwhile, the result may
- *     be another state or an error, but nothing is read or stored out of bounds.
- *  4. A loaded object has no folios yet. So no hook is called if it has to be destroyed half-way.
+ *     run again when it stores the run. If another thread writes to the buffer meanwhile, the
+ *     result may be another state or an error, but nothing is read or stored out of bounds.
+ *  4. An object that is being loaded has no folios. So no hook is called if loading fails and the
+ *     object is destroyed.
  *
- * Cost. Saving takes two lookups a run. Loading reads the bytes twice, and stores each run that
- * is in a set; and it creates the object.
+ * Cost. Saving walks over each run twice. Loading reads the bytes three times, and the inhibits
+ * four times: for the CRC, to check them, and to store the runs. It also creates the object.
  */
 #include "base/crc32c.h"
 #include "core/entry.h"
@@ -31,7 +33,7 @@
 #define SNAPSHOT_HEADER_SIZE 40
 #define SNAPSHOT_CRC_SIZE 4
 
-/* The numbers of the sets: private, quarantine, the inhibits, the attributes. */
+/* The sets are numbered as they follow each other: private, quarantine, inhibits, attributes. */
 #define SNAPSHOT_INHIBIT 2
 #define SNAPSHOT_FIXED_SETS (SNAPSHOT_INHIBIT + GMS_NR_INHIBITS)
 
@@ -46,6 +48,7 @@ static struct gms_rtree *snapshot_set(const struct gms_state *s, unsigned int i)
 
 /* ---- saving ---- */
 
+/* Writes a number as @size bytes, the low byte first. Returns the place behind it. */
 static uint8_t *snapshot_put(uint8_t *to, uint64_t value, unsigned int size)
 {
 	for (; size; size--, value >>= 8)
@@ -76,14 +79,13 @@ static size_t snapshot_put_set(uint8_t *to, const struct gms_rtree *set, uint64_
 	struct gms_rtree_run run;
 	size_t size = 0;
 
-#define PUT(value) (size += snapshot_put_number(to ? to + size : NULL, value))
 	gms_rtree_cursor_init(&cursor, set, 0, nr_pages);
 	while (gms_rtree_cursor_next(&cursor, &run)) {
+		/* The first run is out of the set, and may be empty. */
 		if (!run.start && run.set)
-			PUT(0); /* the first run is out of the set */
-		PUT(run.nr_pages);
+			size += snapshot_put_number(to, 0);
+		size += snapshot_put_number(to ? to + size : NULL, run.nr_pages);
 	}
-#undef PUT
 	return size;
 }
 
@@ -128,10 +130,7 @@ static size_t snapshot_save(const struct gms_state *s, void *buf, size_t size)
 
 int gms_snapshot_save(const struct gms_state *state, void *buf, size_t size, size_t *needed)
 {
-	/*
-	 * What a snapshot holds does not change, so the caller passes const. Locks and counters
-	 * do.
-	 */
+	/* The caller passes const, because saving changes locks and counters only. */
 	struct gms_state *s = (struct gms_state *)state;
 	const unsigned int flags = GMS_ENTER_WHOLE | GMS_ENTER_FROZEN;
 	size_t total;
@@ -142,9 +141,9 @@ int gms_snapshot_save(const struct gms_state *state, void *buf, size_t size, siz
 	err = gms_enter(s, flags, 0, s->nr_pages);
 	if (err)
 		return gms_refused(s, err);
-	if (gms_frozen(s)) {
+	if (gms_load_relaxed(&s->frozen)) {
 		total = snapshot_save(s, buf, size);
-	} else { /* a guest fault may add inhibits */
+	} else { /* a guest fault could add inhibits meanwhile */
 		gms_shards_lock_exclusive(s, GMS_ALL_SHARDS);
 		total = snapshot_save(s, buf, size);
 		gms_shards_unlock_exclusive(s, GMS_ALL_SHARDS);
@@ -158,6 +157,7 @@ int gms_snapshot_save(const struct gms_state *state, void *buf, size_t size, siz
 
 /* ---- reading ---- */
 
+/* Reads a number of @size bytes, the low byte first. */
 static uint64_t snapshot_get(const uint8_t *from, unsigned int size)
 {
 	uint64_t value = 0;
@@ -181,10 +181,7 @@ static void snapshot_begin_set(struct snapshot_reader *r)
 	r->set = false;
 }
 
-/*
- * Reads a number, of 6 bytes at most. Returns false if there is none, or not in its shortest
- * form.
- */
+/* Reads a LEB128 number of 6 bytes at most. Returns false if its form is not the shortest one. */
 static bool snapshot_get_number(struct snapshot_reader *r, uint64_t *value)
 {
 	*value = 0;
@@ -225,7 +222,7 @@ static bool snapshot_skip_set(struct snapshot_reader *r)
 	return true;
 }
 
-/* Returns true if each page of a set is in another set. Both are valid. */
+/* Returns true if each page of a set is in another set. The bytes of both were checked. */
 static bool snapshot_is_within(struct snapshot_reader set, struct snapshot_reader other)
 {
 	struct gms_rtree_run a, b = {0};
@@ -246,12 +243,15 @@ static bool snapshot_is_within(struct snapshot_reader set, struct snapshot_reade
 	return true;
 }
 
-/* Checks that the bytes are what some version wrote. Returns 0, -EBADMSG or -EPROTONOSUPPORT. */
+/*
+ * Checks that the bytes are what a version of the library wrote. Returns 0, -EBADMSG, or
+ * -EPROTONOSUPPORT for a version that is newer than this one.
+ */
 static int snapshot_check_whole(const uint8_t *buf, size_t size)
 {
 	uint64_t version;
 
-	/* The CRC comes first: of damaged bytes the version means nothing. */
+	/* The CRC is checked before the version, because damage may have changed the version. */
 	if (!buf || size < SNAPSHOT_PREFIX_SIZE + SNAPSHOT_CRC_SIZE ||
 	    snapshot_get(buf, 8) != SNAPSHOT_MAGIC || snapshot_get(buf + 16, 8) != size ||
 	    snapshot_get(buf + size - SNAPSHOT_CRC_SIZE, SNAPSHOT_CRC_SIZE) !=
@@ -309,7 +309,7 @@ static int snapshot_load_set(struct gms_state *s, struct gms_rtree *set, struct 
 		if (!run.set)
 			continue;
 		err = gms_rtree_set(set, run.start, run.nr_pages);
-		/* A mixed block has a record, as after a conversion. */
+		/* A conversion would have made records for the blocks that are mixed now. */
 		if (!err && set == s->private)
 			err = gms_history_prepare(s, run.start, run.start + run.nr_pages);
 	}

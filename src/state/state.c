@@ -106,8 +106,8 @@ int gms_state_create(const struct gms_state_opts *opts, struct gms_state **state
 }
 
 /*
- * Frees all folios, as a hole of everything would. A 1G block is emptied at once, so it needs no
- * memory. Hooks may query what is left.
+ * Frees all folios, as a hole of the size of the object would. Clears the sets one whole 1G block
+ * at a time, which needs no memory. Hooks may query what is left.
  */
 static void state_free_folios(struct gms_state *s)
 {
@@ -125,7 +125,7 @@ static void state_free_folios(struct gms_state *s)
 	}
 }
 
-/* Every query is answered until the last hook has returned. Only then is anything freed. */
+/* Hooks and listeners may query the object. So the object is freed after the last of them. */
 void gms_state_destroy(struct gms_state *s)
 {
 	struct gms_allocator a;
@@ -134,7 +134,6 @@ void gms_state_destroy(struct gms_state *s)
 		return;
 	gms_listeners_fini(s);
 	state_free_folios(s);
-
 	gms_bindings_fini(&s->bindings, &s->allocator);
 	gms_folios_fini(&s->folios);
 	gms_shards_fini(s);

@@ -3,22 +3,19 @@
  * state_verify.c - checking every invariant of a state object, by brute force
  */
 #include "core/entry.h"
+#include "state_trees.h"
 
 static const char *state_verify_trees(const struct gms_state *s)
 {
-	const struct gms_rtree *const trees[] = {
-		s->private,          s->quarantine,      s->inhibit[0],    s->inhibit[1],
-		s->folios.allocated, s->folios.prepared, s->folios.mapped,
-	};
+	const struct gms_rtree *tree;
 	const char *wrong = NULL;
 
-	for (unsigned int i = 0; !wrong && i < sizeof(trees) / sizeof(trees[0]); i++)
-		gms_rtree_verify(trees[i], &wrong);
-	for (unsigned int i = 0; !wrong && i < s->nr_attrs; i++)
-		gms_rtree_verify(s->attr[i], &wrong);
+	for (unsigned int i = 0; !wrong && (tree = gms_state_tree(s, i)); i++)
+		gms_rtree_verify(tree, &wrong);
 	return wrong;
 }
 
+/* Returns NULL, or what is wrong. The caller holds all convert and all invalidate locks. */
 static const char *state_verify_locked(struct gms_state *s)
 {
 	const char *wrong = state_verify_trees(s);

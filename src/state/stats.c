@@ -3,32 +3,26 @@
  * stats.c - reading the counters
  */
 #include "listener/listener.h"
+#include "state_trees.h"
 
-/* Fills in nodes and bytes, of all trees and tables. */
+/* Fills in nodes, bytes_in_use and bytes_pooled, from all trees, records and tables. */
 static void stats_measure(const struct gms_state *s, struct gms_stats *stats)
 {
-	const struct gms_rtree *const trees[] = {
-		s->private,          s->quarantine,      s->inhibit[0],    s->inhibit[1],
-		s->folios.allocated, s->folios.prepared, s->folios.mapped,
-	};
-	const unsigned int nr = sizeof(trees) / sizeof(trees[0]);
-	const unsigned int nr_attrs = gms_load_acquire(&s->nr_attrs);
+	const struct gms_rtree *tree;
 	uint64_t in_use, pooled;
 
 	gms_blocks_bytes(&s->folios.blocks, &in_use, &pooled);
 	stats->bytes_in_use =
 		sizeof(*s) + in_use + gms_bindings_bytes(&s->bindings) + gms_listeners_bytes(s);
 	stats->bytes_pooled = pooled;
-	for (unsigned int i = 0; i < nr + nr_attrs; i++) {
-		const struct gms_rtree *t = i < nr ? trees[i] : s->attr[i - nr];
-
+	for (unsigned int i = 0; (tree = gms_state_tree(s, i)); i++) {
 		size_t used, kept;
 		uint64_t mixed;
 
-		gms_rtree_usage(t, &used, &kept, &mixed);
+		gms_rtree_usage(tree, &used, &kept, &mixed);
 		stats->bytes_in_use += used;
 		stats->bytes_pooled += kept;
-		if (t == s->private)
+		if (tree == s->private)
 			stats->nodes = mixed;
 	}
 }
