@@ -2,8 +2,8 @@
 /*
  * 01_convert.c - create a state, convert a range, query it
  *
- * A guest with 4 GiB of memory boots with all of it private, as under SEV-SNP or TDX. Then it
- * shares a buffer of 3 MiB with the host. Build with
+ * A guest boots with 4 GiB of memory, all of it private, as under SEV-SNP or TDX. Then it shares a
+ * buffer of 3 MiB with the host. Build the example with
  *
  *	cc 01_convert.c $(pkg-config --cflags --libs gmemstate)
  */

@@ -2,13 +2,15 @@
 /*
  * 02_fault.c - answer page faults of the guest and of the host
  *
- * A guest with 4 GiB of private memory, in folios of 2M. A VMM can map a page in two places:
+ * The guest has 4 GiB of private memory, in folios of 2M. A VMM can map a page at two times:
  *
- *  - between gms_fault_begin() and gms_fault_end(). Meanwhile the page cannot be converted;
- *  - later, under the lock of the page tables, if gms_seq_retry() says that nothing was converted
- *    since gms_fault_begin(). KVM does it like this.
+ *  - between gms_fault_begin() and gms_fault_end(), when the page cannot be converted. The example
+ *    answers faults of the guest like this;
+ *  - later, under the lock of the page tables, if gms_seq_retry() returns false: no page of the
+ *    shard was converted since gms_fault_begin(). The example answers faults of the host like
+ *    this, and KVM does it, too.
  *
- * In this example the page tables are lines of output.
+ * In this example a mapping is a line of output.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -37,7 +39,7 @@ static int unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 	return 0;
 }
 
-/* Answers a fault of the guest. The guest may map any page; a private one is prepared before. */
+/* Answers a fault of the guest, which may map any page. Prepares a private page before. */
 static int guest_fault(struct gms_state *state, gms_pgoff_t index)
 {
 	struct gms_fault fault;
@@ -74,7 +76,7 @@ static int host_fault(struct gms_state *state, gms_pgoff_t index,
 			return rc;
 		gms_fault_end(state, &fault);
 
-		/* Here the page may become private. unmap_host() would find nothing to unmap. */
+		/* The page may become private here: the mapping below must not be made then. */
 		if (meanwhile)
 			meanwhile(state, index);
 
@@ -108,7 +110,7 @@ static int run(struct gms_state *state)
 	if (rc)
 		return rc;
 
-	/* The page is private. A VMM raises SIGBUS, or sends the guest a request. */
+	/* The page is private, so the host must not map it. A VMM raises SIGBUS. */
 	printf("The host touches it: %s\n", strerror(-host_fault(state, page, NULL)));
 
 	printf("The guest shares 16 pages, and both touch the first:\n");

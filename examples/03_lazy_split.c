@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * 03_lazy_split.c - when is a folio of 1G split? The same steps under two policies
+ * 03_lazy_split.c - shows when a folio of 1G is split: the same steps under two policies
  *
- * A guest of 1 GiB, backed by one folio of 1G, all shared at first. (A guest that accepts its
- * memory in chunks begins like this.) After each step the program prints, for three pages,
+ * The guest has 1 GiB, backed by one folio of 1G, and all of it is shared at first. (A guest that
+ * accepts its memory in chunks begins like this.) After each step the program prints, for three
+ * pages,
  *
  *  - the order of the folio (18 is 1G, 9 is 2M, 0 is 4K);
  *  - the order of the largest mapping that the guest may have.
  *
- * The policy lazy splits when the host touches a mixed block, and only as far as needed. The
- * policy eager splits as soon as not all of the block is private.
+ * The policy lazy splits a folio when the host touches a mixed block of it, and only as far as
+ * needed. The policy eager splits a folio as soon as one of its pages is shared.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,7 +44,7 @@ static int touch(struct gms_state *state, gms_pgoff_t index, enum gms_accessor a
 	return rc;
 }
 
-/* Prints the orders after a step. Its faults are the guest's, which split no folio. */
+/* Prints the orders after a step. The faults that it makes are the guest's, and split nothing. */
 static int show(struct gms_state *state, const char *step)
 {
 	const gms_pgoff_t place[] = {accepted, opened, untouched};
@@ -77,7 +78,7 @@ static int run_steps(struct gms_state *state)
 	if (!rc)
 		rc = show(state, "the guest accepts 4 MiB");
 
-	/* The 2M block of this page is all shared, so a split to 2M is enough. */
+	/* The 2M block of this page is all shared, so lazy splits the 1G to 2M. */
 	if (!rc)
 		rc = touch(state, untouched, GMS_HOST, &order);
 	if (!rc)
@@ -88,7 +89,7 @@ static int run_steps(struct gms_state *state)
 	if (!rc)
 		rc = show(state, "the guest shares an accepted page");
 
-	/* The 2M block of this page is mixed, so it is split to 4K. */
+	/* The 2M block of this page is mixed, so lazy splits it to 4K. */
 	if (!rc)
 		rc = touch(state, opened, GMS_HOST, &order);
 	if (!rc)

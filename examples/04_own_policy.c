@@ -2,9 +2,9 @@
 /*
  * 04_own_policy.c - a policy of the program's own, and a backend that splits and merges
  *
- * The policy splits as lazy does. If a conversion leaves a block uniform, it merges the block at
- * once, but not in a 1G block that has changed between uniform and mixed too often. The limit is
- * the policy's context.
+ * The policy splits as lazy does. It merges a block as soon as a conversion leaves the block
+ * uniform, but not in a 1G block that has flipped too often: a flip is a change between uniform
+ * and mixed. The policy's context holds the limit.
  *
  * The backend has two of the hooks. The library treats a missing hook as one that succeeds.
  */
@@ -15,12 +15,12 @@
 #include <gmemstate/order.h>
 #include <gmemstate/state.h>
 
-/* The policy's context. Several threads query a policy at once, so it only reads this. */
+/* The policy's context. Several threads query a policy at once, so decide() only reads this. */
 struct patience {
-	uint32_t flips; /* how often a 1G block may change between uniform and mixed */
+	uint32_t flips; /* the largest number of flips of a 1G block that is still merged */
 };
 
-/* Decides about a folio: an order above the folio's is a merge, one below it a split. */
+/* Decides about a folio: an order above the folio's requests a merge, one below it a split. */
 static void decide(void *ctx, const struct gms_policy_view *view,
 		   struct gms_policy_verdict *verdict)
 {

@@ -2,9 +2,10 @@
 /*
  * 05_listener.c - a device that maps shared memory, as VFIO does
  *
- * The listener maps and pins each granule that is delivered to it, and unpins and unmaps each
- * granule that is withdrawn. So its own pins never refuse a conversion. The pin of another user
- * does: then the withdrawn granules are restored, and the error names the pinned page.
+ * The listener pins and maps each granule that becomes shared, and unmaps and unpins each granule
+ * that is withdrawn. So its own pins are gone when a conversion looks for pins. A pin of another
+ * user refuses the conversion: the withdrawn granules are restored, and the call returns the index
+ * of the pinned page.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -75,9 +76,7 @@ static void convert(struct gms_state *state, gms_pgoff_t start, uint64_t nr_page
 
 int main(void)
 {
-	/*
-	 * VFIO can unmap only a mapping that it made, and no part of it: each run is one granule
-	 */
+	/* Without GMS_LISTENER_CAN_SPLIT a run is one granule: VFIO cannot unmap a part of it. */
 	const struct gms_listener_ops ops = {.struct_size = sizeof(ops), .change = change};
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct device dev = {.budget = 3};

@@ -2,15 +2,14 @@
 /*
  * gmemstate/attr.h - limits of the guest's mappings: attributes and inhibits
  *
- * An attribute is a set of pages whose meaning is the caller's: read-only, for example, or
- * poisoned. An inhibit says that the guest's side of a page is split: an RMP entry that was split
- * to 4K, or a TDX page that was accepted at 4K.
+ * An attribute is a set of pages. Its meaning is the caller's: the pages are read-only, for
+ * example, or poisoned. An inhibit says that the guest's mappings of some pages must not exceed 4K
+ * or 2M, because an RMP entry was split to 4K, or a TDX page was accepted at 4K.
  *
  *  1. Both lower the max_order of guest faults (fault.h), and limit nothing else.
- *  2. A mapping of the guest covers no page that differs in an attribute from the page at the
- *     index.
- *  3. A 2M or 1G block with an inhibited page gets no mapping larger than the inhibit allows,
- *     until gms_uninhibit().
+ *  2. The block of max_order has no page that differs in an attribute from the page at the index.
+ *  3. A mapping that covers an inhibited page is not larger than the inhibit allows, until
+ *     gms_uninhibit(). Other 2M blocks of the same 1G block may still be mapped by 2M.
  *  4. Setting or clearing an attribute, and setting an inhibit, zaps the guest's mappings of the
  *     pages that change.
  *
@@ -56,7 +55,7 @@ GMS_API int gms_attr_create(struct gms_state *state, unsigned int *id)
  * @id: the number of the attribute, from gms_attr_create()
  * @start: the index of the first page
  * @nr_pages: the length in pages, at least 1; the range must lie in the object
- * @set: true: the pages have the attribute from now on; false: they have not
+ * @set: true: the pages get the attribute; false: the pages lose it
  *
  * The guest's mappings of the pages that change are zapped. On failure nothing has changed.
  *
@@ -88,9 +87,9 @@ GMS_API bool gms_attr_test(const struct gms_state *state, unsigned int id, gms_p
  * @nr_pages: the length in pages, at least 1; the range must lie in the object
  * @order: the order of the largest mapping that the guest may still have there: 0 or 9
  *
- * Meant for an RMP that was split to 4K, or a TDX page that was accepted at 4K. Until
- * gms_uninhibit(), guest faults in a 2M or 1G block with such a page get no larger mapping. The
- * guest's mappings of the pages that change are zapped. On failure nothing has changed.
+ * Meant for an RMP entry that was split to 4K, or a TDX page that was accepted at 4K. Until
+ * gms_uninhibit(), guest faults get no larger mapping that covers a page of the range. The guest's
+ * mappings of the pages that change are zapped. On failure nothing has changed.
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @order is neither 0 nor 9;

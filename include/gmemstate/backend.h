@@ -23,11 +23,11 @@
  *
  * Rules for hooks
  *  1. A hook runs with locks held. It may make queries and call gms_unpin(), also while
- *     gms_state_destroy() runs. A call that changes anything else, or a fault, returns -EDEADLK.
+ *     gms_state_destroy() runs. Every call that takes a lock returns -EDEADLK there (state.h).
  *  2. A hook must not wait for a thread that faults, pins or converts in the same shard.
- *  3. A hook may sleep. Hooks for different folios run at the same time.
- *  4. A hook returns 0 or -errno; a positive value counts as -EIO. The call that needed the hook
- *     undoes what it did, and returns the same error.
+ *  3. A hook may sleep. Hooks for different folios may run at the same time.
+ *  4. A hook returns 0 or -errno; a positive value counts as -EIO (prepare has another answer, see
+ *     there). If a hook fails, the call that needed it undoes its steps and returns that error.
  *
  * The hooks of one conversion, in order. A run is a part of the range that changes.
  *
@@ -42,10 +42,17 @@
  *	invalidate_end, each run        invalidate_end, each run
  *	folio_merge                     folio_merge             as the policy decides
  *
- * If gms_pin() has pinned a page, a conversion to private ends before that page: no hook is called
- * for the rest of its run, nor for the runs behind.
+ * If gms_pin() has pinned a page that would become private, the conversion fails after check_pins.
+ * (A resumable conversion then converts the pages before that page.) unmap_host and check_pins are
+ * called for the pages before the first such page only, with two exceptions. Without map_host,
+ * unmap_host covers all of an exposed folio. With GMS_BACKEND_PINS_BY_FOLIO, unmap_host is called
+ * for all runs, and check_pins for whole folios.
  *
- * On failure the engine undoes in reverse:
+ * The hooks of a hole, in order, for each run of pages that have memory: unmap_host; check_pins;
+ * folio_split for the folios that cross an end of the hole; invalidate_begin; zap_guest for both
+ * kinds; folio_merge and folio_free; invalidate_end; block_freed; map_host.
+ *
+ * On failure the engine undoes in reverse. It calls map_host only for pages that are shared.
  *
  *	apply fails          undo for the runs that were applied, the last one first;
  *	                     invalidate_end; folio_merge for the folios that were split; map_host
@@ -57,32 +64,33 @@
  *	what became shared   SHARED; undo, the last run first; invalidate_end; folio_merge as the
  *	                     policy decides
  *
- * If undo or map_host fails, the state of the pages is unknown and they are quarantined. The
- * engine then calls unmap_host, invalidate_begin, zap_guest for both kinds and invalidate_end,
- * once each, for the range from the first run to the last; for a hole, for all of the hole. It
- * ignores what unmap_host returns there.
+ * If undo or map_host fails, or in the last case unmap_host or check_pins, the state of the pages
+ * is unknown, and they are quarantined. The engine then calls unmap_host, invalidate_begin,
+ * zap_guest for both kinds and invalidate_end, once for the range from the first run to the last,
+ * or for all of a hole. It ignores what unmap_host returns there.
  *
  * If apply fails in the middle of a run, the engine must know which pages of the run are applied:
  *
- *	apply took all pages back    it leaves *failed alone
- *	the first pages are applied  it sets *failed to the first page that is not; undo is called
- *	                             for the pages before that one
- *	it cannot tell               it sets *failed to the end of the run; undo is called for all
- *	                             pages of the run, and makes each what it was before, whatever
- *	                             it is now
+ *	no page is applied           apply leaves *failed alone; undo is not called
+ *	the first pages are applied  apply sets *failed to the first page that is not applied; undo
+ *	                             is called for the pages before that one
+ *	apply cannot tell            apply sets *failed to the end of the run; undo is called for
+ *	                             all pages of the run, and makes each what it was before,
+ *	                             whatever it is now
  *
- * With -EAGAIN, *failed is also the page that is in use. A backend that took all pages back may
- * set it all the same, because an undo of pages that are right does nothing.
+ * With -EAGAIN, *failed is also the page that is in use. A backend that has taken all pages back
+ * may name that page, too, if its undo does nothing for pages that are right already.
  *
  * The mappings of the host are kept by the kernel, or by the backend:
  *
- *	without map_host   The host faults pages back in, by gms_fault_begin(). unmap_host covers
- *	                   whole folios if these are exposed, because the host may have a huge
- *	                   mapping of them. A kernel is such a backend
+ *	without map_host   The host faults pages back in, by gms_fault_begin(). A folio is exposed
+ *	                   from the first host fault or pin in it until unmap_host has covered all
+ *	                   of it and no pin is left: the host may have a huge mapping of it. So
+ *	                   unmap_host covers all of an exposed folio. A kernel is such a backend
  *	with map_host      The backend maps and unmaps for the host, page by page. unmap_host
- *	                   covers exactly the pages that go private or are punched out. map_host
- *	                   maps the pages of its range that are still shared. A VMM that maps
- *	                   something else over private pages is such a backend
+ *	                   covers exactly the pages that go private or are punched out, and
+ *	                   map_host maps pages that stay shared. A VMM that maps something else
+ *	                   over private pages is such a backend
  */
 #ifndef GMEMSTATE_BACKEND_H
 #define GMEMSTATE_BACKEND_H
@@ -94,7 +102,7 @@ extern "C" {
 #endif
 
 /**
- * GMS_BACKEND_PINS_BY_FOLIO - a reference is to a whole folio
+ * GMS_BACKEND_PINS_BY_FOLIO - count pins by folio, and not by page
  *
  * In a kernel a folio has one reference count. So a pinned page anywhere in a folio keeps all of
  * its pages from becoming private, and from being punched out.
@@ -102,7 +110,7 @@ extern "C" {
 #define GMS_BACKEND_PINS_BY_FOLIO (1U << 0)
 
 /**
- * GMS_PREPARED_AT() - what @prepare returns if it prepared a block in smaller parts
+ * GMS_PREPARED_AT() - the answer of @prepare if it prepared a block in smaller parts
  * @order: the largest order of a mapping that the guest may have in the block: 0 or 9
  */
 #define GMS_PREPARED_AT(order) (0x4000 + (order))
@@ -113,33 +121,34 @@ extern "C" {
  *               larger struct is accepted if all bytes that this library does not know are 0
  * @flags: 0 or GMS_BACKEND_PINS_BY_FOLIO
  * @unmap_host: unmaps the range from the host: see above
- * @check_pins: looks for references beyond those that the library counts. 0: there are none in the
- *              range; -EAGAIN: there are, and *@pinned is the first page with one; another error:
- *              the call fails. Also called before a folio is split
+ * @check_pins: looks for references that the library does not count. Returns 0 if there are none
+ *              in the range; -EAGAIN if there are: *@pinned is then the first page with one; or
+ *              another error, which the call returns. Also called before a folio is split
  * @invalidate_begin: begins a change of the guest's mappings of the range (mmu_invalidate_begin)
  * @zap_guest: unmaps from the guest those pages of the range that are @only, by their state before
  *             the change. Unmaps the whole of a larger mapping that covers a part of the range
- * @apply: makes the range @to for the architecture. On failure it may set *@failed, which holds
- *         @start before, to the first page that is not applied; the pages before are undone.
- *         -EAGAIN: that page is in use, and gms_convert() reports it as its err_index
- * @undo: takes back an apply: the range is @back_to again, with or without its contents. If it
+ * @apply: makes the range @to for the architecture. *@failed is @start before the call. On failure
+ *         the hook may set it to the first page that is not applied: see above. -EAGAIN: that page
+ *         is in use, and gms_convert() reports it as its err_index
+ * @undo: undoes an apply: makes the range @back_to again, with or without its contents. If it
  *        fails, the range is quarantined
  * @invalidate_end: ends what @invalidate_begin began: the guest may have new mappings of the range
  *                  (mmu_invalidate_end). Called as often as @invalidate_begin, for the same ranges
  * @prepare: makes a private block of 2^@order pages ready for the guest (SNP: assigns the RMP
  *           entries; TDX: adds the pages). Returns 0, -errno, or GMS_PREPARED_AT(): the block is
  *           ready, and from now on the guest may have no larger mapping there, as after
- *           gms_inhibit(). May be called again for a block that it has prepared, if there was no
- *           memory to note the answer or if another fault came first; it returns the same then
+ *           gms_inhibit(). If there was no memory to note the answer, or if another fault came
+ *           first, the hook may be called again for a block that it has prepared. It must return
+ *           the same answer then
  * @folio_alloc: allocates a folio
  * @folio_free: frees a folio
  * @folio_split: splits the folio at @index, of order @from, into folios of order @to
  * @folio_merge: merges the folios of order @from in the block of order @to at @index into one. If
- *               @from is 0 and @to is 18, some of the folios may be of order 9. A refusal is no
- *               error: the folios stay as they are. Also called to undo a @folio_split
- * @block_freed: notes that the 1G block at @index had folios and has none now (SNP: the time for
- *               RMPOPT). Also called by gms_state_destroy()
- * @map_host: maps for the host the pages of the range that are shared: see above. If it fails, the
+ *               @from is 0 and @to is 18, some of the folios may be of order 9. If it fails, the
+ *               folios stay as they are, and the call goes on. Also called to undo a @folio_split
+ * @block_freed: is notified that the 1G block at @index had folios and has none now (SNP: the time
+ *               for RMPOPT). Also called by gms_state_destroy()
+ * @map_host: maps the range, whose pages are shared, for the host: see above. If it fails, the
  *            range is quarantined
  * @repair: makes a quarantined range @to, whatever it is now. gms_repair() calls it before the
  *          state changes. If it fails, the range stays quarantined. Without this hook the caller
@@ -149,9 +158,9 @@ extern "C" {
  *
  * Locks held during a hook
  *
- *  - the invalidate lock, exclusively: in conversions, holes, repairs and gms_maintain(), when a
- *    range is quarantined, and in gms_attr_set() and gms_inhibit(), which call @invalidate_begin,
- *    @zap_guest for both kinds and @invalidate_end;
+ *  - the convert lock, and the invalidate lock exclusively: in conversions, holes, repairs and
+ *    gms_maintain(), when a range is quarantined, and in gms_attr_set() and gms_inhibit(), which
+ *    call @invalidate_begin, @zap_guest for both kinds and @invalidate_end;
  *  - the invalidate lock, shared, and the folio lock: in faults, pins and gms_allocate(), which
  *    call @prepare, @folio_alloc, @folio_split and @check_pins;
  *  - none: in gms_state_destroy().

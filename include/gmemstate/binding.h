@@ -9,7 +9,8 @@
  *  2. A block is not mapped as one if its gfn and its index differ modulo the size of the block,
  *     or if an edge of the binding lies inside the block.
  *  3. A page that is in no binding is not limited.
- *  4. A lookup takes no lock. It returns the answer from before a change, or from after it.
+ *  4. A lookup takes no lock. It returns the answer from before a change, or from after it. While
+ *     a change is being made, a lookup may have to look again.
  *
  * Usage: bind all of the memory at gfn 0, and answer a fault of the guest at a gfn.
  *
@@ -41,7 +42,7 @@ struct gms_state;
  * @nr_pages: the length in pages, at least 1; the range must lie in the object
  * @id: where to store the number of the binding; written on success only
  *
- * Waits for the faults in the range. On failure nothing has changed.
+ * Waits for the faults in the shards of the range. On failure nothing has changed.
  *
  * Context: Takes all convert locks, and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: a range is empty, wraps or passes the end; -EEXIST: one of the gfns or
@@ -56,8 +57,8 @@ GMS_API int gms_bind(struct gms_state *state, uint64_t gfn, gms_pgoff_t start, u
  * @state: the object
  * @id: the number of the binding, from gms_bind()
  *
- * Calls no hook: the caller, which removes the memslot, removes the guest's mappings with it.
- * When the call returns, no fault in the range of the binding is under way that began before.
+ * Calls no hook, and zaps nothing: the guest's mappings go with the memslot, which the caller
+ * removes. When the call returns, each fault in the range that began before it has ended.
  *
  * Context: Takes all convert locks, and the invalidate locks of its shards. May sleep.
  * Return: 0; -EINVAL: there is no such binding; -EDEADLK: called from inside a hook or listener,
@@ -83,9 +84,9 @@ GMS_API int gms_gfn_to_index(const struct gms_state *state, uint64_t gfn, gms_pg
  * @gfn: the guest frame number
  * @order: where to store the order: 18, 9 or 0; written on success only
  *
- * The limits are those of a guest fault (gms_fault_begin()), except for the order of the folio:
- * it may not be allocated yet, and may be split or merged later. What remains is shareability,
- * attributes, inhibits, quarantine and the binding.
+ * The limits are those of a guest fault (gms_fault_begin()) without the order of the folio, which
+ * may not be allocated yet, and may be split or merged later. They are shareability, attributes,
+ * inhibits, quarantine and the binding.
  *
  * Context: Any; lock-free.
  * Return: 0; -ENOENT: nothing is bound there.
@@ -99,8 +100,8 @@ GMS_API int gms_gfn_max_order(const struct gms_state *state, uint64_t gfn, unsig
  * @accessor: the side that faults: GMS_GUEST or GMS_HOST
  * @fault: filled in. After a success the same thread passes it to gms_fault_end()
  *
- * The binding of @gfn does not change until gms_fault_end(). On failure nothing is held. A folio
- * that was allocated stays.
+ * The binding of @gfn does not change until gms_fault_end(). On failure no lock is held, and a
+ * folio that was allocated stays.
  *
  * Context: Takes the invalidate lock of the page's shard, shared, until gms_fault_end().
  * Allocates, may sleep. The thread has no other fault of the object open.

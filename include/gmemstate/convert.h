@@ -15,10 +15,11 @@
  *  3. A conversion of a range that has the wanted state already succeeds and does nothing. In any
  *     other range only those pages change that do not have the wanted state yet.
  *  4. If a hook or a listener fails, all steps before it are undone in reverse order.
- *  5. If an undo fails too, the pages are quarantined, from the first page that would have
- *     changed to the last. Calls for them return -ENOTRECOVERABLE until gms_repair() (repair.h).
+ *  5. If an undo fails, too, the pages are quarantined, from the first page that would have
+ *     changed to the last. Faults, pins and conversions of a quarantined page return
+ *     -ENOTRECOVERABLE until gms_repair() (repair.h).
  *
- * Usage:
+ * Usage: make a range private, and learn which page is in the way.
  *
  *	gms_pgoff_t at;
  *	int err = gms_convert(state, start, nr_pages, GMS_PRIVATE, 0, &at);
@@ -52,10 +53,9 @@ struct gms_state;
  * @to: what every page of the range becomes
  * @flags: 0 or GMS_CONVERT_RESUMABLE
  * @err_index: NULL, or where to store an index on failure; never below @start, and not written on
- *             success. Atomic: the first page that is pinned or quarantined, or that the
- *             backend's apply found in use; on any other error @start. Resumable: such a page; on
- *             any other error the first page of the failing 1G block, or @start if the block
- *             begins before it
+ *             success. In both modes: the first page that is pinned or quarantined, or that the
+ *             backend's apply found in use. On any other error, atomic: @start; resumable: the
+ *             first page of the failing 1G block, or @start if the block begins before it
  *
  * On failure the host may have to fault the pages of the range again, and pages that were
  * prepared may have to be prepared again.
@@ -64,13 +64,13 @@ struct gms_state;
  * @start if no page of the range itself is pinned. Resumable: it is the first page of the range
  * in the pinned folio.
  *
- * Memory. If there is a backend, a listener or a policy that decides conversions, the call
- * allocates 16 bytes for each run of pages that changes, unless the runs are only a few. A large
- * and fragmented range should be converted with GMS_CONVERT_RESUMABLE.
+ * Memory. If there is a backend, a listener or a policy that decides conversions, and more than a
+ * few runs of pages change, the call allocates 16 bytes for each of these runs. A large and
+ * fragmented range should be converted with GMS_CONVERT_RESUMABLE.
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @to or @flags are unknown;
- * -EPERM: frozen; -EAGAIN: a page is pinned (to private only), or the backend found it in use;
+ * -EPERM: frozen; -EAGAIN: a page is pinned (to private only), or the backend found a page in use;
  * -ENOTRECOVERABLE: a page is quarantined; -EDEADLK: called from inside a hook or listener, or
  * under the thread's own fault or shared lock; -ENOMEM; what a hook of the backend or a listener
  * returned.

@@ -7,11 +7,11 @@
  *
  *  1. From begin to end no page of the same shard (the 1G blocks whose numbers are equal modulo
  *     16) is converted or punched out.
- *  2. Meanwhile a host fault in another place may split the folio. A split moves no memory. A
- *     later conversion unmaps what the fault may have mapped, whatever its size was.
- *  3. A thread has at most one fault of an object open, and ends it itself.
- *  4. A page that is pinned does not become private and is not punched out, until each gms_pin()
- *     of it was followed by a gms_unpin().
+ *  2. Meanwhile a fault of another thread may split the folio. A split moves no memory. A later
+ *     conversion unmaps what the fault may have mapped, whatever the size of the mapping.
+ *  3. A thread has at most one fault of an object open. The thread that began a fault ends it.
+ *  4. A pinned page does not become private and is not punched out, until it was unpinned as often
+ *     as it was pinned.
  *
  * Usage: answer a fault of the guest.
  *
@@ -42,7 +42,8 @@ struct gms_state;
  * @folio_index: the index of the first page of the folio
  * @folio_order: the order of the folio: 0, 9 or 18
  * @max_order: the order of the largest mapping that is allowed at the index: 0, 9 or 18
- * @prepared: all of the block of @max_order at the index is private and prepared
+ * @prepared: all pages of the block of @max_order at the index are private and prepared; always
+ *            false for the host
  * @fresh: the folio was allocated for this fault
  * @seq: what gms_seq_read() returns at the index. A caller that maps after gms_fault_end() passes
  *       it to gms_seq_retry(), under the lock of its page tables
@@ -69,15 +70,16 @@ struct gms_fault {
  * fault.
  *
  * For the guest, max_order is the largest order that exceeds none of these: the order of the
- * folio; the largest uniform and complete block at the index; what attributes (gms_attr_set()),
- * inhibits (gms_inhibit()) and the binding of the page (gms_bind()) allow.
+ * folio; the order of the largest uniform and complete block at the index; the orders that
+ * attributes (gms_attr_set()), inhibits (gms_inhibit()) and the binding of the page (gms_bind())
+ * allow.
  *
  * For the host, max_order is the largest order that exceeds neither the order of the folio nor
- * the largest complete block at the index that is all shared.
+ * that of the largest complete block at the index that is all shared.
  *
  * For either side, the block of max_order at the index has no quarantined page.
  *
- * On failure nothing is held. A folio that was allocated stays.
+ * On failure no lock is held, and a folio that was allocated stays.
  *
  * Context: Takes the invalidate lock of the page's shard, shared, until gms_fault_end().
  * Allocates, may sleep. The thread has no other fault of the object open.
@@ -97,11 +99,12 @@ GMS_API int gms_fault_begin(struct gms_state *state, gms_pgoff_t index, enum gms
  * @fault: a fault of the guest, begun by gms_fault_begin()
  *
  * Each page is prepared once: the backend's prepare is called for the largest blocks in the
- * mapping that are not prepared yet. Does nothing for a shared page.
+ * mapping that are not prepared yet. Does nothing for a shared page, whose fault stays unprepared.
  *
- * On success sets prepared. Lowers max_order to the order of the folio, if the folio was split
- * since gms_fault_begin(), and to what the backend's answer allows (GMS_PREPARED_AT()). On
- * failure the blocks that were prepared before it stay prepared.
+ * On success the call sets prepared, and lowers max_order to what the backend's answer allows
+ * (GMS_PREPARED_AT()). If the folio was split since gms_fault_begin(), the call lowers max_order
+ * to the order of the folio. On failure the blocks that were prepared before the failure stay
+ * prepared.
  *
  * Context: Between gms_fault_begin() and gms_fault_end(). Takes the folio lock. Allocates, may
  * sleep.
@@ -177,9 +180,9 @@ GMS_API int gms_punch_hole(struct gms_state *state, gms_pgoff_t start, uint64_t 
  * @nr_pages: the length in pages, at least 1; the range must lie in the object
  * @err_index: NULL, or where to store, on failure, the first page that could not be pinned
  *
- * Does what get_user_pages() of the host would do. Each page is faulted for the host first. It
- * then does not become private and is not punched out, until there were as many calls of
- * gms_unpin() for it. On failure no page is pinned. What the faults allocated or split stays.
+ * Acts as get_user_pages() of the host: each page is faulted for the host first. A pinned page
+ * does not become private and is not punched out, until it was unpinned as often as it was pinned.
+ * On failure no page is pinned. Folios that the faults allocated stay, and splits are not undone.
  *
  * Context: Takes the invalidate locks of its shards, shared. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EACCES: a
@@ -196,9 +199,9 @@ GMS_API int gms_pin(struct gms_state *state, gms_pgoff_t start, uint64_t nr_page
  * @start: the index of the first page
  * @nr_pages: the length in pages
  *
- * Cannot fail. The range need not be one that was pinned by one call. Pages that are not pinned
- * stay as they are, and are counted (surplus_unpins of struct gms_stats). A range that does not
- * lie in the object is ignored and counted.
+ * Cannot fail. The range may differ from those that were pinned. Pages that are not pinned stay as
+ * they are, and are counted (surplus_unpins of struct gms_stats). A range that does not lie in the
+ * object is ignored, and counted as one page.
  *
  * Context: Any, also from inside a hook. Takes spinlocks only. Does not allocate.
  */
@@ -211,7 +214,7 @@ GMS_API void gms_unpin(struct gms_state *state, gms_pgoff_t start, uint64_t nr_p
  * @nr_pages: the length in pages; what lies past the end is ignored
  * @index: NULL, or where to store the index of that page; written only if the call returns true
  *
- * Finds the pins of gms_pin(), and none that only the backend knows of.
+ * Finds the pins that gms_pin() made. Pins that only the backend knows are not found.
  *
  * Context: Any; lock-free.
  * Return: true if a page of the range is pinned.

@@ -11,7 +11,7 @@
  *     gms_unpin(), gms_unbind(), gms_listener_unregister(), gms_snapshot_save().
  *  4. When gms_freeze() returns, no change is under way.
  *
- * Usage: save the state and the memory of one moment.
+ * Usage: save the state and the memory as they are at one moment.
  *
  *	int err = gms_freeze(state);
  *

@@ -3,29 +3,30 @@
  * gmemstate/listener.h - notifications of what is shared: for VFIO, vhost, a mirror
  *
  * A listener has a range and a granule: the smallest size that it can map, such as the page size
- * of an IOMMU. It is notified of each granule that becomes wholly shared. A granule is withdrawn
- * from it before any page of the granule goes private.
+ * of an IOMMU. The listener is notified of each granule that becomes wholly shared. A granule is
+ * withdrawn from the listener before any page of the granule goes private.
  *
  *	to private                            to shared
  *	withdraw, first listener to last
  *	unmap, look for pins, apply ...       ... apply
  *	                                      notify, first listener to last
  *
- *  1. At any time when no call is under way, a listener holds exactly those granules of its range
- *     that are wholly shared and have no quarantined page.
- *  2. A listener that refuses stops the conversion. What came before is undone, the last listener
- *     first: withdrawn granules are restored, and granules that a listener was notified of are
- *     withdrawn. gms_convert() returns what the listener returned.
+ *  1. While no call is under way, a listener holds exactly those granules of its range that are
+ *     wholly shared and have no quarantined page. (5, and gms_listener_unregister(), have the
+ *     exceptions.)
+ *  2. A listener that refuses stops the conversion. The notifications before the refusal are
+ *     undone, the last listener first: withdrawn granules are restored, and granules that a
+ *     listener was notified of are withdrawn. gms_convert() returns what the listener returned.
  *  3. In its call a listener may fault, pin and unpin. So VFIO pins what it is notified of, and
  *     unpins what is withdrawn: its own pins are gone when the conversion looks for pins. A call
- *     that converts or changes something else returns -EDEADLK.
- *  4. A listener that refuses an undo, be it a restore or a withdrawal, causes a quarantine. The
+ *     that takes a convert lock returns -EDEADLK.
+ *  4. If a listener refuses an undo (a restore or a withdrawal), the range is quarantined. The
  *     granules that touch the quarantine are withdrawn from all listeners, and gms_repair()
  *     restores them.
- *  5. A listener that refuses that withdrawal, too, may be notified to withdraw granules that it
- *     does not hold, until gms_repair() has lifted the quarantine. Before gms_repair() lifts
- *     anything, it withdraws from such a listener all granules of the range that are wholly
- *     shared.
+ *  5. If a listener refuses the withdrawal of 4, too, the library does not know which granules the
+ *     listener holds. Until gms_repair() has lifted the quarantine, the listener may be notified
+ *     to withdraw granules that it does not hold. Before gms_repair() lifts anything, it withdraws
+ *     from such a listener all granules of the range that are wholly shared.
  *
  * Usage: keep what is shared mapped for a device.
  *
@@ -58,8 +59,8 @@ struct gms_state;
 /**
  * GMS_LISTENER_CAN_SPLIT - a run that was mapped as one may be withdrawn in parts
  *
- * Runs are then as long as possible. Without this flag each run is one granule. VFIO needs that:
- * it cannot unmap a part of what was mapped at once.
+ * With this flag runs are as long as possible. Without it each run is one granule, which VFIO
+ * needs: VFIO cannot unmap a part of a mapping.
  */
 #define GMS_LISTENER_CAN_SPLIT (1U << 0)
 
@@ -82,14 +83,14 @@ struct gms_state;
  * @struct_size: sizeof(struct gms_listener_ops). The fields that a smaller struct lacks count as
  *               0. A larger struct is accepted if all bytes that this library does not know are 0
  * @flags: 0, or any of GMS_LISTENER_CAN_SPLIT and GMS_LISTENER_CONCURRENT
- * @change: notifies the listener of runs. @to GMS_SHARED: the runs are shared now, and are to be
- *          mapped. @to GMS_PRIVATE: the runs are withdrawn, because they are about to go private,
- *          and are to be unmapped. @count is 1 to GMS_LISTENER_BATCH; a large change takes
- *          several calls. Runs ascend, consist of whole granules, and have the shareability @to.
- *          *@done is 0 before the call. Returns 0 or -errno (a positive value counts as -EIO). On
- *          failure *@done says how many of the runs, from the first on, were done all the same.
- *          Another call, with the opposite @to, undoes these. @ctx is that of
- *          gms_listener_register()
+ * @change: notifies the listener of runs. @to GMS_SHARED: the runs are shared now, and the
+ *          listener maps them. @to GMS_PRIVATE: the runs are withdrawn, and the listener unmaps
+ *          them, whatever the reason is. @count is 1 to GMS_LISTENER_BATCH; a large change takes
+ *          several calls. Runs ascend and consist of whole granules; the field shareability of
+ *          each is @to. *@done is 0 before the call. Returns 0 or -errno (a positive value counts
+ *          as -EIO). On failure the listener sets *@done to the number of runs, from the first on,
+ *          that it has mapped or unmapped. Another call, with the opposite @to, undoes these. @ctx
+ *          is that of gms_listener_register()
  *
  * The struct is copied when a listener is registered.
  *
@@ -127,9 +128,10 @@ struct gms_listener_ops {
  * quarantined, because the granules that it kept could not be withdrawn later.
  *
  * Context: Takes all convert locks. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end, it or @granule is not aligned,
- * or @ops has no hook or unknown flags; -EPERM: frozen; -EDEADLK: called from inside a hook or
- * listener, or under the thread's own fault or shared lock; -ENOMEM; what the listener returned.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end, @start or @nr_pages is no
+ * multiple of @granule, @granule is no power of two or too large, or @ops has no hook or unknown
+ * flags; -EPERM: frozen; -EDEADLK: called from inside a hook or listener, or under the thread's
+ * own fault or shared lock; -ENOMEM; what the listener returned.
  */
 GMS_API int gms_listener_register(struct gms_state *state, const struct gms_listener_ops *ops,
 				  void *ctx, gms_pgoff_t start, uint64_t nr_pages, uint64_t granule,
@@ -143,8 +145,8 @@ GMS_API int gms_listener_register(struct gms_state *state, const struct gms_list
  *
  * All granules that the listener holds are withdrawn. If the listener refuses, it stays
  * registered, and the granules that it has unmapped are restored. If it refuses this as well, all
- * of its granules are withdrawn once more. If that succeeds, the listener is unregistered; else
- * it counts as holding all of them.
+ * of its granules are withdrawn once more. If that succeeds, the listener is unregistered, and the
+ * call returns 0; else the listener counts as holding all of them.
  *
  * Context: Takes all convert locks. Allocates nothing. May sleep.
  * Return: 0; -EINVAL: there is no such listener; -EDEADLK: called from inside a hook or listener,

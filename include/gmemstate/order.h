@@ -25,7 +25,7 @@
 
 #include <gmemstate/types.h>
 
-/* Returns true if folios and blocks may have an order: 0, 9 or 18. */
+/* Returns true if an order is one that folios and blocks can have: 0, 9 or 18. */
 static inline bool gms_order_is_valid(unsigned int order)
 {
 	return order == GMS_ORDER_4K || order == GMS_ORDER_2M || order == GMS_ORDER_1G;
@@ -37,7 +37,7 @@ static inline uint64_t gms_order_pages(unsigned int order)
 	return 1ULL << order;
 }
 
-/* Returns the next smaller of the valid orders: 9 for 18, 0 for all others. */
+/* Returns the next smaller valid order: 9 for 18, 0 for all others. */
 static inline unsigned int gms_order_below(unsigned int order)
 {
 	return order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K;
@@ -49,13 +49,13 @@ static inline gms_pgoff_t gms_order_down(gms_pgoff_t index, unsigned int order)
 	return index >> order << order;
 }
 
-/* Returns the first page behind the block at an index. */
+/* Returns the first page after the block at an index. */
 static inline gms_pgoff_t gms_order_up(gms_pgoff_t index, unsigned int order)
 {
 	return gms_order_down(index, order) + gms_order_pages(order);
 }
 
-/* Returns the first page behind the block at an index, or @end if that comes first. */
+/* Returns the first page after the block at an index, or @end if that comes first. */
 static inline gms_pgoff_t gms_order_cut(gms_pgoff_t index, unsigned int order, gms_pgoff_t end)
 {
 	const gms_pgoff_t up = gms_order_up(index, order);

@@ -2,9 +2,9 @@
 /*
  * gmemstate/policy.h - when a folio is split, and when folios are merged
  *
- * A policy is a pure function. A query shows it one place and the event there (the view). It
- * answers with the order that the folio at that place should have (the verdict): an order below
- * the folio's asks for a split, an order above it for a merge, and the engine does the rest.
+ * A policy is a pure function. A query shows it the view: one page, the folio there, and an event.
+ * It answers with the verdict: the order that the folio at that page should have. An order below
+ * the folio's requests a split, and an order above it a merge. The engine does the rest.
  *
  * The engine queries the policy
  *
@@ -12,13 +12,13 @@
  *  - GMS_EV_FAULT: at each fault in a folio of order 9 or 18. A pin counts as a host fault in each
  *    folio that it covers;
  *  - GMS_EV_CONVERT: for each folio of order 9 or 18 that a conversion changes, at the first
- *    changed page in it, and once for each 2M block in which it changes folios of order 0. If a
- *    verdict is above the order of its folio, the engine queries again for all these folios, once
- *    the change is made;
+ *    changed page in it, and once for each 2M block in which it changes folios of order 0. If one
+ *    of the verdicts requests a merge, the engine queries again for all of these after the change,
+ *    and merges;
  *  - GMS_EV_PUNCH: for each folio of order 9 or 18 that a hole takes a part of;
- *  - GMS_EV_MAINTAIN: for blocks that are split, in gms_maintain().
+ *  - GMS_EV_MAINTAIN: in gms_maintain(), for the folios of 1G blocks in which a folio is split.
  *
- * After a split the engine queries again for the same place, until the verdict is not below the
+ * After a split the engine queries again for the same page, until the verdict is not below the
  * order of the folio there. It merges at GMS_EV_CONVERT and GMS_EV_MAINTAIN only, and up to the
  * order of the backing. It does not split a pinned folio: the next fault queries the policy again.
  *
@@ -38,8 +38,9 @@
  *		.events = 1U << GMS_EV_FAULT | GMS_POLICY_HOST_FAULTS,
  *	};
  *
- * The HugeTLB patches for guest_memfd do what the policy eager does. Michael Roth proposed lazy in
- * the discussion of these patches on LKML, in July 2025.
+ * The HugeTLB patches for guest_memfd split as the policy eager does, and merge only to the order
+ * of the backing. Michael Roth proposed lazy in the discussion of these patches on LKML, in July
+ * 2025.
  */
 #ifndef GMEMSTATE_POLICY_H
 #define GMEMSTATE_POLICY_H
@@ -61,22 +62,23 @@ extern "C" {
 enum gms_event { GMS_EV_ALLOCATE, GMS_EV_FAULT, GMS_EV_CONVERT, GMS_EV_PUNCH, GMS_EV_MAINTAIN };
 
 /**
- * struct gms_policy_view - all that a query shows the policy
+ * struct gms_policy_view - what a query shows the policy
  * @event: the event
  * @accessor: the side that faults the page, at GMS_EV_FAULT and at GMS_EV_ALLOCATE by a fault;
- * else GMS_HOST
- * @to: at GMS_EV_CONVERT what the page is converted to; else what it is
+ *            else GMS_HOST
+ * @to: at GMS_EV_CONVERT what the page is converted to; else the shareability of the page
  * @index: the index of the page
  * @folio_index: the index of the first page of the folio
  * @folio_order: the order of the folio: 0, 9 or 18
  * @s2m: the summary of the 2M block at @index, as it is after the event
  * @s1g: the summary of the 1G block at @index, as it is after the event
  * @pinned: whether a page of the folio is pinned
- * @flips: how often conversions and repairs have turned this 1G block, or a 2M block in it, from
+ * @flips: how many conversions and repairs have turned this 1G block, or a 2M block in it, from
  *         uniform to mixed or back
- * @now: nanoseconds since the object was created, by the clock of its options. Without a clock:
- *       how many allocations, conversions, holes, splits and merges there have been
- * @since: @now at the last of @flips; 0 if there was none. Not above @now
+ * @now: nanoseconds since the object was created, by the clock of its options. Without a clock it
+ *       is a count of allocations, conversions, repairs, holes, splits and merges. The count is
+ *       exact for the shard of the page; of each other shard it may lack the last 15
+ * @since: @now at the last flip; 0 if there was none. Not above @now
  */
 struct gms_policy_view {
 	enum gms_event event;
@@ -93,7 +95,7 @@ struct gms_policy_view {
 /**
  * struct gms_policy_verdict - what the policy answers
  * @order: the order that the folio at the index should have: 0, 9 or 18. Another value is rounded
- *         down to one of these. The order of the folio: it stays as it is
+ *         down to one of these. If it is the order that the folio has, the folio stays as it is
  * @uniform: what a split makes of the rest of the folio. true: folios of @order; false: the
  *           largest folios that are possible
  */
@@ -109,14 +111,14 @@ struct gms_policy_verdict {
  * struct gms_policy_ops - a policy
  * @struct_size: sizeof(struct gms_policy_ops). The fields that a smaller struct lacks count as 0.
  *               A larger struct is accepted if all bytes that this library does not know are 0
- * @name: a name for reports. The string must outlive the objects that use the policy
- * @decide: stores a verdict. Before the call the verdict holds the order of the folio, and true.
- *          The engine calls with locks held, and from several threads at the same time: the
- *          function must neither block nor call the library. It should depend on nothing but @ctx
- *          and @view. @ctx is the policy_ctx of struct gms_state_opts
- * @events: a mask of (1U << event) that the policy wants to decide; 0: all events. With
- *          GMS_POLICY_HOST_FAULTS, faults of the guest are left out. At an event that the policy
- *          does not decide, folios stay as they are
+ * @name: a name for reports, not NULL. The string must outlive the objects that use the policy
+ * @decide: stores a verdict; not NULL. Before the call the verdict holds the order of the folio,
+ *          and true. The engine calls with locks held, and from several threads at the same time:
+ *          the function must neither block nor call the library. It should depend on nothing but
+ *          @ctx and @view. @ctx is the policy_ctx of struct gms_state_opts
+ * @events: a mask of the events that the policy decides, a bit (1U << event) for each; 0: all
+ *          events. With GMS_POLICY_HOST_FAULTS, faults of the guest are left out. At an event that
+ *          the policy does not decide, folios stay as they are
  *
  * The struct is copied when an object is created.
  */
@@ -155,8 +157,8 @@ GMS_API const struct gms_policy_ops *gms_policy_eager_nonuniform(void);
  * gms_policy_lazy() - split when the host first touches a mixed block
  *
  * Conversions and guest faults split nothing. A host fault in a mixed block splits the folio at
- * that place as far as needed: to 2M if the 2M block is uniform, else to 4K. Only punching a hole
- * merges folios. Takes no context. This is the default policy.
+ * that place as far as needed: to 2M if the 2M block is uniform, else to 4K. Only a hole and
+ * gms_state_destroy() merge folios. Takes no context. This is the default policy.
  *
  * Context: Any. Pure function.
  * Return: the policy.
@@ -164,7 +166,7 @@ GMS_API const struct gms_policy_ops *gms_policy_eager_nonuniform(void);
 GMS_API const struct gms_policy_ops *gms_policy_lazy(void);
 
 /**
- * gms_policy_adaptive() - split as lazy does, and merge what is at rest
+ * gms_policy_adaptive() - split as lazy does, and merge blocks that are at rest
  *
  * gms_maintain() merges a uniform block if its 1G block has not flipped for at least twice the
  * average time between its flips. So a block that ping-pongs stays split and a block at rest is

@@ -3,19 +3,20 @@
  * gmemstate/query.h - reading the state of pages and blocks
  *
  * A query takes no lock, never waits and writes nothing. It may be made from any context, also
- * during a conversion and from inside a hook. rtree.h states what readers may rely on (R1 to R4).
+ * during a conversion and from inside a hook. Every function of this header is a query, except for
+ * gms_lock_shared() and gms_unlock_shared(). rtree.h states what readers may rely on (R1 to R4).
  * The state object adds one guarantee:
  *
  *  R5  A caller that needs more than R4 calls gms_seq_read() before its queries and
  *      gms_seq_retry() after them, or holds gms_lock_shared() around them. If gms_seq_retry()
  *      returns false, or the lock is held, no conversion of the 1G block took place in between.
  *
- * Usage: map the largest block that one mapping may cover.
+ * Usage: read two values that belong together.
  *
  *	do {
  *		seq = gms_seq_read(state, index);
+ *		private = gms_is_private(state, index);
  *		order = gms_max_order(state, index);
- *		... map 2^order pages, unless the number has changed ...
  *	} while (gms_seq_retry(state, index, seq));
  */
 #ifndef GMEMSTATE_QUERY_H
@@ -40,15 +41,15 @@ struct gms_state;
 GMS_API bool gms_is_private(const struct gms_state *state, gms_pgoff_t index);
 
 /**
- * gms_range_is() - return true if all pages of a range are shared, or all are private
+ * gms_range_is() - return true if every page of a range has a shareability
  * @state: the object
  * @start: the index of the first page
  * @nr_pages: the length in pages
- * @shareability: which of the two
+ * @shareability: GMS_SHARED or GMS_PRIVATE
  *
  * Context: Any; lock-free.
- * Return: true if every page has @shareability; false if one has not, if the range is empty,
- * wraps or passes the end, or if @shareability is unknown.
+ * Return: true if every page has @shareability; false if a page has the other one, if the range is
+ * empty, wraps or passes the end, or if @shareability is unknown.
  */
 GMS_API bool gms_range_is(const struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			  enum gms_shareability shareability);
@@ -72,7 +73,8 @@ GMS_API enum gms_summary gms_summary(const struct gms_state *state, gms_pgoff_t 
  * @state: the object
  * @index: the index of the page
  *
- * Shareability is the only limit that counts here.
+ * Considers shareability only: folios, attributes, inhibits, bindings and quarantine may limit a
+ * mapping further (fault.h).
  *
  * Context: Any; lock-free.
  * Return: the order of the largest block at @index that lies wholly in the object, and is all
@@ -140,8 +142,8 @@ GMS_API unsigned int gms_folio_order(const struct gms_state *state, gms_pgoff_t 
  * @index: the index of any page in the block
  *
  * The blocks of one shard (whose numbers are equal modulo 16) share a sequence number. It is odd
- * while a call holds the shard's invalidate lock exclusively: to change one of the blocks (a
- * conversion, a hole, an attribute), or to read all of the object (a save, a verify).
+ * while a call holds the shard's invalidate lock exclusively. The call may change one of the
+ * blocks (a conversion, a hole, an attribute), or read all of the object (a save, a verify).
  *
  * Context: Any; lock-free. Does not wait for an even number.
  * Return: the sequence number; 0 past the end.
@@ -155,8 +157,8 @@ GMS_API uint64_t gms_seq_read(const struct gms_state *state, gms_pgoff_t index);
  * @seq: what gms_seq_read() returned
  *
  * Context: Any; lock-free.
- * Return: true if the queries since then may disagree with each other, because a change was under
- * way (@seq is odd) or has begun since; else false.
+ * Return: true if a change was under way at gms_seq_read() (@seq is odd) or has begun since, so
+ * that queries in between may disagree with each other; else false.
  */
 GMS_API bool gms_seq_retry(const struct gms_state *state, gms_pgoff_t index, uint64_t seq);
 
@@ -164,7 +166,7 @@ GMS_API bool gms_seq_retry(const struct gms_state *state, gms_pgoff_t index, uin
  * struct gms_iter - a walk over the runs of a range
  * @priv: private to the library
  *
- * gms_iter_init() sets it up. It holds no memory and no lock, so a walk may end anywhere.
+ * gms_iter_init() begins a walk. A walk holds no memory and no lock, so it need not be ended.
  */
 struct gms_iter {
 	uint64_t priv[8];
@@ -188,8 +190,8 @@ GMS_API void gms_iter_init(struct gms_iter *iter, const struct gms_state *state,
  * @run: where to store the run; written only if the call returns true. It begins where the last
  *       run ended, is as long as possible, and is cut at the end of the range
  *
- * If other threads change the range meanwhile, two runs that follow each other may be of one kind
- * (R4).
+ * If other threads change the range meanwhile, two neighbouring runs may have the same
+ * shareability (R4).
  *
  * Context: Any; lock-free.
  * Return: true if there is a run; false at the end of the range.
@@ -206,7 +208,7 @@ GMS_API bool gms_iter_next(struct gms_iter *iter, struct gms_run *run);
  * gms_unpin(). Any other call for the object that takes a lock returns -EDEADLK, a second
  * gms_lock_shared() included. On failure nothing is locked.
  *
- * Context: Takes the invalidate locks of its shards, shared. May sleep.
+ * Context: Takes the invalidate locks of the range's shards, shared. May sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EDEADLK: called from inside a
  * hook, or under the thread's own fault or shared lock.
  */

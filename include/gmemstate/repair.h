@@ -4,8 +4,8 @@
  *
  * A range is quarantined if an undo failed, so that the real state of its pages is unknown.
  *
- *  1. Faults, pins and conversions of a quarantined page return -ENOTRECOVERABLE. Calls for all
- *     other pages go on working.
+ *  1. Faults, pins and conversions of a quarantined page return -ENOTRECOVERABLE. All other calls,
+ *     and all calls for other pages, go on working.
  *  2. Granules with a quarantined page are withdrawn from all listeners.
  *  3. gms_repair() ends a quarantine. Either the backend's hook repair makes the pages private or
  *     shared, or the caller does so before the call.
@@ -33,18 +33,18 @@ struct gms_state;
  * @nr_pages: the length in pages, at least 1; each page must be quarantined
  * @shareability: what the pages become
  *
- * 1. Each listener that refused, in an undo, to withdraw granules is notified again that they go
- *    private.
+ * 1. Granules of the range are withdrawn once more from each listener that refused to withdraw
+ *    granules in an undo (listener.h, 5).
  * 2. To private: the backend's unmap_host and check_pins are called.
  * 3. invalidate_begin, and zap_guest for both kinds of pages, are called.
  * 4. The backend's repair makes the pages private or shared. If the backend has no such hook, the
  *    caller has done so before the call. Neither apply nor undo is called.
  * 5. The new state is published, and invalidate_end is called. The pages are not prepared
  *    afterwards.
- * 6. Listeners are notified of the granules that are wholly shared now. If one refuses, the range
- *    is quarantined again, and counts as shared.
+ * 6. Listeners are notified of the granules that are wholly shared now. If a listener refuses, the
+ *    range is quarantined again, and its pages are shared.
  *
- * On any other failure nothing has changed.
+ * On any other failure the pages stay quarantined, and their shareability does not change.
  *
  * Context: Takes all convert locks, and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, one of its pages is not

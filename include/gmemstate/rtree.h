@@ -2,9 +2,10 @@
 /*
  * gmemstate/rtree.h - the range tree: a set of page indices that is its own summary
  *
- * A range tree is a set of indices in [0, nr_pages). Whether a 2M or 1G block is uniform is a part
- * of the structure, and need not be counted. The tree has no policy and takes no lock: it can be
- * used on its own where writers are serialised already.
+ * A range tree is a set of indices in [0, nr_pages). A 2M or 1G block is uniform if all or none of
+ * its indices are in the set. The structure of the tree says which blocks are uniform, so a query
+ * need not count indices. The tree has no policy and takes no lock: it can be used on its own
+ * where writers are serialised already.
  *
  * Usage: put a range into the set, unless the hardware refuses it.
  *
@@ -25,9 +26,9 @@
  *
  * Writers. One thread at a time changes a 1G block:
  *
- *  W1  From the commit of a range until that commit can no longer be reverted, no other commit
- *      touches the 1G blocks of the range. The locks of the caller guarantee this. A commit
- *      without a reserve cannot be reverted, so it excludes others only while it runs.
+ *  W1  From the commit of a range until gms_rtree_release() or gms_rtree_revert() ends it, no
+ *      other commit touches the 1G blocks of the range. The locks of the caller guarantee this. A
+ *      commit without a reserve cannot be reverted, so it excludes others only while it runs.
  *  W2  gms_rtree_prepare() needs no lock. It may run at any time, beside every other call.
  *  W3  Writers of different 1G blocks need no lock between them.
  *
@@ -35,20 +36,20 @@
  *
  *  R1  The answer for a page is a value that the page had at some time during the call. A summary
  *      may lead or trail its pages by the one store that is being made.
- *  R2  A writer changes what readers may look at with atomic stores only.
- *  R3  A reader never waits and never retries. Its work is bounded by the size of what it was
- *      asked about, whatever writers do.
+ *  R2  Every store to memory that a reader may look at is atomic.
+ *  R3  A reader never waits and never retries. The size of the range that it queries bounds its
+ *      work, whatever writers do.
  *  R4  A query of many pages is no snapshot: each page is answered as in R1. Runs ascend and do
  *      not overlap.
  *
  * For one page, or one block, the answers are linearizable: once a reader has seen a change, no
- * reader that is ordered behind it (by a lock, for example) sees the state before the change. The
+ * reader that is ordered after it (by a lock, for example) sees the state before the change. The
  * answers about different pages, or about a page and its block, are not ordered with each other.
  *
  * Cost. A query of one page or block reads four cache lines at most, besides the first line of the
  * tree. A change of one page stores one to three words, and fills a leaf of 64 bytes or a node of
  * 192 bytes if a uniform block becomes mixed by it. A change of a longer range costs that for each
- * end, one bit for each whole 2M block and one byte for each whole 1G block.
+ * end, two bits for each whole 2M block and one byte for each whole 1G block.
  *
  * The owner creates and destroys a tree while no other thread uses it.
  */
@@ -174,15 +175,19 @@ GMS_API int gms_rtree_clear(struct gms_rtree *tree, gms_pgoff_t start, uint64_t 
  *
  * Once a range is prepared, its commit and its revert cannot fail, and do not allocate.
  *
- * What a range needs depends on its ends alone, and not on the set. For an end inside a 1G block
- * it is a chunk of 6 KiB, which serves 32 GiB of the tree. For an end inside a 2M block it is also
- * a leaf page of 4 KiB, which serves 128 MiB. Nothing is allocated if an earlier range has brought
- * it. The memory stays until the tree is destroyed, so a range that was prepared once is prepared
- * for good. So is a part of it, if each end of the part is an end of the range, or lies inside a
- * block that is mixed.
+ * What a range needs depends on its ends alone, and not on the set. An end inside a 1G block needs
+ * a chunk of 6 KiB, which serves 32 GiB of the tree. An end inside a 2M block also needs a leaf
+ * page of 4 KiB, which serves 128 MiB. A chunk or a leaf page that an earlier range needed is used
+ * again. All of them stay until the tree is destroyed, so a range that was prepared once is
+ * prepared for good. A part of it is prepared, too, if for each end of the part one of these
+ * holds:
  *
- * On failure the set has not changed, and there is nothing to release. To release the reserve all
- * the same is harmless.
+ *  - it is an end of the range;
+ *  - it lies inside a 2M block that is mixed;
+ *  - it lies between two 2M blocks of a 1G block that is mixed, or between two 1G blocks.
+ *
+ * On failure the set has not changed, and there is nothing to release. A gms_rtree_release() of
+ * the reserve is harmless then.
  *
  * Context: Any thread, without a lock (W2). Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -ENOMEM.
@@ -209,12 +214,12 @@ GMS_API bool gms_rtree_is_prepared(const struct gms_rtree *tree, gms_pgoff_t sta
  * @start: the first index; with a reserve, as given to gms_rtree_prepare()
  * @nr_pages: the length in pages; with a reserve, as given to gms_rtree_prepare()
  * @set: true: put the range into the set; false: take it out
- * @reserve: from gms_rtree_prepare(), used once; NULL: the commit will not be reverted
+ * @reserve: from gms_rtree_prepare(), for one commit; NULL: the commit will not be reverted
  *
- * Cannot fail. The caller must not commit a range that was not prepared, or that is not the one
- * that @reserve was prepared for; nor use a reserve twice; nor commit in a 1G block in which
- * another commit can still be reverted (W1). What happens then is undefined; debug builds
- * (GMS_DEBUG) trap.
+ * Cannot fail. The range must be prepared. With a reserve, it must be the range that the reserve
+ * was prepared for, and the reserve must not be in use by another commit. No other commit in a 1G
+ * block of the range may be open to a revert (W1). If one of these is violated, the behaviour is
+ * undefined; debug builds (GMS_DEBUG) trap.
  *
  * Context: The writer of the range's blocks (W1); may hold a spinlock. Neither allocates, frees
  * nor sleeps.
@@ -307,8 +312,7 @@ GMS_API enum gms_rtree_fill gms_rtree_fill_range(const struct gms_rtree *tree, g
  * The summary of an incomplete last block is that of the pages that exist.
  *
  * Context: Any; lock-free (R1 to R4).
- * Return: a mask: bit i is set if the summary of the i-th block is @fill, and not set past the
- * end.
+ * Return: a mask: bit i is set if the i-th block has a page in the tree, and its summary is @fill.
  */
 GMS_API uint64_t gms_rtree_fill_mask(const struct gms_rtree *tree, gms_pgoff_t index,
 				     enum gms_rtree_fill fill);
@@ -343,7 +347,7 @@ GMS_API uint64_t gms_rtree_count(const struct gms_rtree *tree, gms_pgoff_t start
  * gms_rtree_next() - find the run of equal indices that begins at an index
  * @tree: the tree
  * @from: the first index of the run
- * @end: the index behind the last one of interest; pages past the end of the tree are ignored
+ * @end: the first index after the range; pages past the end of the tree are ignored
  * @run: where to store the longest run from @from on, cut at @end; written if true is returned
  *
  * Runs in the set and runs not in the set alternate. This visits all of them:
@@ -361,7 +365,7 @@ GMS_API bool gms_rtree_next(const struct gms_rtree *tree, gms_pgoff_t from, gms_
  * @cursor: the cursor, filled in; the tree must outlive it
  * @tree: the tree
  * @start: the first index
- * @end: the index behind the last one of interest; pages past the end of the tree are ignored
+ * @end: the first index after the range; pages past the end of the tree are ignored
  *
  * An empty range has no runs.
  *
@@ -376,8 +380,8 @@ GMS_API void gms_rtree_cursor_init(struct gms_rtree_cursor *cursor, const struct
  * @run: where to store the longest run from the end of the last one, cut at the end of the range;
  *       written if true is returned
  *
- * Finds the runs that gms_rtree_next() in a loop finds, in less time: it prefetches the leaves to
- * come.
+ * Finds the runs that gms_rtree_next() in a loop finds, in less time: a cursor prefetches the next
+ * leaves.
  *
  * Context: Any; lock-free (R1 to R4).
  * Return: true if there was another run; else false.
@@ -402,9 +406,9 @@ GMS_API size_t gms_rtree_memory(const struct gms_rtree *tree);
  * @tree: the tree
  *
  * What gms_rtree_prepare() allocates stays until the tree is destroyed, also if the set is
- * uniform again. gms_rtree_memory() and gms_rtree_pooled() together are what the tree has
- * allocated. For any set that is at most the size of a flat bitmap of the tree, rounded up to 32
- * GiB, and 1%.
+ * uniform again. The sum of gms_rtree_memory() and gms_rtree_pooled() is what the tree has
+ * allocated. Whatever the set is, the sum is at most 1% more than a flat bitmap of the tree, whose
+ * size is rounded up to 32 GiB.
  *
  * Context: Any; lock-free (R4).
  * Return: the number of bytes that are allocated and not counted by gms_rtree_memory().

@@ -4,21 +4,22 @@
  *
  *  1. A snapshot holds what the object says of its pages: size, folio order, shareability,
  *     attributes, inhibits and quarantine.
- *  2. It holds neither folios, PREPARED and pins nor bindings and listeners.
- *  3. All of it is of one moment.
+ *  2. A snapshot holds no folios, prepared pages, pins, bindings or listeners.
+ *  3. All parts of a snapshot are of one moment.
  *  4. Loading does not trust the bytes. It makes a whole object or returns an error.
  *
  * docs/snapshot-format.md has the format.
  *
  * Usage: save, and load into a second object.
  *
- *	err = gms_freeze(state);
+ *	err = gms_freeze(state); // so that the size does not change between the two saves
  *	if (!err)
  *		err = gms_snapshot_save(state, NULL, 0, &size);
  *	...
  *	buf = malloc(size);
  *	err = gms_snapshot_save(state, buf, size, NULL);
  *	...
+ *	gms_thaw(state);
  *	opts.nr_pages = nr_pages; // the size that is expected
  *	err = gms_snapshot_load(buf, size, &opts, &copy);
  */
@@ -57,7 +58,7 @@ GMS_API int gms_snapshot_save(const struct gms_state *state, void *buf, size_t s
 /**
  * gms_snapshot_load() - create a state object from a snapshot
  * @buf: the snapshot; need not be aligned. Its bytes are not trusted. If another thread changes
- *       them meanwhile, nothing breaks, but what is loaded need not be what was checked
+ *       them meanwhile, the call returns an error, or an object that may match no snapshot
  * @size: the size of @buf in bytes
  * @opts: the options, as for gms_state_create(). @nr_pages and @folio_order: 0, or what the
  *        snapshot says. GMS_INIT_PRIVATE has no effect
@@ -67,9 +68,8 @@ GMS_API int gms_snapshot_save(const struct gms_state *state, void *buf, size_t s
  *
  * Memory. A loaded object may take far more memory than its snapshot. Each of its sets may take
  * what a flat bitmap of the object takes, if it has one page in each 128 MiB. An object of
- * GMS_MAX_PAGES with all attributes takes some 130 MB even if every set is uniform.
- * @opts->nr_pages bounds both: a caller that does not trust the snapshot sets it to the size that
- * it expects.
+ * GMS_MAX_PAGES with all attributes takes some 230 MB even if every set is uniform. A caller that
+ * does not trust the snapshot sets @opts->nr_pages to the size that it expects, which bounds both.
  *
  * Context: Allocates, may sleep.
  * Return: 0; -EBADMSG: the snapshot is damaged or cut short, or is none; -EPROTONOSUPPORT: the

@@ -11,8 +11,8 @@
  * Locks. The 1G blocks whose numbers are equal modulo 16 form a shard. Each shard has a convert
  * lock and an invalidate lock.
  *
- *  1. A conversion holds the convert lock from begin to end, and holds the invalidate lock
- *     exclusively while pages change.
+ *  1. A conversion holds the convert locks of its shards from begin to end, and holds their
+ *     invalidate locks exclusively while pages change.
  *  2. Faults, allocation and pins hold the invalidate lock shared.
  *  3. Therefore conversions of different shards run in parallel, and a conversion never makes a
  *     fault in another shard wait.
@@ -21,21 +21,21 @@
  * Deadlocks. A call that would wait for its own thread does nothing and returns -EDEADLK
  * (gms_maintain() returns 0, gms_state_verify() false). These calls would:
  *
- *  1. Inside a hook of the backend: each call that takes a lock, which is every call but queries
- *     and gms_unpin().
- *  2. Inside a listener: each call that takes a convert lock.
+ *  1. Inside a hook of the backend: each call for the object of the hook that takes a convert or
+ *     an invalidate lock, which is every call but queries, gms_unpin() and gms_stats_read().
+ *  2. Inside a listener: each call for the object of the listener that takes a convert lock.
  *  3. Between gms_fault_begin() and gms_fault_end(), and between gms_lock_shared() and
- *     gms_unlock_shared(): each call for the same object that takes one of the two locks. A
- *     conversion of another thread may be waiting for this thread.
+ *     gms_unlock_shared(): each call for the same object that takes a convert or an invalidate
+ *     lock. A conversion of another thread may be waiting for this thread.
  *
  * The library knows the first four objects in which a thread has a fault open or holds
  * gms_lock_shared(). A thread that does so in more objects at once has to avoid these calls by
  * itself.
  *
- * fork(). The child has a copy of the object. It may use the copy if no other thread of the
- * parent was inside a call, and if the forking thread had no fault open: no thread of the child
- * could complete what these threads had begun. What happens to the memory of a backend is another
- * matter: see kvm.h.
+ * fork(). The child has a copy of the object. It may use the copy if, at the fork, no thread of
+ * the parent was inside a call, had a fault open or held gms_lock_shared(): the child has no
+ * thread that could end these. The copy does not include the memory of the guest: kvm.h says what
+ * a child process sees of that.
  *
  * GMS_DEBUG. This option of the build checks invariants and the order of all locks at run time.
  * If a check fails, the library writes one line to the standard error (the file, the line, and
@@ -87,16 +87,16 @@ extern "C" {
  * @nr_pages: the size in pages, 1 to GMS_MAX_PAGES
  * @flags: 0 or GMS_INIT_PRIVATE
  * @folio_order: the order of the folios of the backing: 0, 9 or 18. If the object does not end at
- *               a multiple of that size, the largest folios that fit back the rest
+ *               a multiple of that size, the rest has the largest folios that fit
  * @policy: decides when folios are split and merged; copied. NULL: gms_policy_lazy()
- * @policy_ctx: passed to the policy; NULL if @policy is NULL
+ * @policy_ctx: passed to the policy; must be NULL if @policy is NULL
  * @backend: the hooks to call when something changes; copied. NULL: no hooks. Folios, pins and
- *           splits are tracked all the same
- * @backend_ctx: passed to the hooks; NULL if @backend is NULL
+ *           splits are tracked without hooks, too
+ * @backend_ctx: passed to the hooks; must be NULL if @backend is NULL
  * @allocator: the source of memory; copied. NULL: the platform's
  * @clock_ns: returns the time in nanoseconds, for policies. It must be thread-safe and quick, and
- *            must not call the library. NULL: a count of changes serves as the time
- * @clock_ctx: passed to @clock_ns; NULL if @clock_ns is NULL
+ *            must not call the library. NULL: policies see a count of changes instead of a time
+ * @clock_ctx: passed to @clock_ns; must be NULL if @clock_ns is NULL
  */
 struct gms_state_opts {
 	size_t struct_size;
@@ -120,22 +120,21 @@ struct gms_state_opts {
 
 /**
  * struct gms_stats - counts of what has happened, and what the object takes now
- * @struct_size: set by the caller to sizeof(struct gms_stats). Nothing behind this size is
+ * @struct_size: set by the caller to sizeof(struct gms_stats). Nothing beyond this size is
  *               written. The fields that this library does not know are set to 0
  * @conversions: calls of gms_convert() that changed at least one page
  * @pages_converted: pages that these calls changed
  * @noops: calls of gms_convert() that found the range converted already
- * @refused_inval: calls that returned -EINVAL or -ENOENT
+ * @refused_inval: calls that returned -EINVAL or -ENOENT. Queries are not counted
  * @refused_nomem: calls that returned -ENOMEM
  * @nodes: 1G and 2M blocks that are mixed now
  * @bytes_in_use: memory that holds the state now
- * @bytes_pooled: memory beyond @bytes_in_use. What was in use once is kept until the object is
- *                destroyed
+ * @bytes_pooled: memory that holds nothing now, and is kept until the object is destroyed
  * @refused_access: calls that returned -EACCES
  * @refused_pinned: calls that returned -EAGAIN, because a page was pinned or in use
  * @refused_quarantined: calls that returned -ENOTRECOVERABLE
  * @refused_deadlock: calls that returned -EDEADLK
- * @refused_backend: calls that returned what a hook of the backend or a listener had returned
+ * @refused_backend: calls that returned another error, from a hook of the backend or a listener
  * @faults_host: host faults that were answered, without those that gms_pin() stands for
  * @faults_guest: guest faults that were answered
  * @folios_allocated: folios of any order that were allocated
@@ -209,8 +208,8 @@ GMS_API int gms_state_create(const struct gms_state_opts *opts, struct gms_state
  * gms_state_destroy() - destroy a state object, and free all of its memory
  * @state: the object; NULL is allowed
  *
- * 1. All that listeners have is withdrawn. The listener that was registered last comes first. No
- *    listener can refuse.
+ * 1. All granules are withdrawn from the listeners, the last registered one first. A refusal of a
+ *    listener has no effect.
  * 2. Folios are merged as far as possible, and freed, pinned or not.
  * 3. Hooks and listeners may query the object until the last of them has returned.
  *
@@ -232,12 +231,12 @@ GMS_API uint64_t gms_state_nr_pages(const struct gms_state *state);
  * @state: the object
  * @max_blocks: the largest number of 1G blocks to visit
  *
- * Meant to be called now and then. Visits only blocks that are split, and goes on where the last
- * call stopped. Folios are merged only if all of their pages are allocated, none is pinned, and
- * the backend does not refuse.
+ * Meant to be called now and then. Visits only 1G blocks in which a folio is split, and goes on
+ * where the last call stopped. A block is merged into one folio only if all of its pages are
+ * allocated, none is pinned, and the backend does not refuse.
  *
  * Context: Takes the convert and the invalidate lock of one 1G block at a time. May sleep.
- * Return: how many folios were merged; 0 if the object is frozen, if called from inside a hook or
+ * Return: the number of merges; 0 if the object is frozen, if called from inside a hook or
  * listener, or under the thread's own fault or shared lock.
  */
 GMS_API uint64_t gms_maintain(struct gms_state *state, uint64_t max_blocks)
@@ -252,7 +251,7 @@ GMS_API uint64_t gms_maintain(struct gms_state *state, uint64_t max_blocks)
  * different moments.
  *
  * Context: Any; lock-free.
- * Return: 0; -EINVAL: struct_size is smaller than the field itself; nothing was written.
+ * Return: 0; -EINVAL: struct_size is smaller than the field struct_size; nothing was written.
  */
 GMS_API int gms_stats_read(const struct gms_state *state, struct gms_stats *stats);
 

@@ -6,7 +6,7 @@
  *	index    the offset of a page in the memory object, in pages
  *	order    log2 of a size in pages: 0 is 4K, 9 is 2M, 18 is 1G
  *	block    2M or 1G of pages, naturally aligned
- *	range    (start, nr_pages); gms_range_from_bytes() makes one of bytes
+ *	range    (start, nr_pages); gms_range_from_bytes() makes one from bytes
  *
  * Usage: make a range of bytes private.
  *
@@ -116,8 +116,8 @@ struct gms_run {
  * @start: where to store the index of the first page; written on success only
  * @nr_pages: where to store the length in pages; written on success only
  *
- * Refuses a range that does not consist of whole pages and never rounds one: in which direction
- * to round is a decision about security, which the caller has to make.
+ * Never rounds: a range that does not consist of whole pages is refused. Whether to round up or
+ * down is a decision about security, which the caller has to make.
  *
  * Context: Any. Pure function.
  * Return: 0; -EINVAL: the range is empty, not aligned, wraps or is too large.

@@ -5,7 +5,7 @@
  *
  *  1. GMS_VERSION_MAJOR, _MINOR and _PATCH are the version of the headers, at compile time.
  *  2. gms_version() is the version of the library, at run time.
- *  3. The two differ if a program runs with another library than it was built with.
+ *  3. The two differ if a program runs with another library than the one it was built with.
  *
  * Usage: refuse a library that is too old.
  *
