@@ -8,9 +8,10 @@
  *
  *  1. Bits are counted from 0 through all words of a line. A range of bits is [a, b), with a < b.
  *  2. Readers load words with acquire, and writers store them with release. A writer loads words
- *     of its own lines relaxed, and fills and copies lines relaxed.
- *  3. Functions that look at a whole line take no branch for each word, because which words differ
- *     is what no processor foresees.
+ *     of its own lines relaxed. It also fills and copies lines relaxed: if a reader may be looking
+ *     at the line, the writer needs a release fence before the fill.
+ *  3. Functions that look at a whole line do not branch on each word, because processors cannot
+ *     predict which words differ.
  */
 #ifndef GMS_BITS_H
 #define GMS_BITS_H
@@ -32,15 +33,16 @@ struct gms_line {
 	uint64_t w[GMS_LINE_WORDS];
 };
 
-/* Returns the bit of the 2M block at an index, in a line for its 1G block. */
+/* Returns the number of the 2M block at an index in its 1G block: its bit in a line. */
 static gms_always_inline unsigned int gms_block_2m(gms_pgoff_t index)
 {
 	return (index >> GMS_ORDER_2M) & (GMS_LINE_BITS - 1);
 }
 
 /*
- * Counts the bits of a word. It is written out because a compiler that may not assume the
- * instruction for it would call a library function. A compiler that may recognises these lines.
+ * Counts the set bits of a word. The builtin is a call of a library function unless the compiler
+ * may assume that the processor has an instruction for it. Compilers that may assume that
+ * recognise these lines, and use the instruction.
  */
 static gms_always_inline unsigned int gms_popcount(uint64_t x)
 {
@@ -62,13 +64,13 @@ static gms_always_inline uint64_t gms_word_of(bool v)
 	return v ? GMS_WORD_FULL : 0;
 }
 
-/* Returns a mask of the bits from @a on in the word that has bit @a. */
+/* Returns a mask of bit @a and the bits above it, in the word that has bit @a. */
 static gms_always_inline uint64_t gms_mask_from(unsigned int a)
 {
 	return ~0ULL << (a % 64);
 }
 
-/* Returns a mask of the bits below @b in the word that has bit @b - 1. */
+/* Returns a mask of the bits below bit @b, in the word that has bit @b - 1. */
 static gms_always_inline uint64_t gms_mask_to(unsigned int b)
 {
 	return ~0ULL >> (63 - (b - 1) % 64);
@@ -115,7 +117,7 @@ static gms_always_inline void gms_line_copy(struct gms_line *to, const struct gm
 }
 
 /* Counts the words of a line in which a bit is not @v. */
-static gms_always_inline unsigned int gms_line_unlike(const struct gms_line *l, bool v)
+static gms_always_inline unsigned int gms_line_count_unlike(const struct gms_line *l, bool v)
 {
 	unsigned int words = 0;
 
@@ -128,12 +130,12 @@ static gms_always_inline unsigned int gms_line_unlike(const struct gms_line *l, 
 /* Returns true if all bits of a line are @v. */
 static gms_always_inline bool gms_line_is(const struct gms_line *l, bool v)
 {
-	return !gms_line_unlike(l, v);
+	return !gms_line_count_unlike(l, v);
 }
 
 /*
- * Returns true if all bits outside [a, b) are @v. Looks at the words of the range first, where a
- * bit that differs is found most often.
+ * Returns true if all bits outside of [a, b) are @v. Looks at the words of the range first, where
+ * it finds a bit that differs most often.
  */
 static gms_always_inline bool gms_line_rest_is(const struct gms_line *l, unsigned int a,
 					       unsigned int b, bool v)
@@ -148,7 +150,7 @@ static gms_always_inline bool gms_line_rest_is(const struct gms_line *l, unsigne
 			return false;
 		in_range += !!differ;
 	}
-	return gms_line_unlike(l, v) == in_range;
+	return gms_line_count_unlike(l, v) == in_range;
 }
 
 /* Sets [a, b) to @v, a word at a time. */
@@ -170,9 +172,9 @@ static gms_always_inline unsigned int gms_line_count(const struct gms_line *l, u
 	return n;
 }
 
-/* Returns the first bit behind word @w that is not @v; GMS_LINE_BITS: there is none. */
-static gms_always_inline unsigned int gms_line_find_behind(const struct gms_line *l, unsigned int w,
-							   bool v)
+/* Returns the first bit that is not @v in the words after word @w; GMS_LINE_BITS: none. */
+static gms_always_inline unsigned int gms_line_find_after(const struct gms_line *l, unsigned int w,
+							  bool v)
 {
 	const uint64_t last = 1ULL << ((GMS_LINE_BITS - 1) % 64);
 	unsigned int words = 0;
@@ -184,7 +186,10 @@ static gms_always_inline unsigned int gms_line_find_behind(const struct gms_line
 	if (!words)
 		return GMS_LINE_BITS;
 	w = gms_ctz(words);
-	/* If the word has turned all @v since, return its last bit: all bits before it were @v. */
+	/*
+	 * If all bits of the word have become @v since, this returns its last bit. So all bits
+	 * before the answer are @v in any case, but the answer itself may be @v, too.
+	 */
 	return w * 64 + gms_ctz((gms_load_acquire(&l->w[w]) ^ gms_word_of(v)) | last);
 }
 
@@ -195,11 +200,11 @@ static gms_always_inline unsigned int gms_line_find(const struct gms_line *l, un
 	const unsigned int w = from / 64;
 	const uint64_t found = (gms_load_acquire(&l->w[w]) ^ gms_word_of(v)) & gms_mask_from(from);
 
-	return found ? w * 64 + gms_ctz(found) : gms_line_find_behind(l, w, v);
+	return found ? w * 64 + gms_ctz(found) : gms_line_find_after(l, w, v);
 }
 
 /*
- * Stores the bit at @from in *v, and returns the first bit behind it that differs; GMS_LINE_BITS:
+ * Stores bit @from in *v. Returns the first bit after @from that differs from it; GMS_LINE_BITS:
  * there is none. Loads the word of @from once, so that the two answers agree.
  */
 static gms_always_inline unsigned int gms_line_run(const struct gms_line *l, unsigned int from,
@@ -211,7 +216,7 @@ static gms_always_inline unsigned int gms_line_run(const struct gms_line *l, uns
 
 	*v = word >> (from % 64) & 1;
 	found = (word ^ gms_word_of(*v)) & gms_mask_from(from);
-	return found ? w * 64 + gms_ctz(found) : gms_line_find_behind(l, w, *v);
+	return found ? w * 64 + gms_ctz(found) : gms_line_find_after(l, w, *v);
 }
 
 #endif /* GMS_BITS_H */

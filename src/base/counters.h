@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * counters.h - counts of what happened
+ * counters.h - counters of events, for gms_stats_read()
  *
  * A thread adds to the counters of its slot, so that threads in different slots write different
- * cache lines. A reader adds the slots up. To add ~0 takes one off.
+ * cache lines. A reader sums over the slots. Counters are unsigned and wrap: to add (uint64_t)-1
+ * takes one off.
  */
 #ifndef GMS_COUNTERS_H
 #define GMS_COUNTERS_H
@@ -49,7 +50,7 @@ static inline void gms_count_add(struct gms_counters *c, enum gms_counter which,
 	gms_add_relaxed(&c->slot[gms_slot()].v[which], n);
 }
 
-/* Returns the value of a counter. */
+/* Returns the value of a counter: the sum over its slots. */
 static inline uint64_t gms_counted(const struct gms_counters *c, enum gms_counter which)
 {
 	uint64_t sum = 0;

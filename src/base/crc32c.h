@@ -2,16 +2,18 @@
 /*
  * crc32c.h - CRC-32C (Castagnoli), four bytes at a time
  *
- * After 32 steps the register is a sum, to which each bit that was set before adds a constant. The
- * constant of bit 31 is the polynomial; the constant of bit i is that of bit i + 1 after one more
- * step. A row has the sums for the 16 values of four bits. The 8 rows take 512 bytes, half of the
- * usual table, and the 8 look-ups do not depend on each other.
+ * A CRC is linear. So the register after 32 steps is the XOR of constants, one for each bit that
+ * was set in the register before. The constant of bit 31 is the polynomial (reflected), and the
+ * constant of bit i is the constant of bit i + 1 after one more step. Row i of the table has, for
+ * each of the 16 values of bits 4i to 4i + 3, the XOR of their constants. The 8 rows take 512
+ * bytes, half of the usual table, and the 8 look-ups do not depend on each other.
  */
 #ifndef GMS_CRC32C_H
 #define GMS_CRC32C_H
 
 #include "platform.h"
 
+/* The XOR of @x with each combination of @a, @b and @c. */
 #define GMS_CRC32C_HALF(a, b, c, x)                                                \
 	x, x ^ (a), x ^ (b), x ^ (a) ^ (b), x ^ (c), x ^ (a) ^ (c), x ^ (b) ^ (c), \
 		x ^ (a) ^ (b) ^ (c)
@@ -43,7 +45,7 @@ static inline uint32_t gms_crc32c(const uint8_t *p, size_t size)
 		      row[3][x >> 12 & 15] ^ row[4][x >> 16 & 15] ^ row[5][x >> 20 & 15] ^
 		      row[6][x >> 24 & 15] ^ row[7][x >> 28];
 	}
-	/* 8 steps do to the low 8 bits what 32 steps do to the high 8 */
+	/* 8 steps do to bits 0 to 7 what 32 steps do to bits 24 to 31: hence rows 6 and 7 */
 	for (; size; size--, p++) {
 		const uint32_t x = crc ^ *p;
 

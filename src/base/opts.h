@@ -19,8 +19,8 @@
 
 /*
  * Copies the caller's struct @from to *to, a struct of @size bytes, and sets its struct_size to
- * @size. Returns false if @from is smaller than @least, ends inside a member, or has bytes behind
- * @size that are not 0; the contents of *to are then undefined.
+ * @size. Returns false if @from has fewer than @least bytes, ends inside a word of *to, or has a
+ * byte past @size that is not 0. The contents of *to are then undefined.
  */
 static inline bool gms_opts_copy(void *to, size_t size, const void *from, size_t least)
 {
@@ -40,8 +40,8 @@ static inline bool gms_opts_copy(void *to, size_t size, const void *from, size_t
 }
 
 /*
- * Copies an allocator as gms_opts_copy() does. NULL stands for the allocator of the platform.
- * Returns false also if a function is missing.
+ * Copies an allocator as gms_opts_copy() does. If @from is NULL, copies the allocator of the
+ * platform. Returns false also if @from lacks a function.
  */
 static inline bool gms_allocator_copy(struct gms_allocator *to, const struct gms_allocator *from)
 {

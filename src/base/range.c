@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * range.c - from ranges of bytes to ranges of pages
+ * range.c - converts ranges of bytes to ranges of pages
  */
 #include <gmemstate/types.h>
 

@@ -2,15 +2,15 @@
 /*
  * rtree.c - creates, prepares, measures and destroys a range tree
  *
- * The tree and its top lines are one piece of memory, and a uniform tree has no other. Chunks of
- * nodes and leaf pages come with gms_rtree_prepare(). What a range needs depends on the range
- * alone and never on the set, because another thread may change the set before the commit: a
- * chunk for an end inside a 1G block, and a leaf page for an end inside a 2M block, two of each
- * at most.
+ * The tree and its top lines are one piece of memory, and a uniform tree needs no other.
+ * gms_rtree_prepare() allocates chunks and leaf pages. What a range needs depends on its ends
+ * alone: a chunk for an end inside a 1G block, and a leaf page for an end inside a 2M block, so
+ * two of each at most. It does not depend on the set, because another thread may change the set
+ * before the commit.
  *
- * Preparing takes no lock and may race: a thread installs a place by compare-and-swap, and frees
- * its own if another thread was first. Nothing is filled: the first commit that makes a place
- * count fills it. So the memory of a leaf page is not even touched before.
+ * Preparing takes no lock and may race: a thread installs a chunk or a leaf page by
+ * compare-and-swap, and frees its own one if another thread was first. Preparing fills no place:
+ * the first commit that makes a place count fills it. So a leaf page is not touched until then.
  */
 #include "base/opts.h"
 #include "rtree_node.h"
@@ -71,7 +71,7 @@ void gms_rtree_destroy(struct gms_rtree *t)
 
 /* ---- places ---- */
 
-/* Returns a chunk, or NULL. */
+/* Returns a new chunk, or NULL. */
 static void *rtree_alloc_chunk(struct gms_rtree *t)
 {
 	void *chunk = t->allocator.alloc(t->allocator.ctx, sizeof(struct gms_chunk), GMS_ALIGN);
@@ -81,13 +81,16 @@ static void *rtree_alloc_chunk(struct gms_rtree *t)
 	return chunk;
 }
 
-/* Returns a leaf page, or NULL. */
+/* Returns a new leaf page, or NULL. Its content is undefined until a commit fills a leaf. */
 static void *rtree_alloc_page(struct gms_rtree *t)
 {
 	return t->allocator.alloc(t->allocator.ctx, sizeof(struct gms_leaf_page), GMS_ALIGN);
 }
 
-/* Installs @made unless it is NULL or another thread was first. Returns what is installed. */
+/*
+ * Installs @made at *place; if another thread was first, frees @made. Returns what is installed;
+ * NULL if @made is NULL.
+ */
 static void *rtree_install(struct gms_rtree *t, void **place, void *made, size_t bytes)
 {
 	void *found;
@@ -114,7 +117,7 @@ static struct gms_group *rtree_make_group(struct gms_rtree *t, gms_pgoff_t at)
 	return chunk ? gms_group(chunk, at) : NULL;
 }
 
-/* Makes the places that a range needs for an end at page @at. Returns 0 or -ENOMEM. */
+/* Makes the places that a range needs if it begins or ends at page @at. Returns 0 or -ENOMEM. */
 static int rtree_make_end_places(struct gms_rtree *t, gms_pgoff_t at)
 {
 	struct gms_group *group;
@@ -131,7 +134,7 @@ static int rtree_make_end_places(struct gms_rtree *t, gms_pgoff_t at)
 	return 0;
 }
 
-int gms_rtree_make_places(struct gms_rtree *t, gms_pgoff_t start, gms_pgoff_t end)
+int gms_make_places_slow(struct gms_rtree *t, gms_pgoff_t start, gms_pgoff_t end)
 {
 	const int err = rtree_make_end_places(t, start);
 

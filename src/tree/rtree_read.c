@@ -3,7 +3,8 @@
  * rtree_read.c - queries, which take no lock, write nothing and never wait
  *
  * A query goes down from the kind of a 1G block to the state of a 2M block to a leaf, with one
- * load-acquire a step, and stops at a block that is uniform. rtree_node.h says why that is enough.
+ * load-acquire for each step, and stops at a block that is uniform. rtree_node.h says why that is
+ * enough.
  */
 #include "rtree_node.h"
 
@@ -73,18 +74,18 @@ unsigned int gms_rtree_uniform_order(const struct gms_rtree *t, gms_pgoff_t inde
 	uint64_t states;
 
 	if (gms_unlikely((index | GMS_LEAF_MASK) >= t->nr_pages))
-		return 0; /* of an incomplete 2M block, or past the end */
+		return 0; /* in an incomplete 2M block, or past the end */
 	if (!(gms_load_acquire(gms_kind_at(t, gms_block_of(index))) & GMS_RTREE_MIXED))
 		return (index | GMS_BLOCK_MASK) < t->nr_pages ? GMS_BLOCK_SHIFT : GMS_RTREE_SHIFT;
 	group = gms_group(gms_chunk(t, gms_block_of(index)), index);
 	states = gms_load_acquire(gms_word_in_group(group, i));
-	/* no branch, because no processor foresees which blocks are mixed */
+	/* no branch on the mixed bit, because processors cannot predict which blocks are mixed */
 	return GMS_RTREE_SHIFT & ((unsigned int)(states >> (32 + i % GMS_STATE_BLOCKS) & 1) - 1);
 }
 
 /* ---- many blocks ---- */
 
-/* Returns a mask of the blocks with a summary, in the group of a page. */
+/* Returns a mask of the 2M blocks whose summary is @fill, in the group of a page. */
 static gms_always_inline uint64_t read_group_mask(const struct gms_rtree *t, gms_pgoff_t page,
 						  enum gms_rtree_fill fill)
 {
@@ -119,12 +120,12 @@ uint64_t gms_rtree_fill_mask(const struct gms_rtree *t, gms_pgoff_t index, enum 
 		if (page < t->nr_pages)
 			mask |= read_group_mask(t, page, fill) << i;
 	}
-	/* the mask has no blocks past the end */
+	/* clear the bits of blocks past the end */
 	nr = (t->nr_pages - first + GMS_LEAF_MASK) >> GMS_RTREE_SHIFT;
 	return nr < 64 ? mask & ((1ULL << nr) - 1) : mask;
 }
 
-/* Counts the pages from @lo up to @hi of a mixed 1G block that are in the set. */
+/* Counts those of the pages @lo to @hi of a mixed 1G block, both included, that are in the set. */
 static uint64_t read_count_node(struct gms_group *node, unsigned int lo, unsigned int hi)
 {
 	const unsigned int first = gms_leaf_of(lo), last = gms_leaf_of(hi);
@@ -152,7 +153,7 @@ static uint64_t read_count_node(struct gms_group *node, unsigned int lo, unsigne
 	return sum;
 }
 
-/* A function of its own, so that gms_rtree_count() of one page need not save registers. */
+/* Not inlined, so that gms_rtree_count() of one page saves no registers. */
 static gms_noinline uint64_t read_count(const struct gms_rtree *t, gms_pgoff_t start,
 					uint64_t nr_pages)
 {

@@ -5,28 +5,29 @@
  *	        part            whole 1G blocks: a byte each       part
  *	|....[#########|##############|##############|##############|####).....|
  *
- * A range covers a part of two 1G blocks at most, and all 1G blocks between. A part covers a piece
- * of two 2M blocks at most, and all 2M blocks between, which are bits in words of states.
+ * A range covers a part of at most two 1G blocks, and all 1G blocks between. A part covers a piece
+ * of at most two 2M blocks, and all 2M blocks between, which are bits in words of states.
  *
- * A block that becomes uniform costs one store, to the entry above: its place is not touched. A
- * block that becomes mixed has its place filled first. rtree_node.h says in which order.
+ * To make a block uniform costs one store, to its entry: its place is not touched. To make a block
+ * mixed, its place is filled first. rtree_node.h says in which order.
  *
- * A commit with a reserve saves what it may overwrite. The reserve takes the kind of each part,
- * its words of states, and the leaf at each end. The byte of each whole block keeps the kind
- * before. The places below need not be saved, because a place that no longer counts stays as it
- * was. A revert restores the saved words and kinds, and the places count again.
+ * A commit with a reserve saves what it may overwrite. A commit of one word saves that word. Any
+ * other saves the kind and the words of states of each part, the leaves at the ends of the range,
+ * and the kind of each whole 1G block, this one in the byte of the block. That is enough: a place
+ * that no longer counts stays as it was, and counts again when a revert restores its entry.
  */
 #include "rtree_node.h"
 
+/* The last two are in this order: from STORE_COMMITTED_WORD on there is a commit to revert. */
 enum store_stage { STORE_IDLE, STORE_PREPARED, STORE_COMMITTED_WORD, STORE_COMMITTED };
 
-/* In the byte of a 1G block: its kind, the kind to revert to, and, in debug builds, a claim. */
+/* The byte of a 1G block has its kind, the kind to revert to, and, in debug builds, a claim. */
 #define STORE_SAVED_SHIFT 2
 #define STORE_CLAIMED 0x80U
 
 /*
- * A part of one 1G block, not all of it: from page @a of its 2M block @first up to, but without,
- * page @b of its 2M block @last.
+ * A part of a 1G block, but not all of it. It begins with page @a of 2M block @first, and ends
+ * before page @b of 2M block @last.
  */
 struct store_part {
 	uint64_t block;
@@ -45,7 +46,7 @@ struct gms_may_alias store_reserve {
 	gms_pgoff_t start;
 	uint64_t nr_pages;
 	uint32_t stage;
-	uint8_t kind[2]; /* of the parts */
+	uint8_t kind[2]; /* of the 1G blocks of the parts */
 	union {
 		struct {
 			uint64_t *word;
@@ -53,7 +54,7 @@ struct gms_may_alias store_reserve {
 		}; /* STORE_COMMITTED_WORD */
 		struct {
 			uint64_t state[2][GMS_NODE_WORDS];
-			struct gms_line leaf[2]; /* at the range's start, and at its end */
+			struct gms_line leaf[2]; /* at the start and at the end of the range */
 		}; /* STORE_COMMITTED */
 	};
 };
@@ -73,6 +74,7 @@ static gms_always_inline uint8_t store_load_kind(const uint8_t *byte)
 	return gms_load_relaxed(byte) & GMS_KIND_MASK;
 }
 
+/* Stores a kind, and clears the other bits of the byte unless @kind has them. */
 static gms_always_inline void store_put_kind(uint8_t *byte, unsigned int kind)
 {
 	gms_store_release(byte, (uint8_t)kind);
@@ -112,9 +114,8 @@ static gms_always_inline void store_cut_range(struct gms_rtree *t, gms_pgoff_t s
 /* ---- filling a place, before it is made to count ---- */
 
 /*
- * A reader with a stale entry above may look at a place before the place counts again. If it
- * sees the fill, it must also see the store that made the block uniform: hence a fence before
- * each fill.
+ * A reader with a stale entry may look at a place before the place counts again. If the reader
+ * sees the fill, it must also see the store that made the block uniform: hence the fence.
  */
 static gms_always_inline void store_fill_leaf(struct gms_line *leaf, bool set)
 {
@@ -132,10 +133,10 @@ static void store_fill_node(struct gms_group *node, bool set)
 
 /* ---- a part of a 2M block ---- */
 
-/* Returns a word of states in which the blocks of a mask are uniformly @set. */
+/* Returns @states, changed so that the blocks of @mask are uniformly @set. */
 static gms_always_inline uint64_t store_with_uniform(uint64_t states, uint64_t mask, bool set)
 {
-	return (states & ~gms_both(mask)) | (set ? mask : 0);
+	return (states & ~gms_states_both(mask)) | (set ? mask : 0);
 }
 
 /* Sets pages [a, b) of 2M block @i of a mixed 1G block to @set. */
@@ -162,7 +163,7 @@ static gms_always_inline void store_leaf(struct gms_group *node, unsigned int i,
 
 /* ---- a part of a 1G block ---- */
 
-/* Makes the 2M blocks from @first up to @last uniformly @set. */
+/* Makes the 2M blocks @first to @last, both included, uniformly @set. */
 static void store_states(struct gms_group *node, unsigned int first, unsigned int last, bool set)
 {
 	for (unsigned int w = first >> GMS_STATE_SHIFT; w <= last >> GMS_STATE_SHIFT; w++) {
@@ -176,7 +177,7 @@ static void store_states(struct gms_group *node, unsigned int first, unsigned in
 	}
 }
 
-/* Returns true if a 2M block is @set everywhere outside of its pages [a, b). */
+/* Returns true if all pages of 2M block @i outside of [a, b) are @set. */
 static bool store_leaf_rest_is(struct gms_group *node, unsigned int i, unsigned int a,
 			       unsigned int b, bool set)
 {
@@ -187,7 +188,7 @@ static bool store_leaf_rest_is(struct gms_group *node, unsigned int i, unsigned 
 	return gms_line_rest_is(gms_leaf(node, i), a, b, set);
 }
 
-/* Returns the bits of a word of states that are not @set, outside of blocks @first to @last. */
+/* Returns 0 if the blocks of word @w of a node outside of @first to @last are uniformly @set. */
 static gms_always_inline uint64_t store_states_differ(struct gms_group *node, unsigned int w,
 						      unsigned int first, unsigned int last,
 						      bool set)
@@ -195,32 +196,35 @@ static gms_always_inline uint64_t store_states_differ(struct gms_group *node, un
 	const uint64_t differ =
 		gms_load_relaxed(gms_state_at(node, w << GMS_STATE_SHIFT)) ^ gms_states_of(set);
 
-	return differ & ~gms_both(gms_state_mask(w, first, last));
+	return differ & ~gms_states_both(gms_state_mask(w, first, last));
 }
 
-/* Counts those words of states in [v, z) whose blocks are not all uniformly @set. */
+/* Counts those words of states in [from, end) whose blocks are not all uniformly @set. */
 static gms_always_inline unsigned int store_count_unlike(struct gms_group *node, bool set,
-							 unsigned int v, unsigned int z)
+							 unsigned int from, unsigned int end)
 {
 	unsigned int differ = 0;
 
 	GMS_UNROLL_ALL
-	for (unsigned int w = v; w < z; w++)
+	for (unsigned int w = from; w < end; w++)
 		differ += gms_load_relaxed(gms_state_at(node, w << GMS_STATE_SHIFT)) !=
 			  gms_states_of(set);
 	return differ;
 }
 
-/* Returns true if a mixed 1G block is @set outside of a part. Looks at the nearest words first. */
+/*
+ * Returns true if all pages of a mixed 1G block outside of a part are @set. Looks first at the
+ * words with the ends of the part, where it finds a block that differs most often.
+ */
 static gms_always_inline bool store_node_rest_is(const struct store_part *p, bool set)
 {
-	const unsigned int v = p->first >> GMS_STATE_SHIFT, z = p->last >> GMS_STATE_SHIFT;
+	const unsigned int lo = p->first >> GMS_STATE_SHIFT, hi = p->last >> GMS_STATE_SHIFT;
 
-	if (gms_likely(store_states_differ(p->node, v, p->first, p->last, set) |
-		       store_states_differ(p->node, z, p->first, p->last, set)))
+	if (gms_likely(store_states_differ(p->node, lo, p->first, p->last, set) |
+		       store_states_differ(p->node, hi, p->first, p->last, set)))
 		return false;
 	if (store_count_unlike(p->node, set, 0, GMS_NODE_WORDS) !=
-	    store_count_unlike(p->node, set, v, z + 1))
+	    store_count_unlike(p->node, set, lo, hi + 1))
 		return false;
 	if (p->first == p->last)
 		return (!p->a && p->b == GMS_LEAF_PAGES) ||
@@ -237,7 +241,7 @@ static void store_set_part(struct gms_rtree *t, const struct store_part *p, bool
 
 	if (before == (uint8_t)set)
 		return;
-	if (p->a) /* while the node is looked at */
+	if (p->a) /* the leaves arrive while the code below looks at the node */
 		gms_prefetch(gms_leaf(p->node, first));
 	if (p->b != GMS_LEAF_PAGES)
 		gms_prefetch(gms_leaf(p->node, last));
@@ -260,7 +264,7 @@ static void store_set_part(struct gms_rtree *t, const struct store_part *p, bool
 		store_states(p->node, first, last, set);
 }
 
-/* ---- saving, and putting back ---- */
+/* ---- saving and restoring a part ---- */
 
 static void store_save_leaf(struct gms_group *node, unsigned int i, struct gms_line *leaf)
 {
@@ -282,7 +286,10 @@ static void store_save_part(struct gms_rtree *t, const struct store_part *p,
 		store_save_leaf(p->node, p->last, &r->leaf[1]);
 }
 
-/* Restores a leaf. Only one whose block was mixed before the commit and is mixed now needs it. */
+/*
+ * Restores the leaf of 2M block @i if the block is mixed both now and in the word @before. Any
+ * other leaf either was not changed by the commit, or is stale after the revert.
+ */
 static void store_restore_leaf(struct gms_group *node, unsigned int i, uint64_t before,
 			       const struct gms_line *saved)
 {
@@ -325,7 +332,7 @@ static void store_restore_part(struct gms_rtree *t, const struct store_part *p,
 
 /* ---- whole 1G blocks ---- */
 
-/* Makes the 1G blocks in [first, end) uniformly @set. The byte of each keeps the kind before. */
+/* Makes 1G blocks [first, end) uniformly @set. Saves in the byte of each the kind that it had. */
 static gms_always_inline void store_kinds(struct gms_rtree *t, uint64_t first, uint64_t end,
 					  bool set)
 {
@@ -364,7 +371,7 @@ static void store_range(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_page
 		gms_assert(gms_rtree_block_ok(t, c.part[n].block));
 }
 
-/* ---- one word of a mixed 1G block, which most changes of a guest are ---- */
+/* ---- changes of one word in a mixed 1G block, the most frequent ones ---- */
 
 /* Stores a word of states or of a leaf, and saves what it replaces. */
 static gms_always_inline void store_word(uint64_t *word, uint64_t before, uint64_t after,
@@ -379,9 +386,10 @@ static gms_always_inline void store_word(uint64_t *word, uint64_t before, uint64
 }
 
 /*
- * Sets pages [a, b) of 2M block @i, which are in one word of its leaf. The block may become
- * uniform or mixed; to revert the change is to restore one word in each case. Returns false and
- * changes nothing if the 1G block may become uniform, or if there is no leaf page.
+ * Sets pages [a, b) of 2M block @i to @set. They are in one word of its leaf. Whether the block
+ * becomes uniform, becomes mixed or stays mixed, one saved word is enough to revert the change.
+ * Returns false and changes nothing if the 1G block may become uniform, or if the group has no
+ * leaf page.
  */
 static gms_always_inline bool store_pages(struct gms_group *group, uint64_t i, unsigned int a,
 					  unsigned int b, bool set, struct store_reserve *r)
@@ -402,7 +410,7 @@ static gms_always_inline bool store_pages(struct gms_group *group, uint64_t i, u
 		const uint64_t now = gms_load_relaxed(word), then = set ? now | mask : now & ~mask;
 
 		/* the block becomes uniform only if no other word of the leaf differs from @set */
-		if (then != gms_word_of(set) || gms_line_unlike(leaf, set) != (now != then)) {
+		if (then != gms_word_of(set) || gms_line_count_unlike(leaf, set) != (now != then)) {
 			store_word(word, now, then, r);
 			return true;
 		}
@@ -419,23 +427,23 @@ static gms_always_inline bool store_pages(struct gms_group *group, uint64_t i, u
 	return true;
 }
 
-/* Makes any change. Returns 0 or -ENOMEM. Cannot fail if the range is prepared. */
-static gms_noinline int store_rest(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
-				   bool set, struct store_reserve *r)
+/* Sets any range to @set. Returns 0 or -ENOMEM. Cannot fail if the range is prepared. */
+static gms_noinline int store_change_slow(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
+					  bool set, struct store_reserve *r)
 {
 	const gms_pgoff_t end = gms_range_end(t, start, nr_pages);
 
 	if (gms_unlikely(!gms_has_places(t, start, end))) {
 		if (gms_rtree_fill_range(t, start, nr_pages) == (enum gms_rtree_fill)set)
 			return 0; /* nothing changes */
-		if (gms_rtree_make_places(t, start, end))
+		if (gms_make_places_slow(t, start, end))
 			return -ENOMEM;
 	}
 	store_range(t, start, nr_pages, set, r);
 	return 0;
 }
 
-/* A function of its own, so that the shorter paths of store_any() need not save registers. */
+/* Not inlined, so that the shorter paths of store_change() save no registers. */
 static gms_noinline int store_in_leaf(struct gms_rtree *t, struct gms_group *group,
 				      gms_pgoff_t start, uint64_t nr_pages, bool set,
 				      struct store_reserve *r)
@@ -444,16 +452,16 @@ static gms_noinline int store_in_leaf(struct gms_rtree *t, struct gms_group *gro
 
 	if (store_pages(group, start >> GMS_RTREE_SHIFT, a, b, set, r))
 		return 0;
-	return store_rest(t, start, nr_pages, set, r);
+	return store_change_slow(t, start, nr_pages, set, r);
 }
 
 /*
- * Makes any change, by the shortest path: one whole 1G block; in a mixed 1G block, whole 2M blocks
- * in one word of states, or pages in one word of a leaf. If pages past the end follow, only
- * store_rest() will do.
+ * Sets any range to @set. There are short paths for one whole 1G block and, in a mixed 1G block,
+ * for whole 2M blocks in one word of states and for pages in one word of a leaf. All else, such
+ * as a range at the end of the tree, takes store_change_slow(). Returns as that function does.
  */
-static gms_always_inline int store_any(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
-				       bool set, struct store_reserve *r)
+static gms_always_inline int store_change(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
+					  bool set, struct store_reserve *r)
 {
 	const gms_pgoff_t last = start + nr_pages - 1;
 	const uint64_t i = start >> GMS_RTREE_SHIFT;
@@ -467,7 +475,7 @@ static gms_always_inline int store_any(struct gms_rtree *t, gms_pgoff_t start, u
 	}
 	if ((start ^ last) >> (GMS_STATE_SHIFT + GMS_RTREE_SHIFT) || last + 1 == t->nr_pages ||
 	    store_load_kind(gms_kind_at(t, gms_block_of(start))) != GMS_RTREE_MIXED)
-		return store_rest(t, start, nr_pages, set, r);
+		return store_change_slow(t, start, nr_pages, set, r);
 	group = gms_group(gms_chunk(t, gms_block_of(start)), start);
 	if (!((start | nr_pages) & GMS_LEAF_MASK)) {
 		const uint64_t mask = (2ULL << ((nr_pages - 1) / GMS_LEAF_PAGES)) - 1;
@@ -483,12 +491,12 @@ static gms_always_inline int store_any(struct gms_rtree *t, gms_pgoff_t start, u
 	} else if (!((start ^ last) >> (GMS_RTREE_SHIFT < 6 ? GMS_RTREE_SHIFT : 6))) {
 		return store_in_leaf(t, group, start, nr_pages, set, r);
 	}
-	return store_rest(t, start, nr_pages, set, r);
+	return store_change_slow(t, start, nr_pages, set, r);
 }
 
 /* ---- debug builds: in a 1G block one commit at a time can be reverted (W1) ---- */
 
-/* Returns true if no block of the range is claimed by a commit that can be reverted. */
+/* Returns true if no commit that can be reverted claims a 1G block of the range. */
 static inline bool store_is_unclaimed(const struct gms_rtree *t, gms_pgoff_t start,
 				      uint64_t nr_pages)
 {
@@ -499,6 +507,7 @@ static inline bool store_is_unclaimed(const struct gms_rtree *t, gms_pgoff_t sta
 	return !(claims & STORE_CLAIMED);
 }
 
+/* Claims the 1G blocks of a range for a commit that can be reverted, or drops the claims. */
 static void store_claim(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages, bool on)
 {
 	for (uint64_t b = gms_block_of(start); b <= gms_block_of(start + nr_pages - 1); b++) {
@@ -517,7 +526,7 @@ static gms_always_inline int store_set_or_clear(struct gms_rtree *t, gms_pgoff_t
 	if (gms_unlikely(!gms_range_ok(t, start, nr_pages)))
 		return -EINVAL;
 	gms_assert(store_is_unclaimed(t, start, nr_pages));
-	return store_any(t, start, nr_pages, set, NULL);
+	return store_change(t, start, nr_pages, set, NULL);
 }
 
 int gms_rtree_set(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)
@@ -558,7 +567,7 @@ void gms_rtree_commit(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 	gms_assert(!r ||
 		   (r->stage == STORE_PREPARED && r->start == start && r->nr_pages == nr_pages));
 	gms_assert(store_is_unclaimed(t, start, nr_pages));
-	(void)store_any(t, start, nr_pages, set, r); /* cannot fail: the range is prepared */
+	(void)store_change(t, start, nr_pages, set, r); /* cannot fail: the range is prepared */
 	if (GMS_CHECKED && r)
 		store_claim(t, start, nr_pages, true);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rtree_verify.c - checks the invariants of rtree_node.h by brute force
+ * rtree_verify.c - checks the invariants of rtree_node.h by brute force, and compares two sets
+ *
+ * The checks return a static string that says what is wrong, or NULL.
  */
 #include "rtree_node.h"
 #include "tree.h"
@@ -32,7 +34,7 @@ static const char *verify_node(struct gms_group *node)
 
 		none &= states == gms_states_of(false);
 		all &= states == gms_states_of(true);
-		if (states & ~gms_both(GMS_STATE_ALL))
+		if (states & ~gms_states_both(GMS_STATE_ALL))
 			return "a word of states has bits beyond its end";
 	}
 	if (none || all)

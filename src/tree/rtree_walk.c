@@ -2,10 +2,10 @@
 /*
  * rtree_walk.c - walks over the runs of equal pages of a range
  *
- * Each step loads kinds, states and leaves anew, so that each answer is a value during the call. A
- * cursor keeps addresses only, which never change: that of its group, and that of the leaf page of
- * the group. The memory that a step waits for is the next leaf. So a cursor that comes to a group
- * prefetches the leaves of the group behind.
+ * Each step loads kinds, states and leaves anew, so that each answer is a value that the page had
+ * during the call (R1). Between calls a cursor keeps addresses only, which never change: that of
+ * its group, and that of the leaf page of the group. The memory that a step waits for is the next
+ * leaf. So a cursor that enters a group prefetches the leaves of the next group.
  */
 #include "rtree_node.h"
 
@@ -13,9 +13,9 @@ struct gms_may_alias walk_cursor {
 	const struct gms_rtree *tree;
 	gms_pgoff_t at, end;
 	gms_pgoff_t ahead; /* the leaves of all groups before this page were prefetched */
-	gms_pgoff_t number; /* of the group in the tree; ~0: the cursor is in none yet */
+	gms_pgoff_t number; /* the number of the group in the tree; ~0: no group is entered yet */
 	struct gms_group *group;
-	struct gms_leaf_page *page; /* of the group; NULL: not loaded yet */
+	struct gms_leaf_page *page; /* the leaf page of the group; NULL: not loaded yet */
 };
 
 _Static_assert(sizeof(struct walk_cursor) <= sizeof(struct gms_rtree_cursor), "the cursor's size");
@@ -33,7 +33,7 @@ static gms_always_inline void walk_init(struct walk_cursor *c, const struct gms_
 	};
 }
 
-/* Makes the group of a page the group of the cursor. Returns it. The 1G block is mixed. */
+/* Moves the cursor to the group of page @at, whose 1G block is mixed. Returns the group. */
 static gms_always_inline struct gms_group *walk_enter_group(struct walk_cursor *c, gms_pgoff_t at)
 {
 	if (c->number != at / WALK_GROUP_PAGES) {
@@ -70,30 +70,30 @@ static void walk_prefetch_group(const struct gms_rtree *t, gms_pgoff_t at)
 	}
 }
 
-/* Prefetches the leaves of the group behind the one of the cursor, unless that was done. */
+/* Prefetches the leaves of the group after that of the cursor, unless this was done before. */
 static gms_always_inline void walk_look_ahead(struct walk_cursor *c)
 {
-	const gms_pgoff_t behind = (c->at | (WALK_GROUP_PAGES - 1)) + 1;
+	const gms_pgoff_t next = (c->at | (WALK_GROUP_PAGES - 1)) + 1;
 
-	if (gms_likely(behind < c->ahead) || behind >= c->end)
+	if (gms_likely(next < c->ahead) || next >= c->end)
 		return;
-	c->ahead = behind + WALK_GROUP_PAGES;
-	walk_prefetch_group(c->tree, behind);
+	c->ahead = next + WALK_GROUP_PAGES;
+	walk_prefetch_group(c->tree, next);
 }
 
 /* ---- finding the end of a run ---- */
 
 /*
- * Stores in *at the first page of its group from *at on that is not @set. Returns false if there
- * is none: *at is then the first page behind the group. A 2M block begins at *at.
+ * Moves *at, the first page of a 2M block, to the first page from there on in its group that is
+ * not @set. Returns false if there is none: *at is then the first page of the next group.
  */
 static gms_always_inline bool walk_find_in_group(struct walk_cursor *c, gms_pgoff_t *at, bool set)
 {
-	const gms_pgoff_t behind = (*at | (WALK_GROUP_PAGES - 1)) + 1;
+	const gms_pgoff_t end = (*at | (WALK_GROUP_PAGES - 1)) + 1;
 	struct gms_group *group = walk_enter_group(c, *at);
 	uint64_t i = *at >> GMS_RTREE_SHIFT;
 
-	for (; i < behind >> GMS_RTREE_SHIFT; i = (i | (GMS_STATE_BLOCKS - 1)) + 1) {
+	for (; i < end >> GMS_RTREE_SHIFT; i = (i | (GMS_STATE_BLOCKS - 1)) + 1) {
 		const uint64_t states = gms_load_acquire(gms_word_in_group(group, i));
 		uint64_t differ = ~gms_uniform_of(states, set) & GMS_STATE_ALL;
 
@@ -109,13 +109,13 @@ static gms_always_inline bool walk_find_in_group(struct walk_cursor *c, gms_pgof
 				return true;
 		}
 	}
-	*at = behind;
+	*at = end;
 	return false;
 }
 
 /*
- * Returns the first page of [at, end) that is not @set, or @end. A 2M block begins at @at.
- * @entered: @at is in the group of the cursor, and its 1G block is mixed.
+ * Returns the first page of [at, end) that is not @set, or @end. @at is the first page of a 2M
+ * block. @entered: @at lies in the group of the cursor, so its 1G block was seen to be mixed.
  */
 static gms_always_inline gms_pgoff_t walk_find(struct walk_cursor *c, gms_pgoff_t at,
 					       gms_pgoff_t end, bool set, bool entered)
@@ -137,7 +137,7 @@ static gms_always_inline gms_pgoff_t walk_find(struct walk_cursor *c, gms_pgoff_
 	return at < end ? at : end;
 }
 
-/* Stores the run at the cursor, which is not at its end, and moves the cursor behind it. */
+/* Stores the run at the cursor, and moves the cursor to the end of the run. */
 static gms_always_inline void walk_next_run(struct walk_cursor *c, struct gms_rtree_run *run)
 {
 	const gms_pgoff_t from = c->at;

@@ -276,7 +276,7 @@ static unsigned int main_print_random_failures(void)
 static const struct {
 	const char *function, *why;
 } redundant[] = {
-	{"gms_line_find_behind", "in the programs a leaf has only one word"},
+	{"gms_line_find_after", "in the programs a leaf has only one word"},
 	{"walk_prefetch_group", "it only prefetches the line"},
 	/* Each of these comes behind another acquire, which suffices. */
 	{"gms_leaf_in_group", "readers read the states before, writers call gms_end_has_places()"},
