@@ -162,7 +162,7 @@ int gms_restructure_split_ranges(struct gms_state *s, const struct gms_policy_qu
 	while (gms_ranges_next(ranges, &walk)) {
 		if (index < walk.range.start)
 			index = walk.range.start;
-		while (gms_folios_next(&s->folios, &index, walk.range.end)) {
+		while (gms_folios_next_allocated(&s->folios, &index, walk.range.end)) {
 			struct gms_folio folio = gms_folio_at(&s->folios, index);
 			unsigned int above;
 			int err;
@@ -228,7 +228,7 @@ uint64_t gms_restructure_merge_ranges(struct gms_state *s, const struct gms_poli
 	while (gms_ranges_next(ranges, &walk)) {
 		if (m.at < walk.range.start)
 			m.at = walk.range.start;
-		while (gms_folios_next(&s->folios, &m.at, walk.range.end)) {
+		while (gms_folios_next_allocated(&s->folios, &m.at, walk.range.end)) {
 			const struct gms_folio folio = gms_folio_at(&s->folios, m.at);
 			const struct gms_policy_verdict verdict =
 				restructure_decide(s, query, m.at, folio);

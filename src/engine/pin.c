@@ -150,7 +150,7 @@ static int pin_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, g
 	/* The reservation keeps splits from beginning: see gms_folio_split_begin(). */
 	if (s->folios.order)
 		gms_for_each_1g(b, next, start, end)
-			gms_folio_wait(&s->folios, b, next);
+			gms_folio_wait_splits(&s->folios, b, next);
 	gms_for_each_1g(b, next, start, end)
 		pin_do_steps(s, gms_folios_block(&s->folios, b)->pins, b, next, gms_pins_commit);
 	return 0;

@@ -2,9 +2,9 @@
 /*
  * folio.c - folios: see folio.h
  *
- * Each step calls the backend first, which may refuse, and records afterwards what was done. To
- * record it needs no memory: sets are prepared before the folio lock is taken, so nothing
- * allocates under a folio lock or a tree lock.
+ * Each step first calls the backend, which may refuse, and then records what was done. Recording
+ * needs no memory, because sets are prepared before the folio lock is taken. So nothing allocates
+ * under a folio lock or a tree lock.
  */
 #include "folio.h"
 
@@ -106,7 +106,7 @@ void gms_folios_commit(struct gms_folios *f, struct gms_rtree *set, gms_pgoff_t 
 	folio_tree_unlock(f, start);
 }
 
-/* Returns the number of the lock of a place. Neighbours of any order have different locks. */
+/* Returns which lock a place has. Neighbouring places of one order have different locks. */
 static unsigned int folio_lock_number(gms_pgoff_t index)
 {
 	return (unsigned int)(index + 7 * (index >> GMS_ORDER_2M) + 31 * (index >> GMS_ORDER_1G)) %
@@ -122,7 +122,7 @@ struct gms_folio gms_folio_lock(struct gms_folios *f, gms_pgoff_t index) GMS_NO_
 		now = gms_folio_at(f, index);
 		if (now.index == folio.index)
 			return now;
-		/* the place was split meanwhile, and the page is under another lock now */
+		/* the place was split meanwhile: the new place at the index has another lock */
 		gms_folio_unlock(f, folio);
 		folio = now;
 	}
@@ -136,8 +136,8 @@ void gms_folio_unlock(struct gms_folios *f, struct gms_folio folio) GMS_NO_TSA
 /* ---- allocating ---- */
 
 /*
- * Locks the place at an index after preparing its allocation: the block has a record, and the set
- * is prepared. If the place is split in between, does both again for the smaller place.
+ * Prepares the allocation of the place at an index (the block has a record, and the set is
+ * prepared), and then locks the place. If it was split in between, prepares the smaller place.
  */
 static int folio_lock_to_populate(struct gms_folios *f, gms_pgoff_t index,
 				  struct gms_folio *locked) GMS_NO_TSA
@@ -160,7 +160,7 @@ static int folio_lock_to_populate(struct gms_folios *f, gms_pgoff_t index,
 	}
 }
 
-/* Allocates a place that is not allocated. */
+/* Allocates a place that is not allocated. Returns 0 or the error of the backend. */
 static int folio_populate_locked(struct gms_folios *f, struct gms_folio folio)
 	GMS_REQUIRES(gms_folio_locks)
 {
@@ -211,7 +211,7 @@ int gms_folio_populate(struct gms_folios *f, gms_pgoff_t index, bool *fresh) GMS
 	return err;
 }
 
-/* ---- splitting and merging ---- */
+/* ---- queries, and pins against splits ---- */
 
 /* Returns the number of a page in its 1G block. */
 static unsigned int folio_page_in_1g(gms_pgoff_t index)
@@ -259,7 +259,7 @@ void gms_folio_split_end(struct gms_folios *f, struct gms_folio folio)
 	folio_tree_unlock(f, folio.index);
 }
 
-void gms_folio_wait_slow(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
+void gms_folio_wait_splits_slow(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 {
 	for (gms_pgoff_t next; start < end; start = next) {
 		struct gms_folio folio = gms_folio_at(f, start);
@@ -274,12 +274,12 @@ void gms_folio_wait_slow(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t en
 	}
 }
 
-bool gms_folios_next(const struct gms_folios *f, gms_pgoff_t *at, gms_pgoff_t end)
+bool gms_folios_next_allocated(const struct gms_folios *f, gms_pgoff_t *at, gms_pgoff_t end)
 {
 	struct gms_rtree_run run;
 
 	while (*at < end) {
-		/* one block at a time, because the end of a long run is of no interest */
+		/* one 1G block at a time, so that no time is spent on the end of a long run */
 		const gms_pgoff_t next = gms_order_cut(*at, GMS_ORDER_1G, end);
 
 		if (gms_rtree_next(f->allocated, *at, next, &run) && run.set)
@@ -289,7 +289,9 @@ bool gms_folios_next(const struct gms_folios *f, gms_pgoff_t *at, gms_pgoff_t en
 	return false;
 }
 
-/* Puts a block on a journal, with how it is split now, unless it is on one already. */
+/* ---- splitting and merging ---- */
+
+/* Puts a record on a journal, with how the block is split now, unless it is on one already. */
 static void folio_journal_add(struct gms_block *b, struct gms_block **journal)
 {
 	if (!journal || b->noted)
@@ -316,7 +318,7 @@ int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigne
 		gms_line_put(&b->split_2m, gms_block_2m(folio.index), true);
 	} else {
 		gms_line_store(&b->split_2m, 0, GMS_LINE_BITS, to == GMS_ORDER_4K);
-		b->uniform = to == GMS_ORDER_4K;
+		b->split_to_4k = to == GMS_ORDER_4K;
 		gms_store_release(&b->split_1g, 1);
 	}
 	folio_tree_unlock(f, folio.index);
@@ -358,7 +360,7 @@ int gms_folio_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to)
 	return err;
 }
 
-/* Merges what was split, if the backend can, and counts the split no more. */
+/* Undoes a split: merges the block, and takes the split off its counter, if the backend can. */
 static void folio_undo_split(struct gms_folios *f, gms_pgoff_t index, unsigned int order)
 {
 	if (!folio_try_merge(f, index, order))
@@ -371,8 +373,8 @@ void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
 	for (struct gms_block *b = journal; b; b = b->next) {
 		const bool was_1g = f->order == GMS_ORDER_1G && b->split_1g && !b->noted_1g;
 
-		/* a 1G that was split to 4K in one step is merged in one step */
-		for (unsigned int i = GMS_LINE_BITS; i-- && !(was_1g && b->uniform);)
+		/* a 1G that was split to 4K in one step is merged in one step, below */
+		for (unsigned int i = GMS_LINE_BITS; i-- && !(was_1g && b->split_to_4k);)
 			if (gms_line_test(&b->split_2m, i) &&
 			    (was_1g || !gms_line_test(&b->noted_2m, i)))
 				folio_undo_split(f, b->start + ((gms_pgoff_t)i << GMS_ORDER_2M),
@@ -385,8 +387,8 @@ void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
 /* ---- what the host may have mapped ---- */
 
 /*
- * The set of mapped pages says which folios are exposed. The record of the block says how large
- * the mappings may be, because the mapping of a folio may outlive a split of the folio.
+ * The set of mapped pages says which folios are exposed. How large the host's mappings may be is
+ * kept in the record of the block, because a mapping may stay when its folio is split.
  */
 int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, unsigned int order)
 {
@@ -413,7 +415,7 @@ int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, 
 	return 0;
 }
 
-/* Returns the largest block that the host may have mapped with the page at an index. */
+/* Returns the largest block at an index that the host may have mapped as one. */
 static struct gms_folio folio_exposed_at(const struct gms_folios *f, gms_pgoff_t index)
 {
 	const struct gms_block *b = gms_folios_block(f, index);
@@ -438,9 +440,9 @@ void gms_folios_widen(const struct gms_folios *f, gms_pgoff_t *start, gms_pgoff_
 }
 
 /*
- * Takes the runs of mapped pages in [start, end) out of the set. A run is prepared, unless the
- * range cuts it inside a uniform block. An undo must not allocate: it leaves such a run in the
- * set, which is always safe.
+ * Takes the runs of mapped pages in [start, end) out of the set. A run needs no memory for that,
+ * unless the range cuts it inside a uniform block. An undo must not allocate, so it leaves such a
+ * run in the set, which is always safe.
  */
 static void folio_clear_mapped(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, bool undo)
 {
@@ -464,24 +466,24 @@ void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t en
 	gms_for_each_1g(at, next, start, end) {
 		struct gms_block *b = gms_folios_block(f, at);
 		/* the 2M blocks that lie wholly in the range */
-		const gms_pgoff_t first = gms_order_up(at - 1, GMS_ORDER_2M);
-		const gms_pgoff_t last = gms_order_down(next, GMS_ORDER_2M);
+		const gms_pgoff_t whole_start = gms_order_up(at - 1, GMS_ORDER_2M);
+		const gms_pgoff_t whole_end = gms_order_down(next, GMS_ORDER_2M);
 
 		if (!b)
 			continue;
 		if (next - at == gms_order_pages(GMS_ORDER_1G))
 			b->exposed_1g = 0;
-		if (first < last)
-			gms_line_store(&b->exposed_2m, gms_block_2m(first),
-				       gms_block_2m(last - 1) + 1, false);
+		if (whole_start < whole_end)
+			gms_line_store(&b->exposed_2m, gms_block_2m(whole_start),
+				       gms_block_2m(whole_end - 1) + 1, false);
 	}
 }
 
 /* ---- freeing ---- */
 
 /*
- * Merges the place at an index to the largest folio that begins there and ends at @end at most.
- * Returns the folio that is there then. The pages are allocated.
+ * Merges the places from an index on to the largest folio that begins there and ends before or at
+ * @end. Returns the folio that is then at the index. All pages up to @end are allocated.
  */
 static struct gms_folio folio_merge_up(struct gms_folios *f, gms_pgoff_t index, gms_pgoff_t end)
 {
@@ -519,7 +521,7 @@ void gms_folios_free(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 	}
 }
 
-/* Resets those 2M blocks of one 1G block that are complete and have no page allocated. */
+/* Makes those 2M blocks in [start, end) one place that are complete and have no allocated page. */
 static void folio_reset_2m(struct gms_folios *f, struct gms_block *b, gms_pgoff_t start,
 			   gms_pgoff_t end)
 {

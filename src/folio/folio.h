@@ -2,9 +2,9 @@
 /*
  * folio.h - which folio backs an index, its order, its lock, its pins
  *
- * A place is where a folio is or would be. How the blocks are split (blocks.h) says where places
- * begin and end, also if there is no memory yet. The set of allocated pages says which places have
- * a folio.
+ * A place is where a folio is or would be. Places do not overlap, and cover the object. Where they
+ * begin and end follows from how the blocks are split (blocks.h), even if no memory is allocated.
+ * The set of allocated pages says which places have a folio.
  *
  *	|                        1G                        |
  *	|  2M  |  2M  |4|4|4|4|4|4|4|4|  2M  |  2M  |  2M  |      split_1g, one bit of split_2m
@@ -12,20 +12,24 @@
  *
  * Invariants
  *  1. A place is allocated wholly or not at all.
- *  2. A place lies in the object. An incomplete last block is split when the object is created, as
- *     far as needed, and never merged.
+ *  2. A place lies wholly in the object. So an incomplete last block is split when the object is
+ *     created, as far as needed, and is never merged.
  *  3. A page that is prepared, mapped or pinned is allocated.
  *  4. A 1G block in which a place is allocated has a record, unless the backing is of order 0.
  *
- * Locks. The caller holds the invalidate lock of the shard.
+ * Locks. The caller of a function that changes something holds the invalidate lock of the shard:
  *
  *	shared       Places are allocated, split and prepared under their folio lock. Sets and
- *	             records change under the tree lock of the shard. A function says by its
- *	             annotation if it needs the folio lock; the other locks it takes itself
- *	exclusive    Neither lock is needed. Places may also be merged and freed
+ *	             records change under the tree lock of the shard. If the caller must hold the
+ *	             folio lock, the annotation of the function says so. The function takes all
+ *	             other locks itself
+ *	exclusive    Neither folio locks nor tree locks are needed. Places may also be merged and
+ *	             freed
  *
- * Cost. To find a place is three loads at most. To allocate, split or merge one is one hook, and a
- * commit in one or two sets or one bit of a record.
+ * An unpin takes only the tree lock, and needs no invalidate lock. Queries take no lock.
+ *
+ * Cost. To find a place takes three loads at most. To allocate, split or merge a place takes one
+ * call of a hook, and a commit in one or two sets or the change of a few bits of a record.
  */
 #ifndef GMS_FOLIO_H
 #define GMS_FOLIO_H
@@ -43,6 +47,7 @@
 extern struct gms_lock_role gms_folio_locks;
 extern struct gms_lock_role gms_tree_locks;
 
+/* A place, and the folio that is or would be there. */
 struct gms_folio {
 	gms_pgoff_t index; /* the first page */
 	unsigned int order;
@@ -53,18 +58,18 @@ struct gms_folios {
 	unsigned int order; /* of the backing */
 	struct gms_rtree *allocated;
 	struct gms_rtree *prepared;
-	struct gms_rtree *mapped; /* by the host, perhaps: the folio is exposed */
+	struct gms_rtree *mapped; /* the host may have mapped the page: its folio is exposed */
 	struct gms_blocks blocks;
 	struct gms_backend *backend;
 	struct gms_counters *counters;
 	struct {
 		struct gms_spinlock lock;
-		uint32_t splits; /* that run now: see gms_folio_split_begin() */
+		uint32_t splits; /* splits in progress: see gms_folio_split_begin() */
 	} __attribute__((aligned(64))) tree[GMS_NR_SHARDS];
 	struct gms_mutex lock[GMS_NR_FOLIO_LOCKS];
 };
 
-/* Returns the first page behind a folio. */
+/* Returns the first page after a folio. */
 static inline gms_pgoff_t gms_folio_end(struct gms_folio folio)
 {
 	return folio.index + gms_order_pages(folio.order);
@@ -85,8 +90,9 @@ static inline int gms_folios_make_block(struct gms_folios *f, gms_pgoff_t index)
 }
 
 /*
- * Returns the place at an index. Needs no lock; but unless the caller holds one, the place may be
- * split or merged at any time.
+ * Returns the place at an index. Needs no lock. Another thread may split the place at any time
+ * unless the caller holds its folio lock or the exclusive invalidate lock, and may merge the place
+ * at any time unless the caller holds the invalidate lock.
  */
 static inline struct gms_folio gms_folio_at(const struct gms_folios *f, gms_pgoff_t index)
 {
@@ -102,20 +108,26 @@ static inline struct gms_folio gms_folio_at(const struct gms_folios *f, gms_pgof
 	return (struct gms_folio) {gms_order_down(index, order), order};
 }
 
-/* Returns 0 or -ENOMEM. @order: of the backing. */
+/*
+ * Returns 0 or -ENOMEM. @order: the order of the backing. All locks of a state object belong to @f
+ * in the order of locks (platform.h).
+ */
 int gms_folios_init(struct gms_folios *f, uint64_t nr_pages, unsigned int order,
 		    const struct gms_allocator *a, struct gms_backend *backend,
 		    struct gms_counters *counters);
 void gms_folios_fini(struct gms_folios *f);
 
 /*
- * Puts pages of one 1G block into one of the sets, or takes them out, under the tree lock. The
- * range is prepared in that set.
+ * Puts a range of one 1G block into @set, or takes it out, under the tree lock. The caller has
+ * prepared the range in @set.
  */
 void gms_folios_commit(struct gms_folios *f, struct gms_rtree *set, gms_pgoff_t start,
 		       uint64_t nr_pages, bool value);
 
-/* Locks the place at an index. Returns the place, which does not change while it is locked. */
+/*
+ * Locks the place at an index. Returns the place, which does not change while it is locked. Other
+ * places may share the lock, so a thread locks one place at a time.
+ */
 struct gms_folio gms_folio_lock(struct gms_folios *f, gms_pgoff_t index)
 	GMS_ACQUIRE(gms_folio_locks);
 void gms_folio_unlock(struct gms_folios *f, struct gms_folio folio) GMS_RELEASE(gms_folio_locks);
@@ -123,73 +135,80 @@ void gms_folio_unlock(struct gms_folios *f, struct gms_folio folio) GMS_RELEASE(
 /* ---- under the invalidate lock, shared ---- */
 
 /*
- * Allocates the place at an index, unless it is allocated. *fresh: this call allocated it. Returns
- * 0, -ENOMEM or the error of the backend.
+ * Allocates the place at an index, unless it is allocated. Sets *fresh to true if this call
+ * allocated the place, else to false. Returns 0, -ENOMEM or the error of the backend.
  */
 int gms_folio_populate(struct gms_folios *f, gms_pgoff_t index, bool *fresh)
 	GMS_EXCLUDES(gms_folio_locks);
 
-/* Returns true if each folio is a page and no hook allocates it: a range takes one step then. */
+/*
+ * Returns true if each folio is one page, and no hook allocates it. Then a range of pages is
+ * allocated in one step: gms_folios_populate_pages().
+ */
 static inline bool gms_folios_are_pages(const struct gms_folios *f)
 {
 	return !f->order && !f->backend->ops.folio_alloc;
 }
 
 /*
- * Allocates pages of one 1G block, if gms_folios_are_pages(). *fresh: how many of them this call
- * allocated. Returns 0 or -ENOMEM.
+ * Allocates a range of one 1G block, where gms_folios_are_pages() is true. Stores in *fresh how
+ * many pages this call allocated. Returns 0 or -ENOMEM.
  */
 int gms_folios_populate_pages(struct gms_folios *f, gms_pgoff_t start, uint64_t nr_pages,
 			      uint64_t *fresh);
 
 /*
- * Notes that the host may have mappings of [start, end) from here on: of one folio of @order, or
- * of folios of order 0 in one 1G block. Returns 0 or -ENOMEM.
+ * Notes that the host may have mappings of [start, end) from now on. The range is one folio of
+ * @order, or, if @order is 0, a range of pages in one 1G block. Returns 0 or -ENOMEM.
  */
 int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, unsigned int order);
 
 /*
  * A split and a pin of one folio exclude each other. Each leaves its mark under the tree lock of
- * the shard, and looks at the mark of the other there:
+ * the shard, and then looks at the mark of the other:
  *
  *	split	a pin, or reserved? busy; else splits++		...	splits--
  *	pin	reserved++			splits? wait	...	pinned, reserved--
- *
- * Begins a split. Returns 0, and gms_folio_split_end() must follow; GMS_BUSY: the library or the
- * backend knows of a pin on the folio, or a pin is reserved in its 1G block; or the error of the
- * backend.
  */
-#define GMS_BUSY 1
+
+#define GMS_BUSY 1 /* a pin prevents the split; this is not an error */
+
+/*
+ * Begins a split of a folio whose order is not 0. Returns 0: gms_folio_split_end() must follow;
+ * GMS_BUSY: the library or the backend knows of a pin on the folio, or a pin is reserved in the 1G
+ * block of the folio; or the error of the backend.
+ */
 int gms_folio_split_begin(struct gms_folios *f, struct gms_folio folio)
 	GMS_REQUIRES(gms_folio_locks);
 void gms_folio_split_end(struct gms_folios *f, struct gms_folio folio)
 	GMS_REQUIRES(gms_folio_locks);
 
 /*
- * Splits all of a folio to @to. Puts its block on a journal, unless @journal is NULL. Returns 0 or
- * the error of the backend.
+ * Splits a folio into folios of order @to. Puts the record of its block on a journal, unless
+ * @journal is NULL. Returns 0 or the error of the backend. The caller is between
+ * gms_folio_split_begin() and gms_folio_split_end().
  */
 int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigned int to,
 			   struct gms_block **journal) GMS_REQUIRES(gms_folio_locks);
 
-void gms_folio_wait_slow(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
+void gms_folio_wait_splits_slow(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 	GMS_EXCLUDES(gms_folio_locks);
 
 /*
- * Waits for the splits that run in [start, end), which lies in one 1G block. The caller has
- * reserved its pins.
+ * Waits until the splits that have begun in [start, end) have ended. The range lies in one 1G
+ * block. The caller has reserved its pins, so that no further split begins.
  */
-static inline void gms_folio_wait(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
+static inline void gms_folio_wait_splits(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 	GMS_EXCLUDES(gms_folio_locks)
 {
 	if (gms_unlikely(gms_load_relaxed(&f->tree[gms_shard_of(start)].splits)))
-		gms_folio_wait_slow(f, start, end);
+		gms_folio_wait_splits_slow(f, start, end);
 }
 
 /* ---- queries ---- */
 
-/* Stores the first allocated page of [*at, end) in *at. Returns false if there is none. */
-bool gms_folios_next(const struct gms_folios *f, gms_pgoff_t *at, gms_pgoff_t end);
+/* Moves *at to the first allocated page of [*at, end). Returns false if there is none. */
+bool gms_folios_next_allocated(const struct gms_folios *f, gms_pgoff_t *at, gms_pgoff_t end);
 
 /* Returns true if the library counts a pin on a page of the folio. Needs no lock. */
 bool gms_folio_pinned(const struct gms_folios *f, struct gms_folio folio);
@@ -219,11 +238,14 @@ static inline bool gms_folios_first_pin(const struct gms_folios *f, gms_pgoff_t 
 
 /* ---- under the invalidate lock, exclusively ---- */
 
-/* Undoes the splits on a journal, as far as the backend merges. */
+/*
+ * Undoes the splits on a journal: merges the folios that were split. A folio that the backend does
+ * not merge stays split. The journal is not ended.
+ */
 void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
 	GMS_REQUIRES(gms_invalidate_lock);
 
-/* Ends a journal. Its splits stay. */
+/* Ends a journal: its records may be put on another one. Merges nothing. */
 static inline void gms_folios_forget_splits(struct gms_block *journal)
 {
 	for (struct gms_block *b = journal; b; b = b->next)
@@ -231,30 +253,36 @@ static inline void gms_folios_forget_splits(struct gms_block *journal)
 }
 
 /*
- * Merges the block of order @to at an index into one folio. Returns 0; -ENOENT: not all of the
- * block is allocated; -EBUSY: a pin or the backend prevents it.
+ * Merges the block of order @to at an index into one folio. Returns 0; -ENOENT: the block is
+ * incomplete, or not all of it is allocated; -EBUSY: a pin or the backend prevents the merge.
  */
 int gms_folio_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int to);
 
 /*
- * Widens [*start, *end) to what the host may have mapped together with its first or its last page:
- * to the exposed folio, or to the one that it was when the host was given a mapping.
+ * Widens [*start, *end) so that no mapping of the host crosses an end. Such a mapping is at most
+ * as large as an exposed folio is, or was when the host mapped it: the folio may be split since.
  */
 void gms_folios_widen(const struct gms_folios *f, gms_pgoff_t *start, gms_pgoff_t *end);
 
 /*
- * Notes that the host has no mapping in [start, end) any more. @undo: without allocating; pages
- * may then stay noted as mapped, which is always safe.
+ * Notes that the host no longer has a mapping in [start, end). If @undo, this does not allocate,
+ * but may leave pages in the set of mapped pages. That is safe: they are unmapped once more.
  */
 void gms_folios_unexpose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, bool undo);
 
-/* Merges and frees the folios in [start, end), none of which crosses an end. */
+/*
+ * Merges and frees the folios in [start, end), none of which crosses an end. The caller then takes
+ * the range out of the sets.
+ */
 void gms_folios_free(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end);
 
-/* Makes each block that is wholly free one place again. [start, end) was freed just now. */
+/*
+ * Makes each block that is wholly free one place again. The caller has freed [start, end), and has
+ * taken the range out of the set of allocated pages.
+ */
 void gms_folios_reset(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end);
 
-/* Notifies the backend that the 1G block at an index had folios and has none now. */
+/* Notifies the backend that the 1G block at an index had folios and now has none. */
 void gms_folios_notify_freed(struct gms_folios *f, gms_pgoff_t index);
 
 /* ---- invariants ---- */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * folio_verify.c - every invariant of folio.h and pins.h, by brute force
+ * folio_verify.c - checks the invariants of folio.h and pins.h by brute force
+ *
+ * The checks return a static string that says what is wrong, or NULL.
  */
 #include "folio.h"
 #include "tree/tree.h"
@@ -23,7 +25,7 @@ static const char *folio_verify_places(const struct gms_folios *f, const struct 
 			return "a folio passes the end";
 		if (folio.order && gms_rtree_fill(f->allocated, at, folio.order) == GMS_RTREE_MIXED)
 			return "a folio is allocated in part";
-		/* a place of order 0 has only such places in its 2M block */
+		/* if a place is of order 0, so are all places of its 2M block */
 		at = folio.order ? gms_folio_end(folio) : gms_order_up(at, GMS_ORDER_2M);
 	}
 	return NULL;
@@ -52,7 +54,7 @@ const char *gms_folios_verify(const struct gms_folios *f)
 
 /* ---- pins ---- */
 
-/* Checks the pins of a block. Pinned pages are shared, and allocated. */
+/* Checks the pins of a block: pinned pages are shared and allocated. */
 static const char *folio_verify_pins_locked(const struct gms_folios *f, const struct gms_block *b,
 					    const struct gms_rtree *private)
 {
@@ -71,7 +73,7 @@ static const char *folio_verify_pins_locked(const struct gms_folios *f, const st
 	return NULL;
 }
 
-/* Takes the tree lock of each block, because an unpin takes no other lock. */
+/* Takes the tree lock of each block, because an unpin takes only this lock. */
 const char *gms_folios_verify_pins(struct gms_folios *f, const struct gms_rtree *private)
 {
 	const char *wrong = NULL;

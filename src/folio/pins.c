@@ -38,10 +38,10 @@ static void pins_plane_set(struct gms_pins *pins, unsigned int p, uint64_t *word
 }
 
 /*
- * Gives a clean leaf counts of its own. The caller then changes them and sets the state to dirty.
- * Readers may be looking at pinned.
+ * Gives a clean leaf counts of its own, all equal to uniform. The caller then changes the counts,
+ * and sets the state to dirty. A reader with a stale state may be looking at pinned.
  */
-static void pins_leaf_make_dirty(struct gms_pins *pins, unsigned int leaf)
+static void pins_leaf_fill(struct gms_pins *pins, unsigned int leaf)
 {
 	for (unsigned int p = 0; p < pins->nr_planes; p++) {
 		const bool bit = pins->uniform >> p & 1;
@@ -102,8 +102,8 @@ static uint64_t pins_leaf_sub(struct gms_pins *pins, unsigned int leaf, unsigned
 }
 
 /*
- * Sets whether the clean leaves have pins, after uniform became 1 (@any) or 0. With uniform 0, a
- * dirty leaf without pins becomes clean (I1); the words of its planes are 0 already.
+ * Sets whether the clean leaves have pins, after uniform has become 1 (@any) or 0 (not @any). If
+ * it is 0, dirty leaves without pins become clean (I1): the words of their planes are 0 already.
  */
 static void pins_clean_set_any(struct gms_pins *pins, bool any)
 {
@@ -120,7 +120,7 @@ static void pins_clean_set_any(struct gms_pins *pins, bool any)
 	gms_store_relaxed(&pins->nr_any, any ? pins->nr_any + nr_clean : pins->nr_any - nr_clean);
 }
 
-/* Clears uniform if no leaf is clean: it is the count of no page then (I2). */
+/* Clears uniform if no leaf is clean: it is then the count of no page (I2). */
 static void pins_drop_uniform(struct gms_pins *pins)
 {
 	if (pins->nr_dirty < PINS_NR_LEAVES || !pins->uniform)
@@ -131,7 +131,7 @@ static void pins_drop_uniform(struct gms_pins *pins)
 
 /* ---- commit and unpin, in steps ---- */
 
-/* Goes on to the next leaf in @dirty, or to the end. */
+/* Moves a walk over the whole block to the next leaf in dirty, or to the end. */
 static void pins_walk_skip(struct gms_pins_walk *walk)
 {
 	unsigned int leaf = walk->lo / PINS_LEAF_PAGES;
@@ -145,11 +145,11 @@ static void pins_walk_skip(struct gms_pins_walk *walk)
 }
 
 /*
- * Begins a walk over the whole block. The caller counts the pages of all clean leaves at once,
- * by uniform. The later steps count the pages of the leaves that are dirty now, as if each leaf
- * were a range of its own, also if the leaf is clean by then. So each page is counted once: its
- * leaf is either clean now or in @dirty, and the counts of its pages do not change when a leaf
- * becomes clean or dirty. A page is surplus if it is not pinned when it is counted.
+ * Begins a walk over the whole block. The caller changes uniform, and so counts the pages of all
+ * leaves that are clean now. The steps of the walk count the pages of the leaves that are dirty
+ * now, each leaf like a range of its own, even if it has become clean when its step comes. So each
+ * page is counted once, because the count of a page does not change when its leaf becomes clean or
+ * dirty. A page is surplus if it is not pinned when it is counted.
  */
 static void pins_walk_whole(const struct gms_pins *pins, struct gms_pins_walk *walk)
 {
@@ -167,7 +167,7 @@ struct pins_part {
 	unsigned int leaf, a, b;
 };
 
-/* Takes the next leaf of a walk that has not ended. */
+/* Returns the next part of a walk that has not ended, and moves the walk past it. */
 static inline struct pins_part pins_walk_take(struct gms_pins_walk *walk)
 {
 	const unsigned int leaf = walk->lo / PINS_LEAF_PAGES, a = walk->lo % PINS_LEAF_PAGES;
@@ -192,7 +192,7 @@ bool gms_pins_commit(struct gms_pins *pins, struct gms_pins_walk *walk)
 		const struct pins_part part = pins_walk_take(walk);
 
 		if (!(pins_leaf_state(pins, part.leaf) & PINS_DIRTY))
-			pins_leaf_make_dirty(pins, part.leaf);
+			pins_leaf_fill(pins, part.leaf);
 		pins_leaf_add(pins, part.leaf, part.a, part.b);
 	}
 	pins_drop_uniform(pins);
@@ -222,7 +222,8 @@ bool gms_pins_unpin(struct gms_pins *pins, struct gms_pins_walk *walk)
 {
 	gms_assert(walk->lo < walk->hi && walk->hi <= GMS_PINS_PAGES);
 	if (gms_unlikely(walk->whole && !walk->lo)) {
-		pins_walk_whole(pins, walk); /* before a leaf without pins becomes clean */
+		/* before pins_sub_uniform(), which may make leaves clean */
+		pins_walk_whole(pins, walk);
 		walk->surplus += pins_sub_uniform(pins);
 	}
 	for (unsigned int i = 0; i < GMS_PINS_STEP && walk->lo < walk->hi; i++) {
@@ -234,14 +235,14 @@ bool gms_pins_unpin(struct gms_pins *pins, struct gms_pins_walk *walk)
 			continue;
 		}
 		if (!(state & PINS_DIRTY))
-			pins_leaf_make_dirty(pins, part.leaf);
+			pins_leaf_fill(pins, part.leaf);
 		walk->surplus += pins_leaf_sub(pins, part.leaf, part.a, part.b);
 	}
 	pins_drop_uniform(pins);
 	return walk->lo < walk->hi;
 }
 
-/* Returns an upper bound of all counts: the highest bit in use, and all bits below it. */
+/* Returns an upper bound of all counts: the highest bit that a count has, and all bits below. */
 static uint32_t pins_count_bound(const struct gms_pins *pins)
 {
 	unsigned int p = pins->nr_planes;
@@ -252,8 +253,8 @@ static uint32_t pins_count_bound(const struct gms_pins *pins)
 }
 
 /*
- * Returns the largest count. For each word, goes through the planes from the highest bit down, and
- * keeps of the pages those that have the bit set, if there are any.
+ * Returns the largest count. For the 64 pages of each word, goes through the planes from the
+ * highest bit down. Whenever some of the pages that are left have the bit, only these are left.
  */
 static uint32_t pins_count_max(const struct gms_pins *pins)
 {
@@ -277,7 +278,7 @@ static uint32_t pins_count_max(const struct gms_pins *pins)
 	return max;
 }
 
-/* Returns true if I3 holds with one more reservation. */
+/* Returns true if I3 would hold with one more reservation. */
 static bool pins_has_room(const struct gms_pins *pins)
 {
 	const uint64_t most = (1ULL << pins->nr_planes) - 1, more = (uint64_t)pins->reserved + 1;
@@ -287,19 +288,20 @@ static bool pins_has_room(const struct gms_pins *pins)
 	return pins->nr_planes == GMS_PINS_PLANES && pins_count_max(pins) + more <= most;
 }
 
+/* The rest, pinned, is filled leaf by leaf: see pins_leaf_fill(). */
 static void pins_init(struct gms_pins *pins)
 {
 	gms_memset(pins, 0, offsetof(struct gms_pins, pinned));
 }
 
-/* What a reservation may need: allocated without the lock, used under it. */
+/* Memory that a reservation may need: allocated without the lock, and used under the lock. */
 struct pins_stock {
 	struct gms_pins *pins;
 	struct gms_line *plane;
-	bool zero; /* all of the plane is 0 */
+	bool zero; /* the whole plane is 0 */
 };
 
-/* Adds a plane. Unless all of it is 0, clears it where leaves are dirty. */
+/* Adds the plane of a stock. Clears it where leaves are dirty, unless the whole plane is 0. */
 static void pins_add_plane(struct gms_pins *pins, struct pins_stock *stock)
 {
 	for (unsigned int leaf = 0; !stock->zero && pins->nr_dirty && leaf < PINS_NR_LEAVES;
@@ -313,9 +315,9 @@ static void pins_add_plane(struct gms_pins *pins, struct pins_stock *stock)
 }
 
 /*
- * Reserves a pin. Returns 0; -ENOMEM: a page might exceed GMS_PINS_MAX; -EAGAIN: something in
- * @stock is missing, or, if nothing is NULL there, the plane has to be cleared without the lock,
- * because too many leaves are dirty.
+ * Reserves a pin. Returns 0; -ENOMEM: a page might exceed GMS_PINS_MAX; -EAGAIN: @stock lacks the
+ * pins or a plane, or so many leaves are dirty that the caller has to clear the plane without the
+ * lock.
  */
 static int pins_reserve_locked(struct gms_pins **slot, struct pins_stock *stock)
 {
@@ -335,7 +337,7 @@ static int pins_reserve_locked(struct gms_pins **slot, struct pins_stock *stock)
 		if (!stock->plane || (!stock->zero && pins->nr_dirty > GMS_PINS_STEP))
 			return -EAGAIN;
 		pins_add_plane(pins, stock);
-		/* neither counts nor reservations fill more than half of the planes */
+		/* the planes had room for the counts and for the reservations: now for both */
 		gms_assert(pins_has_room(pins));
 	}
 	pins->reserved++;
@@ -408,7 +410,7 @@ bool gms_pins_first(const struct gms_pins *pins, unsigned int lo, unsigned int h
 			     gms_line_find(&pins->pinned[leaf], lo % PINS_LEAF_PAGES, false);
 		if (lo / PINS_LEAF_PAGES != leaf || lo >= hi)
 			continue;
-		/* if a word loses its last pin meanwhile, gms_line_find() returns its last bit */
+		/* if a word has just lost its last pin, gms_line_find() may return its last bit */
 		if ((w & PINS_DIRTY) && !gms_line_test(&pins->pinned[leaf], lo % PINS_LEAF_PAGES))
 			continue;
 		*page = lo;

@@ -2,39 +2,41 @@
 /*
  * pins.h - how often each page of one 1G block is pinned
  *
- *	uniform         the count of each page in all clean leaves (a leaf is a 2M block)
- *	state           two bits a leaf: whether it is dirty, and whether a page of it is pinned
- *	pinned[leaf]    of a dirty leaf: a bit a page, whether the page is pinned
- *	plane[p][leaf]  of a dirty leaf: bit p of the count of each page
+ * A leaf is a 2M block. A dirty leaf has a count for each page. In a clean leaf all are uniform.
+ *
+ *	uniform         the count of each page of every clean leaf
+ *	state           two bits for each leaf: it is dirty; a page of it is pinned
+ *	pinned[leaf]    of a dirty leaf, one bit for each page: the page is pinned
+ *	plane[p][leaf]  of a dirty leaf, one bit for each page: bit p of the count of the page
  *
  *	            page 0  1  2  3 ...
- *	plane[0]         1  0  1  0         the counts of four pages of a dirty leaf: 1, 2, 3 and 0
+ *	plane[0]         1  0  1  0         four pages of a dirty leaf have the counts 1, 2, 3, 0
  *	plane[1]         0  1  1  0
  *	pinned           1  1  1  0
  *
- * If the whole block is pinned and never a part of it, a pin is one addition to uniform. Pins of
- * parts make the leaves that they touch dirty. Their counts are added to by carrying from plane to
- * plane, 64 pages at a time. The memory of planes is touched where leaves are dirty, and nowhere
- * else.
+ * While only the whole block is pinned and never a part of it, a pin is one addition to uniform. A
+ * pin of a part makes the leaves that it touches dirty. Then it adds to the counts of 64 pages at
+ * once, with a carry from plane to plane. The memory of planes is touched only where leaves are
+ * dirty.
  *
  *  I1  There is a dirty leaf without pins only while uniform > 0. So a block whose pages are all
  *      unpinned has clean leaves only.
- *  I2  uniform > 0 only while at least one leaf is clean: it is the count of a page that exists.
- *  I3  For each page, its count and the reservations that have not reached it yet fit the planes
- *      together. So a pin that was reserved, and any unpin, need no memory.
+ *  I2  uniform > 0 only while at least one leaf is clean. So uniform is then the count of a page.
+ *  I3  For each page, the planes have room for its count plus the reservations that have not been
+ *      added to the count yet. So a reserved pin, and any unpin, need no memory.
  *
- * Locks. A spinlock of the caller's serialises writers. A commit or an unpin of many leaves
- * releases it after each GMS_PINS_STEP leaves, and the invariants hold there. So each page is
- * counted at one time during the call, but not all pages at the same time.
+ * Locks. A spinlock of the caller serialises writers. A commit or an unpin of many leaves releases
+ * the lock after each GMS_PINS_STEP leaves, and the invariants hold whenever it is released. So
+ * each page is counted at one moment during the call, but not all pages at the same moment.
  *
  * Readers take no lock. They never miss a page that is pinned during the whole call, and each page
- * that they report was pinned at some time during the call. The reasons are that the state of a
- * leaf is one load, that a leaf is filled before it is called dirty, and that the bit of a page in
- * pinned changes only when its count leaves or reaches 0.
+ * that they report was pinned at some time during the call. There are three reasons: one load gets
+ * the state of a leaf; a leaf is filled before its state becomes dirty; and the bit of a page in
+ * pinned changes only when the count of the page leaves or reaches 0.
  *
  * Cost. An operation on n pages touches n / 64 words in each plane that it carries or borrows
  * through. An operation on the whole block touches the 16 words of state, and its dirty leaves.
- * One step touches GMS_PINS_STEP leaves at most.
+ * One step touches at most GMS_PINS_STEP leaves.
  */
 #ifndef GMS_PINS_H
 #define GMS_PINS_H
@@ -43,40 +45,41 @@
 
 #define GMS_PINS_PAGES (1u << 2 * GMS_RTREE_SHIFT) /* pages of a 1G block */
 #ifndef GMS_PINS_PLANES
-#define GMS_PINS_PLANES 31 /* 31 at most; tests build everything once more with 4 */
+#define GMS_PINS_PLANES 31 /* at most 31; a second build for tests has 4 */
 #endif
 #define GMS_PINS_MAX ((1u << GMS_PINS_PLANES) - 1) /* pins of one page */
 #define GMS_PINS_STATE_WORDS ((2 * GMS_LINE_BITS + 63) / 64)
-#define GMS_PINS_STEP (GMS_LINE_BITS < 32 ? 1u : 16u) /* leaves of one hold of the lock */
+#define GMS_PINS_STEP (GMS_LINE_BITS < 32 ? 1u : 16u) /* leaves while the lock is held once */
 
 struct gms_pins {
 	uint64_t state[GMS_PINS_STATE_WORDS];
-	uint32_t nr_any; /* leaves with pins */
-	/* readers look at nothing that follows, except for pinned */
-	uint32_t nr_dirty; /* leaves */
+	uint32_t nr_any; /* how many leaves have pins */
+	/* Of what follows, readers without the lock look at pinned and nr_planes only. */
+	uint32_t nr_dirty; /* how many leaves are dirty */
 	uint32_t uniform;
-	uint32_t reserved;
+	uint32_t reserved; /* pins that are reserved, and not committed or cancelled */
 	uint32_t nr_planes;
-	uint32_t nonzero[GMS_PINS_PLANES]; /* words of the dirty leaves that are not 0 */
+	uint32_t nonzero
+		[GMS_PINS_PLANES]; /* for each plane: how many words of dirty leaves are not 0 */
 	struct gms_line *plane[GMS_PINS_PLANES];
 	struct gms_line pinned[GMS_LINE_BITS] __attribute__((aligned(64)));
 };
 
 /*
- * Reserves a pin: makes sure that one gms_pins_commit() needs no memory. @lock serialises the
- * writers of *@slot. The caller does not hold it: this function takes it, and releases it while
- * it allocates. *@slot is NULL before the first reservation, which sets it (with release).
- * Returns 0 or -ENOMEM, also if a page might exceed GMS_PINS_MAX.
+ * Reserves a pin: makes sure that one commit of any range of the block needs no memory. @lock
+ * serialises the writers of *@slot. The caller does not hold @lock: this function takes it, and
+ * releases it while it allocates. *@slot is NULL before the first reservation, which sets it by a
+ * store-release. Returns 0; or -ENOMEM, also if the count of a page might exceed GMS_PINS_MAX.
  */
 int gms_pins_reserve(struct gms_pins **slot, struct gms_spinlock *lock,
 		     const struct gms_allocator *a);
 
 /* The progress of a commit or an unpin of [lo, hi), in pages of the block, with lo < hi. */
 struct gms_pins_walk {
-	unsigned int lo, hi; /* what is left */
-	bool whole; /* the range is the whole block: of what is left, the leaves in @dirty count */
+	unsigned int lo, hi; /* the pages that are left */
+	bool whole; /* the range is the whole block: only the leaves in dirty are left */
 	uint64_t surplus; /* how many pages an unpin found not pinned */
-	uint64_t dirty[GMS_PINS_STATE_WORDS]; /* if @whole: the leaves dirty at the first step */
+	uint64_t dirty[GMS_PINS_STATE_WORDS]; /* if whole: the leaves dirty at the first step */
 };
 
 static inline void gms_pins_walk_init(struct gms_pins_walk *walk, unsigned int lo, unsigned int hi)
@@ -91,8 +94,8 @@ static inline void gms_pins_walk_init(struct gms_pins_walk *walk, unsigned int l
 
 /*
  * A commit adds a pin to each page of a range, and an unpin takes one off. Each call makes one
- * step and returns true if there is another one. The lock may be released between two steps. The
- * last step of a commit ends its reservation, and so does gms_pins_cancel().
+ * step, and returns true if another step is left. The caller may release the lock between two
+ * steps. The last step of a commit uses up its reservation. gms_pins_cancel() drops a reservation.
  */
 bool gms_pins_commit(struct gms_pins *pins, struct gms_pins_walk *walk);
 void gms_pins_cancel(struct gms_pins *pins);
@@ -107,7 +110,7 @@ bool gms_pins_ok(const struct gms_pins *pins);
 /* Stores the first pinned page of [lo, hi) in *page. Returns false if there is none. */
 bool gms_pins_first(const struct gms_pins *pins, unsigned int lo, unsigned int hi,
 		    unsigned int *page);
-/* Returns the bytes allocated. They are in use while gms_pins_any() of the whole block. */
+/* Returns how many bytes are allocated. */
 size_t gms_pins_bytes(const struct gms_pins *pins);
 
 /* Returns true if a page of [lo, hi) is pinned. */

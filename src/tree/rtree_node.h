@@ -128,7 +128,7 @@ struct gms_leaf_page {
 /* The low half of a word of states has the values of its blocks, the high half the mixed bits. */
 struct gms_group {
 	uint64_t state[GMS_GROUP_WORDS];
-	void *page; /* struct gms_leaf_page; NULL: no prepared range ends inside one of its blocks */
+	void *page; /* struct gms_leaf_page; NULL: no prepared range ends inside its blocks */
 };
 
 /* The nodes of the blocks of a top line. A node is GMS_NODE_GROUPS neighbouring groups. */
@@ -138,7 +138,7 @@ struct gms_chunk {
 
 struct gms_top {
 	uint8_t kind[GMS_TOP_BLOCKS]; /* low two bits: enum gms_rtree_fill */
-	void *chunk; /* struct gms_chunk; NULL: no prepared range ends inside one of its blocks */
+	void *chunk; /* struct gms_chunk; NULL: no prepared range ends inside its blocks */
 } __attribute__((aligned(64)));
 
 struct gms_rtree {
