@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * backend.c - calls of hooks: see backend.h
+ * backend.c - calling hooks: see backend.h
  */
 #include "backend.h"
 
@@ -21,7 +21,7 @@ bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, 
 	return true;
 }
 
-/* Calls a hook and stores what it returns, as 0 or -errno. Leaves *err alone if there is none. */
+/* Calls a hook, if there is one, and stores in *err what gms_backend_leave() returns. */
 #define BACKEND_CALL(b, err, hook, ...)                                                   \
 	do {                                                                              \
 		struct gms_hook_frame frame;                                              \

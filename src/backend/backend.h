@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * backend.h - calls of hooks, and which hooks a thread is inside of
+ * backend.h - calling hooks, and which hooks and listeners a thread is inside
  *
- * Each function gms_backend_<hook>() calls the hook of that name. A hook that is NULL has
- * succeeded, and a positive value counts as -EIO.
+ * Each function gms_backend_<hook>() calls the hook of that name. If the hook is NULL, that counts
+ * as success. If the hook returns a positive value, the function returns -EIO.
  *
- * A thread that is inside a hook or a listener has a frame for it on its own list, so that a call
- * from there can be refused, where it would wait for a lock that the thread itself holds:
+ * While a thread is inside a hook or a listener, its own list has a frame for that. So the library
+ * can refuse a call from there that would wait for a lock that the thread itself holds:
  *
- *	thread -> frame of the innermost hook -> frame of a listener around it -> NULL
+ *	thread -> frame of the innermost hook -> frame of the listener around it -> NULL
  *
  *  1. A thread adds and removes frames of its own list only, so the list needs no lock.
  *  2. A frame is on the stack of the function that calls the hook.
  *
- * Cost: to call a hook is four stores besides the call.
+ * Cost. To call a hook takes a few stores to the stack and to the thread's list, besides the call.
  */
 #ifndef GMS_BACKEND_H
 #define GMS_BACKEND_H
@@ -30,14 +30,17 @@ struct gms_backend {
 
 struct gms_hook_frame {
 	const struct gms_backend *backend;
-	struct gms_hook_frame *next; /* the hook around this one */
-	bool listener; /* it is called without the invalidate lock, and may fault and pin */
+	struct gms_hook_frame *next; /* the frame of the hook or listener around this one */
+	bool listener; /* called without the invalidate lock: it may fault and pin */
 };
 
-/* Copies the hooks; NULL: there are none. Returns false if @ops is not sound. */
+/*
+ * Copies the hooks. If @ops is NULL, there are no hooks, and @ctx has to be NULL. Returns false if
+ * @ops or @ctx is bad.
+ */
 bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, void *ctx);
 
-/* Returns the innermost frame of the calling thread for @b; NULL: it is inside no hook. */
+/* Returns the innermost frame for @b of the calling thread; NULL: the thread has none. */
 static inline const struct gms_hook_frame *gms_backend_frame(const struct gms_backend *b)
 {
 	const struct gms_hook_frame *f = *gms_thread_hooks();
@@ -48,17 +51,17 @@ static inline const struct gms_hook_frame *gms_backend_frame(const struct gms_ba
 }
 
 /*
- * Returns true if the calling thread is inside a hook or a listener, where it must not take a
- * convert lock.
+ * Returns true if the calling thread is inside a hook or a listener. The thread must not take a
+ * convert lock there.
  */
-static inline bool gms_backend_inside(const struct gms_backend *b)
+static inline bool gms_backend_in_hook_or_listener(const struct gms_backend *b)
 {
 	return gms_backend_frame(b);
 }
 
 /*
- * Returns true if the calling thread is inside a hook that is no listener, where it must not take
- * an invalidate lock either.
+ * Returns true if the innermost frame of the calling thread is that of a hook, and not of a
+ * listener. The thread must not take an invalidate lock there, either.
  */
 static inline bool gms_backend_in_hook(const struct gms_backend *b)
 {
@@ -67,7 +70,10 @@ static inline bool gms_backend_in_hook(const struct gms_backend *b)
 	return f && !f->listener;
 }
 
-/* Notes that the calling thread enters a hook. @f is valid until gms_backend_leave(). */
+/*
+ * Notes that the calling thread enters a hook or, if @listener, a listener. @f is on the thread's
+ * list until gms_backend_leave().
+ */
 static inline void gms_backend_enter(const struct gms_backend *b, struct gms_hook_frame *f,
 				     bool listener)
 {
@@ -77,15 +83,18 @@ static inline void gms_backend_enter(const struct gms_backend *b, struct gms_hoo
 	*hooks = f;
 }
 
-/* Notes that the calling thread has left a hook, which returned @err. Returns 0 or -errno. */
+/*
+ * Notes that the calling thread has left the hook or the listener, which returned @err. Returns
+ * @err, but -EIO for a positive one.
+ */
 static inline int gms_backend_leave(struct gms_hook_frame *f, int err)
 {
 	*gms_thread_hooks() = f->next;
 	return err > 0 ? -EIO : err;
 }
 
-/* Returns true if a pin is on a whole folio, and false if it is on a page. */
-static inline bool gms_backend_by_folio(const struct gms_backend *b)
+/* Returns true if a pin is on a whole folio, and false if a pin is on one page. */
+static inline bool gms_backend_pins_by_folio(const struct gms_backend *b)
 {
 	return b->ops.flags & GMS_BACKEND_PINS_BY_FOLIO;
 }
@@ -94,13 +103,13 @@ static inline bool gms_backend_by_folio(const struct gms_backend *b)
 
 int gms_backend_unmap_host(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);
 int gms_backend_map_host(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);
-/* If this returns -EAGAIN, *pinned lies in the range. */
+/* Stores in *pinned a page of the range: if this returns -EAGAIN, a pinned one. */
 int gms_backend_check_pins(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
 			   gms_pgoff_t *pinned);
 void gms_backend_invalidate_begin(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);
 void gms_backend_zap_guest(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
 			   enum gms_shareability only);
-/* On failure *done is how many pages of the range are applied and have to be undone. */
+/* On failure, the first *done pages of the range are applied, and have to be undone. */
 int gms_backend_apply(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
 		      enum gms_shareability to, uint64_t *done);
 int gms_backend_repair(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
@@ -108,7 +117,7 @@ int gms_backend_repair(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pag
 int gms_backend_undo(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
 		     enum gms_shareability back_to);
 void gms_backend_invalidate_end(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);
-/* *at_most: the order of the largest mapping that the guest may have there from now on. */
+/* Stores in *at_most the largest order that a mapping of the guest may have there from now on. */
 int gms_backend_prepare(struct gms_backend *b, gms_pgoff_t start, unsigned int order,
 			unsigned int *at_most);
 int gms_backend_folio_alloc(struct gms_backend *b, gms_pgoff_t index, unsigned int order);

@@ -172,7 +172,7 @@ int gms_enter(struct gms_state *s, unsigned int flags, gms_pgoff_t start,
 
 	if (!gms_state_range_ok(s, start, nr_pages))
 		return -EINVAL;
-	if (gms_backend_inside(&s->backend) || gms_thread_holds(s))
+	if (gms_backend_in_hook_or_listener(&s->backend) || gms_thread_holds(s))
 		return -EDEADLK;
 	shards = entry_shards(flags, start, nr_pages);
 	gms_shards_lock_convert(s, shards);

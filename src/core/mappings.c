@@ -198,7 +198,7 @@ int gms_mappings_isolate(struct gms_state *s, struct gms_ranges *ranges, gms_pgo
 {
 	int err;
 
-	if (gms_backend_by_folio(&s->backend))
+	if (gms_backend_pins_by_folio(&s->backend))
 		return mappings_isolate_folios(s, ranges, pinned, stop);
 	err = mappings_isolate_pages(s, ranges, pinned);
 	if (err == -EAGAIN)

@@ -59,8 +59,8 @@ struct gms_pins {
 	uint32_t uniform;
 	uint32_t reserved; /* pins that are reserved, and not committed or cancelled */
 	uint32_t nr_planes;
-	uint32_t nonzero
-		[GMS_PINS_PLANES]; /* for each plane: how many words of dirty leaves are not 0 */
+	/* for each plane: how many words of dirty leaves are not 0 */
+	uint32_t nonzero[GMS_PINS_PLANES];
 	struct gms_line *plane[GMS_PINS_PLANES];
 	struct gms_line pinned[GMS_LINE_BITS] __attribute__((aligned(64)));
 };

@@ -2,8 +2,9 @@
 /*
  * policy.c - the policies that come with the library
  *
- * Each policy is a function of the view alone. The policies differ in the blocks that they do not
- * back with a huge folio, and in the events at which they split and merge:
+ * Each policy is a function of the view alone. The verdict holds the order of the folio before the
+ * call, so a policy that stores no order leaves the folio as it is. The policies differ in the
+ * blocks that they do not back with a huge folio, and in the events at which they split and merge:
  *
  *	                   no huge folio in   splits at                   merges at
  *	eager              not all private    all events but maintenance  conversion
@@ -11,13 +12,13 @@
  *	lazy               mixed              host fault                  never
  *	adaptive           mixed              host fault                  maintenance, at rest
  *
- * Cost of a query: a few comparisons; nothing is read but the view.
+ * Cost. A query takes a few comparisons, and reads nothing but the view.
  */
 #include <gmemstate/policy.h>
 
 #include "platform.h"
 
-/* Returns the order of the largest all private block at the index, and not above @max. */
+/* Returns the order of the largest block at the index that is all private, but at most @max. */
 static unsigned int policy_private_order(const struct gms_policy_view *v, unsigned int max)
 {
 	if (max >= GMS_ORDER_1G && v->s1g == GMS_ALL_PRIVATE)
@@ -25,7 +26,7 @@ static unsigned int policy_private_order(const struct gms_policy_view *v, unsign
 	return max >= GMS_ORDER_2M && v->s2m == GMS_ALL_PRIVATE ? GMS_ORDER_2M : GMS_ORDER_4K;
 }
 
-/* Returns the order of the largest uniform block at the index, and not above @max. */
+/* Returns the order of the largest block at the index that is uniform, but at most @max. */
 static unsigned int policy_uniform_order(const struct gms_policy_view *v, unsigned int max)
 {
 	if (max >= GMS_ORDER_1G && v->s1g != GMS_MIXED)
@@ -33,7 +34,7 @@ static unsigned int policy_uniform_order(const struct gms_policy_view *v, unsign
 	return max >= GMS_ORDER_2M && v->s2m != GMS_MIXED ? GMS_ORDER_2M : GMS_ORDER_4K;
 }
 
-/* Returns the largest order that a verdict of eager may have: only a conversion merges. */
+/* Returns the largest order that an eager policy may decide on: only a conversion merges. */
 static unsigned int policy_eager_max(const struct gms_policy_view *v)
 {
 	return v->event == GMS_EV_CONVERT ? GMS_ORDER_1G : v->folio_order;
@@ -47,7 +48,7 @@ static void policy_eager(void *ctx, const struct gms_policy_view *v,
 	if (v->event == GMS_EV_MAINTAIN)
 		return;
 	verdict->order = policy_private_order(v, policy_eager_max(v));
-	/* a folio stays whole or is split to 4K, all of it */
+	/* eager leaves a folio whole, or splits all of it to 4K */
 	if (verdict->order < v->folio_order)
 		verdict->order = GMS_ORDER_4K;
 }
@@ -105,11 +106,11 @@ static void policy_adaptive(void *ctx, const struct gms_policy_view *v,
 		return &ops;                                   \
 	}
 
-#define POLICY_ALL_BUT_MAINTENANCE \
+#define POLICY_EVENTS_BUT_MAINTENANCE \
 	(1U << GMS_EV_ALLOCATE | 1U << GMS_EV_FAULT | 1U << GMS_EV_CONVERT | 1U << GMS_EV_PUNCH)
 
-POLICY_DEFINE(eager, "eager", POLICY_ALL_BUT_MAINTENANCE)
-POLICY_DEFINE(eager_nonuniform, "eager-nonuniform", POLICY_ALL_BUT_MAINTENANCE)
+POLICY_DEFINE(eager, "eager", POLICY_EVENTS_BUT_MAINTENANCE)
+POLICY_DEFINE(eager_nonuniform, "eager-nonuniform", POLICY_EVENTS_BUT_MAINTENANCE)
 POLICY_DEFINE(lazy, "lazy", GMS_POLICY_HOST_FAULTS | 1U << GMS_EV_FAULT)
 POLICY_DEFINE(adaptive, "adaptive",
 	      GMS_POLICY_HOST_FAULTS | 1U << GMS_EV_FAULT | 1U << GMS_EV_MAINTAIN)

@@ -250,7 +250,7 @@ static void run_hand_over(struct worker *worker)
 
 	gms_rwlock_write_lock(&rwlock);
 	tickets = 1;
-	wait_for(&rwlock.asleep, SLEEPERS);
+	wait_for(&rwlock.waiting, SLEEPERS);
 	before = reads;
 	gms_rwlock_write_unlock(&rwlock);
 	gms_rwlock_write_lock(&rwlock);
@@ -282,7 +282,7 @@ static void test_sleeping_readers_come_next(void **state)
 		for (unsigned int k = 1; k < ARRAY_SIZE(workers); k++)
 			workers[k].run = run_read_after_writer;
 		workers_run(workers, ARRAY_SIZE(workers));
-		assert_int_equal(rwlock.asleep, 0);
+		assert_int_equal(rwlock.waiting, 0);
 		teardown();
 	}
 }
@@ -294,7 +294,7 @@ static void run_first_reader(struct worker *worker)
 
 	gms_rwlock_read_lock(&rwlock);
 	reads = 1;
-	wait_for(&rwlock.asleep, 1);
+	wait_for(&rwlock.waiting, 1);
 	wait_for(&rwlock.writer, GMS_WRITER_ASLEEP);
 	early = tickets;
 	gms_rwlock_read_unlock(&rwlock);

@@ -52,7 +52,7 @@ const struct gms_allocator *gms_platform_allocator(void)
 	return &allocator;
 }
 
-/* The holder is a few instructions from its unlock, unless it was preempted: hence the yield. */
+/* The holder unlocks after a few instructions unless it is preempted: hence the yield. */
 void gms_spin_lock_slow(struct gms_spinlock *lock)
 {
 	unsigned int spins = 0;
@@ -79,10 +79,10 @@ unsigned int gms_slot_deal(void)
 }
 
 /*
- * Returns the number of an object among those that the calling thread holds, or the first free
- * number for NULL; GMS_MAX_HELD if there is none. The thread holds at least one lock.
+ * Returns the position of @object in the held array of the calling thread, or, for NULL, the first
+ * free position; GMS_MAX_HELD: there is none. The thread holds at least one shared lock.
  */
-static unsigned int platform_held_slot(const void *object)
+static unsigned int platform_held_at(const void *object)
 {
 	unsigned int i = 0;
 
@@ -93,7 +93,7 @@ static unsigned int platform_held_slot(const void *object)
 
 void gms_thread_hold_slow(const void *object)
 {
-	const unsigned int i = platform_held_slot(NULL);
+	const unsigned int i = platform_held_at(NULL);
 
 	if (i < GMS_MAX_HELD)
 		gms_thread.held[i] = object;
@@ -102,7 +102,7 @@ void gms_thread_hold_slow(const void *object)
 
 void gms_thread_drop_slow(const void *object)
 {
-	const unsigned int i = platform_held_slot(object);
+	const unsigned int i = platform_held_at(object);
 
 	if (i < GMS_MAX_HELD)
 		gms_thread.held[i] = NULL;
@@ -112,12 +112,12 @@ void gms_thread_drop_slow(const void *object)
 
 bool gms_thread_holds_slow(const void *object)
 {
-	return platform_held_slot(object) < GMS_MAX_HELD;
+	return platform_held_at(object) < GMS_MAX_HELD;
 }
 
 /*
- * The mutex is adaptive: a thread that finds it taken spins before it sleeps, because most are
- * held for less time than it takes to sleep and to be woken.
+ * The mutex is adaptive: a thread that finds it taken spins before it sleeps, because most mutexes
+ * of the library are held for less time than it takes to sleep and to be woken.
  */
 int gms_mutex_init(struct gms_mutex *mutex, const void *object, enum gms_rank rank,
 		   unsigned int key)
@@ -128,7 +128,7 @@ int gms_mutex_init(struct gms_mutex *mutex, const void *object, enum gms_rank ra
 	gms_place_set(mutex, object, rank, key);
 	if (pthread_mutexattr_init(&attr))
 		return -ENOMEM;
-#ifdef __GLIBC__ /* the type is an enum there, which the preprocessor cannot see */
+#ifdef __GLIBC__ /* PTHREAD_MUTEX_ADAPTIVE_NP is an enumerator, which #ifdef cannot see */
 	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
 #endif
 	err = pthread_mutex_init(&mutex->lock, &attr);

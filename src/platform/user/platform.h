@@ -1,37 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * platform.h - the only door to libc and pthreads; this is the one for user space
+ * platform.h - the only door to libc and pthreads; this is the header for user space
  *
- * It names all that src/ needs from its surroundings: memory, locks, atomics, error numbers.
+ * The header has all that src/ needs from its surroundings: memory, locks, atomics, error numbers.
  * Another platform (a kernel, a deterministic scheduler) has a header of the same name, in which
- * each primitive means the same. Each macro evaluates its arguments once.
+ * each primitive means the same. Each macro evaluates its arguments once, except that gms_assert()
+ * evaluates nothing in release builds.
  *
- *  gms_load_acquire      No later access is made before it
- *  gms_store_release     No earlier access is made after it
- *  gms_fence_acquire     No later access is made before an earlier load
- *  gms_fence_release     No earlier access is made after a later store
+ *  gms_load_acquire      No later access is made before the load
+ *  gms_store_release     No earlier access is made after the store
+ *  gms_fence_acquire     No access that follows the fence is made before a load that precedes it
+ *  gms_fence_release     No access that precedes the fence is made after a store that follows it
  *  gms_cmpxchg_pointer   Stores a pointer if it finds the expected one, and returns what it found;
  *                        acquire and release
- *  gms_prefetch          Fetches a line that will be read soon
+ *  gms_prefetch          Fetches a cache line that will be read soon
  *  gms_spin_*            Mutual exclusion for a few instructions. The holder does not sleep, and
  *                        so does not allocate
- *  gms_cpu_relax         What a loop that waits for a spinlock does meanwhile
+ *  gms_cpu_relax         Pauses in a loop that waits for another thread
  *  gms_slot              A number below GMS_NR_SLOTS that stays with the thread. Threads are
  *                        spread evenly over the numbers
  *  gms_mutex_*           Mutual exclusion. The holder may sleep. Not recursive
- *  gms_rwlock_*          Many readers or one writer. The holder may sleep. Not recursive, for
- *                        readers either. The caller guarantees that at most one thread is between
- *                        its call of write_lock and its return from write_unlock, by a mutex that
- *                        orders the writers. Neither side starves: a waiting writer keeps new
- *                        readers out, and when it ends, the readers that sleep come first. A lock
- *                        is unlocked by the thread that locked it
+ *  gms_rwlock_*          Many readers or one writer. The holder may sleep. Not recursive, not even
+ *                        for readers. A thread unlocks only what it has locked. The caller
+ *                        serialises writers by a mutex, which it holds from before write_lock
+ *                        until write_unlock has returned. Neither side starves: a waiting writer
+ *                        keeps new readers out, and when it unlocks, waiting readers come first
  *  gms_thread_*          What the platform keeps for the calling thread: the objects whose shared
- *                        locks it holds, and a list of the hooks that it is inside of. A platform
- *                        that keeps nothing answers that there is nothing
+ *                        locks it holds, and a list of the hooks that it is inside. A platform
+ *                        that keeps nothing answers as if both were empty
  *
- * Each lock is given its place in the order of locks when it is initialised: the object that it
- * belongs to, its rank (enum gms_rank) and its key. A thread takes the locks of one object with
- * ascending ranks, and with ascending keys within a rank. Debug builds (GMS_DEBUG) check that.
+ * gms_*_init() gives a lock its place in the order of locks: the object that the lock belongs to,
+ * its rank (enum gms_rank) and its key. A thread takes the locks of one object with ascending
+ * ranks, and with ascending keys within a rank. Debug builds (GMS_DEBUG) check that.
  */
 #ifndef GMS_PLATFORM_H
 #define GMS_PLATFORM_H
@@ -68,15 +68,15 @@
 #define gms_memcpy(to, from, n) memcpy(to, from, n)
 #define gms_strcmp(a, b) strcmp(a, b)
 
-/* The place in the source, as "file:line". */
+/* Where a macro is used in the source, as "file:line". */
 #define GMS_STRING_OF(x) #x
 #define GMS_STRING(x) GMS_STRING_OF(x)
 #define GMS_HERE __FILE__ ":" GMS_STRING(__LINE__)
 
 /*
- * Debug builds (GMS_DEBUG) stop where an invariant is broken: gms_trap() writes the place in the
- * source and the reason to the standard error, as one line, and then traps. Other builds have no
- * code for it.
+ * Debug builds (GMS_DEBUG) stop where an invariant is broken: gms_trap() writes one line to the
+ * standard error, with the place in the source and the reason, and then traps. Other builds have
+ * no code for gms_assert().
  */
 #ifdef GMS_DEBUG
 #define GMS_CHECKED 1
@@ -91,13 +91,14 @@ void gms_trap(const char *where, const char *what) __attribute__((noreturn, cold
 #define gms_assert(cond) ((void)(0 && (cond)))
 #endif
 
+/* Stores @new in *place if *place is @old. Returns what *place was. */
 static inline void *gms_cmpxchg_pointer(void **place, void *old, void *new)
 {
 	__atomic_compare_exchange_n(place, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 	return old;
 }
 
-/* Returns the allocator that NULL stands for. */
+/* Returns the allocator that is used where a caller passes NULL for one. */
 const struct gms_allocator *gms_platform_allocator(void);
 
 /* The ranks of locks, the outermost first. */
@@ -127,8 +128,9 @@ struct gms_place {
 void gms_rank_enter(const struct gms_place *place, const char *where);
 /* Traps if the calling thread does not hold the lock. */
 void gms_rank_leave(const struct gms_place *place, const char *where);
-/* Returns true if the calling thread holds a lock of this rank, of @object or of any object. */
+/* Returns true if the calling thread holds a lock of @object with this rank. */
 bool gms_rank_holds(const void *object, enum gms_rank rank);
+/* Returns true if the calling thread holds a lock of any object with this rank. */
 bool gms_rank_holds_any(enum gms_rank rank);
 #else
 #define GMS_PLACE
@@ -180,10 +182,10 @@ static inline void gms_spin_unlock_at(struct gms_spinlock *lock, const char *whe
 
 /* What the platform keeps for the calling thread. */
 struct gms_thread {
-	unsigned int slot; /* the slot + 1; 0: the thread has none yet */
-	unsigned int nr_held; /* shared locks */
-	const void *held[GMS_MAX_HELD]; /* their objects, or NULL; further ones are counted only */
-	void *hooks; /* a list that the caller of gms_thread_hooks() keeps */
+	unsigned int slot; /* the number of the slot + 1; 0: the thread has no slot yet */
+	unsigned int nr_held; /* how many shared locks the thread holds */
+	const void *held[GMS_MAX_HELD]; /* their objects, as far as they fit; NULL: free */
+	void *hooks; /* see gms_thread_hooks() */
 };
 
 extern __thread struct gms_thread gms_thread
@@ -191,7 +193,7 @@ extern __thread struct gms_thread gms_thread
 
 #define GMS_NR_SLOTS 8u
 
-/* Gives the calling thread its slot. Returns it. */
+/* Gives a slot to the calling thread, which has none. Returns the slot. */
 unsigned int gms_slot_deal(void);
 
 static inline unsigned int gms_slot(void)
@@ -227,13 +229,16 @@ static inline void gms_thread_drop(const void *object)
 
 bool gms_thread_holds_slow(const void *object);
 
-/* Returns true if the calling thread is known to hold a shared lock of @object. */
+/*
+ * Returns true if the calling thread holds a shared lock of @object. May miss one if the thread
+ * holds more than GMS_MAX_HELD shared locks.
+ */
 static inline bool gms_thread_holds(const void *object)
 {
 	return gms_unlikely(gms_thread.nr_held) && gms_thread_holds_slow(object);
 }
 
-/* Returns the place of the calling thread's list of hooks. */
+/* Returns where the calling thread's list of hooks begins. The caller keeps the list. */
 static inline void **gms_thread_hooks(void)
 {
 	return &gms_thread.hooks;
@@ -276,20 +281,20 @@ static inline void gms_mutex_unlock_at(struct gms_mutex *mutex, const char *wher
 
 /*
  * Each reader counts itself in the slot of its thread, so that readers in different slots write
- * different cache lines. rwlock.c explains how the two sides find each other.
+ * different cache lines. rwlock.c explains how readers and a writer find each other.
  */
 struct gms_rwlock_slot {
-	uint32_t readers; /* that hold the lock, or are about to find a writer and step back */
-	uint32_t asleep; /* readers that wait for the end of the writer; under the mutex */
+	uint32_t readers; /* readers that hold the lock, or will find a writer and step back */
+	uint32_t waiting; /* readers that wait until the writer unlocks; under the mutex */
 } __attribute__((aligned(64)));
 
 enum gms_rwlock_writer { GMS_WRITER_NONE, GMS_WRITER_AWAKE, GMS_WRITER_ASLEEP };
 
 struct gms_rwlock {
 	struct gms_rwlock_slot slot[GMS_NR_SLOTS];
-	uint32_t writer; /* enum gms_rwlock_writer: a writer holds the lock or waits for it */
-	uint32_t asleep; /* the sum over all slots; written under the mutex */
-	uint32_t phase; /* how often a writer let sleeping readers in; written under the mutex */
+	uint32_t writer; /* enum gms_rwlock_writer; not NONE: a writer holds the lock or waits */
+	uint32_t waiting; /* the sum over all slots; written under the mutex */
+	uint32_t phase; /* how often a writer let waiting readers in; written under the mutex */
 	pthread_mutex_t mutex;
 	pthread_cond_t wake_readers;
 	pthread_cond_t wake_writer;
@@ -345,7 +350,7 @@ static inline void gms_rwlock_write_lock_at(struct gms_rwlock *lock, const char 
 static inline void gms_rwlock_write_unlock_at(struct gms_rwlock *lock, const char *where)
 {
 	(void)__atomic_exchange_n(&lock->writer, GMS_WRITER_NONE, __ATOMIC_SEQ_CST);
-	if (gms_unlikely(__atomic_load_n(&lock->asleep, __ATOMIC_SEQ_CST)))
+	if (gms_unlikely(__atomic_load_n(&lock->waiting, __ATOMIC_SEQ_CST)))
 		gms_rwlock_write_unlock_slow(lock);
 	gms_place_leave(lock, where);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rank.c - debug builds only: the locks that a thread holds, the check of their order, the trap
+ * rank.c - for debug builds: the locks that a thread holds, the check of their order, and the trap
  */
 #include "platform.h"
 

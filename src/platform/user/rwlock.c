@@ -1,34 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * rwlock.c - where the two sides of a gms_rwlock meet
+ * rwlock.c - the slow paths of gms_rwlock, where readers and a writer meet
  *
- * Each side writes its own word and then reads the word of the other side, both sequentially
- * consistent. So if the two sides come at the same time, at least one of them sees the other:
+ * Each side writes its own word and then reads the word of the other side, and both accesses are
+ * sequentially consistent. So if the two sides come at the same time, at least one of them sees
+ * the other. Below, the word writer is 0 (GMS_WRITER_NONE), 1 (AWAKE) or 2 (ASLEEP):
  *
- *	reader                           writer
+ *	a reader                         a writer
  *	slot += 1                        writer = 1
  *	writer 0? it holds the lock      all slots 0? it holds the lock
  *
  *	slot -= 1                        writer = 2, under the mutex
  *	writer 2? it wakes the writer    a slot not 0? it sleeps
  *
- *	asleep += 1, under the mutex     writer = 0
- *	slot += 1; writer 0? it holds    asleep not 0? it lets the sleeping readers in,
- *	    the lock, else it sleeps         under the mutex
+ *	under the mutex: waiting += 1,   writer = 0
+ *	slot += 1; writer 0? it holds    waiting not 0? it lets the waiting readers in,
+ *	the lock, else slot -= 1             under the mutex
  *
- * The writer may look at one slot after another: if it found a slot to be 0 after it had set its
- * word, readers that come to this slot later step back.
+ * The writer may look at one slot after another. If it has set its word and then finds a slot to
+ * be 0, readers that come to this slot later step back.
  *
- * No side starves. A reader that meets a writer counts itself as waiting, spins a little, and then
- * sleeps. Before the writer returns from its unlock, it counts the waiting readers into their
- * slots: they hold the lock, and the next writer waits for them. Readers that come while a writer
- * holds the lock or waits for it step back.
+ * No side starves. A reader that meets a writer counts itself as waiting, spins for a while, and
+ * then sleeps. Before the writer returns from its unlock, it counts the waiting readers into their
+ * slots: from then on they hold the lock, and the next writer waits for them. Readers that come
+ * while a writer holds the lock or waits for it step back.
  */
 #include "platform.h"
 
 /*
- * Some microseconds, which is less than it costs to sleep and to be woken. A pause takes 20 to 140
- * cycles, depending on the processor; the count suits those with a short one.
+ * How often a thread spins before it sleeps: for some microseconds, less than it costs to sleep and
+ * to be woken. A pause takes 20 to 140 cycles; the count suits processors with a short one.
  */
 #define RWLOCK_SPINS 256
 
@@ -61,7 +62,7 @@ void gms_rwlock_fini(struct gms_rwlock *lock)
 
 void gms_rwlock_wake_writer(struct gms_rwlock *lock)
 {
-	/* With the mutex held, the writer either sleeps or has yet to look at the slots. */
+	/* Under the mutex, the writer either sleeps or has yet to look at the slots. */
 	pthread_mutex_lock(&lock->mutex);
 	pthread_cond_signal(&lock->wake_writer);
 	pthread_mutex_unlock(&lock->mutex);
@@ -73,25 +74,28 @@ static bool rwlock_writer_is(const struct gms_rwlock *lock, uint32_t state)
 }
 
 /*
- * Counts a reader as waiting. The writer will count it into its slot and change the phase. Returns
- * false if the writer is gone: the reader holds the lock. The caller has the mutex.
+ * Counts a reader as waiting: the writer will count it into its slot and change the phase. Returns
+ * false if the writer has gone: the reader holds the lock. Caller holds the mutex.
  */
 static bool rwlock_read_wait_locked(struct gms_rwlock *lock, struct gms_rwlock_slot *slot)
 {
-	slot->asleep++;
-	__atomic_fetch_add(&lock->asleep, 1, __ATOMIC_SEQ_CST);
+	slot->waiting++;
+	__atomic_fetch_add(&lock->waiting, 1, __ATOMIC_SEQ_CST);
 	__atomic_fetch_add(&slot->readers, 1, __ATOMIC_SEQ_CST);
 	if (rwlock_writer_is(lock, GMS_WRITER_NONE)) {
-		slot->asleep--;
-		__atomic_fetch_sub(&lock->asleep, 1, __ATOMIC_SEQ_CST);
+		slot->waiting--;
+		__atomic_fetch_sub(&lock->waiting, 1, __ATOMIC_SEQ_CST);
 		return false;
 	}
-	/* The writer looks at the slots under the mutex, so it has not seen this reader. */
+	/*
+	 * A writer that has seen the reader counted here looks again before it sleeps, and goes to
+	 * sleep under the mutex only. So this needs to wake no writer.
+	 */
 	__atomic_fetch_sub(&slot->readers, 1, __ATOMIC_SEQ_CST);
 	return true;
 }
 
-/* Uncounts a reader that met a writer. The writer may sleep until the count is 0. */
+/* Takes a reader that has met a writer out of its slot. Wakes the writer if it sleeps. */
 static void rwlock_step_back(struct gms_rwlock *lock, struct gms_rwlock_slot *slot)
 {
 	__atomic_fetch_sub(&slot->readers, 1, __ATOMIC_SEQ_CST);
@@ -111,7 +115,7 @@ void gms_rwlock_read_lock_slow(struct gms_rwlock *lock)
 	phase = lock->phase;
 	wait = rwlock_read_wait_locked(lock, slot);
 	pthread_mutex_unlock(&lock->mutex);
-	/* The next unlock lets this reader in, so no writer overtakes it while it spins. */
+	/* The next unlock lets this reader in, so the writer after it waits for this reader. */
 	for (unsigned int i = 0; wait && i < RWLOCK_SPINS; i++) {
 		if (gms_load_acquire(&lock->phase) != phase)
 			return;
@@ -149,19 +153,19 @@ void gms_rwlock_write_lock_slow(struct gms_rwlock *lock)
 }
 
 /*
- * Lets the sleeping readers in: they have seen the word of the writer set, and wait for this. The
- * word is 0 by now, and stays 0 until this returns, because no other writer may begin before.
+ * Lets the waiting readers in: they have seen that the word of the writer was set. The word is 0
+ * by now, and stays 0 until this returns, because no other writer may begin before.
  */
 void gms_rwlock_write_unlock_slow(struct gms_rwlock *lock)
 {
 	pthread_mutex_lock(&lock->mutex);
-	if (gms_load_relaxed(&lock->asleep)) {
+	if (gms_load_relaxed(&lock->waiting)) {
 		for (unsigned int i = 0; i < GMS_NR_SLOTS; i++) {
-			__atomic_fetch_add(&lock->slot[i].readers, lock->slot[i].asleep,
+			__atomic_fetch_add(&lock->slot[i].readers, lock->slot[i].waiting,
 					   __ATOMIC_SEQ_CST);
-			lock->slot[i].asleep = 0;
+			lock->slot[i].waiting = 0;
 		}
-		__atomic_store_n(&lock->asleep, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&lock->waiting, 0, __ATOMIC_SEQ_CST);
 		gms_store_release(&lock->phase, lock->phase + 1);
 		pthread_cond_broadcast(&lock->wake_readers);
 	}
