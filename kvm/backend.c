@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * backend.c - the calls of the engine: a conversion of the state becomes a conversion of the
- * memory
+ * backend.c - the hooks that the engine calls: they convert the memory as the state is converted
  *
- *	unmap_host		to private: hides the range from the host
- *	invalidate_begin	reserves freed slots for the undo from here on (S4 of slots.h)
+ *	unmap_host		hides the range from the host, before a conversion to private
+ *	invalidate_begin	begins to reserve freed slots for the undo (S4 of slots.h)
  *	apply	to private	hides the range from the host, then changes the guest's side
  *		to shared	changes the guest's side, then shows the range to the host
- *	undo			as apply to the former shareability, and keeps what the pages hold
- *	invalidate_end		the conversion stands or was undone: punches the unused sides out
- *	map_host		there was no conversion: shows the shared pages to the host again
- *	repair			as apply; private may be wrong, and the guest may see either side
+ *	undo			applies the former shareability, and keeps what the pages hold
+ *	invalidate_end		punches the unused sides out: the conversion stands or was undone
+ *	map_host		shows the shared pages to the host again, if nothing was converted
+ *	repair			as apply, but the guest may see either side before
  *
- * An apply that fails undoes what it did. If it cannot, it reports all of its run as done: then
- * the engine calls undo for all of the run, which is one more attempt. That attempt starts from
- * the records, so it does nothing for pages that are right already.
+ * If apply fails, it undoes what it did. If it cannot do that, it reports all of its run as done.
+ * Then the engine calls undo for all of the run, which is one more attempt. That attempt starts
+ * from the records, so it does nothing for pages that are right already.
  *
- * Each hook takes gms_kvm.lock. The engine calls them with the state object's locks held.
+ * Each hook takes gms_kvm.lock. The engine holds locks of the state object when it calls a hook.
  */
 #include "guest.h"
 #include "host.h"
@@ -51,8 +50,8 @@ static int backend_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum g
 	if (err)
 		goto unlock;
 	/*
-	 * in place *failed may become a pinned page: the engine's undo of the rest then does
-	 * nothing
+	 * In place, this may set *failed to a pinned page. The engine then undoes the pages before
+	 * it. That does nothing, because the second call has already changed them back.
 	 */
 	err = backend_set(kvm, start, end, to, false, failed);
 	if (err && backend_set(kvm, start, end, gms_kvm_other(to), true, NULL))

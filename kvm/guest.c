@@ -2,18 +2,18 @@
 /*
  * guest.c - whether the guest sees a page as private or as shared (G1 to G3 of guest.h)
  *
- * A range is cut into pieces, each in one map or in none. A piece is cut into runs that are not
- * yet what is asked for. For each run:
+ * A range is cut into pieces, each in one map or in none. A piece is cut into runs, and the runs
+ * that are not yet what the caller wants are changed. For each of them:
  *
  *	prepare the records                   failure: nothing has changed
  *	punch out the side that will be seen, where it is stale
  *	make KVM change the run               failure: make KVM change it back
- *	commit the records; the other side is stale
+ *	commit the records: the other side is stale now
  *
- * A call of KVM that fails may have changed a part of the run. Therefore the whole run is changed
- * back by a second call. If that fails as well, the run is unsure, or by memslots the map is
- * broken. KVM is called again for an unsure run, whatever private says, and a broken map is
- * re-cut.
+ * If a call of KVM fails, it may have changed a part of the run. So a second call changes the
+ * whole run back. If that fails, too, the run is unsure or, by memslots, the map is broken. The
+ * next change of an unsure run calls KVM whatever private says, and the next change in a broken
+ * map re-cuts its slots.
  */
 #include "guest.h"
 
@@ -49,7 +49,7 @@ static int guest_set_in_place(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_
 	return err;
 }
 
-/* Sets the attributes of a run, in place and by attributes. @map is NULL for an unmapped run. */
+/* Sets the attributes of a run, in place or by attributes. If @map is NULL, no map has the run. */
 static int guest_set_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map,
 				gms_pgoff_t start, gms_pgoff_t end, enum gms_shareability to,
 				gms_pgoff_t *failed)
@@ -66,7 +66,7 @@ static int guest_prepare(struct gms_rtree *tree, gms_pgoff_t start, gms_pgoff_t 
 	return gms_rtree_prepare(tree, start, end - start, NULL);
 }
 
-/* Commits a range that was prepared. */
+/* Commits a range that is prepared. */
 static void guest_commit(struct gms_rtree *tree, gms_pgoff_t start, gms_pgoff_t end, bool set)
 {
 	gms_rtree_commit(tree, start, end - start, set, NULL);
@@ -75,8 +75,8 @@ static void guest_commit(struct gms_rtree *tree, gms_pgoff_t start, gms_pgoff_t 
 /* ---- memslots ---- */
 
 /*
- * Makes the slots follow private, which was committed. If they cannot, reverts private, and makes
- * the slots follow that.
+ * Re-cuts the slots of a range as private says, which is committed already. If that fails, reverts
+ * private and re-cuts the slots again. @more: how many slots the map calls for more than before.
  */
 static int guest_recut(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
 		       gms_pgoff_t end, struct gms_rtree_reserve *reserve, int64_t more)
@@ -95,7 +95,7 @@ static int guest_recut(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t
 	return err;
 }
 
-/* Returns how many slots a map calls for in a range and its two neighbouring pages. */
+/* Returns how many slots a map calls for in a range with the page before it and the page after. */
 static int64_t guest_count_near(const struct gms_kvm *kvm, const struct gms_kvm_map *map,
 				gms_pgoff_t start, gms_pgoff_t end)
 {
@@ -106,6 +106,7 @@ static int64_t guest_count_near(const struct gms_kvm *kvm, const struct gms_kvm_
 	return (int64_t)gms_kvm_slots_count(kvm, map, start, end);
 }
 
+/* Changes a run of a map by memslots. If deferred is set, leaves the slots to gms_kvm_sync(). */
 static int guest_convert_slots(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
 			       gms_pgoff_t end, const struct guest_change *change,
 			       struct gms_rtree_reserve *reserve)
@@ -124,7 +125,7 @@ static int guest_convert_slots(struct gms_kvm *kvm, struct gms_kvm_map *map, gms
 
 /* ---- runs ---- */
 
-/* Makes KVM change a run, and commits private and unsure. Both are prepared. */
+/* Makes KVM change a run, and commits the run in private and unsure, where it is prepared. */
 static int guest_convert(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
 			 gms_pgoff_t end, const struct guest_change *change,
 			 struct gms_rtree_reserve *reserve)
@@ -204,8 +205,8 @@ static int guest_confirm_run(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_p
 }
 
 /*
- * Confirms the unsure pages of a piece that are not to change. Confirms the others, too, if their
- * other side will be emptied: the guest must not see that side (K4).
+ * Confirms those unsure pages of a piece that are @change->to already. Confirms the other unsure
+ * pages, too, if the side that they change to will be emptied: the guest must not see it (K4).
  */
 static int guest_confirm(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_t start,
 			 gms_pgoff_t end, const struct guest_change *change)
@@ -249,7 +250,7 @@ static int guest_set_piece(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgo
 	struct gms_rtree_run run;
 	int err = 0;
 
-	if (!change->keep) /* a side will be emptied, so the slots must not show it (K4) */
+	if (!change->keep) /* a side will be emptied: the slots must not show it (K4) */
 		err = guest_repair_slots(kvm, map, start, end);
 	if (!err)
 		err = guest_confirm(kvm, map, start, end, change);
@@ -278,7 +279,7 @@ int gms_kvm_guest_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 
 /* ---- enough slots ---- */
 
-/* Returns what guest_count_near() would return if all of the range were @private, or not. */
+/* Returns what guest_count_near() would return if each page of the range were @private. */
 static int64_t guest_count_uniform(const struct gms_kvm *kvm, const struct gms_kvm_map *map,
 				   gms_pgoff_t start, gms_pgoff_t end, bool private)
 {
@@ -342,9 +343,7 @@ bool gms_kvm_guest_next_shared(const struct gms_kvm *kvm, gms_pgoff_t at, gms_pg
 	return false;
 }
 
-/*
- * Punches out the unused sides of a run: all of its pages are stale, and all are private or none.
- */
+/* Punches out the unused side of a run. All pages of the run are stale and @private. */
 static void guest_punch_run(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool private)
 {
 	if (guest_prepare(kvm->stale, start, end))

@@ -2,12 +2,13 @@
 /*
  * guest.h - whether the guest sees a page as private or as shared, in each of the three modes
  *
- *  G1  private and unsure say what the guest sees: a page that is not unsure is what private says.
- *  G2  A change that fails leaves each run as it was, or done and recorded, or unsure. By
- *      memslots it may leave a map broken instead; the table of slots says which slots exist.
- *  G3  Before the guest sees a side, the side is empty, unless the caller asks to keep what it
- *      holds. After the change the other side is stale. In place there is one side, and nothing
- *      is stale.
+ *  G1  The guest sees a page that is not unsure as private says.
+ *  G2  A change that fails leaves each run of the range as it was, or changed and recorded, or
+ *      unsure. By memslots it may leave a map broken instead of unsure pages; the table of slots
+ *      says which slots exist.
+ *  G3  Before the guest sees a side, the side is emptied, unless the caller asks to keep what it
+ *      holds. After the change the other side is stale. In place there is only one side, and it is
+ *      never stale.
  *
  * The caller of each function holds gms_kvm.lock.
  */
@@ -17,30 +18,36 @@
 #include "kvm_priv.h"
 
 /*
- * Makes the guest see [start, end) as @to. @keep: the pages go back to what they were, and keep
- * what they hold. Returns 0 or -errno. After a failure see G2; where the kernel names a page,
- * *@failed is set to it. @failed may be NULL.
+ * Makes the guest see [start, end) as @to. If @keep, the pages go back to what they were before a
+ * change, and keep what they hold. Returns 0 or -errno; G2 says what a failure leaves. If the
+ * kernel names the page at which it failed, *failed is set to that page. @failed may be NULL.
  */
 int gms_kvm_guest_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 		      enum gms_shareability to, bool keep, gms_pgoff_t *failed);
 
 /*
- * Returns true if there are enough slots to make [start, end) @to. A caller checks before it
+ * Returns true if there are enough slots to make [start, end) @to. A caller checks this before it
  * changes anything, so that a lack of slots needs no undo.
  */
 bool gms_kvm_guest_fits(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 			enum gms_shareability to);
 
 /*
- * Prepares [start, end) for gms_kvm_guest_mark_unsure(), which then needs no memory. 0 or
+ * Prepares [start, end) for gms_kvm_guest_mark_unsure(), which then needs no memory. Returns 0 or
  * -ENOMEM.
  */
 int gms_kvm_guest_prepare(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end);
 
-/* Marks [start, end) as unsure: an undo failed. Nothing is punched there until it is set again. */
+/*
+ * Marks [start, end) as unsure, because an undo failed. Nothing is punched out there until
+ * gms_kvm_guest_set() has succeeded for the pages.
+ */
 void gms_kvm_guest_mark_unsure(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end);
 
-/* Sets *run to the next run in [at, end) of shared pages that are not unsure. False: none. */
+/*
+ * Sets *run to the next run in [at, end) of shared pages that are not unsure. Returns false if
+ * there is none.
+ */
 bool gms_kvm_guest_next_shared(const struct gms_kvm *kvm, gms_pgoff_t at, gms_pgoff_t end,
 			       struct gms_rtree_run *run);
 

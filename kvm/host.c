@@ -2,26 +2,25 @@
 /*
  * host.c - the host's view of the memory, KVM's window, and punching
  *
- * The view begins as one mapping of all of the shared memory; with GMS_KVM_INIT_PRIVATE, as one
- * mapping of the refusing file. A private page is hidden by a mapping of the refusing file over
- * it:
+ * The view begins as one mapping of all of shared_file, or, with GMS_KVM_INIT_PRIVATE, of all of
+ * refusing_file. A private page is hidden by a mapping of refusing_file in its place:
  *
  *	view	| shared_file | refusing_file |    shared_file    | refusing_file |
  *	index	0             10              20                  30
  *
- * By memslots the refusing file is the private guest_memfd: KVM answers a touch with SIGBUS. By
- * attributes a guest_memfd cannot be mapped, so an empty memfd is used: each touch is beyond its
- * end. In both files the offset follows the index, so the kernel merges neighbours into one
- * mapping.
+ * By memslots, refusing_file is the private guest_memfd: KVM answers a touch with SIGBUS. By
+ * attributes a guest_memfd cannot be mapped, so refusing_file is an empty memfd: each touch is
+ * beyond its end. In both files the offset follows the index, so the kernel merges neighbouring
+ * mappings of one file.
  *
- * Three kinds of memory cannot be hidden like this, and kvm->hides is not set for them: in place
- * the kernel itself refuses the host; a mapping of the caller's must not be replaced; hugetlbfs
- * maps whole huge pages only.
+ * Pages are not hidden like this, and kvm->hides is not set, in three cases: in place, where the
+ * kernel itself refuses the host; in a mapping of the VMM, which must not be replaced; and in
+ * hugetlbfs, which maps whole huge pages only.
  *
- * The window is the address at which KVM looks for shared pages. By attributes it is a second
- * mapping, where the view hides pages: then no vCPU faults on a page while its mapping in the view
- * is being replaced. In the other modes the window is the view. By memslots KVM uses no more of it
- * than its alignment.
+ * The window is the address at which KVM looks for shared pages. By attributes, if the view hides
+ * pages, the window is a second mapping: so no vCPU faults on a page while the view's mapping of
+ * the page is being replaced. In all other cases the window is the view. By memslots, KVM looks
+ * only at its alignment.
  */
 #include "host.h"
 
@@ -29,6 +28,7 @@
 
 #include <string.h>
 
+/* Returns the size in bytes of the smallest part of a file that can be mapped; or -errno. */
 static int64_t host_grain(struct gms_kvm *kvm, int fd)
 {
 	return kvm->sys.grain ? kvm->sys.grain(kvm->sys.ctx, fd) : (int64_t)gms_kvm_bytes(1);
@@ -111,7 +111,7 @@ int gms_kvm_host_fini(struct gms_kvm *kvm)
 
 /* ---- hiding and showing ---- */
 
-/* Replaces the mapping of [start, end). Records nothing. */
+/* Replaces the mapping of [start, end) in the view. Records nothing. */
 static int host_remap(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool hidden)
 {
 	const struct gms_kvm_file *file = hidden ? &kvm->refusing_file : &kvm->shared_file;
@@ -121,7 +121,7 @@ static int host_remap(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, b
 			    file->offset + gms_kvm_bytes(start));
 }
 
-/* Returns true if all of [start, end) is mapped: mmap() may unmap a range before it fails. */
+/* Returns true if all of [start, end) is mapped. A failing mmap() may have unmapped its range. */
 static bool host_is_mapped(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
 {
 	return !kvm->sys.look(kvm->sys.ctx, kvm->host + gms_kvm_bytes(start),
@@ -129,8 +129,8 @@ static bool host_is_mapped(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t e
 }
 
 /*
- * Hides or shows one run. After a failure the run is as before; or all of it is hidden, because
- * the old mapping was lost; or kvm->torn is set, because hiding failed as well.
+ * Hides or shows one run. Returns 0 or -errno. After a failure the run is as before; or, if its
+ * mapping was lost, it is hidden; or, if hiding it failed, too, kvm->torn is set.
  */
 static int host_set_run(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool hidden)
 {
@@ -172,7 +172,7 @@ int gms_kvm_host_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bo
 
 /* ---- punching ---- */
 
-/* Fills [start, end) of the caller's mapping with 0. */
+/* Fills [start, end) of the VMM's mapping with 0. */
 static int host_discard(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end)
 {
 	unsigned char *at = kvm->host + gms_kvm_bytes(start);

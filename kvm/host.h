@@ -4,12 +4,11 @@
  *
  *  H1  The host's view is one range of addresses, in which index i is at i * 4096. No address of
  *      the range is ever unmapped on purpose: a free address could be taken by another mapping.
- *  H2  Where kvm->hides is set, a page in hidden is mapped to refusing_file, and a page not in
- *      hidden is mapped to shared_file. While kvm->torn is set, an address may be mapped to
- *      nothing.
- *  H3  The window, where it is a mapping of its own, always shows all of shared_file.
+ *  H2  If kvm->hides is set, a page in hidden is mapped to refusing_file, and a page not in hidden
+ *      is mapped to shared_file. While kvm->torn is set, some addresses may be mapped to nothing.
+ *  H3  If the window is a mapping of its own, it always shows all of shared_file.
  *
- * gms_kvm_host_init() and gms_kvm_host_fini() run alone. The caller of the others holds
+ * gms_kvm_host_init() and gms_kvm_host_fini() run alone. The caller of the other functions holds
  * gms_kvm.lock.
  */
 #ifndef GMS_KVM_HOST_H
@@ -18,24 +17,25 @@
 #include "kvm_priv.h"
 
 /*
- * Maps the host's view and KVM's window, and decides kvm->hides. The mode and the files are set
- * before. Returns 0 or -errno.
+ * Maps the host's view and KVM's window, and sets kvm->hides. The caller has set the mode and the
+ * files. Returns 0 or -errno.
  */
 int gms_kvm_host_init(struct gms_kvm *kvm);
 
 /*
- * Unmaps what gms_kvm_host_init() mapped. Returns 0 or -errno. After a failure the rest is still
- * mapped, and the call may be repeated.
+ * Unmaps what gms_kvm_host_init() has mapped. Returns 0 or -errno. If it fails, what it could not
+ * unmap is still mapped, and the call may be repeated.
  */
 int gms_kvm_host_fini(struct gms_kvm *kvm);
 
 /*
- * Hides [start, end) from the host, or shows it. Does nothing where kvm->hides is not set. Returns
- * 0 or -errno. After a failure each run of the range is as before or hidden, or kvm->torn is set.
+ * Hides [start, end) from the host, or shows it. Does nothing if kvm->hides is not set. Returns 0
+ * or -errno. After a failure each run of the range is as it was, or as asked for, or hidden, or
+ * kvm->torn is set.
  */
 int gms_kvm_host_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool hidden);
 
-/* Punches one side of [start, end) out. Returns 0 or -errno. */
+/* Punches one side of [start, end) out, so that it holds 0. Returns 0 or -errno. */
 int gms_kvm_host_punch(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 		       enum gms_shareability side);
 

@@ -2,10 +2,9 @@
 /*
  * kvm.c - creation and destruction of the memory of a guest
  *
- * Creation picks a mode, then makes the files, the host's view, and the records. A failure frees
- * all of that: no memslot exists yet. Destruction goes the other way. It deletes the memslots
- * first, and stops if one cannot be deleted: nothing that a memslot points to is unmapped, closed
- * or freed.
+ * Creation picks a mode, and then makes the files, the host's view and the records. If that fails,
+ * all of them are freed: no memslot exists yet. Destruction deletes the memslots first, and stops
+ * if one cannot be deleted: nothing that a memslot points to is unmapped, closed or freed.
  *
  * Both run alone, without gms_kvm.lock.
  */
@@ -47,7 +46,8 @@ static const struct gms_allocator kvm_libc_allocator = {
 };
 
 /*
- * Returns true if @flag is not set, or if @at is aligned and the memory's end does not overflow.
+ * Returns true if the memory can begin at @at, which is an offset or an address. Any value will do
+ * if @flag is not set.
  */
 static bool kvm_place_ok(const struct gms_kvm_opts *opts, unsigned int flag, uint64_t at)
 {
@@ -71,7 +71,7 @@ static bool kvm_opts_ok(const struct gms_kvm_opts *opts)
 	       (opts->host || !(opts->flags & GMS_KVM_HOST));
 }
 
-/* Returns the modes that support the flags: a set of bits, 1 << mode. */
+/* Returns the modes that support @flags, as a mask of bits 1 << mode. */
 static unsigned int kvm_modes_with(unsigned int flags)
 {
 	if (flags & (GMS_KVM_SHARED_FD | GMS_KVM_HOST))
@@ -82,7 +82,8 @@ static unsigned int kvm_modes_with(unsigned int flags)
 }
 
 /*
- * Picks the mode: the one that is asked for, or the first that the VM offers and the flags allow.
+ * Stores in *mode the mode that the options name, or else the first one that the VM offers and the
+ * flags allow. Returns 0; -EINVAL: the options are bad; -EOPNOTSUPP: the VM offers no such mode.
  */
 static int kvm_pick_mode(const struct gms_kvm_opts *opts, const struct gms_kvm_sys *sys,
 			 enum gms_kvm_way *mode)
@@ -106,7 +107,7 @@ static int kvm_pick_mode(const struct gms_kvm_opts *opts, const struct gms_kvm_s
 	return 0;
 }
 
-/* Stores an fd that was opened here. Returns 0, or @fd where that is an error. */
+/* Stores an fd that the backend has opened. Returns 0; or @fd if it is an error. */
 static int kvm_own_file(struct gms_kvm_file *file, int fd)
 {
 	if (fd < 0)
@@ -115,7 +116,7 @@ static int kvm_own_file(struct gms_kvm_file *file, int fd)
 	return 0;
 }
 
-/* Stores an fd of the caller's, which is not closed here. */
+/* Stores an fd of the VMM, which the backend does not close. */
 static void kvm_adopt_file(struct gms_kvm_file *file, int fd, uint64_t offset)
 {
 	*file = (struct gms_kvm_file) {.fd = fd, .offset = offset, .theirs = true};
@@ -139,8 +140,8 @@ static int kvm_make_memfd(struct gms_kvm *kvm, struct gms_kvm_file *file, const 
 	return kvm_own_file(file, kvm->sys.memfd(kvm->sys.ctx, name, gms_kvm_bytes(nr_pages)));
 }
 
-/* Makes the files of the mode by attributes. */
-static int kvm_make_two_sides(struct gms_kvm *kvm)
+/* Makes the files for conversion by attributes. */
+static int kvm_make_attributes_files(struct gms_kvm *kvm)
 {
 	const struct gms_kvm_opts *opts = &kvm->opts;
 	int err = 0;
@@ -168,7 +169,7 @@ static int kvm_make_memory(struct gms_kvm *kvm)
 		err = kvm_make_guest_memfd(kvm, &kvm->shared_file, private ? mmap : shared);
 		break;
 	case GMS_KVM_ATTRIBUTES:
-		err = kvm_make_two_sides(kvm);
+		err = kvm_make_attributes_files(kvm);
 		break;
 	default:
 		err = kvm_make_guest_memfd(kvm, &kvm->shared_file, shared);
@@ -284,7 +285,7 @@ int gms_kvm_create_on(const struct gms_kvm_opts *opts, const struct gms_kvm_sys 
 		*created = kvm;
 		return 0;
 	}
-	gms_kvm_host_fini(kvm); /* a failure loses addresses, and no memslot points to them */
+	gms_kvm_host_fini(kvm); /* if this fails, addresses stay mapped: no memslot points there */
 	kvm_free(kvm);
 	return err;
 }

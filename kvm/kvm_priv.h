@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * kvm_priv.h - struct gms_kvm: the memory of a guest, and the records of what the kernel was made
- * to do with it
+ * kvm_priv.h - struct gms_kvm: the memory of a guest, and records of its state in the kernel
  *
- * KVM offers no query for most of this, so the backend records each change that it makes. A
- * record changes when its system call has succeeded, and at no other time. Four records are sets
- * of pages, the fifth is a table:
+ * KVM offers no query for most of that state, so the backend records each change that it makes. If
+ * a system call fails, the record is left or put back as it was, or the pages are recorded as
+ * unsure. Four records are sets of pages, the fifth is a table:
  *
  *	private	the guest sees the page as private
- *	hidden	a touch of the page in the host's view raises SIGBUS (where hides is set)
+ *	hidden	a touch of the page in the host's view raises SIGBUS (if kvm->hides is set)
  *	stale	the unused side of the page may hold data (not in place)
  *	unsure	KVM may see the page otherwise than private says
  *	slots	the memslots that exist
@@ -18,15 +17,16 @@
  *
  *  K1  Between calls private, hidden and the state object agree, stale and unsure are empty, and
  *      the slots are what the maps and private call for. After a failure that could not be undone
- *      they may differ. Then undo, or gms_kvm_sync(), starts from the records and repairs this.
+ *      they may differ. A later undo or gms_kvm_sync() then starts from the records, and repairs
+ *      the difference.
  *  K2  A private page is hidden. A conversion to private hides the page from the host before it
- *      changes what the guest sees. A conversion to shared shows it to the host last.
- *  K3  A side is shown only if it holds nothing from before: the unused side is punched out when
- *      the conversion stands (invalidate_end), and at the latest before it is shown again.
+ *      changes what the guest sees. A conversion to shared shows the page to the host last.
+ *  K3  A side is shown only if it holds nothing from before. So the unused side is punched out at
+ *      the end of the conversion (invalidate_end) or, at the latest, before it is shown again.
  *  K4  A side that the guest may still see is not punched out. So nothing is punched for unsure
  *      pages, in a map whose slots are broken, or, by gms_kvm_sync(), for quarantined pages.
  *
- * Files, from the bottom. A file includes the headers of files before it, and no others:
+ * Files, the lowest first. A file includes only the headers of files that come before it:
  *
  *	uapi	definitions of linux/kvm.h
  *	sys	the system calls
@@ -35,16 +35,16 @@
  *	slots	memslots
  *	maps	which pages the guest sees at which gfn
  *	guest	whether the guest sees a page as private or as shared
- *	backend	the calls of the engine: conversions
- *	sync	gms_kvm_sync(): all of the memory becomes what a state object says
+ *	backend	the hooks that the engine calls: conversions
+ *	sync	gms_kvm_sync(): makes all of the memory what a state object says
  *	kvm	creation and destruction
  *
- * Locking: gms_kvm.lock protects all members behind it. The members before it are constant from
- * the end of gms_kvm_create() to gms_kvm_destroy(), and are read without the lock. The functions
- * of host.h, slots.h, maps.h and guest.h expect their caller to hold the lock; in creation and
- * destruction, which run alone, it is not needed. The lock is taken inside the state object's
- * locks: an engine that calls a hook holds those, and gms_kvm_sync() takes them first. Under the
- * lock the backend calls stop_vcpus and resume_vcpus, and no other code of the caller's.
+ * Locks. gms_kvm.lock protects all members that are declared after it. The members before it are
+ * constant from the end of gms_kvm_create() to gms_kvm_destroy(), and are read without the lock.
+ * The functions of host.h, slots.h, maps.h and guest.h expect their caller to hold the lock, but
+ * not in creation and destruction, which run alone. The lock is taken inside the locks of the
+ * state object: the engine holds those when it calls a hook, and gms_kvm_sync() takes them first.
+ * Of the VMM's code, the backend calls only stop_vcpus and resume_vcpus under the lock.
  */
 #ifndef GMS_KVM_PRIV_H
 #define GMS_KVM_PRIV_H
@@ -62,7 +62,7 @@ struct gms_kvm_map {
 	uint64_t gfn;
 	gms_pgoff_t start, end;
 	uint32_t slot_flags;
-	bool gone; /* unmapped by the caller, but not all of its slots could be deleted */
+	bool gone; /* the VMM has unmapped it, but not all of its slots could be deleted */
 	bool broken; /* the slots may differ from what the map and the records call for */
 };
 
@@ -74,20 +74,21 @@ struct gms_kvm_slot {
 
 /*
  * A conversion between invalidate_begin and invalidate_end. A thread has at most one. The slots
- * that it freed stay reserved for it until its end, because its undo needs them.
+ * that the conversion frees stay reserved for it until its end, because its undo needs them.
  */
 struct gms_kvm_txn {
 	pthread_t thread;
 	uint64_t open; /* calls of invalidate_begin without a matching invalidate_end */
-	int64_t now, peak; /* slots in use, minus those in use at its start: now, and at most */
+	int64_t now; /* slots in use, minus those in use when the conversion began */
+	int64_t peak; /* the largest value that now has had */
 };
 
-#define GMS_KVM_NR_TXNS 16 /* a state object has as many shards */
+#define GMS_KVM_NR_TXNS 16 /* as many as a state object has shards */
 
 struct gms_kvm_file {
 	int fd; /* -1: none */
 	uint64_t offset; /* of index 0, in bytes */
-	bool theirs; /* the caller's: not closed here */
+	bool theirs; /* the fd is the VMM's: the backend does not close it */
 };
 
 struct gms_kvm {
@@ -106,14 +107,14 @@ struct gms_kvm {
 	struct gms_rtree *hidden;
 	struct gms_rtree *stale;
 	struct gms_rtree *unsure;
-	bool torn; /* an address of the view may be mapped to nothing, whatever hidden says */
+	bool torn; /* addresses of the view may be mapped to nothing, whatever hidden says */
 
 	struct gms_kvm_map *maps;
-	struct gms_kvm_slot *slots; /* by index */
+	struct gms_kvm_slot *slots; /* in the order of their indices */
 	size_t nr_slots;
-	unsigned int *free_ids; /* a stack: slot numbers that are not in use */
-	uint64_t nr_wanted; /* slots that the maps call for; nr_slots differs for a broken map */
-	bool deferred; /* slots are re-cut at the end of the pass, all at once */
+	unsigned int *free_ids; /* a stack of the slot numbers that are not in use */
+	uint64_t nr_wanted; /* slots that the maps call for; nr_slots if no map is broken */
+	bool deferred; /* gms_kvm_sync() re-cuts all slots at once, at the end of its pass */
 	struct gms_kvm_txn txns[GMS_KVM_NR_TXNS];
 };
 

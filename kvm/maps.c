@@ -2,7 +2,7 @@
 /*
  * maps.c - maps: which pages the guest sees at which gfn (A1 to A3 of maps.h)
  *
- * A VM has a few maps, so a list is enough.
+ * A VM has few maps, so a list is enough.
  */
 #include "maps.h"
 
@@ -54,8 +54,8 @@ int gms_kvm_maps_set_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *m
 }
 
 /*
- * Makes KVM's attributes of a map shared, by attributes. A failure does no harm: the next map of
- * these gfns sets all of its attributes.
+ * By attributes, makes all pages of a map shared in KVM. A failure does no harm: the next map of
+ * these gfns sets the attributes of all its pages.
  */
 static void maps_clear_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map)
 {
@@ -95,7 +95,7 @@ int gms_kvm_maps_fini(struct gms_kvm *kvm)
 	return gms_kvm_maps_sweep(kvm);
 }
 
-/* Makes KVM's attributes of a map what private says, by attributes. */
+/* By attributes, sets KVM's attributes of a new map to what private says. */
 static int maps_init_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *map)
 {
 	struct gms_rtree_run run;
@@ -125,7 +125,7 @@ static bool maps_overlap(const struct gms_kvm *kvm, const struct gms_kvm_map *ot
 	return false;
 }
 
-/* Allocates a map, and puts it on the list. */
+/* Puts a copy of @like on the list. Returns 0 or -ENOMEM. */
 static int maps_insert(struct gms_kvm *kvm, const struct gms_kvm_map *like,
 		       struct gms_kvm_map **inserted)
 {
@@ -191,7 +191,7 @@ static int maps_unmap_locked(struct gms_kvm *kvm, uint64_t gfn)
 	err = maps_recut(kvm, map);
 	if (err) {
 		map->gone = false;
-		maps_recut(kvm, map); /* where this fails, too, the map is broken */
+		maps_recut(kvm, map); /* if this fails, too, the map is broken */
 		return err;
 	}
 	maps_clear_attributes(kvm, map);

@@ -17,7 +17,7 @@
 
 /* ---- the table ---- */
 
-/* Returns the position of the first slot that starts at @at or behind it. */
+/* Returns the position of the first slot that starts at or after @at. */
 static size_t slots_find(const struct gms_kvm *kvm, gms_pgoff_t at)
 {
 	size_t low = 0, high = kvm->nr_slots;
@@ -49,7 +49,10 @@ static void slots_remove(struct gms_kvm *kvm, size_t i)
 
 /* ---- the slots that a map calls for ---- */
 
-/* Sets *slot to the slot that a map calls for from @at on, cut at @end. Returns false if none. */
+/*
+ * Sets *slot to the slot that a map calls for from @at on, cut at @end. Returns false if it calls
+ * for none.
+ */
 static bool slots_wanted(const struct gms_kvm *kvm, const struct gms_kvm_map *map, gms_pgoff_t at,
 			 gms_pgoff_t end, struct gms_kvm_slot *slot)
 {
@@ -72,7 +75,7 @@ static bool slots_equal(const struct gms_kvm_slot *a, const struct gms_kvm_slot 
 	return a->start == b->start && a->end == b->end && a->private == b->private;
 }
 
-/* Returns true if a slot is one of those that [start, end) calls for. */
+/* Returns true if a slot is one of those that a map calls for in [start, end). */
 static bool slots_is_wanted(const struct gms_kvm *kvm, const struct gms_kvm_map *map,
 			    const struct gms_kvm_slot *slot, gms_pgoff_t start, gms_pgoff_t end)
 {
@@ -97,7 +100,7 @@ uint64_t gms_kvm_slots_count(const struct gms_kvm *kvm, const struct gms_kvm_map
 	return nr;
 }
 
-/* Returns true if a map has the slots that it calls for, and no others. */
+/* Returns true if a map has exactly the slots that it calls for. */
 static bool slots_intact(const struct gms_kvm *kvm, const struct gms_kvm_map *map)
 {
 	size_t i = slots_find(kvm, map->start);
@@ -124,7 +127,7 @@ static int slots_delete(struct gms_kvm *kvm, size_t i)
 	return err;
 }
 
-/* Creates a slot, and inserts it at position @i. */
+/* Creates a slot, and inserts it at position @i. Returns 0 or -errno. */
 static int slots_create(struct gms_kvm *kvm, const struct gms_kvm_map *map, size_t i,
 			struct gms_kvm_slot slot)
 {
@@ -142,7 +145,7 @@ static int slots_create(struct gms_kvm *kvm, const struct gms_kvm_map *map, size
 	int err;
 
 	if (kvm->nr_slots == kvm->opts.nr_slots)
-		return -ENOSPC; /* a slot that could not be deleted holds its number */
+		return -ENOSPC; /* slots that could not be deleted still have their numbers */
 	slot.id = kvm->free_ids[kvm->opts.nr_slots - kvm->nr_slots - 1];
 	region.slot = slot.id;
 	err = gms_kvm_ioctl(kvm, kvm->opts.vm_fd, KVM_SET_USER_MEMORY_REGION2, &region);
@@ -151,7 +154,7 @@ static int slots_create(struct gms_kvm *kvm, const struct gms_kvm_map *map, size
 	return err;
 }
 
-/* Deletes the slots in [start, end) that the range does not call for. */
+/* Deletes the slots in [start, end) that the map does not call for. */
 static int slots_clear(struct gms_kvm *kvm, const struct gms_kvm_map *map, gms_pgoff_t start,
 		       gms_pgoff_t end)
 {
@@ -187,7 +190,7 @@ int gms_kvm_slots_recut(struct gms_kvm *kvm, struct gms_kvm_map *map, gms_pgoff_
 	size_t i = slots_find(kvm, start);
 	int err;
 
-	/* extend the range to the far ends of its neighbours, and across missing slots */
+	/* extend the range over the slots that adjoin it, and over addresses that have no slot */
 	start = i && kvm->slots[i - 1].start >= map->start ? kvm->slots[i - 1].start : map->start;
 	while (i < kvm->nr_slots && kvm->slots[i].end <= end)
 		i++;
@@ -222,7 +225,7 @@ int gms_kvm_slots_recut_broken(struct gms_kvm *kvm)
 
 /* ---- accounting ---- */
 
-/* Returns this thread's conversion, or NULL. */
+/* Returns the conversion of the calling thread; NULL: it has none. */
 static struct gms_kvm_txn *slots_txn(struct gms_kvm *kvm)
 {
 	for (size_t i = 0; i < GMS_KVM_NR_TXNS; i++)

@@ -10,12 +10,13 @@
  *	SYNC_PUNCH	punches the unused sides out
  *
  * Hiding comes before everything that may fail, so that a failure leaves no private page visible.
- * In place KVM hides a page when it is made private, so that belongs to the first pass there. By
- * memslots the second pass only commits the records, and all slots are re-cut at its end: in
- * between there may be more runs than slots, although there are enough slots before and after.
+ * In place, KVM hides a page when the page becomes private, so the first pass makes pages private.
+ * By memslots, the second pass only commits the records, and all slots are re-cut at its end: in
+ * the middle of the pass there may be more runs than slots, even if the slots suffice at its end.
  *
- * Quarantined pages are hidden, and otherwise not changed (K4). The object's locks are held
- * shared, so no conversion is in progress. gms_kvm.lock is taken inside them.
+ * Quarantined pages are hidden (but not in place), and otherwise not changed (K4). The locks of
+ * the state object are held shared, so no conversion is in progress. gms_kvm.lock is taken inside
+ * them.
  */
 #include "guest.h"
 #include "host.h"
@@ -27,7 +28,7 @@ enum sync_pass { SYNC_HIDE, SYNC_GUEST, SYNC_SHOW, SYNC_PUNCH };
 struct sync {
 	struct gms_kvm *kvm;
 	const struct gms_state *state;
-	gms_pgoff_t first, last; /* quarantined pages lie in [first, last) */
+	gms_pgoff_t start, end; /* all quarantined pages lie in [start, end) */
 };
 
 /* Pages that are all private or all shared, and all quarantined or all not. */
@@ -38,9 +39,9 @@ struct sync_run {
 
 struct sync_walk {
 	struct gms_iter iter;
-	gms_pgoff_t end; /* the end of the state's run that @next lies in */
-	gms_pgoff_t next;
-	bool private;
+	gms_pgoff_t next; /* the first page of the next run */
+	gms_pgoff_t end; /* the end of the state's run that has page next */
+	bool private; /* whether that run is private */
 };
 
 static void sync_find_quarantined(struct sync *sync)
@@ -53,10 +54,10 @@ static void sync_find_quarantined(struct sync *sync)
 		return;
 	while (page < sync->kvm->opts.nr_pages && !gms_is_quarantined(sync->state, page))
 		page++;
-	sync->first = page;
+	sync->start = page;
 	for (; stats.quarantined_pages && page < sync->kvm->opts.nr_pages; page++)
 		stats.quarantined_pages -= gms_is_quarantined(sync->state, page);
-	sync->last = page;
+	sync->end = page;
 }
 
 static void sync_walk_init(const struct sync *sync, struct sync_walk *walk, gms_pgoff_t start,
@@ -66,15 +67,15 @@ static void sync_walk_init(const struct sync *sync, struct sync_walk *walk, gms_
 	walk->next = walk->end = start;
 }
 
-/* Sets @quarantined of a run to that of its first page, and cuts the run where that changes. */
+/* Stores whether the first page of a run is quarantined. Cuts the run where that changes. */
 static void sync_cut(const struct sync *sync, struct sync_run *run)
 {
-	const gms_pgoff_t end = run->end < sync->last ? run->end : sync->last;
+	const gms_pgoff_t end = run->end < sync->end ? run->end : sync->end;
 
 	if (run->start >= end)
 		return;
-	if (run->start < sync->first) {
-		run->end = sync->first < run->end ? sync->first : run->end;
+	if (run->start < sync->start) {
+		run->end = sync->start < run->end ? sync->start : run->end;
 		return;
 	}
 	run->quarantined = gms_is_quarantined(sync->state, run->start);
@@ -84,7 +85,8 @@ static void sync_cut(const struct sync *sync, struct sync_run *run)
 		run->end = at;
 		return;
 	}
-	run->end = end; /* the page before sync->last is quarantined */
+	/* if this cuts the run, then at sync->end: the rest of the run is not quarantined */
+	run->end = end;
 }
 
 static bool sync_walk_next(const struct sync *sync, struct sync_walk *walk, struct sync_run *run)
@@ -104,7 +106,7 @@ static bool sync_walk_next(const struct sync *sync, struct sync_walk *walk, stru
 	return true;
 }
 
-/* Hides a run. In place KVM is not called for quarantined pages. */
+/* Hides a run if it is private or quarantined. In place, leaves quarantined pages alone. */
 static int sync_hide(struct gms_kvm *kvm, const struct sync_run *run)
 {
 	if (!run->private && !run->quarantined)
@@ -135,8 +137,8 @@ static int sync_one_run(struct gms_kvm *kvm, const struct sync_run *run, enum sy
 }
 
 /*
- * Makes one pass. SYNC_HIDE goes on after a failure, to hide as much as possible; the others stop.
- * Returns 0, or the first error.
+ * Makes one pass. After a failure SYNC_HIDE goes on, to hide as much as possible, and the other
+ * passes stop. Returns 0, or the first error.
  */
 static int sync_all_runs(const struct sync *sync, enum sync_pass pass)
 {
@@ -154,8 +156,8 @@ static int sync_all_runs(const struct sync *sync, enum sync_pass pass)
 }
 
 /*
- * Returns how many slots a map will call for after the sync. Quarantined pages count as what
- * private says, all others as what the state says.
+ * Returns how many slots a map will call for after the sync. Quarantined pages stay what private
+ * says, and all others become what the state says.
  */
 static uint64_t sync_count_slots(const struct sync *sync, const struct gms_kvm_map *map)
 {
@@ -193,10 +195,7 @@ static bool sync_slots_suffice(const struct sync *sync)
 	return nr <= kvm->opts.nr_slots;
 }
 
-/*
- * Repairs maps that are gone or broken: later passes may punch only where the slots are right
- * (K4).
- */
+/* Repairs maps that are gone or broken: later passes may punch only where slots are right (K4). */
 static int sync_repair_slots(struct gms_kvm *kvm)
 {
 	int err;
@@ -209,10 +208,7 @@ static int sync_repair_slots(struct gms_kvm *kvm)
 	return err;
 }
 
-/*
- * Makes the second pass. Re-cuts the slots even if the pass failed, for the runs that it
- * recorded.
- */
+/* Makes the second pass. If it fails, still re-cuts the slots for the runs that it recorded. */
 static int sync_guest(const struct sync *sync)
 {
 	struct gms_kvm *kvm = sync->kvm;
@@ -249,7 +245,7 @@ static int sync_locked(struct sync *sync)
 
 int gms_kvm_sync(struct gms_kvm *kvm, const struct gms_state *state)
 {
-	/* the call changes the object's locks, and nothing that the caller can query */
+	/* drops const: this changes locks of the object, and nothing that the caller can query */
 	struct gms_state *locked = (struct gms_state *)state;
 	struct sync sync = {.kvm = kvm, .state = state};
 	const uint64_t nr_pages = kvm->opts.nr_pages;

@@ -49,7 +49,7 @@ static int sys_map(void *ctx, void **addr, uint64_t size, int fd, uint64_t offse
 		  (off_t)offset);
 	if (at == MAP_FAILED)
 		return -errno;
-	/* both are precautions: the mapping is usable where they fail */
+	/* both are precautions: if they fail, the mapping is still usable */
 	(void)madvise(at, size, MADV_DONTFORK);
 	(void)madvise(at, size, MADV_DONTDUMP);
 	*addr = at;
@@ -99,7 +99,7 @@ static int sys_punch(void *ctx, int fd, uint64_t offset, uint64_t size)
 	return ret ? -errno : 0;
 }
 
-/* Fills with 0 the pages that are present: those that madvise() did not drop. */
+/* Fills with 0 the pages that are still present, because madvise() did not drop them. */
 static int sys_clear_present(unsigned char *at, uint64_t size)
 {
 	unsigned char present[1024];
@@ -128,7 +128,7 @@ static int sys_discard(void *ctx, void *addr, uint64_t size)
 		memset(addr, 0, size);
 		return 0;
 	}
-	return sys_clear_present(addr, size); /* hugetlbfs keeps a part of a huge page */
+	return sys_clear_present(addr, size); /* hugetlbfs does not drop a part of a huge page */
 }
 
 static int sys_memfd(void *ctx, const char *name, uint64_t size)

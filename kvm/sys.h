@@ -5,10 +5,10 @@
  * All files of kvm/ reach the kernel through struct gms_kvm_sys and in no other way. So a test can
  * make any call fail, and can stand in for a kernel that the machine does not have.
  *
- *  Y1  A call returns 0 or a result, or -errno. No file but sys.c reads errno.
- *  Y2  A call that fails has changed nothing, with two exceptions. @map may have unmapped the
- *      range; @look finds that out. An @ioctl that sets memory attributes may have set a part of
- *      them.
+ *  Y1  A call returns 0 or a result, or -errno. Only sys.c reads errno.
+ *  Y2  A call that fails has changed nothing, with two exceptions. A failing @map may have
+ *      unmapped its range; @look finds that out. A failing @ioctl that sets memory attributes may
+ *      have set some of them.
  *
  * The table is constant, and the calls keep no state. No lock is needed.
  */
@@ -22,11 +22,11 @@
  * @ctx: passed to all calls
  * @ioctl: returns what ioctl() returns, or -errno. @arg is a number for KVM_CHECK_EXTENSION
  * @guest_memfd: KVM_CREATE_GUEST_MEMFD. Returns an fd that is closed on exec, or -errno
- * @map: mmap: readable, writable and shared, not inherited by a fork, not in a core dump. Where
- *       *@addr is not NULL, maps there and replaces what was mapped. Else the kernel picks the
+ * @map: mmap: readable, writable and shared, not inherited by a fork, not in a core dump. If
+ *       *@addr is not NULL, maps there, and replaces what was mapped. Else the kernel picks the
  *       address, and *@addr receives it. Returns 0 or -errno
  * @unmap: munmap. Returns 0 or -errno
- * @look: msync, for its check only: returns 0 if all of the range is mapped, else -errno
+ * @look: msync, which checks mappings: returns 0 if all of the range is mapped, else -errno
  * @punch: fallocate, to punch a hole. Returns 0 or -errno
  * @memfd: memfd_create, with a size that is sealed. Returns the fd, or -errno
  * @close: close

@@ -2,7 +2,7 @@
 /*
  * uapi.h - definitions of linux/kvm.h that an older copy of that header lacks
  *
- * The numbers and layouts are the kernel's interface. Each has the first kernel that offers it:
+ * The numbers and layouts are the kernel's interface. The first kernels that offer them are:
  *
  *	Linux 6.8	memslots with a guest_memfd; memory attributes of the VM
  *	Linux 6.18	the flags of a guest_memfd

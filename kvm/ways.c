@@ -2,8 +2,8 @@
 /*
  * ways.c - the modes that a VM offers
  *
- * Capabilities are checked first. They are not enough: /dev/kvm reports them as well, and cannot
- * create memory. So each mode also needs a guest_memfd of one page that can be created.
+ * Capabilities are checked first. They are not enough: /dev/kvm reports them, too, but cannot
+ * create memory. So for each mode the VM also has to create a guest_memfd of one page.
  */
 #include "ways.h"
 
@@ -16,7 +16,7 @@ int gms_kvm_guest_memfd(const struct gms_kvm_sys *sys, int vm_fd, uint64_t nr_pa
 	return sys->guest_memfd(sys->ctx, vm_fd, gms_kvm_bytes(nr_pages), flags);
 }
 
-/* Returns the VM's value of a capability; 0 where the fd is no VM. */
+/* Returns the VM's value of a capability; 0 if the fd is no VM. */
 static int ways_capability(const struct gms_kvm_sys *sys, int vm_fd, uintptr_t cap)
 {
 	const int ret = sys->ioctl(sys->ctx, vm_fd, KVM_CHECK_EXTENSION, (void *)cap);
@@ -36,8 +36,8 @@ static bool ways_guest_memfd(const struct gms_kvm_sys *sys, int vm_fd, uint64_t 
 }
 
 /*
- * Returns true if a guest_memfd can be converted in place. Where the capability says nothing the
- * ioctl is tried, because earlier versions of the series had another capability.
+ * Returns true if a guest_memfd can be converted in place. If the capability does not say so,
+ * tries the ioctl, because earlier versions of the series had another capability.
  */
 static bool ways_in_place(const struct gms_kvm_sys *sys, int vm_fd)
 {

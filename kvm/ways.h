@@ -2,10 +2,11 @@
 /*
  * ways.h - creates guest_memfds, and finds the modes that a VM offers
  *
- *  P1  A probe leaves nothing behind: the guest_memfd that it tries is closed again.
+ *  P1  A probe closes the guest_memfd that it has created.
  *  P2  A mode is reported only if the VM itself, and not only /dev/kvm, can create the memory.
  *
- * gms_kvm_modes_on() of sys.h is defined here, too. No lock is needed.
+ * ways.c also defines gms_kvm_modes_on() of sys.h. No lock is needed. A way is a mode: the public
+ * names say way, all others say mode.
  */
 #ifndef GMS_KVM_WAYS_H
 #define GMS_KVM_WAYS_H

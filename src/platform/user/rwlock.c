@@ -28,8 +28,8 @@
 #include "platform.h"
 
 /*
- * How often a thread spins before it sleeps: for some microseconds, less than it costs to sleep and
- * to be woken. A pause takes 20 to 140 cycles; the count suits processors with a short one.
+ * How often a thread spins before it sleeps. That takes some microseconds, less than to sleep and
+ * be woken. A pause takes 20 to 140 cycles; the count suits processors with a short one.
  */
 #define RWLOCK_SPINS 256
 
