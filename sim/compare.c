@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * compare.c - compare the library with the simulated machine
+ * compare.c - compares the library with the simulated machine
  *
- * Shareability is compared for every page, run by run. For the rest the library has queries of
- * single pages only. In an object of at most COMPARE_EXACT_PAGES every page is queried. In a
- * larger object, for each run that is uniform in the simulation, the pages near its ends are
- * queried, and every COMPARE_STRIDE-th page in between: so a 2M block that differs is found
- * anywhere.
+ * Shareability is compared for every page, run by run. For all else the library has only queries
+ * of single pages. In an object of at most COMPARE_EXACT_PAGES every page is queried. In a larger
+ * object, of each run that is uniform in the simulation, the pages near its ends are queried, and
+ * every COMPARE_STRIDE-th page between. So a 2M block that differs is found wherever it is.
  */
 #include "sim_priv.h"
 
@@ -26,7 +25,7 @@ static const char *compare_differs(struct sim *sim, gms_pgoff_t index, const cha
 	return sim->differs;
 }
 
-/* Finds the first page of a range that is not quarantined. */
+/* Finds the first page of a run that is not quarantined. Returns false if there is none. */
 static bool compare_find_known(const struct gms_state *state, const struct gms_rtree_run *run,
 			       gms_pgoff_t *index)
 {

@@ -2,10 +2,10 @@
 /*
  * cost.h - costs of the simulated machine in cycles
  *
- * Three figures were published, with the HugeTLB patches for guest_memfd (SNP, eager splitting).
+ * Three figures were published with the HugeTLB patches for guest_memfd (SNP, eager splitting).
  * Each figure below is marked as published, as derived from a published one, or as assumed.
- * Assumed figures are round numbers of a plausible size. Sums compare runs with each other; they
- * do not forecast a machine.
+ * Assumed figures are round numbers of a plausible size. Sums of costs are for comparing runs with
+ * each other. They do not forecast what a machine does.
  */
 #ifndef GMS_SIM_COST_H
 #define GMS_SIM_COST_H
@@ -15,22 +15,22 @@
 /* Published: one conversion that neither splits nor merges. */
 #define COST_CONVERT 320
 
-/* Published: one split or merge of a 1G folio, which was between 1G and 4K. */
+/* Published: one split or merge between 1G and 4K. */
 #define COST_1G_4K 46475980
 
 /* Published: with 2M folios "about 100 times" a plain conversion. */
 #define COST_2M_4K (100 * COST_CONVERT)
 
 /*
- * Derived: a split or merge between 1G and 2M, by the pages of struct pages that it restores: 511,
- * of 4095 between 1G and 4K. (This rule gives 79,446 for 2M, which is within a factor of 3 of the
- * published figure.)
+ * Derived: one split or merge between 1G and 2M. Its share of COST_1G_4K is that of the memory for
+ * struct pages that it restores: 511 pages, and 4095 pages between 1G and 4K. (For 2M this gives
+ * 79,446, which is within a factor of 3 of the published figure.)
  */
 #define COST_1G_2M (COST_1G_4K / 4095 * 511)
 
 /*
  * HugeTLB's vmemmap optimisation: a folio of 2M or 1G keeps one page of its struct pages. So a
- * split of 2M restores 28K, and a split of 1G to 4K restores 16M - 4K.
+ * split of 2M to 4K restores 28K of them, and a split of 1G to 4K restores 16M - 4K.
  */
 #define COST_STRUCT_PAGE 64
 #define COST_VMEMMAP_HUGE 4096
@@ -44,9 +44,9 @@ static inline uint64_t cost_vmemmap(uint64_t nr_pages, unsigned int order)
 /*
  * Assumed.
  *
- * MAP: a fault; a first touch with its mapping took 1500 ns on a machine of some 3 GHz.
- * ZAP: the removal of one entry of a page table, without the TLB shootdown.
- * ALLOC, FREE: a folio's bookkeeping. CLEAR: one page is set to zero, 8 bytes a cycle.
+ * MAP: one fault. A first touch, with its mapping, took 1500 ns on a machine of some 3 GHz.
+ * ZAP: removing one entry of a page table, without the TLB shootdown.
+ * ALLOC, FREE: bookkeeping of one folio. CLEAR_PAGE: setting one page to 0, 8 bytes a cycle.
  */
 #define COST_MAP 4500
 #define COST_ZAP 500
@@ -57,9 +57,9 @@ static inline uint64_t cost_vmemmap(uint64_t nr_pages, unsigned int order)
 /*
  * Assumed, for one entry of 4K or 2M.
  *
- * SNP: RMPUPDATE. TDX: calls of the module, which are slower; the removal of a page takes several
- * (block, track, remove). pKVM: apply is a hypercall that changes two stage-2 tables; prepare
- * changes the guest's table only.
+ * SNP: RMPUPDATE. TDX: calls of the module, which are slower; to remove a page takes several of
+ * them (block, track, remove). pKVM: apply is a hypercall that changes two stage-2 tables, and
+ * prepare changes the guest's table only.
  */
 struct cost_arch {
 	uint64_t apply;

@@ -3,9 +3,9 @@
  * hooks.c - the hooks of the simulated backend: their effects, their costs and their rules
  *
  * Invariants:
- *  1. Rules are checked before a refusal takes effect: a refused call can break a rule.
- *  2. A refused call changes nothing and costs nothing. Only apply may do a part of its work, and
- *     after a refused undo its range counts as not applied.
+ *  1. Rules are checked before a call is refused, so that a refused call can break a rule.
+ *  2. A refused call changes nothing and costs nothing, with two exceptions: a refused apply may
+ *     do a part of its work, and after a refused undo its range counts as not applied.
  */
 #include "cost.h"
 #include "sim_priv.h"
@@ -37,6 +37,7 @@ static void hooks_charge(struct sim *sim, enum sim_cause cause, uint64_t cycles)
 	sim->totals.cycles[cause] += cycles;
 }
 
+/* Returns what a call of a hook has to return: 0, or the error of sim_refuse(). */
 static int hooks_refusal(struct sim *sim, enum sim_hook hook)
 {
 	struct sim_refusal *r = &sim->refusal;
@@ -53,7 +54,10 @@ static int hooks_refusal(struct sim *sim, enum sim_hook hook)
 	return r->err;
 }
 
-/* Begins a call. Returns false if its range is invalid. Sets @call->ret if the call is refused. */
+/*
+ * Begins a call, and takes the lock until hooks_leave(). Sets @call->ret, which is not 0 if the
+ * call is refused. Returns false if the range of the call is invalid.
+ */
 static bool hooks_enter(struct sim *sim, struct sim_call *call)
 {
 	void (*on_call)(void *arg, const struct sim_call *call);
@@ -90,8 +94,8 @@ static enum gms_rtree_fill hooks_fill(const struct gms_rtree *tree, const struct
 }
 
 /*
- * Returns true if no page of the set adjoins the range. A page beyond an edge of a 1G block does
- * not count: it may belong to another conversion, and the library may convert block by block.
+ * Returns true if no page of the set adjoins the range of a call. Pages of other 1G blocks do not
+ * count: they may belong to another conversion, or to the next step of this one.
  */
 static bool hooks_stands_alone(const struct gms_rtree *tree, const struct sim_call *call)
 {
@@ -110,7 +114,7 @@ static void hooks_check_begun(struct sim *sim, const struct sim_call *call)
 		sim_broke(sim, call, "another range than that of invalidate_begin");
 }
 
-/* Returns the number of entries of 4K and 2M that cover a range. */
+/* Returns how many entries of 4K and 2M cover the range of a call. */
 static uint64_t hooks_nr_entries(const struct sim_call *call)
 {
 	const gms_pgoff_t end = call->start + call->nr_pages;
@@ -131,17 +135,18 @@ static void hooks_charge_apply(struct sim *sim, const struct sim_call *call)
 	hooks_charge(sim, SIM_COST_APPLY, COST_CONVERT + hooks_nr_entries(call) * cost);
 }
 
+/* Removes the mappings of level @min_level or larger that the range of a call touches. */
 static void hooks_drop_maps(struct sim *sim, const struct sim_call *call,
-			    enum gms_accessor accessor, int above)
+			    enum gms_accessor accessor, int min_level)
 {
 	uint64_t nr = 0;
 
-	if (sizes_drop(&sim->maps[accessor], call->start, call->nr_pages, above, &nr))
+	if (sizes_drop(&sim->maps[accessor], call->start, call->nr_pages, min_level, &nr))
 		sim_broke(sim, call, "the simulation is out of memory");
 	hooks_charge(sim, SIM_COST_ZAP, nr * COST_ZAP);
 }
 
-/* Returns true if a mapping lies partly in the range. */
+/* Returns true if a mapping lies partly, but not wholly, in the range of a call. */
 static bool hooks_cuts_map(const struct sizes *maps, const struct sim_call *call)
 {
 	const gms_pgoff_t end = call->start + call->nr_pages;
@@ -209,7 +214,7 @@ static void hooks_zap_guest(void *ctx, gms_pgoff_t start, uint64_t nr_pages,
 		struct gms_rtree_run run;
 
 		hooks_check_begun(sim, &call);
-		/* A mapping has pages of one shareability, so no other page loses its mapping. */
+		/* All pages of a mapping have one shareability, so this unmaps no other page. */
 		for (uint64_t at = start; gms_rtree_next(sim->private, at, start + nr_pages, &run);
 		     at += run.nr_pages) {
 			struct sim_call part = call;
@@ -290,7 +295,7 @@ static int hooks_undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages,
 					  : "part of the range is converted already");
 		if (hooks_fill(sim->applied, &later) != GMS_RTREE_NONE)
 			sim_broke(sim, &call, "a later run must be undone first");
-		/* Refused or not: the library goes on to undo the runs before this one. */
+		/* Even if the undo is refused, the library goes on to undo the runs before it. */
 		sim_mark(sim, &call, sim->applied, false);
 		if (!call.ret) {
 			sim_mark(sim, &call, sim->private, to_private);
@@ -300,7 +305,7 @@ static int hooks_undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages,
 	return hooks_leave(sim, &call);
 }
 
-/* Makes shared pages unprepared. The conversion can no longer be undone. */
+/* Makes shared pages not prepared, at the end of a conversion, when no undo can follow. */
 static void hooks_unprepare_shared(struct sim *sim, const struct sim_call *call)
 {
 	const gms_pgoff_t end = call->start + call->nr_pages;
@@ -338,7 +343,7 @@ static void hooks_invalidate_end(void *ctx, gms_pgoff_t start, uint64_t nr_pages
 	hooks_leave(sim, &call);
 }
 
-/* Returns a call for one block: of no pages if an order or the index is invalid. */
+/* Returns a call for one block. If an order or the index is invalid, the call has no pages. */
 static struct sim_call hooks_block_call(enum sim_hook hook, gms_pgoff_t index, unsigned int order,
 					unsigned int from, unsigned int to)
 {
@@ -404,7 +409,10 @@ static int hooks_folio_alloc(void *ctx, gms_pgoff_t index, unsigned int order)
 	return hooks_leave(sim, &call);
 }
 
-/* Checks that a punched folio is neither mapped nor pinned. Folios freed otherwise may be both. */
+/*
+ * Checks that a folio is neither mapped nor pinned when it is punched out. A folio that is freed
+ * when the object is destroyed may be both.
+ */
 static void hooks_check_hole(struct sim *sim, const struct sim_call *call)
 {
 	gms_pgoff_t pinned;

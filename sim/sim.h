@@ -4,11 +4,11 @@
  *
  * The backend simulates folios, page tables of host and guest, an RMP (SNP) or S-EPT (TDX), and
  * vmemmap. It counts cycles, records calls, and refuses calls on demand. All functions are
- * thread-safe but sim_calls() and sim_compare(), during which no call may be under way.
+ * thread-safe, except that no call may be under way during sim_calls() and sim_compare().
  *
  * Invariants:
- *  1. A call of the library that breaks a rule of backend.h is noticed, and the first such call is
- *     kept as a text: sim_check().
+ *  1. If the library breaks a rule of backend.h, the first call that does so is kept as a text:
+ *     sim_check().
  *  2. A refused call changes nothing and costs nothing. Only apply may do a part of its work
  *     before it fails: sim_refuse_after().
  */
@@ -64,7 +64,7 @@ enum sim_arch { SIM_SNP, SIM_TDX, SIM_PKVM };
  * @init_private: every page is private at first, as with GMS_INIT_PRIVATE
  * @arch: the machine, which sets the cost of prepare and apply
  * @flags: flags of struct gms_backend_ops
- * @record: number of calls that are recorded, from the first on; 0: calls are only counted
+ * @record: how many calls are recorded, from the first on; 0: calls are only counted
  */
 struct sim_opts {
 	uint64_t nr_pages;
@@ -90,13 +90,14 @@ enum sim_cause {
 
 /**
  * struct sim_totals - the counters
- * @calls: calls by hook, with refused calls
- * @cycles: cycles by cause
- * @vmemmap_bytes: bytes of struct pages at present
- * @vmemmap_given_back: bytes of struct pages that all splits so far had to restore: a folio of 2M
- *                      or 1G keeps one page of its struct pages (HugeTLB's vmemmap optimisation),
- *                      folios of 4K need all
- * @mapped_pages: pages mapped now, of guest [0] and host [1], by level (0: 4K, 1: 2M, 2: 1G)
+ * @calls: the number of calls of each hook, including refused calls
+ * @cycles: the cycles of each cause
+ * @vmemmap_bytes: the bytes of struct pages at present
+ * @vmemmap_given_back: the bytes of struct pages that all splits so far had to restore: a folio of
+ *                      2M or 1G keeps one page of its struct pages (HugeTLB's vmemmap
+ *                      optimisation), and folios of 4K need all of them
+ * @mapped_pages: the pages mapped at present, in the guest [0] and in the host [1], by level of
+ *                the mapping (0: 4K, 1: 2M, 2: 1G)
  */
 struct sim_totals {
 	uint64_t calls[SIM_NR_HOOKS];
@@ -111,8 +112,8 @@ int sim_create(const struct sim_opts *opts, struct sim **sim);
 void sim_destroy(struct sim *sim);
 
 /*
- * Returns the hooks for gms_state_create(), with the sim as context. The caller may change them
- * before that.
+ * Returns the hooks to pass to gms_state_create(), with the sim as their context. The caller may
+ * change them before it passes them.
  */
 struct gms_backend_ops *sim_ops(struct sim *sim);
 
@@ -122,11 +123,16 @@ struct gms_backend_ops *sim_ops(struct sim *sim);
  */
 void sim_refuse(struct sim *sim, unsigned int hooks, uint64_t skip, uint64_t count, int err);
 
-/* Makes a refused apply convert the first @nr_pages of its run, and report them; 0 at first. */
+/* Makes a refused apply convert the first @nr_pages of its run (initially 0), and report them. */
 void sim_refuse_after(struct sim *sim, uint64_t nr_pages);
 
-/* Adds and removes references of the backend's own, which check_pins finds. */
+/*
+ * Adds references that check_pins finds and the library does not count. Returns 0, -EINVAL or
+ * -ENOMEM.
+ */
 int sim_pin(struct sim *sim, gms_pgoff_t start, uint64_t nr_pages);
+
+/* Removes the references of one sim_pin(). Returns 0, or -ENOENT if none had this range. */
 int sim_unpin(struct sim *sim, gms_pgoff_t start, uint64_t nr_pages);
 
 /* Sets a function that each hook calls first, in its thread and without a lock. */
@@ -143,34 +149,35 @@ const char *sim_hook_name(enum sim_hook hook);
 
 /*
  * Maps the block of 2^order pages at an index, as a VMM does between gms_fault_begin() and
- * gms_fault_end(). Returns 0, -ENOMEM, or -EINVAL where the mapping breaks a rule: then the fault
- * allowed too much.
+ * gms_fault_end(). Returns 0; -ENOMEM; or -EINVAL: the mapping breaks a rule, so the fault allowed
+ * too much.
  */
 int sim_map(struct sim *sim, gms_pgoff_t index, unsigned int order, enum gms_accessor accessor);
 
-/* Finds the first page of [from, end) that the accessor has not mapped. */
+/* Finds the first page of [from, end) that the accessor has not mapped. Returns false if none. */
 bool sim_next_unmapped(struct sim *sim, enum gms_accessor accessor, gms_pgoff_t from,
 		       gms_pgoff_t end, gms_pgoff_t *index);
 
-/* Makes pages @to and not prepared, as the caller of gms_repair() does before that call. */
+/* Makes a range @to, and not prepared, as the caller of gms_repair() does before it calls that. */
 int sim_set(struct sim *sim, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to);
 
 /* Reads the counters. */
 void sim_totals(struct sim *sim, struct sim_totals *totals);
 
 /*
- * Returns the first rule that the library broke, or NULL: "hook [start, end) from to: rule", as in
- * struct sim_call. A call that is missing, such as an invalidate_end, is found by sim_compare().
+ * Returns the first rule that the library broke, as "hook [start, end) from to: rule" with the
+ * members of struct sim_call; NULL: none. sim_compare() finds calls that are missing, such as an
+ * invalidate_end.
  */
 const char *sim_check(struct sim *sim);
 
 struct gms_state;
 
 /*
- * Returns the first difference between the library and the machine, or NULL: in what is private,
- * allocated or prepared, in the orders of folios, or a missing invalidate_end or block_freed. No
- * operation may be under way. Quarantined pages may differ. Every page is compared up to 8 GiB,
- * and some pages of each 2M block beyond.
+ * Compares what is private, allocated and prepared, and the orders of folios, and looks for a
+ * missing invalidate_end or block_freed. Returns the first difference between the library and the
+ * machine; NULL: there is none. No operation may be under way. Quarantined pages may differ. In an
+ * object of up to 8 GiB every page is compared, in a larger one some pages of each 2M block.
  */
 const char *sim_compare(struct sim *sim, const struct gms_state *state);
 

@@ -2,8 +2,8 @@
 /*
  * sim_priv.h - the simulated backend, for its own files
  *
- * Invariant: the hooks and the controls hold sim->lock while they access the machine, because
- * several threads call them.
+ * Locks. The hooks and the functions of sim.h hold sim->lock while they access the machine, except
+ * sim_calls() and sim_compare(), which run alone.
  */
 #ifndef GMS_SIM_PRIV_H
 #define GMS_SIM_PRIV_H
@@ -34,13 +34,13 @@ struct sim_refusal {
  * @private: private pages
  * @prepared: prepared pages
  * @begun: pages between invalidate_begin and invalidate_end
- * @zapped: pages of @begun that were zapped while they were shared [0] or private [1]
+ * @zapped: pages of @begun for which zap_guest was called with GMS_SHARED [0] or GMS_PRIVATE [1]
  * @applied: pages of @begun that were converted
- * @nr_begun: calls of invalidate_begin less calls of invalidate_end
+ * @nr_begun: calls of invalidate_begin minus calls of invalidate_end
  * @folios: the folios
  * @maps: page tables, by enum gms_accessor
  * @used: for each 1G block: not 0 if it had folios after the last block_freed
- * @pins: references of the backend's own
+ * @pins: references that the library does not count
  * @calls: the recorded calls
  * @broken: the first broken rule; empty: none
  * @differs: text of sim_compare()
@@ -73,13 +73,13 @@ struct sim {
 /* The hooks, without struct_size and flags. */
 extern const struct gms_backend_ops sim_hooks;
 
-/* Records a broken rule. The first text stays. */
+/* Records that a call breaks a rule. Keeps the first text. */
 void sim_broke(struct sim *sim, const struct sim_call *call, const char *rule);
 
 /* Returns true if a range is not empty and lies in the object. */
 bool sim_in_object(const struct sim *sim, gms_pgoff_t start, uint64_t nr_pages);
 
-/* Finds the first page of a range that the backend itself has pinned. */
+/* Finds the first page of a range that is in @pins. Returns false if there is none. */
 bool sim_find_pin(const struct sim *sim, gms_pgoff_t start, uint64_t nr_pages, gms_pgoff_t *index);
 
 /* Adds the range of a call to a set, or removes it. */

@@ -26,7 +26,7 @@ void sizes_fini(struct sizes *sizes)
 
 int sizes_set(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int level)
 {
-	uint64_t larger = 0;
+	uint64_t larger = 0; /* pages of the range that were in blocks above level l */
 
 	for (int l = SIZES_NR_LEVELS - 1; l >= 0; l--) {
 		struct gms_rtree *set = sizes->at_least[l];
@@ -83,26 +83,26 @@ bool sizes_all(const struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, 
 	       run.nr_pages == nr_pages;
 }
 
-int sizes_drop(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int above,
+int sizes_drop(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int min_level,
 	       uint64_t *nr_blocks)
 {
 	const gms_pgoff_t end = start + nr_pages;
 	struct sizes_run run;
 
 	for (gms_pgoff_t at = start; sizes_next(sizes, at, end, &run); at += run.nr_pages) {
-		gms_pgoff_t first, last;
+		gms_pgoff_t blocks_start, blocks_end;
 		unsigned int order;
 		int ret;
 
-		if (run.level == SIZES_LEVEL_NONE || run.level < above)
+		if (run.level == SIZES_LEVEL_NONE || run.level < min_level)
 			continue;
 		order = sizes_level_order(run.level);
-		first = gms_order_down(run.start, order);
-		last = gms_order_up(run.start + run.nr_pages - 1, order);
-		ret = sizes_set(sizes, first, last - first, SIZES_LEVEL_NONE);
+		blocks_start = gms_order_down(run.start, order);
+		blocks_end = gms_order_up(run.start + run.nr_pages - 1, order);
+		ret = sizes_set(sizes, blocks_start, blocks_end - blocks_start, SIZES_LEVEL_NONE);
 		if (ret)
 			return ret;
-		*nr_blocks += (last - first) >> order;
+		*nr_blocks += (blocks_end - blocks_start) >> order;
 	}
 	return 0;
 }

@@ -3,7 +3,7 @@
  * sizes.h - a set of pages in blocks of 4K, 2M or 1G: folios, or mappings
  *
  * Invariant: each of three sets of pages is a subset of the one before: the pages in any block,
- * those in blocks of at least 2M, those in blocks of 1G. So 1 TiB in 1G blocks needs 3 KiB.
+ * those in blocks of at least 2M, those in blocks of 1G. So 1 TiB in 1G blocks takes 6 KiB.
  */
 #ifndef GMS_SIM_SIZES_H
 #define GMS_SIM_SIZES_H
@@ -17,7 +17,7 @@
 
 struct sizes {
 	struct gms_rtree *at_least[SIZES_NR_LEVELS];
-	uint64_t nr_pages[SIZES_NR_LEVELS]; /* pages in blocks of just this level */
+	uint64_t nr_pages[SIZES_NR_LEVELS]; /* the pages in blocks of exactly this level */
 };
 
 struct sizes_run {
@@ -38,6 +38,7 @@ static inline int sizes_order_level(unsigned int order)
 	return gms_order_is_valid(order) ? (int)(order / GMS_ORDER_2M) : SIZES_LEVEL_NONE;
 }
 
+/* Returns 0 or -ENOMEM. sizes_fini() has to follow in either case. */
 int sizes_init(struct sizes *sizes, uint64_t nr_pages);
 void sizes_fini(struct sizes *sizes);
 
@@ -50,18 +51,21 @@ int sizes_set(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int lev
 /* Returns the level of the block at an index, or SIZES_LEVEL_NONE. */
 int sizes_level(const struct sizes *sizes, gms_pgoff_t index);
 
-/* Finds the next run of one level or of no blocks. Returns false at @end. */
+/*
+ * Finds the longest run from @from on that is of one level, or in no blocks, cut at @end. Returns
+ * false if @from is @end.
+ */
 bool sizes_next(const struct sizes *sizes, gms_pgoff_t from, gms_pgoff_t end,
 		struct sizes_run *run);
 
-/* Returns true if all blocks of a range have this level. */
+/* Returns true if all pages of a range are in blocks of @level. */
 bool sizes_all(const struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int level);
 
 /*
- * Removes the blocks of level @above or larger that the range touches, and adds their number to
- * @nr_blocks. Returns 0 or -ENOMEM.
+ * Removes the blocks of level @min_level or larger that the range touches, and adds their number
+ * to *nr_blocks. Returns 0 or -ENOMEM.
  */
-int sizes_drop(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int above,
+int sizes_drop(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int min_level,
 	       uint64_t *nr_blocks);
 
 #endif /* GMS_SIM_SIZES_H */
