@@ -2,14 +2,14 @@
 /*
  * event.h - one event of a guest's memory: a conversion or an access
  *
- * The readers of logs make events, the generator writes them, and the replays apply them.
+ * The parsers of logs make events, the generator writes them, and the replays apply them.
  */
 #ifndef GMS_TOOL_EVENT_H
 #define GMS_TOOL_EVENT_H
 
 #include <gmemstate/types.h>
 
-/* The header of a CSV log. A line with its first two fields is no row. */
+/* The header of a CSV log. A line that begins with its first two fields is no row. */
 #define EVENT_CSV_FIRST_FIELDS "time_us,op,"
 #define EVENT_CSV_HEADER EVENT_CSV_FIRST_FIELDS "gpa_bytes,size_bytes"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * gen.c - generate logs
+ * gen.c - generates logs
  *
- * The memory of a guest is flat. It is laid out as by Linux, without holes:
+ * The memory of a guest has no holes. It is laid out as Linux does it:
  *
  *	0 to boot_end           firmware, kernel and initrd, loaded before the guest runs
  *	... to early_start      free memory
@@ -25,7 +25,7 @@
 #define GEN_4M (2 * GEN_2M)
 #define GEN_1G gms_order_pages(GMS_ORDER_1G)
 
-/* Limit on the steps of a workload over all memory. */
+/* The most steps that a workload over all memory takes. */
 #define GEN_MAX_STEPS 65536
 
 struct gen {
@@ -77,7 +77,7 @@ static void gen_emit(struct gen *gen, enum event_op op, uint64_t start, uint64_t
 	gen->now_us += 1 + gen_below(gen, 20);
 }
 
-/* Writes an op on a range, a row for every @step pages. */
+/* Writes an op on a range, with one row for every @step pages. */
 static void gen_emit_steps(struct gen *gen, enum event_op op, uint64_t start, uint64_t end,
 			   uint64_t step)
 {
@@ -111,10 +111,10 @@ static void gen_lay_out(struct gen *gen)
 static void gen_populate(struct gen *gen)
 {
 	gen_emit_steps(gen, EVENT_HOST_WRITE, 0, gen->boot_end, GEN_2M);
-	gen->now_us += 10000; /* the pins are gone by then */
+	gen->now_us += 10000; /* the pins of the host's last accesses have ended then */
 }
 
-/* Shares @nr different single pages in the early range. */
+/* Shares @nr different single pages between early_start and pool_start. */
 static void gen_share_pages(struct gen *gen, uint64_t nr)
 {
 	const uint64_t room = (gen->pool_start - gen->early_start) / nr;
@@ -131,8 +131,8 @@ static uint64_t gen_nr_cpus(const struct gen *gen)
 }
 
 /*
- * Lets the guest use free memory, ascending, a row for every @step pages, with I/O in between.
- * Stops after GEN_MAX_STEPS: a larger guest uses a part of its memory only.
+ * Lets the guest use free memory, ascending, with one row for every @step pages and with I/O in
+ * between. Stops after GEN_MAX_STEPS rows: a larger guest uses only a part of its memory.
  */
 static void gen_use_free(struct gen *gen, enum event_op op, uint64_t step)
 {
@@ -154,9 +154,9 @@ static void gen_use_free(struct gen *gen, enum event_op op, uint64_t step)
 }
 
 /*
- * Generates an SNP guest whose memory is shared at first. The host writes the payload in place,
- * the payload is made private, and Linux accepts the rest in chunks of 4 MiB as it needs them, up
- * to 256 GiB.
+ * Generates an SNP guest, whose memory is shared at first. The host writes firmware, kernel and
+ * initrd, which then become private. Linux accepts the rest in chunks of 4 MiB as it needs them,
+ * up to 256 GiB.
  */
 static void gen_snp_lazy_accept(struct gen *gen)
 {
@@ -175,9 +175,9 @@ static void gen_snp_lazy_accept(struct gen *gen)
 
 /*
  * Generates a TDX guest, whose memory is private at first. The guest accepts some memory by 4K,
- * though 2M were possible: 2,710 pages for each 4 GiB, at least 512 pages and at most 64 MiB. It
- * accepts the rest in chunks of 4 MiB as it needs them, up to 256 GiB. It shares the pool by 2M.
- * It converts one page to shared and back five hundred times.
+ * although 2M would be possible: 2,710 pages for each 4 GiB, at least 512 pages and at most 64
+ * MiB. It accepts the rest in chunks of 4 MiB as it needs them, up to 256 GiB. It shares the pool
+ * by 2M. It converts one page to shared and back 500 times.
  */
 static void gen_tdx(struct gen *gen)
 {
@@ -204,9 +204,9 @@ static void gen_tdx(struct gen *gen)
 }
 
 /*
- * Generates a protected guest of pKVM. Its memory is private by default, and in use as it is
- * touched, by 2M, up to 128 GiB. It shares a small pool for DMA and 256 single pages, and takes
- * back a quarter of the pages.
+ * Generates a protected guest of pKVM, whose memory is private at first. The guest begins to use
+ * memory as it touches it, by 2M, up to 128 GiB. It shares a small pool for DMA and 256 single
+ * pages, and makes a quarter of these pages private again.
  */
 static void gen_pkvm(struct gen *gen)
 {
@@ -232,8 +232,8 @@ static void gen_pkvm(struct gen *gen)
 /*
  * Generates a guest with DPDK. A quarter of its memory, at most 32 GiB, is buffers that the host
  * reads all the time, by 4K to 2M. In a guest of 8 GiB or more the buffers begin in the middle of
- * a 1G block. Now and then the guest makes 2M of them private for a while. All memory is in use,
- * in some 16,384 steps at most.
+ * a 1G block. From time to time the guest makes 2M of them private for a while. The guest accepts
+ * all memory first, in at most some 16,384 steps.
  */
 static void gen_dpdk(struct gen *gen)
 {
@@ -262,8 +262,9 @@ static void gen_dpdk(struct gen *gen)
 }
 
 /*
- * Generates three boots of one guest. Before each boot all memory is made shared, then written,
- * then made private. The guest accepts all memory, in at most some 1,024 steps.
+ * Generates three boots of one guest. Before each boot all memory becomes shared, the host writes
+ * firmware, kernel and initrd, and all memory becomes private. The guest accepts all memory, in at
+ * most some 1,024 steps.
  */
 static void gen_reboot(struct gen *gen)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * gen.h - generate logs: workloads of any size, as CSV that `gmemstate replay` reads
+ * gen.h - generates logs: workloads of any size, as CSV that `gmemstate replay` reads
  *
- * The conversions are like those of real guests; their times are not. One workload, size and seed
- * always give one log, byte for byte.
+ * The conversions are like those of real guests, but their times are not. The same workload, size
+ * and seed always give the same log, byte for byte.
  */
 #ifndef GMS_TOOL_GEN_H
 #define GMS_TOOL_GEN_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * gmemstate.c - the command: reads the log, runs the command, sets the exit status
+ * gmemstate.c - main(): reads the log, runs the command, and sets the exit status
  */
 #include "gen.h"
 #include "options.h"
@@ -45,7 +45,7 @@ static void tool_warn_losses(const struct log *log, const struct options *option
 			      options->name, log->nr_lost, log->nr_lost_gaps);
 }
 
-/* Prints to standard error the lines that were not applied, for reports that do not list them. */
+/* Prints the lines that were not applied to standard error, for reports that do not list them. */
 static void tool_warn_refusals(const struct log_refusals *refused, const struct options *options)
 {
 	for (size_t i = 0; i < refused->nr_listed && i < REPORT_REFUSALS; i++)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * lab.c - replay a log under one policy, on the simulated backend
+ * lab.c - replays a log under one policy, on the simulated backend
  */
 #include "lab.h"
 
@@ -24,9 +24,9 @@ struct lab_pin {
  * @used: pages that the guest uses
  * @split: numbers of the folios of the backing's order that were split at least once
  * @pins: a ring of LAB_MAX_PINS
- * @first_pin: the oldest pin in @pins
- * @nr_pins: pins in @pins
- * @nr_pinned: pages of all pins
+ * @first_pin: position of the oldest pin in @pins
+ * @nr_pins: number of pins in @pins
+ * @nr_pinned: number of pages of all pins
  * @now_us: time of the current event; never goes back
  * @started_us: time of the first event
  * @maintained_us: time of the last gms_maintain()
@@ -61,7 +61,7 @@ static void lab_note_split(void *arg, const struct sim_call *call)
 {
 	struct lab *lab = arg;
 
-	/* Where the set cannot grow, nr_split is too low. That is no reason to fail the run. */
+	/* If there is no memory, nr_split becomes too low. That is no reason to fail the run. */
 	if (call->hook == SIM_FOLIO_SPLIT && call->from == lab->opts->folio_order)
 		gms_rtree_set(lab->split, call->start >> call->from, 1);
 }
@@ -76,7 +76,7 @@ static void lab_unpin_oldest(struct lab *lab)
 	lab->nr_pins--;
 }
 
-/* Drops the pins that overlap a range. */
+/* Drops the pins that overlap a range. Goes once round the ring, and keeps its order. */
 static void lab_unpin_range(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
 {
 	size_t nr = lab->nr_pins;
@@ -93,7 +93,10 @@ static void lab_unpin_range(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
 	}
 }
 
-/* Drops the pins that refused a call. Returns true if there were any: the call may succeed now. */
+/*
+ * Drops the pins that may have refused a call. Returns true if there were any, so that the call
+ * may succeed now.
+ */
 static bool lab_unpin_blocking(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
 {
 	const uint64_t had = lab->nr_pins;
@@ -148,7 +151,8 @@ static int lab_touch_used(struct lab *lab, gms_pgoff_t start, gms_pgoff_t end)
 }
 
 /*
- * Faults in the pages that a change of a range may have unmapped, in all folios that it touches.
+ * Faults in the used pages that a change of a range may have unmapped: those of all folios that
+ * the range touches.
  */
 static int lab_touch_again(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
 {
@@ -158,6 +162,7 @@ static int lab_touch_again(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages
 			      gms_order_up(start + nr_pages - 1, order));
 }
 
+/* Lets the guest use a range from now on. */
 static int lab_use(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
 {
 	int ret = gms_rtree_set(lab->used, start, nr_pages);
@@ -221,7 +226,7 @@ static int lab_host_access(struct lab *lab, const struct event *event)
 	return ret ? ret : lab_touch_again(lab, event->start, event->nr_pages);
 }
 
-/* Advances to the time of an event: adds up the mapped pages so far, and drops old pins. */
+/* Advances to the time of an event: weighs the mapped pages until then, and drops old pins. */
 static void lab_advance(struct lab *lab, uint64_t time_us)
 {
 	struct sim_totals totals;

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * lab.h - replay a log under one policy, on the simulated backend
+ * lab.h - replays a log under one policy, on the simulated backend
  *
  * What an event does:
  *
  *  to_shared, to_private  gms_convert()
  *  accept                 gms_convert() to private; then the guest uses the range
- *  guest_touch            the guest uses the range: it faults once for each largest block that it
- *                         may map, and private pages are prepared
+ *  guest_touch            the guest uses the range: it faults, and each fault maps the largest
+ *                         block that the library allows. Private pages are prepared
  *  host_read, host_write  DMA: the pages are pinned, faulted and mapped, and stay pinned for
  *                         LAB_PIN_US
  *  free                   nothing, because guests do not report it; with lab_opts.punch a hole is
  *                         punched
  *
  * Invariants:
- *  1. The guest maps all pages that it uses. Where a conversion, a split or a merge removes a
- *     mapping, the guest faults again at once. So the mappings at any time are those that the
+ *  1. The guest maps all pages that it uses. If a conversion, a split or a merge removes a
+ *     mapping, the guest faults again at once. So at any time the mappings are those that the
  *     policy allows to a guest that touches all of its memory all the time.
  *  2. After a conversion of all memory to shared the guest uses nothing: that is a reboot.
- *  3. A log without accesses (ftrace, qemu) does not show what the guest uses. There the guest
- *     uses all memory after the first event.
+ *  3. A log in the format ftrace or qemu has no accesses, and does not show what the guest uses.
+ *     After its first event the guest uses all memory.
  *
- * Where a pin refuses a call (-EAGAIN), the pins in the range are dropped and the call is
- * repeated, as by a VMM that waits for a device. gms_maintain() is called every LAB_MAINTAIN_US.
- * Time is the log's.
+ * If a pin refuses a call (-EAGAIN), the pins in the range are dropped, and the call is repeated,
+ * as a VMM does that waits for a device. gms_maintain() is called every LAB_MAINTAIN_US. Time is
+ * that of the log.
  */
 #ifndef GMS_TOOL_LAB_H
 #define GMS_TOOL_LAB_H
@@ -35,15 +35,15 @@
 #include <gmemstate/state.h>
 
 /*
- * Time for which the host keeps pages pinned. The bundled logs have an access where a DMA buffer
- * is mapped or unmapped, and leave out an access that repeats another within a millisecond. So a
+ * How long the host keeps pages pinned. The bundled logs have an access when a DMA buffer is
+ * mapped or unmapped, and leave out an access that repeats another one within a millisecond. So a
  * buffer may have been in use for a millisecond after an access.
  */
 #define LAB_PIN_US 1000
 
 #define LAB_MAINTAIN_US 100000
 
-/* Limits on pinned accesses and their pages. A new pin drops the oldest ones beyond them. */
+/* The most pins, and the most pages in all of them. If there are more, the oldest are dropped. */
 #define LAB_MAX_PINS 4096
 #define LAB_MAX_PINNED (1ULL << 20)
 
@@ -57,8 +57,8 @@
  * @nr_pages: size of the object in pages
  * @folio_order: order of the backing's folios
  * @init_private: every page is private at first
- * @pins_by_folio: GMS_BACKEND_PINS_BY_FOLIO
- * @punch: a free punches a hole
+ * @pins_by_folio: the backend has the flag GMS_BACKEND_PINS_BY_FOLIO
+ * @punch: an event free punches a hole
  */
 struct lab_opts {
 	const struct gms_policy_ops *policy;
@@ -75,13 +75,13 @@ struct lab_opts {
  * @totals: the simulation's counters after the last event
  * @nr_folios: complete folios of the backing's order in the object
  * @nr_split: folios of the backing's order that were split at least once
- * @nr_pinned_retries: calls that were repeated because of a pin
+ * @nr_pinned_retries: calls that a pin refused, and that were repeated without the pin
  * @nr_denied: accesses of the host that the library refused because a page is private
  * @nr_refused: events that the library refused for another reason
  * @nr_out_of_reach: accesses outside the object, or of more than LAB_MAX_PINNED pages
- * @nr_ignored: frees that did nothing, because lab_opts.punch is not set
- * @average_pages: mapped pages by accessor and level, averaged over the log's time
- * @broken: the rule that the library broke, as the simulation noticed; empty: none
+ * @nr_ignored: events free that did nothing, because lab_opts.punch is not set
+ * @average_pages: mapped pages by accessor and level, averaged over the time of the log
+ * @broken: the first rule that the library broke, by sim_check(); empty: none
  */
 struct lab_result {
 	struct gms_stats stats;
@@ -103,7 +103,7 @@ struct lab_result {
  * @log: the log
  * @opts: the options
  *
- * Return: 0; -ENOMEM; -EINVAL: the library takes no such object.
+ * Return: 0; -ENOMEM; -EINVAL: the library makes no such object.
  */
 int lab_run(struct lab_result *result, const struct log *log, const struct lab_opts *opts);
 

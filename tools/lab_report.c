@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * lab_report.c - write the results of policies side by side, as a table and as JSON
+ * lab_report.c - writes the results of policies side by side, as a table and as JSON
  *
  * Invariant: the table and the JSON have the same numbers, because both are made from one list of
- * rows. A row's key is never renamed.
+ * rows. The key of a row is never renamed.
  */
 #include "lab_report.h"
 
-#include "json_pack.h"
+#include "tool_json.h"
 #include "units.h"
 
 #include <errno.h>
@@ -18,8 +18,8 @@ enum lab_report_kind { LAB_REPORT_COUNT, LAB_REPORT_BYTES, LAB_REPORT_CYCLES };
 /**
  * struct lab_report_row - one number of each run
  * @key: key in the JSON
- * @text: text in the table, indented under a title
- * @title: a line above the row; NULL: none
+ * @text: text in the table; indented if it belongs to a title
+ * @title: a line of the table above the row; NULL: none
  * @kind: format of the number in the table
  * @value: function that returns the number of a result
  */
@@ -31,7 +31,7 @@ struct lab_report_row {
 	uint64_t (*value)(const struct lab_result *result);
 };
 
-/* Defines a function that returns a number of a result. */
+/* Defines a function that returns one number of a result. */
 #define LAB_REPORT_VALUE(name, expression)                            \
 	static uint64_t lab_report_##name(const struct lab_result *r) \
 	{                                                             \
@@ -127,7 +127,7 @@ static const struct lab_report_row lab_report_rows[] = {
 
 #define LAB_REPORT_NR_ROWS (sizeof(lab_report_rows) / sizeof(*lab_report_rows))
 
-const char *lab_backing_name(unsigned int order)
+const char *lab_report_backing_name(unsigned int order)
 {
 	switch (order) {
 	case GMS_ORDER_1G:
@@ -157,7 +157,7 @@ static void lab_report_print_head(FILE *out, const struct lab_report *report)
 			: "");
 	fprintf(out, "Backing  %s folios of %s; pins count by %s; %s\n",
 		units_count(count, report->results[0].nr_folios),
-		lab_backing_name(opts->folio_order), opts->pins_by_folio ? "folio" : "page",
+		lab_report_backing_name(opts->folio_order), opts->pins_by_folio ? "folio" : "page",
 		opts->punch ? "what the guest frees is punched out"
 			    : "what the guest frees stays allocated");
 	if (log->format != LOG_CSV)
@@ -206,7 +206,7 @@ static json_t *lab_report_pack_run(const struct lab_opts *opts, const struct lab
 	for (size_t i = 0; i < LAB_REPORT_NR_ROWS; i++)
 		failed |= json_object_set_new(
 			json, lab_report_rows[i].key,
-			json_integer(json_pack_count(lab_report_rows[i].value(result))));
+			json_integer(tool_json_count(lab_report_rows[i].value(result))));
 	if (!failed)
 		return json;
 	json_decref(json);
@@ -216,28 +216,28 @@ static json_t *lab_report_pack_run(const struct lab_opts *opts, const struct lab
 int lab_report_json(FILE *out, const struct lab_report *report)
 {
 	const struct lab_opts *opts = &report->opts[0];
-	json_t *json = json_pack_head(report->name, report->log, opts->nr_pages,
+	json_t *json = tool_json_head(report->name, report->log, opts->nr_pages,
 				      report->size_from_log, opts->init_private);
 	json_t *runs = json_array();
 	bool failed = !json || !runs;
 
-	failed |= json_object_set_new(json, "log", json_pack_log(report->log));
+	failed |= json_object_set_new(json, "log", tool_json_log(report->log));
 	failed |= json_object_set_new(json, "backing",
-				      json_string(lab_backing_name(opts->folio_order)));
+				      json_string(lab_report_backing_name(opts->folio_order)));
 	failed |= json_object_set_new(json, "pins",
 				      json_string(opts->pins_by_folio ? "folio" : "page"));
 	failed |= json_object_set_new(json, "punch", json_boolean(opts->punch));
 	failed |= json_object_set_new(json, "folios",
-				      json_integer(json_pack_count(report->results[0].nr_folios)));
+				      json_integer(tool_json_count(report->results[0].nr_folios)));
 	for (unsigned int i = 0; i < report->nr_runs; i++)
 		failed |= json_array_append_new(
 			runs, lab_report_pack_run(&report->opts[i], &report->results[i]));
 	failed |= json_object_set_new(json, "policies", runs);
 	failed |= json_object_set_new(json, "not_applied",
-				      json_pack_refusals(&report->log->malformed));
+				      tool_json_refusals(&report->log->malformed));
 	if (failed) {
 		json_decref(json);
 		return -ENOMEM;
 	}
-	return json_pack_write(out, json);
+	return tool_json_write(out, json);
 }

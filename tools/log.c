@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * log.c - read a log, line by line, once
+ * log.c - reads a log, line by line, once
  *
  * All events are kept, because the size of the object may follow from the last of them, and a pipe
  * cannot be read twice. Only LOG_LINE_MAX bytes of a line are kept, so that a file without line
@@ -36,7 +36,7 @@ const char *log_format_name(enum log_format format)
 	return "auto";
 }
 
-/* Makes room for one more element. */
+/* Makes room in an array for one more element. Returns 0 or -ENOMEM. */
 static int log_grow(void **array, size_t *capacity, size_t nr, size_t size)
 {
 	size_t wanted;
@@ -70,7 +70,7 @@ int log_refuse(struct log_refusals *refusals, const struct log_refusal *refusal)
 	return 0;
 }
 
-/* Sets the line of an event, and its time where the line has none. */
+/* Sets the number of the line of an event, and its time if the line has none. */
 static void log_place_event(struct log *log, struct log_line *line)
 {
 	if (line->has_time)
@@ -88,7 +88,7 @@ static void log_count_conversion(struct log *log, const struct log_line *line)
 	log->nr_conversions++;
 	if (line->other_attributes)
 		log->nr_other_attributes++;
-	/* A conversion past the largest object will be refused: it does not set the size. */
+	/* A conversion past the largest object will be refused, so it does not set the size. */
 	if (end <= GMS_MAX_PAGES && log->end < end)
 		log->end = end;
 }
@@ -113,7 +113,7 @@ static int log_add_event(struct log *log, struct log_line *line)
 	return 0;
 }
 
-/* Frees the room that no event needs. */
+/* Frees the room in the array of events that no event needs. */
 static void log_trim(struct log *log)
 {
 	struct event *events;
@@ -168,7 +168,7 @@ static int log_add_line(struct log *log, const struct log_buffer *buf)
 }
 
 /*
- * Reads the next line. Returns false at the end of the file, or on an error. Bytes behind the last
+ * Reads the next line. Returns false at the end of the file, or on an error. Bytes after the last
  * line end are a line, too.
  */
 static bool log_next_line(FILE *file, struct log_buffer *buf)

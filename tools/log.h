@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * log.h - read logs of conversions and accesses, as hosts write them
+ * log.h - reads logs of conversions and accesses, as hosts write them
  *
  * A log has one of three formats. Each line has at most one event:
  *
  *  ftrace  Linux's kvm_vm_set_mem_attributes, from trace_pipe, the trace file, trace-cmd report
  *          or perf script:
  *          CPU 0/KVM-42 [002] ..... 13.8: kvm_vm_set_mem_attributes: 0x20 -- 0x21 [0x8]
- *          The range is in guest frame numbers and ends before the second. Attribute bit 3 is
- *          private.
+ *          The range is in guest frame numbers, and ends before the second one. Attribute bit 3
+ *          is private.
  *  qemu    QEMU's trace event kvm_convert_memory, in bytes:
  *          kvm_convert_memory start 0x20000 size 0x1000 shared_to_private
  *  csv     time_us,op,gpa_bytes,size_bytes
@@ -16,14 +16,14 @@
  * A guest frame number is an index: the tool does not know memslots.
  *
  * Invariants:
- *  1. A log is read once, into one array of events, which every replay and report iterates over.
+ *  1. A log is read once, into one array of events, over which every replay and report iterates.
  *  2. Memory grows with the events only: lines are not kept, and the list of malformed lines is
  *     bounded.
- *  3. A line that names the format's event and cannot be read is malformed. It is reported,
- *     because an event is missing from the replay. Any other line without an event is an other
- *     line: a header, another tracepoint, a message. Other lines are only counted: logs of real
- *     hosts are full of them. In CSV every line but a header, a comment and an empty line is an
- *     event or malformed.
+ *  3. A line that names the event of the format, but cannot be read, is malformed. It is reported,
+ *     because the replay lacks an event then. All other lines without an event (headers, other
+ *     tracepoints, messages) are called "other lines". They are only counted, because the logs of
+ *     real hosts are full of them. In CSV a line is an event, a header, a comment, empty, or
+ *     malformed.
  */
 #ifndef GMS_TOOL_LOG_H
 #define GMS_TOOL_LOG_H
@@ -32,30 +32,30 @@
 
 #include <stdio.h>
 
-/* Bytes of a line that are read. No event is as long. */
+/* How many bytes of a line are read. The line of an event is shorter. */
 #define LOG_LINE_MAX 4096
 
-/* Refusals that are listed with line and reason. Further ones are only counted. */
+/* How many refusals are listed with line and reason. Further ones are only counted. */
 #define LOG_REFUSALS_MAX 10000
 
 enum log_format { LOG_AUTO, LOG_FTRACE, LOG_QEMU, LOG_CSV };
 
 /**
  * enum log_kind - what a line is
- * @LOG_OTHER_LINE: no event of the format
- * @LOG_EVENT: an event
- * @LOG_MALFORMED: an event that cannot be read
+ * @LOG_OTHER_LINE: the line has no event of the format
+ * @LOG_EVENT: the line is an event
+ * @LOG_MALFORMED: the line names the event, but cannot be read
  */
 enum log_kind { LOG_OTHER_LINE, LOG_EVENT, LOG_MALFORMED };
 
 /**
  * struct log_line - one line, parsed
  * @kind: what the line is
- * @event: of an event: all but the number of the line. @event.nr_pages is 0 only of an access
- *         whose pages the line does not say
- * @has_time: of an event: the line has a time, which is in @event
- * @other_attributes: of a conversion: attributes beside PRIVATE were set, too
- * @reason: of a malformed line: what is wrong with it, a static string
+ * @event: if the line is an event: the event, without the number of the line. If it is an access
+ *         whose range is empty or wraps, @event.nr_pages is 0
+ * @has_time: if the line is an event: whether it has a time, which is then in @event
+ * @other_attributes: if the line is a conversion: whether it set attributes other than PRIVATE
+ * @reason: if the line is malformed: what is wrong with it, a static string
  */
 struct log_line {
 	enum log_kind kind;
@@ -96,16 +96,16 @@ struct log_refusals {
 
 /**
  * struct log - a log, read to its end
- * @format: of the events; LOG_AUTO: no line shows it
- * @nr_lines: lines
- * @nr_other_lines: lines that are no events of the format
- * @nr_conversions: events that convert
- * @nr_other_events: events that do not
- * @nr_other_attributes: conversions that set attributes beside PRIVATE
- * @nr_lost: events that the log says are missing from it
- * @nr_lost_gaps: places where the log says that events are missing, and not how many
- * @end: index after the highest page of all conversions that end by GMS_MAX_PAGES
- * @events: all events but accesses whose pages are not known, in the order of their lines
+ * @format: the format of the events; LOG_AUTO: no line shows it
+ * @nr_lines: number of lines
+ * @nr_other_lines: number of other lines
+ * @nr_conversions: number of events that are conversions
+ * @nr_other_events: number of events that are not
+ * @nr_other_attributes: conversions that set attributes other than PRIVATE
+ * @nr_lost: number of events that the log says it lacks
+ * @nr_lost_gaps: places where the log says that events are missing, but not how many
+ * @end: index after the highest page of all conversions that lie below GMS_MAX_PAGES
+ * @events: the events in the order of their lines, without those that have no pages
  * @nr_events: events in @events
  * @capacity: of @events
  * @last_us: time of the last event
@@ -163,10 +163,10 @@ enum log_format log_detect(const char *text, size_t len);
  * log_parse_lost() - find out if a line says that events are missing
  * @text: the line, as for log_parse()
  * @len: length of @text in bytes
- * @nr_lost: stores the number of missing events, 0: not known; written where true is returned
+ * @nr_lost: stores the number of missing events, 0: not known; written if true is returned
  *
- * Such lines are those of trace_pipe and trace-cmd after an overrun of the ring buffer, and the
- * header of a trace file whose ring buffer no longer holds all entries.
+ * Such lines come from trace_pipe and trace-cmd after an overrun of the ring buffer. The header of
+ * a trace file says it, too, if the ring buffer no longer holds all entries.
  *
  * Context: Any. Pure function.
  * Return: true if events are missing.
@@ -176,7 +176,7 @@ bool log_parse_lost(const char *text, size_t len, uint64_t *nr_lost);
 /**
  * log_refuse() - add a line that was not applied
  * @refusals: the list, at first zeroed
- * @refusal: the line; its number is above those in the list
+ * @refusal: the line; its number is higher than those in the list
  *
  * Return: 0; -ENOMEM: the line was not added.
  */
@@ -196,8 +196,8 @@ int log_read(struct log *log, FILE *file, enum log_format format);
  * log_nr_pages() - return the size of the object that a log needs
  * @log: the log
  *
- * Return: the end of the highest conversion in pages, rounded up to whole 1G blocks; 0: there is
- * no conversion to find the size from.
+ * Return: the end of the highest conversion in pages, rounded up to whole 1G blocks; 0: the log
+ * has no conversion.
  */
 uint64_t log_nr_pages(const struct log *log);
 

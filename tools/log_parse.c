@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * log_parse.c - parse one line of a log
+ * log_parse.c - parses one line of a log
  *
  * A log is hostile input: a line may hold any byte. So all functions are pure, over (text,
  * length): they do not allocate, keep no state, and cannot fail.
@@ -65,7 +65,7 @@ static bool parse_scan_text(struct parse_scan *s, const char *text)
 	return true;
 }
 
-/* Skips a whole word; skips nothing if a longer word begins with it. */
+/* Skips @word, and returns true. Returns false if other text is there, or a longer word. */
 static bool parse_scan_word(struct parse_scan *s, const char *word)
 {
 	struct parse_scan t = *s;
@@ -87,6 +87,7 @@ static int parse_digit_value(char c)
 	return 16;
 }
 
+/* Reads the longest number in this base. Skips its digits even if it is too large. */
 static enum parse_number parse_scan_digits(struct parse_scan *s, unsigned int base, uint64_t *value)
 {
 	const char *first = s->at;
@@ -148,7 +149,7 @@ static void parse_op(struct log_line *line, enum event_op op)
 	line->event.op = op;
 }
 
-/* Sets the range of a conversion from bytes. Returns false if that makes the line malformed. */
+/* Sets the range of a conversion. Returns false if @offset or @size makes the line malformed. */
 static bool parse_set_bytes(struct log_line *line, uint64_t offset, uint64_t size)
 {
 	const uint64_t in_page = (1ULL << GMS_PAGE_SHIFT) - 1;
@@ -187,10 +188,11 @@ static void parse_set_time(struct log_line *line, const char *text, const char *
 }
 
 /*
- * Finds the event's name as a word. @rest is the text behind the name. A line of another event may
- * quote ours, as trace_marker's "tracing_mark_write:" does: then the name of the other event and a
- * colon precede our name. In a line of our own event, a time or nothing precedes the name. (The
- * name of the task precedes the time.)
+ * Finds the name of the event as a word. Stores in *rest the text after the name and its colon,
+ * and in *time_end the end of the text before the name, where a time may be. Returns false for a
+ * line of another event, also if it quotes the name, as a line "tracing_mark_write: ..." of
+ * trace_marker may do: there the name of the other event and a colon precede the name. In a line
+ * of the event itself, a time and a colon precede the name, or no colon.
  */
 static bool parse_find_ftrace(const char *text, size_t len, struct parse_scan *rest,
 			      const char **time_end)
@@ -270,9 +272,9 @@ static void parse_ftrace(const char *text, size_t len, struct log_line *line)
 }
 
 /*
- * Finds the event's name as a word. @rest is the text behind the name. Any prefix is accepted:
- * QEMU's (pid@sec.usec:), libvirt's, journald's. A name in quotes, or within a longer word, is
- * part of a message and no event.
+ * Finds the name of the event as a word. Stores in *rest the text after the name, and in *name
+ * where the name begins. Any prefix is accepted: that of QEMU (pid@sec.usec:), of libvirt, of
+ * journald. A name in quotes or within a longer word is part of a message, and no event.
  */
 static bool parse_find_qemu(const char *text, size_t len, struct parse_scan *rest,
 			    const char **name)
@@ -353,7 +355,7 @@ static bool parse_csv_op(struct parse_scan *s, struct log_line *line)
 	return false;
 }
 
-/* Sets the pages that an access touches, wholly or in part: none if the range wraps. */
+/* Sets the pages that an access touches wholly or in part. Sets none if it is empty or wraps. */
 static void parse_set_touched(struct log_line *line, uint64_t gpa, uint64_t size)
 {
 	if (!size || size - 1 > UINT64_MAX - gpa)
@@ -362,7 +364,7 @@ static void parse_set_touched(struct log_line *line, uint64_t gpa, uint64_t size
 	line->event.nr_pages = ((gpa + size - 1) >> GMS_PAGE_SHIFT) - line->event.start + 1;
 }
 
-/* Reads a number of a row, decimal or hexadecimal after 0x, and the end of the field. */
+/* Reads a number of a row, which is decimal, or hexadecimal after 0x, and the end of its field. */
 static bool parse_csv_number(struct parse_scan *s, bool last, uint64_t *value, enum parse_number *n)
 {
 	*n = parse_scan_digits(s, parse_scan_text(s, "0x") ? 16 : 10, value);
@@ -439,7 +441,7 @@ enum log_format log_detect(const char *text, size_t len)
 	log_parse(LOG_QEMU, text, len, &line);
 	if (line.kind != LOG_OTHER_LINE)
 		return LOG_QEMU;
-	/* parse_csv() takes nearly any line for a row. The first two fields are a safer sign. */
+	/* parse_csv() reads nearly any line as a row. The first two fields are a safer sign. */
 	if (parse_scan_text(&s, EVENT_CSV_FIRST_FIELDS))
 		return LOG_CSV;
 	if (parse_csv_number(&s, false, &time_us, &n) && parse_csv_op(&s, &line))
@@ -447,7 +449,10 @@ enum log_format log_detect(const char *text, size_t len)
 	return LOG_AUTO;
 }
 
-/* Parses the head of a trace file: "# entries-in-buffer/entries-written: 650/12345   #P:8". */
+/*
+ * Parses the line "# entries-in-buffer/entries-written: 650/12345   #P:8" at the head of a trace
+ * file. Returns true if entries were overwritten.
+ */
 static bool parse_overwritten(struct parse_scan s, uint64_t *nr_lost)
 {
 	uint64_t held, written;

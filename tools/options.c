@@ -118,7 +118,7 @@ static bool options_set_policy(struct options *options, const char *text)
 static bool options_set_backing(struct options *options, const char *text)
 {
 	for (unsigned int order = GMS_ORDER_4K; order <= GMS_ORDER_1G; order += GMS_ORDER_2M) {
-		if (!strcasecmp(text, lab_backing_name(order))) {
+		if (!strcasecmp(text, lab_report_backing_name(order))) {
 			options->folio_order = order;
 			return true;
 		}
@@ -195,7 +195,7 @@ static bool options_set_option(struct options *options, int option, const char *
 	}
 }
 
-/* @takes: letters of the options that a command takes; @lacks: error if it has no argument. */
+/* @takes: the letters of a command's options; @lacks: the error if it is given no argument. */
 static const struct {
 	const char *name;
 	const char *takes;
@@ -263,7 +263,7 @@ static const struct poptOption options_table[] = {
 };
 /* clang-format on */
 
-/* Returns true if the command takes all options. @given has the letters of the options given. */
+/* Returns true if the command takes all options that were given: @given has their letters. */
 static bool options_fit(const struct options *options, const char *given)
 {
 	const char *takes = options_commands[options->command].takes;

@@ -15,20 +15,20 @@ enum tool_status { TOOL_APPLIED = 0, TOOL_SOME_REFUSED = 1, TOOL_UNUSABLE = 2 };
 enum options_command { OPTIONS_REPLAY, OPTIONS_DUMP, OPTIONS_GEN };
 
 /**
- * struct options - the options of a run, which fit the command and each other
+ * struct options - the options of a run. They fit the command and each other
  * @command: the command
  * @json: print JSON
  * @init_private: every page is private at first
  * @format: format of the log
  * @nr_pages: size of the guest in pages; 0: the log gives the size
- * @policies: policies to compare
- * @nr_policies: number of policies; 0: the plain replay
+ * @policies: the policies to compare
+ * @nr_policies: number of policies; 0: a replay without a policy
  * @folio_order: order of the backing's folios
  * @pins_by_folio: a pin counts for its whole folio
- * @punch: a free punches a hole
+ * @punch: an event free punches a hole
  * @seed: seed of a workload
  * @name: name of the log, or of the workload
- * @context: popt's context, which holds the texts
+ * @context: popt's context, which owns the texts
  */
 struct options {
 	enum options_command command;
@@ -54,13 +54,13 @@ __attribute__((format(printf, 1, 2))) void options_error(const char *format, ...
 
 /**
  * options_read() - read the command line
- * @options: filled in; the caller frees them with options_fini(), also after a failure
+ * @options: filled in; after a failure, too, the caller frees them with options_fini()
  * @argc: argument of main()
  * @argv: argument of main()
  *
  * Prints help, version and errors.
  *
- * Return: -1: the program goes on; else the exit status, with which the program ends.
+ * Return: -1: the program goes on; else the exit status with which the program ends.
  */
 int options_read(struct options *options, int argc, const char **argv);
 

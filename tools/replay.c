@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * replay.c - apply the conversions of a log to a state object, and count the result
+ * replay.c - applies the conversions of a log to a state object, and counts the result
  *
- * Cost: one call of the library for each conversion; then one for each 1G block and 512 more for
- * each mixed 1G block, and a walk over the runs. No cost is in proportion to the pages.
+ * Cost. There is one call of the library for each conversion; then one for each 1G block, 512 more
+ * for each mixed 1G block, and a walk over the runs. No cost is in proportion to the pages.
  */
 #include "replay.h"
 
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Conversions between two readings of the clock. */
+/* How many conversions are timed together. */
 #define REPLAY_BATCH 256
 
 static uint64_t replay_now_ns(void)
@@ -52,7 +52,7 @@ static const char *replay_reason(const struct replay *replay, const struct event
 	return "the library refuses it as invalid";
 }
 
-/* Lists the malformed lines that precede a line and are not listed yet. */
+/* Lists the malformed lines before line @line that are not listed yet. */
 static int replay_add_malformed(struct replay *replay, const struct log_refusals *malformed,
 				uint64_t line)
 {
@@ -64,7 +64,7 @@ static int replay_add_malformed(struct replay *replay, const struct log_refusals
 	return ret;
 }
 
-/* Lists a rejected conversion, and before it the malformed lines that precede it. */
+/* Lists a refused conversion, after the malformed lines that precede it. */
 static int replay_reject(struct replay *replay, const struct log *log, const struct event *event,
 			 int error)
 {
@@ -79,7 +79,7 @@ static int replay_reject(struct replay *replay, const struct log *log, const str
 	return ret ? ret : log_refuse(&replay->refused, &refusal);
 }
 
-/* Finds the next conversions from event *@at on, REPLAY_BATCH at most. Returns their number. */
+/* Finds the next conversions from event *at on, at most REPLAY_BATCH. Returns their number. */
 static size_t replay_find_batch(const struct log *log, size_t *at, const struct event **batch)
 {
 	size_t nr = 0;
@@ -111,7 +111,7 @@ static int replay_convert_batch(struct replay *replay, const struct log *log,
 	return 0;
 }
 
-/* Applies the conversions, batch by batch: the clock runs for the calls and not for the search. */
+/* Applies the conversions in batches, so that the time to find them is not measured. */
 static int replay_convert(struct replay *replay, const struct log *log)
 {
 	const struct event *batch[REPLAY_BATCH];
@@ -140,7 +140,7 @@ static void replay_count_runs(struct replay *replay)
 	}
 }
 
-/* Keeps the blocks with the most runs. Of two blocks with as many, the lower one comes first. */
+/* Keeps the blocks with the most runs. Of blocks with equally many, the lowest comes first. */
 static void replay_rank_block(struct replay *replay, const struct replay_block *block)
 {
 	unsigned int i = replay->nr_top;
@@ -208,7 +208,7 @@ int replay_run(struct replay *replay, const struct log *log, uint64_t nr_pages, 
 		ret = replay_add_malformed(replay, &log->malformed, UINT64_MAX);
 	if (ret)
 		return ret;
-	/* The log counts malformed lines that it does not list. */
+	/* The log may count more malformed lines than it lists. */
 	replay->refused.total = log->malformed.total + replay->nr_rejected;
 	replay->stats.struct_size = sizeof(replay->stats);
 	gms_stats_read(replay->state, &replay->stats);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * replay.h - apply the conversions of a log to a state object, and count the result
+ * replay.h - applies the conversions of a log to a state object, and counts the result
  */
 #ifndef GMS_TOOL_REPLAY_H
 #define GMS_TOOL_REPLAY_H
@@ -9,7 +9,7 @@
 
 #include <gmemstate/state.h>
 
-/* Number of the most fragmented 1G blocks that are listed. */
+/* How many of the most fragmented 1G blocks are listed. */
 #define REPLAY_TOP_BLOCKS 8
 
 /**
@@ -27,7 +27,7 @@ struct replay_pages {
 /**
  * struct replay_block - one mixed 1G block
  * @start: index of its first page
- * @nr_runs: runs in the block; a run that crosses its edge counts
+ * @nr_runs: runs in the block, including those that cross its edges
  * @nr_mixed_2m: mixed 2M blocks in the block
  * @nr_shared: shared pages in the block
  * @nr_private: private pages in the block
@@ -43,13 +43,13 @@ struct replay_block {
 /**
  * struct replay - an applied log
  * @state: the object
- * @size_from_log: no size was given: it is log_nr_pages()
+ * @size_from_log: no size was given, so the size is log_nr_pages()
  * @init_private: every page was private at first
  * @nr_rejected: conversions that the library refused
  * @nr_malformed: malformed lines in @refused
- * @refused: malformed lines and rejected conversions, by line
- * @calls: calls of gms_convert()
- * @nanoseconds: time of all calls together
+ * @refused: malformed lines and refused conversions, in the order of their lines
+ * @calls: number of calls of gms_convert()
+ * @nanoseconds: time that all calls took together
  * @stats: the object's counters after the last call
  * @pages: by enum gms_shareability
  * @blocks_2m: number of 2M blocks by enum gms_summary
@@ -84,7 +84,7 @@ struct replay {
  * A conversion that the library refuses is listed, and the replay goes on.
  *
  * Return: 0; -ENODATA: @nr_pages is 0 and the log gives no size; -ENOMEM; -EINVAL: the library
- * takes no object of that size.
+ * makes no object of that size.
  */
 int replay_run(struct replay *replay, const struct log *log, uint64_t nr_pages, bool init_private);
 

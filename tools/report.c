@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * report.c - write the result of a replay as a table
+ * report.c - writes the result of a replay as a table
  */
 #include "report.h"
 

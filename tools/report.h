@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * report.h - write the result of a replay, as a table and as JSON
+ * report.h - writes the result of a replay, as a table and as JSON
  *
- * The functions do not check the stream. The caller does, with ferror().
+ * The functions do not check the stream. The caller checks it with ferror().
  */
 #ifndef GMS_TOOL_REPORT_H
 #define GMS_TOOL_REPORT_H
 
 #include "replay.h"
 
-/* Lines that were not applied and that the table lists. Further ones are only counted. */
+/* How many lines that were not applied the table lists. Further ones are only counted. */
 #define REPORT_REFUSALS 10
 
 /**
@@ -33,7 +33,7 @@ void report_table(FILE *out, const char *name, const struct log *log, const stru
 int report_json(FILE *out, const char *name, const struct log *log, const struct replay *replay);
 
 /**
- * report_runs() - write the runs of the state, one a line: start, end, pages, shareability
+ * report_runs() - write the runs of the state, one on each line: start, end, pages, shareability
  * @out: the stream to write to
  * @replay: the replay
  */

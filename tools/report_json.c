@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * report_json.c - write the result of a replay as JSON
+ * report_json.c - writes the result of a replay as JSON
  *
  * Invariants:
  *  1. No key is renamed or gets another meaning. New keys may be added.
- *  2. All numbers are integers but ns_per_conversion.
- *  3. Ownership of values is as json_pack.h says.
+ *  2. All numbers except ns_per_conversion are integers.
+ *  3. The owner of a value is as tool_json.h says.
  */
 #include "report.h"
 
-#include "json_pack.h"
+#include "tool_json.h"
 
 #include <errno.h>
 
 static json_int_t report_json_bytes(uint64_t nr_pages)
 {
-	return json_pack_count(nr_pages << GMS_PAGE_SHIFT);
+	return tool_json_count(nr_pages << GMS_PAGE_SHIFT);
 }
 
 static json_t *report_json_conversions(const struct log *log, const struct replay *replay)
 {
-	const struct json_pack_member members[] = {
+	const struct tool_json_member members[] = {
 		{"total", log->nr_conversions},
 		{"changed", replay->stats.conversions},
 		{"noops", replay->stats.noops},
@@ -28,35 +28,35 @@ static json_t *report_json_conversions(const struct log *log, const struct repla
 		{"pages_converted", replay->stats.pages_converted},
 	};
 
-	return JSON_PACK_NUMBERS(members);
+	return TOOL_JSON_NUMBERS(members);
 }
 
 static json_t *report_json_pages(const struct replay_pages *pages)
 {
-	const struct json_pack_member members[] = {
+	const struct tool_json_member members[] = {
 		{"bytes", pages->nr_pages << GMS_PAGE_SHIFT},
 		{"pages", pages->nr_pages},
 		{"runs", pages->nr_runs},
 		{"longest_run_bytes", pages->longest << GMS_PAGE_SHIFT},
 	};
 
-	return JSON_PACK_NUMBERS(members);
+	return TOOL_JSON_NUMBERS(members);
 }
 
 static json_t *report_json_blocks(const uint64_t blocks[3])
 {
-	const struct json_pack_member members[] = {
+	const struct tool_json_member members[] = {
 		{"shared", blocks[GMS_ALL_SHARED]},
 		{"private", blocks[GMS_ALL_PRIVATE]},
 		{"mixed", blocks[GMS_MIXED]},
 	};
 
-	return JSON_PACK_NUMBERS(members);
+	return TOOL_JSON_NUMBERS(members);
 }
 
 static json_t *report_json_block(const struct replay_block *block)
 {
-	const struct json_pack_member members[] = {
+	const struct tool_json_member members[] = {
 		{"start_bytes", block->start << GMS_PAGE_SHIFT},
 		{"runs", block->nr_runs},
 		{"mixed_2m", block->nr_mixed_2m},
@@ -64,7 +64,7 @@ static json_t *report_json_block(const struct replay_block *block)
 		{"private_pages", block->nr_private},
 	};
 
-	return JSON_PACK_NUMBERS(members);
+	return TOOL_JSON_NUMBERS(members);
 }
 
 static json_t *report_json_top(const struct replay *replay)
@@ -82,13 +82,13 @@ static json_t *report_json_top(const struct replay *replay)
 
 static json_t *report_json_memory(const struct gms_stats *stats)
 {
-	const struct json_pack_member members[] = {
+	const struct tool_json_member members[] = {
 		{"mixed_blocks", stats->nodes},
 		{"bytes_in_use", stats->bytes_in_use},
 		{"bytes_pooled", stats->bytes_pooled},
 	};
 
-	return JSON_PACK_NUMBERS(members);
+	return TOOL_JSON_NUMBERS(members);
 }
 
 static json_t *report_json_time(const struct replay *replay)
@@ -97,14 +97,14 @@ static json_t *report_json_time(const struct replay *replay)
 
 	if (replay->calls)
 		each = json_real((double)replay->nanoseconds / (double)replay->calls);
-	return json_pack("{s:I, s:I, s:o}", "calls", json_pack_count(replay->calls), "total_ns",
-			 json_pack_count(replay->nanoseconds), "ns_per_conversion", each);
+	return json_pack("{s:I, s:I, s:o}", "calls", tool_json_count(replay->calls), "total_ns",
+			 tool_json_count(replay->nanoseconds), "ns_per_conversion", each);
 }
 
 static json_t *report_json_head(const char *name, const struct log *log,
 				const struct replay *replay)
 {
-	return json_pack_head(name, log, gms_state_nr_pages(replay->state), replay->size_from_log,
+	return tool_json_head(name, log, gms_state_nr_pages(replay->state), replay->size_from_log,
 			      replay->init_private);
 }
 
@@ -113,7 +113,7 @@ int report_json(FILE *out, const char *name, const struct log *log, const struct
 	json_t *json = report_json_head(name, log, replay);
 	bool failed = !json;
 
-	failed |= json_object_set_new(json, "log", json_pack_log(log));
+	failed |= json_object_set_new(json, "log", tool_json_log(log));
 	failed |= json_object_set_new(json, "conversions", report_json_conversions(log, replay));
 	failed |=
 		json_object_set_new(json, "shared", report_json_pages(&replay->pages[GMS_SHARED]));
@@ -124,12 +124,12 @@ int report_json(FILE *out, const char *name, const struct log *log, const struct
 	failed |= json_object_set_new(json, "most_fragmented_1g", report_json_top(replay));
 	failed |= json_object_set_new(json, "memory", report_json_memory(&replay->stats));
 	failed |= json_object_set_new(json, "time", report_json_time(replay));
-	failed |= json_object_set_new(json, "not_applied", json_pack_refusals(&replay->refused));
+	failed |= json_object_set_new(json, "not_applied", tool_json_refusals(&replay->refused));
 	if (failed) {
 		json_decref(json);
 		return -ENOMEM;
 	}
-	return json_pack_write(out, json);
+	return tool_json_write(out, json);
 }
 
 int report_runs_json(FILE *out, const char *name, const struct log *log,
@@ -151,10 +151,10 @@ int report_runs_json(FILE *out, const char *name, const struct log *log,
 		failed = json_array_append_new(list, item);
 	}
 	failed |= json_object_set_new(json, "runs", list);
-	failed |= json_object_set_new(json, "not_applied", json_pack_refusals(&replay->refused));
+	failed |= json_object_set_new(json, "not_applied", tool_json_refusals(&replay->refused));
 	if (failed) {
 		json_decref(json);
 		return -ENOMEM;
 	}
-	return json_pack_write(out, json);
+	return tool_json_write(out, json);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * units.c - parse and write sizes and counts
+ * units.c - parses and writes sizes and counts
  *
  * Invariant: nothing depends on the locale. A table or an option means the same on every host.
  */
@@ -56,7 +56,7 @@ const char *units_bytes(char *buf, uint64_t bytes)
 	} else if (!rest) {
 		snprintf(buf, UNITS_TEXT_SIZE, "%" PRIu64 " %ciB", whole, units_suffixes[unit - 1]);
 	} else {
-		/* Cut, not rounded: 1023.999 MiB must not read as 1024.00 MiB. */
+		/* The decimals are cut, not rounded: 1023.999 MiB must not become 1024.00 MiB. */
 		if (unit > 1)
 			rest >>= 10 * (unit - 1);
 		snprintf(buf, UNITS_TEXT_SIZE, "%" PRIu64 ".%02u %ciB", whole,

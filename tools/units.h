@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * units.h - parse and write sizes and counts
+ * units.h - parses and writes sizes and counts
  */
 #ifndef GMS_TOOL_UNITS_H
 #define GMS_TOOL_UNITS_H
 
 #include <stdint.h>
 
-/* Bytes of the longest text that the functions below write. */
+/* The size in bytes of a buffer for any text that the functions below write. */
 #define UNITS_TEXT_SIZE 32
 
 /**

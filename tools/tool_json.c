@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * json_pack.c - parts of the reports in JSON
+ * tool_json.c - parts of the reports in JSON: see tool_json.h
  */
-#include "json_pack.h"
+#include "tool_json.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-json_int_t json_pack_count(uint64_t value)
+json_int_t tool_json_count(uint64_t value)
 {
 	return value > INT64_MAX ? INT64_MAX : (json_int_t)value;
 }
 
-/* Returns a file's name as a string. In a name that is no UTF-8, bytes beyond ASCII become ?. */
-static json_t *json_pack_name(const char *name)
+/* Returns the name of a file as a string. In one that is not UTF-8, non-ASCII bytes become '?'. */
+static json_t *tool_json_name(const char *name)
 {
 	json_t *json = json_string(name);
 	char *copy;
@@ -33,13 +33,13 @@ static json_t *json_pack_name(const char *name)
 	return json;
 }
 
-json_t *json_pack_numbers(const struct json_pack_member *members, size_t nr)
+json_t *tool_json_numbers(const struct tool_json_member *members, size_t nr)
 {
 	json_t *json = json_object();
 
 	for (size_t i = 0; i < nr; i++) {
 		if (json_object_set_new(json, members[i].key,
-					json_integer(json_pack_count(members[i].value)))) {
+					json_integer(tool_json_count(members[i].value)))) {
 			json_decref(json);
 			return NULL;
 		}
@@ -47,19 +47,19 @@ json_t *json_pack_numbers(const struct json_pack_member *members, size_t nr)
 	return json;
 }
 
-json_t *json_pack_head(const char *name, const struct log *log, uint64_t nr_pages,
+json_t *tool_json_head(const char *name, const struct log *log, uint64_t nr_pages,
 		       bool size_from_log, bool init_private)
 {
-	return json_pack("{s:o, s:s, s:I, s:b, s:s}", "file", json_pack_name(name), "format",
+	return json_pack("{s:o, s:s, s:I, s:b, s:s}", "file", tool_json_name(name), "format",
 			 log_format_name(log->format), "size_bytes",
-			 json_pack_count(nr_pages << GMS_PAGE_SHIFT), "size_from_log",
+			 tool_json_count(nr_pages << GMS_PAGE_SHIFT), "size_from_log",
 			 (int)size_from_log, "init",
 			 event_shareability_name(init_private ? GMS_PRIVATE : GMS_SHARED));
 }
 
-json_t *json_pack_log(const struct log *log)
+json_t *tool_json_log(const struct log *log)
 {
-	const struct json_pack_member members[] = {
+	const struct tool_json_member members[] = {
 		{"lines", log->nr_lines},
 		{"conversions", log->nr_conversions},
 		{"other_events", log->nr_other_events},
@@ -70,16 +70,16 @@ json_t *json_pack_log(const struct log *log)
 		{"with_other_attributes", log->nr_other_attributes},
 	};
 
-	return JSON_PACK_NUMBERS(members);
+	return TOOL_JSON_NUMBERS(members);
 }
 
-json_t *json_pack_refusals(const struct log_refusals *refused)
+json_t *tool_json_refusals(const struct log_refusals *refused)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < refused->nr_listed; i++) {
 		const struct log_refusal *r = &refused->list[i];
-		json_t *json = json_pack("{s:I, s:b, s:s}", "line", json_pack_count(r->line),
+		json_t *json = json_pack("{s:I, s:b, s:s}", "line", tool_json_count(r->line),
 					 "malformed", (int)r->malformed, "reason", r->reason);
 
 		if (json_array_append_new(list, json)) {
@@ -87,11 +87,11 @@ json_t *json_pack_refusals(const struct log_refusals *refused)
 			return NULL;
 		}
 	}
-	return json_pack("{s:I, s:I, s:o}", "count", json_pack_count(refused->total), "listed",
-			 json_pack_count(refused->nr_listed), "list", list);
+	return json_pack("{s:I, s:I, s:o}", "count", tool_json_count(refused->total), "listed",
+			 tool_json_count(refused->nr_listed), "list", list);
 }
 
-int json_pack_write(FILE *out, json_t *json)
+int tool_json_write(FILE *out, json_t *json)
 {
 	int ret;
 
