@@ -5,14 +5,14 @@
 #
 #	source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 #
-# root		is the top of the source tree
+# root		is the path of the source tree
 # jobs		is the number of jobs to run at once
 # say, warn	print a line to stderr
 # die		prints a line to stderr, and exits
 # need_packages	installs packages that are missing
 # configure	configures a preset
-# build		builds a preset; configures it first, if that was not done
-# git_here	runs git in the source tree, also if another user owns the tree
+# build		builds a preset, and configures it first if that was not done before
+# git_here	runs git in the source tree, even if another user owns the tree
 # files		lists the files of the tree
 
 # shellcheck disable=SC2034 # for the scripts that source this file
@@ -26,8 +26,8 @@ die() {
 	exit 1
 }
 
-# need_packages package...: installs the Debian packages that are missing, as root or with sudo,
-# and without questions. Without dpkg it only warns.
+# need_packages package...: installs those Debian packages that are missing, as root or with sudo,
+# and asks no questions. On a system without dpkg it only warns.
 need_packages() {
 	local pkg status missing=() as_root=()
 
@@ -56,8 +56,8 @@ need_packages() {
 # configure preset [option...]: configures a preset in build/<preset>
 configure() { (cd "$root" && cmake --preset "$@" --log-level=WARNING >/dev/null); }
 
-# build preset [target...]: builds a preset. Configures it if that was not done; later, ninja keeps
-# the configuration up to date.
+# build preset [target...]: builds a preset. Configures it if that was not done before. After that,
+# ninja keeps the configuration up to date.
 build() {
 	local preset=$1 dir=$root/build/$1
 	shift
@@ -69,7 +69,7 @@ build() {
 git_here() { git -c safe.directory="$root" -C "$root" "$@"; }
 
 # files [pattern...]: lists the files of the tree that match, with patterns as for git ls-files.
-# New files are listed before git add.
+# Also lists new files that git does not track yet.
 files() {
 	(cd "$root" && git_here ls-files --cached --others --exclude-standard -- "$@" | sort -u)
 }
