@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* bench/allocator.h - the library's allocator: memory from bench_alloc(), as all peers have it */
+/*
+ * bench/allocator.h - the allocator that is given to the library: its memory comes from
+ * bench_alloc(), as that of every peer
+ */
 #ifndef BENCH_ALLOCATOR_H
 #define BENCH_ALLOCATOR_H
 

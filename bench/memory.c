@@ -2,7 +2,7 @@
 /*
  * memory.c - the allocator under every peer
  *
- * The allocator is jemalloc where that is installed, also behind malloc() and operator new. It
+ * If jemalloc is installed, it is the allocator, and malloc() and operator new use it, too. It
  * counts what each thread has allocated and freed, so the memory rows cost the other rows nothing.
  */
 #include <stdio.h>
@@ -54,7 +54,10 @@ static void memory_control(const char *name, void *value, size_t size)
 		abort();
 }
 
-/* Uses an arena for this purpose only, and returns its free memory to the system first. */
+/*
+ * @on: the thread allocates from an arena that only the rows for fresh memory use, and whose free
+ * memory is returned to the system first. Else the thread allocates from its old arena again.
+ */
 void bench_fresh(bool on)
 {
 	static unsigned int arena = UINT32_MAX, old;

@@ -6,7 +6,10 @@
 
 const struct bench_mixed *bench_mixed_16g;
 
-/* Returns the numbers below @nr, shuffled: a guest makes its blocks mixed in no order. */
+/*
+ * Returns the numbers below @nr, shuffled: the blocks of a guest become mixed in no particular
+ * sequence.
+ */
 static uint32_t *mixed_shuffled(uint64_t nr)
 {
 	uint32_t *order = malloc(nr * sizeof(*order)), swap;

@@ -7,10 +7,10 @@
  * prepared and committed, and the names of the rows end in _prep. PEER_VARIANT(name) makes the
  * names. Both variants of a row use one object.
  *
- * Stores alternate, private and shared: a processor can predict which of the two comes, but not at
- * which page. Before the first measurement of a row, @burn stores bring its object to the state in
- * which it stays in the long run. Each later measurement begins with one batch that is not
- * measured.
+ * Except in the row accept, stores alternate between private and shared: a processor can predict
+ * which of the two comes, but not at which page. Before the first measurement of a row, @burn
+ * stores bring its object to the state in which it stays in the long run. Each later measurement
+ * begins with one batch that is not measured.
  */
 #define PEER_STORE_ROW(name, id, batch, burn)                              \
 	static struct peer_fix *PEER_VARIANT(peer_warm_##name)(void)       \
@@ -52,7 +52,10 @@ static inline uint64_t peer_do_convert(peer_obj *o, uint64_t x)
 PEER_STORE_ROW(convert, PEER_CONVERT, 256, 1000000)
 #endif
 
-/* convert_outstanding: a page becomes private again when 4096 others have been shared after it. */
+/*
+ * convert_outstanding: the oldest of 4096 shared pages becomes private again, then another is
+ * shared.
+ */
 static inline uint64_t PEER_VARIANT(peer_do_convert_outstanding)(peer_obj *o, uint64_t n)
 {
 	PEER_SET(o, bench_nth(n - PEER_OUTSTANDING, BENCH_16G), 1);
@@ -82,7 +85,10 @@ static inline uint64_t PEER_VARIANT(peer_do_bounce)(peer_obj *o, uint64_t x)
 }
 PEER_STORE_ROW(bounce, PEER_BOUNCE, 256, 4 << PEER_POOL_BITS)
 
-/* bounce_outstanding: as convert_outstanding, in the pool, with 256 other pages. */
+/*
+ * bounce_outstanding: as convert_outstanding, but in the pool, and with 256 shared pages instead
+ * of 4096.
+ */
 static inline uint64_t PEER_VARIANT(peer_do_bounce_outstanding)(peer_obj *o, uint64_t n)
 {
 	PEER_SET(o, PEER_POOL + bench_nth(n - PEER_POOL_OUTSTANDING, PEER_POOL_BITS), 1);
@@ -170,8 +176,9 @@ static void PEER_VARIANT(peer_row_accept)(struct bench *bench)
 }
 
 /*
- * The cold rows. Each goes on where the warm row of its name stopped, with the same stores, but
- * empties the caches before each store.
+ * The cold rows. Each goes on where a warm row stopped (cold_convert: convert_outstanding; the
+ * others: the row of the same name), with the same stores, but empties the caches before each
+ * store.
  */
 static void PEER_VARIANT(peer_row_cold_convert)(struct bench *bench)
 {

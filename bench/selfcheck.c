@@ -89,7 +89,10 @@ static int selfcheck_compare(const struct bench_peer *peer, void *obj, const uin
 	return 0;
 }
 
-/* Picks a range of one of the kinds that the rows use. Half of the kinds lie close together. */
+/*
+ * Picks a range of one of the kinds that the rows use. The ranges of three of the six kinds begin
+ * near page 0, so that they meet often.
+ */
 static void selfcheck_pick(uint64_t *x, uint64_t *start, uint64_t *nr)
 {
 	uint64_t kind, len;
@@ -158,7 +161,10 @@ static int selfcheck_round(uint64_t seed, uint8_t *model)
 	return rc;
 }
 
-/* Checks that bench_nth() returns each number once: rows share each page once. */
+/*
+ * Checks that bench_nth() returns each number once, because a row must not convert one page to
+ * shared twice in a round.
+ */
 static int selfcheck_nth(unsigned int bits)
 {
 	const uint64_t nr = (uint64_t)1 << bits, from = 12345;

@@ -490,7 +490,8 @@ static void hooks_check_merge(struct sim *sim, const struct sim_call *call)
 	gms_pgoff_t pinned;
 
 	if (call->to <= call->from || call->to > sim->opts.folio_order)
-		sim_broke(sim, call, "the order is not larger, or larger than the backing's");
+		sim_broke(sim, call,
+			  "the new order is not above the old one, or above the backing's");
 	for (gms_pgoff_t at = call->start; sizes_next(&sim->folios, at, end, &run);
 	     at += run.nr_pages) {
 		if (run.level < sizes_order_level(call->from) ||

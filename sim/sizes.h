@@ -3,7 +3,8 @@
  * sizes.h - a set of pages in blocks of 4K, 2M or 1G: folios, or mappings
  *
  * Invariant: each of three sets of pages is a subset of the one before: the pages in any block,
- * those in blocks of at least 2M, those in blocks of 1G. So 1 TiB in 1G blocks takes 6 KiB.
+ * those in blocks of at least 2M, those in blocks of 1G. A set is a range tree, which takes 2 KiB
+ * for a uniform TiB. So 1 TiB in 1G blocks takes 6 KiB.
  */
 #ifndef GMS_SIM_SIZES_H
 #define GMS_SIM_SIZES_H
@@ -52,8 +53,8 @@ int sizes_set(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int lev
 int sizes_level(const struct sizes *sizes, gms_pgoff_t index);
 
 /*
- * Finds the longest run from @from on that is of one level, or in no blocks, cut at @end. Returns
- * false if @from is @end.
+ * Finds the longest run that begins at @from, ends at @end or before, and is of one level. Pages
+ * in no block are of SIZES_LEVEL_NONE. Returns false if @from is @end.
  */
 bool sizes_next(const struct sizes *sizes, gms_pgoff_t from, gms_pgoff_t end,
 		struct sizes_run *run);

@@ -30,8 +30,8 @@ const char *gen_name(unsigned int i);
  * @nr_pages: size of the guest in pages
  * @seed: seed of all random choices
  *
- * A log has at most some 100,000 rows. In a large guest, a workload that steps over all memory
- * takes larger steps or stops early: see the comment of the workload.
+ * A log has at most some 100,000 rows. In a large guest, a workload that goes through all memory
+ * takes larger steps, or stops early: see the comment of the workload.
  *
  * Return: 0; -ENOENT: no such workload; -ERANGE: no such size.
  */

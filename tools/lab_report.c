@@ -16,12 +16,12 @@
 enum lab_report_kind { LAB_REPORT_COUNT, LAB_REPORT_BYTES, LAB_REPORT_CYCLES };
 
 /**
- * struct lab_report_row - one number of each run
+ * struct lab_report_row - one number for each policy that was replayed
  * @key: key in the JSON
  * @text: text in the table; indented if it belongs to a title
  * @title: a line of the table above the row; NULL: none
  * @kind: format of the number in the table
- * @value: function that returns the number of a result
+ * @value: reads the number from the result of one policy
  */
 struct lab_report_row {
 	const char *key;
@@ -31,7 +31,7 @@ struct lab_report_row {
 	uint64_t (*value)(const struct lab_result *result);
 };
 
-/* Defines a function that returns one number of a result. */
+/* Defines a function that reads one number from a result. */
 #define LAB_REPORT_VALUE(name, expression)                            \
 	static uint64_t lab_report_##name(const struct lab_result *r) \
 	{                                                             \
@@ -86,14 +86,14 @@ static const struct lab_report_row lab_report_rows[] = {
 	LAB_REPORT_ROW("merges_1g", "  to 1G", "Merges", COUNT, merges_1g),
 	LAB_REPORT_ROW("merges_2m", "  to 2M", NULL, COUNT, merges_2m),
 	LAB_REPORT_ROW("merges_refused", "  refused", NULL, COUNT, merges_refused),
-	LAB_REPORT_ROW("pinned_retries", "EAGAIN: pinned, made again", NULL,
+	LAB_REPORT_ROW("pinned_retries", "Calls repeated after a pin", NULL,
 		       COUNT, pinned_retries),
 	LAB_REPORT_ROW("guest_faults", "Faults of the guest", NULL, COUNT, guest_faults),
 	LAB_REPORT_ROW("host_faults", "Faults of the host", NULL, COUNT, host_faults),
 	LAB_REPORT_ROW("host_accesses_denied", "Host accesses to private", NULL, COUNT, denied),
 	LAB_REPORT_ROW("refused", "Events refused", NULL, COUNT, refused),
-	LAB_REPORT_ROW("out_of_reach", "Accesses out of reach", NULL, COUNT, out_of_reach),
-	LAB_REPORT_ROW("ignored", "Events left out (free)", NULL, COUNT, ignored),
+	LAB_REPORT_ROW("out_of_reach", "Accesses outside, or too big", NULL, COUNT, out_of_reach),
+	LAB_REPORT_ROW("ignored", "Events that do nothing", NULL, COUNT, ignored),
 	LAB_REPORT_ROW("guest_1g_end_bytes", "  by 1G", "The guest maps, at the end",
 		       BYTES, guest_1g_end),
 	LAB_REPORT_ROW("guest_2m_end_bytes", "  by 2M", NULL, BYTES, guest_2m_end),
@@ -110,7 +110,7 @@ static const struct lab_report_row lab_report_rows[] = {
 		       BYTES, host_1g_average),
 	LAB_REPORT_ROW("host_2m_average_bytes", "  by 2M", NULL, BYTES, host_2m_average),
 	LAB_REPORT_ROW("host_4k_average_bytes", "  by 4K", NULL, BYTES, host_4k_average),
-	LAB_REPORT_ROW("vmemmap_given_back_bytes", "  that splits took", "Struct pages",
+	LAB_REPORT_ROW("vmemmap_given_back_bytes", "  restored for splits", "Struct pages",
 		       BYTES, vmemmap_given_back),
 	LAB_REPORT_ROW("vmemmap_end_bytes", "  at the end", NULL, BYTES, vmemmap_bytes),
 	LAB_REPORT_ROW("cycles_split", "  split", "Simulated cycles, millions",

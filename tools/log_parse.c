@@ -2,8 +2,9 @@
 /*
  * log_parse.c - parses one line of a log
  *
- * A log is hostile input: a line may hold any byte. So all functions are pure, over (text,
- * length): they do not allocate, keep no state, and cannot fail.
+ * A log is hostile input: a line may hold any byte. So the functions only read the text and fill
+ * in their results. They do not allocate, and keep no state. Any bytes give a result, if only
+ * LOG_MALFORMED or LOG_OTHER_LINE.
  */
 #define _GNU_SOURCE /* memmem */
 #include "log.h"
@@ -190,9 +191,9 @@ static void parse_set_time(struct log_line *line, const char *text, const char *
 /*
  * Finds the name of the event as a word. Stores in *rest the text after the name and its colon,
  * and in *time_end the end of the text before the name, where a time may be. Returns false for a
- * line of another event, also if it quotes the name, as a line "tracing_mark_write: ..." of
- * trace_marker may do: there the name of the other event and a colon precede the name. In a line
- * of the event itself, a time and a colon precede the name, or no colon.
+ * line of another event. The text of such a line may quote the name ("tracing_mark_write: ..." of
+ * trace_marker). Then the name of the other event and a colon precede it. In a line of the event
+ * itself, the name comes after a time and a colon, or after text that ends with no colon.
  */
 static bool parse_find_ftrace(const char *text, size_t len, struct parse_scan *rest,
 			      const char **time_end)
@@ -364,7 +365,10 @@ static void parse_set_touched(struct log_line *line, uint64_t gpa, uint64_t size
 	line->event.nr_pages = ((gpa + size - 1) >> GMS_PAGE_SHIFT) - line->event.start + 1;
 }
 
-/* Reads a number of a row, which is decimal, or hexadecimal after 0x, and the end of its field. */
+/*
+ * Reads a number of a row and the end of its field: a comma, or the end of the line if @last. The
+ * number is decimal, or hexadecimal after 0x.
+ */
 static bool parse_csv_number(struct parse_scan *s, bool last, uint64_t *value, enum parse_number *n)
 {
 	*n = parse_scan_digits(s, parse_scan_text(s, "0x") ? 16 : 10, value);

@@ -24,16 +24,16 @@ static const char options_help[] =
 	"        first byte, byte after the last, 4K pages, shareability\n"
 	"gen     generate a log and print it as CSV. WORKLOAD is snp-lazy-accept, tdx, pkvm, dpdk\n"
 	"        or reboot. --size is the size of the guest, from 64M to 16T; --seed changes the\n"
-	"        random choices. A log has at most some 100,000 rows: large guests take larger\n"
-	"        steps, or use less of their memory\n"
+	"        random choices. A log has at most some 100,000 rows: for a large guest each row\n"
+	"        covers more memory, or the guest uses less of its memory\n"
 	"\n"
 	"FILE is a log that a host wrote; - is standard input. The first event in the log decides\n"
 	"its format, and lines of other formats are then counted as other lines. Formats:\n"
 	"  ftrace  Linux's kvm_vm_set_mem_attributes: trace_pipe, the trace file, or\n"
 	"          trace-cmd report. Attribute bit 3 is private, other bits are ignored\n"
 	"  qemu    QEMU's trace event kvm_convert_memory, with or without a time stamp\n"
-	"  csv     time_us,op,gpa_bytes,size_bytes. The ops accept and to_private make private,\n"
-	"          to_shared makes shared; host_read, host_write, guest_touch and free are\n"
+	"  csv     time_us,op,gpa_bytes,size_bytes. accept and to_private make the range private,\n"
+	"          to_shared makes it shared; host_read, host_write, guest_touch and free are\n"
 	"          counted, and replayed with --policy\n"
 	"\n"
 	"A log is of one VM with one flat memory object: a guest frame number is an index.\n"
@@ -41,16 +41,17 @@ static const char options_help[] =
 	"the VM. Record one VM (set_event_pid), or select its lines first.\n"
 	"\n"
 	"SIZE is in bytes, or ends in K, M, G, T or P. It is a whole number of 4K pages. Without\n"
-	"--size, the size is the end of the highest conversion, rounded up to a whole 1G. Guests\n"
-	"of SNP and TDX start private, but pages are shared at first unless --init says private.\n"
+	"--size, the size is the end of the highest conversion, rounded up to a whole 1G. The\n"
+	"replay begins with all pages shared. Guests of SNP and TDX start private: give --init\n"
+	"private for their logs.\n"
 	"\n"
 	"An event that cannot be read is malformed; a conversion that the library does not take "
 	"is\n"
 	"refused. Both are reported by line, and the replay goes on. Other lines are counted. If\n"
 	"the log says that it lost events, that is reported: the final state may be wrong.\n"
 	"\n"
-	"--policy NAME replays the log on a simulated machine, once for each policy: eager,\n"
-	"eager-nonuniform, lazy, adaptive, or all of them. There\n"
+	"--policy NAME replays the log on a simulated machine under one policy: eager,\n"
+	"eager-nonuniform, lazy or adaptive; or, if NAME is all, once under each. In a replay\n"
 	"  accept       converts to private; then the guest uses the range\n"
 	"  guest_touch  the guest uses the range: it faults, and private pages are prepared. It\n"
 	"               uses the range from then on: where a conversion, a split or a merge\n"
@@ -59,15 +60,15 @@ static const char options_help[] =
 	"               the pages are pinned, faulted and mapped, and stay pinned for 1 ms of\n"
 	"               the log's time. --pins folio: a pin keeps its whole folio from becoming\n"
 	"               private, as in a kernel; --pins page: a pin keeps only its page\n"
-	"  free         with --punch a hole is punched; else nothing, as guests do not report it\n"
+	"  free         with --punch, punches a hole; else does nothing, because a real guest "
+	"does\n"
+	"               not tell the host what it frees\n"
 	"If a log has no accesses (ftrace, qemu), the guest uses all memory. A call that a pin\n"
 	"refuses is repeated without the pin. The policy may merge every 100 ms of the log's "
 	"time;\n"
-	"in a log without times each event takes 1 ms. Cycles are simulated: one conversion "
-	"(320),\n"
-	"a split or merge of 1G (46,475,980) and of 2M (100 conversions) are as published for "
-	"SNP,\n"
-	"the rest is assumed. Cycles compare policies and forecast nothing.\n"
+	"in a log without times each event takes 1 ms. Cycles are simulated. As\n"
+	"published for SNP, a conversion costs 320, a split or merge of 1G 46,475,980, and one of\n"
+	"2M 32,000. The other costs are assumed. Cycles compare policies and forecast nothing.\n"
 	"\n"
 	"Exit status: 0: all was applied; 1: some was not applied; 2: unusable input or options.\n";
 
@@ -93,7 +94,7 @@ static bool options_set_size(struct options *options, const char *text)
 	else if (ret || bytes >> GMS_PAGE_SHIFT > GMS_MAX_PAGES)
 		options_error("--size %s: more than the largest object, 4P", text);
 	else if (gms_range_from_bytes(0, bytes, &start, &options->nr_pages))
-		options_error("--size %s: not a whole number of 4K pages, at least one", text);
+		options_error("--size %s: has to be a whole number of 4K pages, and not 0", text);
 	else
 		return true;
 	return false;
@@ -195,7 +196,10 @@ static bool options_set_option(struct options *options, int option, const char *
 	}
 }
 
-/* @takes: the letters of a command's options; @lacks: the error if it is given no argument. */
+/*
+ * @takes: the letters of the options that the command always takes (options_fit() adds those that
+ * need --policy); @lacks: the error if it is given no argument.
+ */
 static const struct {
 	const char *name;
 	const char *takes;
@@ -252,7 +256,7 @@ static const struct poptOption options_table[] = {
 	{ "backing", '\0', POPT_ARG_STRING, NULL, 'b',
 	  "With --policy: size of the folios (default: 1G)", "1G|2M|4K" },
 	{ "pins", '\0', POPT_ARG_STRING, NULL, 'n',
-	  "With --policy: a pin counts for this (default: page)", "page|folio" },
+	  "With --policy: a pin keeps this from becoming private (default: page)", "page|folio" },
 	{ "punch", '\0', POPT_ARG_NONE, NULL, 'u',
 	  "With --policy: punch a hole where the guest frees", NULL },
 	{ "seed", '\0', POPT_ARG_STRING, NULL, 'e',
@@ -263,7 +267,10 @@ static const struct poptOption options_table[] = {
 };
 /* clang-format on */
 
-/* Returns true if the command takes all options that were given: @given has their letters. */
+/*
+ * Returns true if the command takes all options that were given, and has the one that it needs
+ * (gen: --size): @given has their letters.
+ */
 static bool options_fit(const struct options *options, const char *given)
 {
 	const char *takes = options_commands[options->command].takes;

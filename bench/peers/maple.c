@@ -3,8 +3,9 @@
  * maple.c - peer: the kernel's maple tree, with one entry for each run of private pages
  *
  * The tree is compiled in this file, so that its functions can be inlined like those of other
- * peers. A store merges equal neighbours; by itself, the tree merges empty ranges only. The tree
- * is in RCU mode in the row with two threads only, because that mode makes stores slower.
+ * peers. peer_store() merges a range with equal neighbours, because the tree itself merges empty
+ * ranges only. The tree is in RCU mode in the row with two threads only, because that mode makes
+ * stores slower.
  */
 #include "kshim.h"
 
@@ -58,7 +59,10 @@ static bench_noinline void peer_destroy(peer_obj *o)
 	bench_free(o, sizeof(*o), 64);
 }
 
-/* Returns false if the range has the entry already. Else widens [*lo, *hi] by equal neighbours. */
+/*
+ * Returns false if the range has the entry already. Else returns true, and widens [*lo, *hi] by
+ * neighbours with the same entry, unless @entry is NULL.
+ */
 static bool maple_widen(struct ma_state *mas, unsigned long *lo, unsigned long *hi, void *entry)
 {
 	void *was = mas_walk(mas);

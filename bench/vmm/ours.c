@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* vmm/ours.c - peer: the state object, as a VMM calls it */
+/* vmm/ours.c - peer: the state object, by the calls that a VMM makes */
 #include <stdlib.h>
 
 #include <gmemstate/state.h>

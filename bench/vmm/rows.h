@@ -2,8 +2,8 @@
 /*
  * vmm/rows.h - the rows about listeners, bindings and snapshots. Each peer includes it once.
  *
- * Before that the peer defines names. Each function is not inlined, or does nothing but call a
- * library:
+ * Before that the peer defines names. A function must not be inlined, unless all that it does is
+ * call a library:
  *
  *	PEER_NAME, PEER_SYMBOL		the name of the column, and of its struct bench_vmm_peer
  *	vmm_obj				the type of an object
@@ -24,8 +24,8 @@
  *	VMM_ORDERS			there is vmm_gfn_order(obj, gfn)
  *	VMM_SNAPSHOTS			there are vmm_save(obj, buf, size) and vmm_load(buf, size)
  *	VMM_VERIFY			the name of a function that verifies an object
- *	VMM_FROM_THE_TOP		each change scans to the end of the map: a pattern is built
- *					from the top down, and not in random order
+ *	VMM_FROM_THE_TOP		a change scans to the end of the map: patterns are built
+ *					from the top down, which keeps the scans short
  */
 #include <stdlib.h>
 
@@ -74,8 +74,8 @@ struct vmm_fix {
 static struct vmm_fix vmm_fixes[VMM_FIXTURES];
 
 /*
- * Returns the size of a binding. All bindings have this size, a multiple of 2M, and a gap of this
- * size behind them: half of the gfns are bound. The last binding ends within the object.
+ * Returns the size of a binding, which is a multiple of 2M. In gfns a gap of the same size follows
+ * each binding: half of the gfns are bound. The last binding ends within the object.
  */
 static inline uint64_t vmm_binding_size(const struct vmm_setup *s)
 {
@@ -224,7 +224,10 @@ VMM_GFN_ROW(order, vmm_gfn_order)
 #ifdef VMM_SNAPSHOTS
 #define VMM_ROOM ((size_t)64 << 20)
 
-/* Returns a buffer. All of it has been written, so no row pays for the first touch of a page. */
+/*
+ * Returns a buffer. A row saves into it once before it measures, so it does not pay for the first
+ * touch of a page.
+ */
 static void *vmm_buffer(void)
 {
 	static void *buf;

@@ -2,11 +2,11 @@
 /*
  * machine.h - a machine with one or more vCPUs: what a VMM needs of KVM besides its memory
  *
- * The guest runs in long mode. It runs at CPL3 with IOPL 3, which allows port I/O, or with
- * hypercalls at CPL0. Its first 4 GiB are mapped one to one. The lowest 1 MiB is the machine's
- * own, ordinary memory: page tables, code, stack. The user of the machine puts the memory that is
- * converted elsewhere. The vCPUs share the page tables, the code and the stack, so code for
- * several vCPUs must not use the stack.
+ * The guest runs in long mode. It runs at CPL3 with IOPL 3, which allows port I/O. After
+ * machine_enable_hypercalls() it runs at CPL0. Its first 4 GiB are mapped one to one. The lowest
+ * 1 MiB is the machine's own, ordinary memory: page tables, code, stack. Memory that is to be
+ * converted lies above it: the user of the machine provides that memory. The vCPUs share the page
+ * tables, the code and the stack, so code for several vCPUs must not use the stack.
  */
 #ifndef MACHINE_H
 #define MACHINE_H
@@ -18,7 +18,7 @@
 struct kvm_run;
 
 #define MACHINE_LOW_SIZE (1ULL << 20)
-#define MACHINE_CODE 0x1000 /* the code, 32 KiB at most; it begins at its first byte */
+#define MACHINE_CODE 0x1000 /* the code, 32 KiB at most; a vCPU starts at its first byte */
 #define MACHINE_STACK 0xf000 /* the end of the stack of 16 KiB */
 #define MACHINE_PAGE_TABLES 0x10000
 #define MACHINE_LOW_FREE 0x40000 /* from here to MACHINE_LOW_SIZE: free for the machine's user */
@@ -74,7 +74,7 @@ struct machine_exit {
  */
 int machine_create(struct machine *m, unsigned long vm_type);
 
-/* Destroys a machine. All vCPUs that were added are removed before. */
+/* Destroys a machine. The caller has removed all vCPUs that it added. */
 void machine_destroy(struct machine *m);
 
 /* Returns how many vCPUs KVM recommends at most (KVM_CAP_NR_VCPUS). */

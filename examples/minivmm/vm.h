@@ -33,12 +33,12 @@ int vm_create(struct vm *vm, const void *snapshot, size_t size);
 void vm_destroy(struct vm *vm);
 
 /*
- * Finds the index of the pages at a gfn. Returns 0; -ENOENT or -EINVAL: they are not all bound, or
- * not contiguous in the memory.
+ * Finds the index of the pages at a gfn. Returns 0; -ENOENT: an end of the range is not bound;
+ * -EINVAL: the pages are not contiguous in the memory, or their number is 0 or too large.
  */
 int vm_find(const struct vm *vm, uint64_t gfn, uint64_t nr_pages, gms_pgoff_t *index);
 
-/* Returns where the host sees the page at a gfn, one of guest.h's. */
+/* Returns the host's address of the page at a gfn. guest.h says which gfns there are. */
 void *vm_host(const struct vm *vm, uint64_t gfn);
 
 #endif /* VM_H */

@@ -2,11 +2,13 @@
 /*
  * backend.h - calling hooks, and which hooks and listeners a thread is inside
  *
- * Each function gms_backend_<hook>() calls the hook of that name. If the hook is NULL, that counts
- * as success. If the hook returns a positive value, the function returns -EIO.
+ * Each function gms_backend_<hook>() calls the hook of that name. If the hook is NULL, that
+ * counts as success. If the hook returns a positive value, the function returns -EIO (except
+ * GMS_PREPARED_AT() from prepare).
  *
- * While a thread is inside a hook or a listener, its own list has a frame for that. So the library
- * can refuse a call from there that would wait for a lock that the thread itself holds:
+ * Each thread has a list of frames, one for each hook or listener that the thread is inside. So
+ * the library can refuse a call from a hook that would wait for a lock that the thread itself
+ * holds. The list:
  *
  *	thread -> frame of the innermost hook -> frame of the listener around it -> NULL
  *
@@ -31,7 +33,7 @@ struct gms_backend {
 struct gms_hook_frame {
 	const struct gms_backend *backend;
 	struct gms_hook_frame *next; /* the frame of the hook or listener around this one */
-	bool listener; /* called without the invalidate lock: it may fault and pin */
+	bool listener; /* a listener, which holds no invalidate lock, and may fault and pin */
 };
 
 /*
@@ -93,7 +95,10 @@ static inline int gms_backend_leave(struct gms_hook_frame *f, int err)
 	return err > 0 ? -EIO : err;
 }
 
-/* Returns true if a pin is on a whole folio, and false if a pin is on one page. */
+/*
+ * Returns true if each pin counts for its whole folio, and false if each counts for its page
+ * only.
+ */
 static inline bool gms_backend_pins_by_folio(const struct gms_backend *b)
 {
 	return b->ops.flags & GMS_BACKEND_PINS_BY_FOLIO;
@@ -103,7 +108,7 @@ static inline bool gms_backend_pins_by_folio(const struct gms_backend *b)
 
 int gms_backend_unmap_host(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);
 int gms_backend_map_host(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);
-/* Stores in *pinned a page of the range: if this returns -EAGAIN, a pinned one. */
+/* Stores a page of the range in *pinned. If this returns -EAGAIN, that page is pinned. */
 int gms_backend_check_pins(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
 			   gms_pgoff_t *pinned);
 void gms_backend_invalidate_begin(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);

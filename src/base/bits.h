@@ -6,10 +6,12 @@
  * is 9). Tests build everything a second time with a shift of 2: then a line has 4 bits, in one
  * word, and the other bits of the word stay 0.
  *
- *  1. Bits are counted from 0 through all words of a line. A range of bits is [a, b), with a < b.
- *  2. Readers load words with acquire, and writers store them with release. A writer loads words
- *     of its own lines relaxed. It also fills and copies lines relaxed: if a reader may be looking
- *     at the line, the writer needs a release fence before the fill.
+ *  1. The bits of a line are numbered from 0, and the numbers go on from word to word. A range of
+ *     bits is [a, b), with a < b.
+ *  2. Readers load words with acquire, and writers store them with release. A writer may load a
+ *     word relaxed if no other thread can write the word's line. It also fills and copies lines
+ *     relaxed: if a reader may be looking at the line, the writer needs a release fence before
+ *     the fill.
  *  3. Functions that look at a whole line do not branch on each word, because processors cannot
  *     predict which words differ.
  */
@@ -33,7 +35,7 @@ struct gms_line {
 	uint64_t w[GMS_LINE_WORDS];
 };
 
-/* Returns the number of the 2M block at an index in its 1G block: its bit in a line. */
+/* Returns which 2M block of its 1G block has the page @index. This is also its bit in a line. */
 static gms_always_inline unsigned int gms_block_2m(gms_pgoff_t index)
 {
 	return (index >> GMS_ORDER_2M) & (GMS_LINE_BITS - 1);
@@ -41,8 +43,8 @@ static gms_always_inline unsigned int gms_block_2m(gms_pgoff_t index)
 
 /*
  * Counts the set bits of a word. The builtin is a call of a library function unless the compiler
- * may assume that the processor has an instruction for it. Compilers that may assume that
- * recognise these lines, and use the instruction.
+ * may assume that the processor has an instruction for it. A compiler that may assume such an
+ * instruction recognises these lines, and uses it.
  */
 static gms_always_inline unsigned int gms_popcount(uint64_t x)
 {
@@ -134,8 +136,8 @@ static gms_always_inline bool gms_line_is(const struct gms_line *l, bool v)
 }
 
 /*
- * Returns true if all bits outside of [a, b) are @v. Looks at the words of the range first, where
- * it finds a bit that differs most often.
+ * Returns true if all bits outside of [a, b) are @v. Looks at the words of the range first,
+ * because a bit that differs is most often there.
  */
 static gms_always_inline bool gms_line_rest_is(const struct gms_line *l, unsigned int a,
 					       unsigned int b, bool v)
@@ -187,8 +189,9 @@ static gms_always_inline unsigned int gms_line_find_after(const struct gms_line 
 		return GMS_LINE_BITS;
 	w = gms_ctz(words);
 	/*
-	 * If all bits of the word have become @v since, this returns its last bit. So all bits
-	 * before the answer are @v in any case, but the answer itself may be @v, too.
+	 * The word is loaded a second time here. If all of its bits have become @v since the loop
+	 * loaded it, this returns its last bit. So all bits before the answer are @v in any case,
+	 * but the answer itself may be @v, too.
 	 */
 	return w * 64 + gms_ctz((gms_load_acquire(&l->w[w]) ^ gms_word_of(v)) | last);
 }

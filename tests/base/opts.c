@@ -2,7 +2,7 @@
 /*
  * opts.c - proves that structs of options and hooks may be older or newer than the library
  *
- * Holds rule 11.
+ * Tests rule 11.
  *
  * A smaller struct is accepted down to the least size that its comment names, and the missing
  * members count as 0. A struct that ends inside a member, or that is smaller still, is refused. A

@@ -3,7 +3,7 @@
  * platform.c - proves that the platform's locks exclude and starve no thread, and that a thread
  * knows what it holds
  *
- * Holds rule 18.
+ * Tests rule 18.
  *
  * The locks protect plain data, so that ThreadSanitizer sees a lock that does not order accesses.
  * Turns are counted. A lock that starves a thread, or does not wake it, makes the test hang until
@@ -287,7 +287,7 @@ static void test_sleeping_readers_come_next(void **state)
 	}
 }
 
-/* Holds the lock until a writer and a second reader are asleep. */
+/* Tests the lock until a writer and a second reader are asleep. */
 static void run_first_reader(struct worker *worker)
 {
 	unsigned int early;

@@ -2,7 +2,7 @@
 /*
  * types.c - proves that ranges of bytes must be whole pages, and that constants keep their values
  *
- * Programs compile the constants in, so a new value would break them. Holds rule 11.
+ * Programs compile the constants in, so a new value would break them. Tests rule 11.
  */
 #include <gmemstate/rtree.h>
 #include <gmemstate/state.h>

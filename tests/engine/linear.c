@@ -2,7 +2,7 @@
 /*
  * linear.c - proves that concurrent calls are linearizable
  *
- * Holds rules 7, 12, 18 and 23, and R1.
+ * Tests rules 7, 12, 18 and 23, and R1.
  *
  * In each history a few threads make a few calls on a few pages. The hooks of the backend yield,
  * so that other threads run in the middle of a call. linear.h searches for an order of the calls

@@ -2,7 +2,7 @@
 /*
  * model.c - proves that the engine agrees with a model of flat arrays after any history
  *
- * Holds rules 1, 3, 5 to 13, 15 to 17, 20, 21, 24 to 33 and 39.
+ * Tests rules 1, 3, 5 to 13, 15 to 17, 20, 21, 24 to 33 and 39.
  *
  * Histories are random, with refused hooks, under each policy, with each backing and both kinds of
  * pins. After each operation the test compares the results, the calls of hooks in their order, the

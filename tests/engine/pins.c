@@ -2,7 +2,7 @@
 /*
  * pins.c - proves the counts of pins against a flat array of numbers
  *
- * Holds rules 14 and 24.
+ * Tests rules 14 and 24.
  *
  * The tests pin and unpin at random, also pages that are not pinned. Commits and unpins run with
  * an allocator that forbids all calls. Counts go up to the largest one, and each allocation

@@ -2,7 +2,7 @@
 /*
  * pins_max.c - proves that a page has no more pins than the largest number
  *
- * Holds rules 14 and 24.
+ * Tests rules 14 and 24.
  *
  * In the build with few planes that number is 15, and the tests reach it pin by pin: in one block,
  * and with gms_pin().

@@ -3,7 +3,7 @@
  * state_api.c - proves the contract of the state object at its edges: bad options and ranges,
  * queries past the end, failed allocations, and memory
  *
- * Holds rules 2, 3, 11, 14 and 15.
+ * Tests rules 2, 3, 11, 14 and 15.
  */
 #include <gmemstate/state.h>
 

@@ -3,7 +3,7 @@
  * state_threads.c - proves R5: with sequence numbers or the shared lock, a reader sees no
  * conversion in part
  *
- * Holds rule 18, too.
+ * Tests rule 18, too.
  *
  * Several threads convert ranges, each range always as a whole. A reader that checks the sequence
  * numbers, or holds the shared lock, never sees a part of a conversion. A reader that does neither

@@ -2,7 +2,7 @@
 /*
  * threads.c - proves the guarantees of a call while other threads make all other calls
  *
- * Holds rules 12, 18 and 20, and R5.
+ * Tests rules 12, 18 and 20, and R5.
  *
  * The threads convert, fault, pin, punch holes, allocate and maintain on one object, in blocks of
  * one shard and of others. Each thread checks its guarantees: a page that it has pinned is not

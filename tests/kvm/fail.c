@@ -2,7 +2,7 @@
 /*
  * fail.c - proves that the backend for KVM survives each of its calls failing
  *
- * Holds rules 14, 16 and 39.
+ * Tests rules 14, 16 and 39.
  *
  * System calls and allocations fail: one, several, or all from one on. A call fails before or
  * after a part of its work. In given conversions, maps and syncs each call fails in turn; in

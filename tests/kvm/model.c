@@ -2,7 +2,7 @@
 /*
  * model.c - proves that the host can never touch a private page, whatever fails
  *
- * Holds rules 14, 16, 17 and 39.
+ * Tests rules 14, 16, 17 and 39.
  *
  * Random operations on a state object with the backend for KVM, on the fake kernel, in each of
  * the three modes and with each kind of memory. Any system call may fail, with or without a part

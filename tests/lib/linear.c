@@ -107,7 +107,10 @@ static bool do_begin(const struct linear_history *history, struct pages *pages,
 		return op->ret == -EACCES;
 	if (op->ret || op->fresh != !(pages->allocated & bit))
 		return false;
-	/* Another fault may prepare a fresh page before this fault returns. */
+	/*
+	 * A fresh page is not checked: another fault may have prepared it before this fault
+	 * returned.
+	 */
 	if (!op->fresh && op->prepared != !!(pages->prepared & bit))
 		return false;
 	touch(history, pages, bit);
@@ -124,7 +127,10 @@ static bool do_touch(const struct linear_history *history, struct pages *pages,
 	return !(pages->private & bit);
 }
 
-/* A pin that succeeded has touched the page before. A pin that was refused has not. */
+/*
+ * A pin that succeeds is recorded as two calls, do_touch() and then this one. A pin that is
+ * refused is recorded as this one alone.
+ */
 static bool do_pin(struct pages *pages, const struct linear_op *op)
 {
 	uint8_t bit = (uint8_t)(1U << op->page);
@@ -228,7 +234,10 @@ static bool is_new(struct search *search, const struct tried *tried)
 	return true;
 }
 
-/* Returns the earliest end of a call that is not made yet. Calls that begin later come later. */
+/*
+ * Returns the earliest end of a call that is not made yet. A call that begins after this time
+ * cannot be the next one in the order.
+ */
 static uint64_t deadline(const struct linear_history *history, uint64_t made)
 {
 	uint64_t first = UINT64_MAX;
@@ -241,7 +250,10 @@ static uint64_t deadline(const struct linear_history *history, uint64_t made)
 	return first;
 }
 
-/* Returns true if the other calls can be put into an order. Recurses once for each call. */
+/*
+ * Returns true if the calls that are not in @so_far can be put into an order. Recurses once for
+ * each call.
+ */
 static bool complete(struct search *search, const struct tried *so_far)
 {
 	const struct linear_history *history = search->history;

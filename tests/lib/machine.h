@@ -42,7 +42,10 @@ static inline struct machine machine(unsigned int folio_order, bool init_private
 		.folio_order = folio_order, .init_private = init_private, .record = 64});
 }
 
-/* Ends the test of a machine. The first broken rule must have @part in its text; NULL: no rule. */
+/*
+ * Ends the test of a machine. The text of the first broken rule must contain @part. If @part is
+ * NULL, no rule may be broken.
+ */
 static inline void machine_end(struct machine *m, const char *part)
 {
 	const char *broken = sim_check(m->sim);

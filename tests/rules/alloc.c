@@ -2,7 +2,7 @@
 /*
  * alloc.c - proves that the library neither allocates nor frees under a folio lock or a tree lock
  *
- * Holds rule 14.
+ * Tests rule 14.
  *
  * In debug builds talloc.c checks the locks of each thread that calls it, in all tests. This test
  * makes every operation of the engine in many states: under each policy, with each order of

@@ -2,7 +2,7 @@
 /*
  * attr.c - proves that attributes and inhibits cap what the guest maps, and nothing else
  *
- * Holds rules 6, 8, 11, 14, 15 and 21. fault.c tests attributes and inhibits together.
+ * Tests rules 6, 8, 11, 14, 15 and 21. fault.c tests attributes and inhibits together.
  */
 #include "rig.h"
 

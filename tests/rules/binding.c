@@ -2,7 +2,7 @@
 /*
  * binding.c - proves where a binding shows memory to the guest, and how bindings cap mappings
  *
- * Holds rules 6, 11, 21, 22 and 39. binding_race.c tests bindings that change beside other
+ * Tests rules 6, 11, 21, 22 and 39. binding_race.c tests bindings that change beside other
  * threads.
  */
 #include "rig.h"

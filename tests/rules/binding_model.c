@@ -2,7 +2,7 @@
 /*
  * binding_model.c - proves that bindings and orders agree with flat arrays
  *
- * Holds rules 14, 21 and 22. The model has a byte for each page and a list of bindings, and looks
+ * Tests rules 14, 21 and 22. The model has a byte for each page and a list of bindings, and looks
  * at every page of a block. Further tests make many bindings, and bindings without memory.
  */
 #include "rig.h"

@@ -2,7 +2,7 @@
 /*
  * binding_race.c - proves what faults and lookups see of bindings that are made and removed
  *
- * Holds rule 22. A change of bindings waits for the faults in its range. A lookup waits for
+ * Tests rule 22. A change of bindings waits for the faults in its range. A lookup waits for
  * nothing, and returns the answer from before a change or from after it.
  */
 #include <sched.h>

@@ -2,7 +2,7 @@
 /*
  * convert.c - proves which hooks a conversion calls, and how far a conversion comes that fails
  *
- * Holds rules 9 to 13, 15 and 17. undo.c tests how a failed conversion is undone.
+ * Tests rules 9 to 13, 15 and 17. undo.c tests how a failed conversion is undone.
  */
 #include "rig.h"
 

@@ -2,7 +2,7 @@
 /*
  * destroy.c - proves that queries are answered until gms_state_destroy() has called its last hook
  *
- * Holds rules 33 and 36, and R3. An object in which everything occurs is destroyed. Its listener
+ * Tests rules 33 and 36, and R3. An object in which everything occurs is destroyed. Its listener
  * and each hook make all queries. The answers about pages stay as they were; folios disappear
  * block by block.
  */

@@ -2,7 +2,7 @@
 /*
  * events.c - proves at which events the engine queries a policy, and for which folios
  *
- * Holds rule 25. A policy is queried at the events of its mask, and after a conversion for the
+ * Tests rule 25. A policy is queried at the events of its mask, and after a conversion for the
  * folios that changed.
  */
 #include "oracle.h"

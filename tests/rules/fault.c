@@ -2,7 +2,7 @@
 /*
  * fault.c - proves what a fault returns, and when pages are prepared
  *
- * Holds rules 6 to 8, 20 and 21. pin.c tests pre-allocation and pins, and race.c faults of
+ * Tests rules 6 to 8, 20 and 21. pin.c tests pre-allocation and pins, and race.c faults of
  * several threads.
  */
 #include "oracle.h"

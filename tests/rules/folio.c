@@ -2,7 +2,7 @@
 /*
  * folio.c - proves when each of the four policies splits and merges folios
  *
- * Holds rules 26, 27 and 30.
+ * Tests rules 26, 27 and 30.
  */
 #include "rig.h"
 

@@ -2,7 +2,7 @@
 /*
  * freeze.c - proves which calls a frozen object refuses, and which work
  *
- * Holds rules 11, 28, 37 and 38. A call that would change the object returns -EPERM and leaves no
+ * Tests rules 11, 28, 37 and 38. A call that would change the object returns -EPERM and leaves no
  * trace. freeze_race.c tests policies, hooks, listeners and threads.
  */
 #include "rig.h"

@@ -2,7 +2,7 @@
 /*
  * freeze_race.c - proves that no policy, hook, listener or thread changes a frozen object
  *
- * Holds rule 38. When gms_freeze() returns no change is under way, and none begins until
+ * Tests rule 38. When gms_freeze() returns no change is under way, and none begins until
  * gms_thaw().
  */
 #include <sched.h>

@@ -2,7 +2,7 @@
 /*
  * hole.c - proves what folios are split to, what a hole takes, and when a block is free
  *
- * Holds rules 6, 16, 25, 32 and 33. A policy with a script decides the splits.
+ * Tests rules 6, 16, 25, 32 and 33. A policy with a script decides the splits.
  */
 #include "rig.h"
 

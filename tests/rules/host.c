@@ -2,7 +2,7 @@
 /*
  * host.c - proves what a backend with map_host, which keeps the host's view, can rely on
  *
- * Holds rules 12, 14 to 17, 28, 32, 34 and 39, and the contract of unmap_host and map_host in
+ * Tests rules 12, 14 to 17, 28, 32, 34 and 39, and the contract of unmap_host and map_host in
  * backend.h.
  */
 #include "vmm.h"

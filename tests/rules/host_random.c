@@ -2,7 +2,7 @@
 /*
  * host_random.c - proves that the host never has a private page mapped, whatever fails
  *
- * Holds rules 12, 14, 16 and 39. Conversions, faults, pins, holes and repairs are drawn at
+ * Tests rules 12, 14, 16 and 39. Conversions, faults, pins, holes and repairs are drawn at
  * random, on the backend of vmm.h. Its hooks, a listener and allocations fail at random.
  */
 #include "vmm.h"

@@ -2,7 +2,7 @@
 /*
  * listener.c - proves of which granules a listener is notified, when, and which calls it may make
  *
- * Holds rules 15 and 34. A mirror checks each call by itself (mirror.h). These tests check which
+ * Tests rules 15 and 34. A mirror checks each call by itself (mirror.h). These tests check which
  * calls there are.
  */
 #include "mirror.h"

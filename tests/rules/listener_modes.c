@@ -2,7 +2,7 @@
 /*
  * listener_modes.c - proves what listeners see of resumable mode, pins by folio and a freeze
  *
- * Holds rules 16, 17, 29 and 38.
+ * Tests rules 16, 17, 29 and 38.
  */
 #include "mirror.h"
 

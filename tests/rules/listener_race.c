@@ -2,7 +2,7 @@
 /*
  * listener_race.c - proves what listeners see of conversions and registrations in other threads
  *
- * Holds rules 12, 16, 18, 19, 34, 35 and 39.
+ * Tests rules 12, 16, 18, 19, 34, 35 and 39.
  *
  * First a thread is stopped inside a listener or a hook, and another thread makes a call. Then
  * threads make random calls; from time to time the object is frozen, and all must agree. Mirrors
@@ -31,7 +31,7 @@ static void mirror_gate(struct mirror *m, const struct mirror_call *call)
 	gate_pass(m->arg, &as);
 }
 
-/* Holds the calls of the mirror whose first run begins at @start. */
+/* Tests the calls of the mirror whose first run begins at @start. */
 static void close_listener(struct gate *gate, struct rig *rig, gms_pgoff_t start)
 {
 	gate_close(gate, rig, IN_LISTENER, start);

@@ -2,7 +2,7 @@
 /*
  * listener_random.c - proves that listeners are exact in random histories
  *
- * Holds rules 34 to 36 and 39. The steps are conversions, holes, faults, pins, registrations,
+ * Tests rules 34 to 36 and 39. The steps are conversions, holes, faults, pins, registrations,
  * refusals, refused undos and repairs. After each step the state, an array, the simulated backend
  * and all mirrors agree.
  */

@@ -2,7 +2,7 @@
 /*
  * listener_repair.c - proves that a failed undo ends in a quarantine, which gms_repair() lifts
  *
- * Holds rules 14, 16, 35 and 39. A listener refuses to be restored, or to withdraw. The range is
+ * Tests rules 14, 16, 35 and 39. A listener refuses to be restored, or to withdraw. The range is
  * then quarantined, only listeners that refuse hold pages of it, and everything else goes on.
  * gms_repair() makes all agree again. It may fail as well.
  */

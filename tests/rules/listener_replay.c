@@ -3,7 +3,7 @@
  * listener_replay.c - proves of which granules registering notifies, and which unregistering
  * withdraws
  *
- * Holds rules 14, 35, 36, 38 and 39.
+ * Tests rules 14, 35, 36, 38 and 39.
  */
 #include "mirror.h"
 

@@ -2,7 +2,7 @@
 /*
  * listener_undo.c - proves that a conversion that is refused changes nothing for listeners
  *
- * Holds rules 14, 16, 36 and 39. Each call of each listener, each hook and each allocation fails
+ * Tests rules 14, 16, 36 and 39. Each call of each listener, each hook and each allocation fails
  * in turn, in conversions of many shapes to private and to shared. Nothing has changed then.
  * listener_repair.c tests undos that fail.
  */
@@ -40,8 +40,9 @@ static uint64_t range_start(const struct setting *set)
 #define NR_SHAPES 4
 
 /*
- * In shape 0 the whole range changes. Of shape 1, some pages every 40 do not; of shape 2, the
- * ends; of shape 3, every other page in the middle.
+ * In shape 0 the whole range changes. In the other shapes some pages have the wanted state
+ * already: in shape 1, 7 of every 40; in shape 2, both ends; in shape 3, every other page of 200
+ * in the middle.
  */
 static void make_shape(const struct setting *set)
 {
@@ -86,7 +87,7 @@ static int convert(const struct setting *set, gms_pgoff_t *err_index)
 	return hall_convert(&hall, range_start(set), RANGE_PAGES, set->to, set->flags, err_index);
 }
 
-/* Calls fn for one setting in @step. Valgrind runs fewer of them. */
+/* Calls fn for one of every @step settings. Valgrind runs fewer of them. */
 static void each_setting(void (*fn)(const struct setting *set), bool large, unsigned int step)
 {
 	unsigned int i;
@@ -104,13 +105,12 @@ static void each_setting(void (*fn)(const struct setting *set), bool large, unsi
 			.policy = rig_policy(i / 3 % RIG_NR_POLICIES),
 		};
 
-		/* 7 and the number of settings have no common divisor */
-		if (i * 7 % step == 0)
+		if (i % step == 0)
 			fn(&set);
 	}
 }
 
-/* Checks that a conversion failed with @err, and that nothing has changed. */
+/* Checks that no page from @at on has changed. A resumable conversion may have changed a block. */
 static void expect_failed(const struct setting *set, int rc, int err, gms_pgoff_t at)
 {
 	const uint64_t start = range_start(set);
@@ -133,7 +133,7 @@ static void make_setting_again(const struct setting *set)
 
 static unsigned int refused_late; /* after the first block was converted */
 
-/* Each call of each listener fails in turn, with each value of @done. */
+/* Each call of each listener fails in turn, once with each value of enum mirror_done. */
 static void fail_each_listener(const struct setting *set)
 {
 	unsigned int done;
@@ -191,10 +191,13 @@ static void note_refused(int err)
 			hooks_seen |= 1U << calls[i].hook;
 }
 
-/* Each hook fails in turn. The listeners hold what they held. */
+/*
+ * Calls of hooks fail in turn: each one, or in the odd shapes every 13th. The listeners hold what
+ * they held.
+ */
 static void fail_each_hook(const struct setting *set)
 {
-	/* of a thousand hooks, some are enough */
+	/* a conversion of an odd shape makes about a thousand calls of hooks */
 	const uint64_t stride = set->shape % 2 ? 13 : 1;
 	gms_pgoff_t at;
 	uint64_t n;
@@ -281,7 +284,7 @@ static void rule_36_calls_are_in_the_order_of_registering(void **unused)
 	}
 }
 
-/* Returns the number of the first or the last call to @to. */
+/* Returns the number of the first call, or with @last the last call, in which pages become @to. */
 static uint64_t number_of(const struct mirror *m, enum gms_shareability to, bool last)
 {
 	uint64_t i, number = UINT64_MAX;
@@ -312,7 +315,10 @@ static void rule_36_an_undo_calls_in_reverse_order(void **unused)
 		if (to == GMS_SHARED)
 			hall_converts(&hall, 96, 1000, GMS_PRIVATE);
 		forget_all();
-		/* The third call of the last mirror fails, in a change of 125 granules. */
+		/*
+		 * Calls 0 and 1 are those of the first two mirrors, so call 4 is the third of
+		 * m[1].
+		 */
 		plan_refuse(&hall.plan, 4, 5, -ENXIO, (enum mirror_done)(i / 2));
 		hall.plan.refusal[0].mirror = &m[1];
 		assert_int_equal(hall_convert(&hall, 96, 1000, to, 0, NULL), -ENXIO);
@@ -418,7 +424,7 @@ static void rule_14_any_failed_allocation_restores_listeners(void **unused)
 	(void)unused;
 	allocations_failed = 0;
 	each_setting(fail_each_allocation, false, 1);
-	each_setting(fail_each_allocation, true, 7);
+	each_setting(fail_each_allocation, true, 1);
 	/* Some conversions find enough memory in the pools. */
 	assert_true(allocations_failed > 20 || test_on_valgrind());
 }
@@ -527,7 +533,10 @@ static void fini_bare(void)
 	assert_int_equal(hall.rig.talloc.live_blocks, 0);
 }
 
-/* Call @n fails, and @undos after it. Returns false if there was no such call. */
+/*
+ * Call @n of a listener fails, and so do the next @undos calls, which are the undo. Returns false
+ * if the conversion made fewer calls.
+ */
 static bool fail_bare(unsigned int kind, uint64_t n, uint64_t undos)
 {
 	const enum gms_shareability to = kind & 1 ? GMS_SHARED : GMS_PRIVATE;
@@ -555,7 +564,7 @@ static bool fail_bare(unsigned int kind, uint64_t n, uint64_t undos)
 	return rc;
 }
 
-/* Rules 16 and 39: a refusal is undone, or quarantines, without a backend as well. */
+/* Rules 16 and 39: without a backend, too, a refusal is undone, or leads to a quarantine. */
 static void rule_16_refusals_are_undone_without_a_backend(void **unused)
 {
 	unsigned int kind;

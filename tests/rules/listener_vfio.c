@@ -2,7 +2,7 @@
 /*
  * listener_vfio.c - proves that a listener that pins, such as VFIO, works with conversions
  *
- * Holds rules 12, 13, 16, 17, 29, 32, 35, 36 and 39. VFIO pins what it is notified of and unpins
+ * Tests rules 12, 13, 16, 17, 29, 32, 35, 36 and 39. VFIO pins what it is notified of and unpins
  * what it withdraws, both in its call. So its own pins refuse no conversion. A pin of another
  * user does; then VFIO is restored, and pins again.
  */

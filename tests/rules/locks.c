@@ -2,7 +2,7 @@
 /*
  * locks.c - proves which calls wait for which, and that writers do not starve
  *
- * Holds rules 7, 17, 18 and 19, and R5. misuse.c tests calls that wait for their own thread.
+ * Tests rules 7, 17, 18 and 19, and R5. misuse.c tests calls that wait for their own thread.
  */
 #include <sched.h>
 #include <unistd.h>
@@ -55,7 +55,10 @@ static void rule_18_faults_in_the_shard_wait(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 18: beside a conversion faults in other shards are answered, and queries everywhere. */
+/*
+ * Rule 18: while a conversion runs, faults in other shards are answered, and so are queries of
+ * any page.
+ */
 static void rule_18_faults_in_other_shards_and_queries_do_not_wait(void **unused)
 {
 	struct job convert;
@@ -247,7 +250,7 @@ static void rule_18_a_conversion_waits_for_the_shared_lock(void **unused)
 /* ---- writers ---- */
 
 #define NR_READERS 2
-#define NR_HANDOVERS 1000000 /* about a second, so that the conversion is scheduled */
+#define NR_HANDOVERS 1000000 /* about a second: the conversion is scheduled in that time */
 
 struct relay {
 	struct rig *rig;

@@ -2,7 +2,7 @@
 /*
  * misuse.c - proves that a call that would wait for its own thread is refused
  *
- * Holds rule 18, and the paragraph on locks of state.h.
+ * Tests rule 18, and the paragraph on locks of state.h.
  *
  * Each call that takes a lock is made in each situation in which its own thread is in the way:
  * the thread has a fault open, holds gms_lock_shared(), or is inside a hook or a listener. The
@@ -156,8 +156,9 @@ static void an_open_fault_refuses_only_its_own_thread(void **unused)
 #define NR_OBJECTS (NR_KNOWN + 1)
 
 /*
- * @open: which of the first @nr objects have a fault open. Of these, the first NR_KNOWN refuse
- * all calls. In objects without a fault the calls work.
+ * @open: which of the first @nr objects have a fault open. An object with a fault open refuses
+ * all calls if it is one of the first NR_KNOWN objects. In objects without a fault the calls
+ * work.
  */
 static void check_objects(struct ground *grounds, unsigned int nr, const bool *open)
 {
@@ -166,7 +167,7 @@ static void check_objects(struct ground *grounds, unsigned int nr, const bool *o
 			assert_fine(ground_works_at(&grounds[i], GROUND_SAME));
 		else if (i < NR_KNOWN)
 			assert_fine(ground_refuses_all(&grounds[i]));
-		/* the library does not know of the fault in a fifth object */
+		/* else: nothing is promised, as the library does not know of the fifth fault */
 		assert_fine(ground_answers(&grounds[i]));
 	}
 }
@@ -190,7 +191,9 @@ static void faults_in_four_objects_are_known(void **unused)
 				open[i] = true;
 			}
 			check_objects(grounds, nr, open);
-			/* end one fault, and then the others, from the last one on */
+			/*
+			 * end one fault, and then the others, from the last one down to the first
+			 */
 			for (unsigned int i = 0; i <= nr; i++) {
 				const unsigned int at = !i ? first : nr - i;
 
@@ -329,7 +332,7 @@ static void calls_inside_a_listener_are_refused(void **unused)
 	rig_convert_fails(&g.rig, GROUND_UNBOUND, 5, GMS_PRIVATE, 0, -EIO, GROUND_UNBOUND);
 	calls += 2;
 	assert_int_equal(g.notified, calls);
-	/* the listener is registered and unregistered */
+	/* a second listener is registered, and unregistered */
 	assert_int_equal(ground_listen(&g, T_1G, size, &id), 0);
 	assert_int_equal(g.notified, ++calls);
 	assert_int_equal(gms_listener_unregister(g.rig.state, id), 0);

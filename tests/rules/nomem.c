@@ -2,7 +2,7 @@
 /*
  * nomem.c - proves that a call without memory changes nothing
  *
- * Holds rules 14, 17 and 39. Each allocation of a call fails in turn, alone and with all that
+ * Tests rules 14, 17 and 39. Each allocation of a call fails in turn, alone and with all that
  * follow. No call allocates after the backend has begun to change anything, or in an undo.
  */
 #include "rig.h"

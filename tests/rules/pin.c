@@ -2,7 +2,7 @@
 /*
  * pin.c - proves what pins refuse, which folios are exposed, and how pins defer splits
  *
- * Holds rules 24, 28, 29, 31 and 32. A pin is a host fault that lasts. It keeps its page shared
+ * Tests rules 24, 28, 29, 31 and 32. A pin is a host fault that lasts. It keeps its page shared
  * and its folio whole. The backend decides whether the pin keeps the rest of the folio shared.
  */
 #include "rig.h"

@@ -2,7 +2,7 @@
 /*
  * pin_race.c - proves that no pin comes between a search for pins and what follows it
  *
- * Holds rules 12, 29 and 31. A thread is stopped where its conversion, split or merge has
+ * Tests rules 12, 29 and 31. A thread is stopped where its conversion, split or merge has
  * searched for pins and is not done yet. Another thread pins or unpins.
  */
 #include "gate.h"

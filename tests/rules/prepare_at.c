@@ -2,7 +2,7 @@
 /*
  * prepare_at.c - proves that a block that was prepared in smaller parts is inhibited
  *
- * Holds rules 7, 14, 21 and 37.
+ * Tests rules 7, 14, 21 and 37.
  *
  * A prepare hook that returns GMS_PREPARED_AT() inhibits the block, as gms_inhibit() would. Tests
  * compare the snapshots of two objects. The hook does this under the shared invalidate lock:

@@ -2,7 +2,7 @@
 /*
  * quarantine.c - proves what a quarantine refuses, and how gms_repair() lifts it
  *
- * Holds rule 39. undo.c tests how a range is quarantined, by a hook and an undo that fail.
+ * Tests rule 39. undo.c tests how a range is quarantined, by a hook and an undo that fail.
  */
 #include "rig.h"
 

@@ -2,7 +2,7 @@
 /*
  * race.c - proves that no call acts on a state that another thread has changed since
  *
- * Holds rules 7, 23, 26 to 28 and 32. A call looks at shareability and folios, and acts on them
+ * Tests rules 7, 23, 26 to 28 and 32. A call looks at shareability and folios, and acts on them
  * later. One thread is held inside a hook in between, at each place where that could go wrong,
  * while another thread makes a call.
  */

@@ -2,7 +2,7 @@
 /*
  * shards.c - proves that each call waits for the locks of its own shards, and for no others
  *
- * Holds rules 16, 18 and 19.
+ * Tests rules 16, 18 and 19.
  *
  * One thread holds a lock of one shard: the convert lock, inside a listener; both locks, inside a
  * hook; or the invalidate lock shared, by an open fault. Another thread makes a call, which must

@@ -2,7 +2,7 @@
 /*
  * effects.c - proves that a loaded object behaves as the saved one
  *
- * Holds rule 37. On the rig: loading calls no hook, some state is not saved, faults, conversions
+ * Tests rule 37. On the rig: loading calls no hook, some state is not saved, faults, conversions
  * and policies work on a loaded object, and hooks and listeners cannot save.
  */
 #include "rig.h"

@@ -2,7 +2,7 @@
 /*
  * fuzz.c - a libFuzzer target: any bytes are refused, or load as a sound object
  *
- * Holds rule 37.
+ * Tests rule 37.
  *
  *	cmake -DCMAKE_C_COMPILER=clang -DGMS_BUILD_FUZZ=ON -DGMS_SANITIZE=address,undefined ...
  *	fuzz_snapshot CORPUS

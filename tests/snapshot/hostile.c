@@ -2,7 +2,7 @@
 /*
  * hostile.c - proves that loading does not trust its input
  *
- * Holds rule 37. Whatever was done to a snapshot, either loading returns an error, makes no
+ * Tests rule 37. Whatever was done to a snapshot, either loading returns an error, makes no
  * object and keeps no memory; or the object is sound, and saves as the snapshot that it was
  * loaded from.
  */

@@ -2,7 +2,7 @@
 /*
  * snapshot.c - proves what a snapshot holds, and that loading restores it
  *
- * Holds rule 37. Saved bytes are compared with those that a writer of the tests makes of a model,
+ * Tests rule 37. Saved bytes are compared with those that a writer of the tests makes of a model,
  * and loaded objects with the model. hostile.c tests damaged snapshots.
  */
 #include "base/crc32c.h"

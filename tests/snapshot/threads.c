@@ -2,9 +2,10 @@
 /*
  * threads.c - proves that a snapshot is of one moment
  *
- * Holds rule 37. Threads convert whole ranges, set an attribute of them and inhibit them, while
+ * Tests rule 37. Threads convert whole ranges, set an attribute of them and inhibit them, while
  * another thread saves and loads: no snapshot has a part of a change. Then guest faults inhibit
- * pages under the shared lock while another thread saves: no more is written than was measured.
+ * pages under the shared lock while another thread saves: a save never writes more than the size
+ * of its buffer.
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -91,7 +92,9 @@ static const char *judge(const uint8_t *buf, size_t size)
 	const char *why = NULL;
 	uint64_t i;
 
-	/* loading would refuse an inhibit to 4K without one to 2M */
+	/*
+	 * Loading refuses a page that is limited to 4K and not to 2M: inhibits are checked, too.
+	 */
 	if (gms_snapshot_load(buf, size, &opts, &state))
 		return "a snapshot cannot be loaded";
 	for (i = 0; !why && i < ARRAY_SIZE(ranges); i++)
@@ -169,7 +172,10 @@ struct saving {
 	uint64_t saved, too_small;
 };
 
-/* Prepares every other page, and then the rest, so that runs become more and then fewer. */
+/*
+ * Prepares every other page, and then the rest. The prepare hook limits each page to 4K, so the
+ * runs of inhibited pages become more and then fewer.
+ */
 static void prepare_pages(struct worker *worker)
 {
 	struct saving *saving = worker->shared;

@@ -294,8 +294,8 @@ static void the_table(void **state)
 			    "                4                4\n");
 	assert_has(run.out, "\n  split                                  2.30             0.26"
 			    "             0.13             0.13\n");
-	assert_has(run.out, "Struct pages\n  that splits took                   1.96 MiB");
-	assert_has(run.out, "Events left out (free)                      9 ");
+	assert_has(run.out, "Struct pages\n  restored for splits                1.96 MiB");
+	assert_has(run.out, "Events that do nothing                      9 ");
 	run_free(&run);
 
 	TOOL(&run, "replay", SIZE_PRIVATE, "--policy", "lazy", "--punch", "--pins", "folio",
@@ -304,7 +304,7 @@ static void the_table(void **state)
 	assert_has(run.out, "Backing  2 folios of 1G; pins count by folio; ");
 	assert_has(run.out, "what the guest frees is punched out\n");
 	assert_has(run.out, "Policy                                   lazy\n");
-	assert_has(run.out, "Events left out (free)                      0\n");
+	assert_has(run.out, "Events that do nothing                      0\n");
 	run_free(&run);
 
 	TOOL(&run, "replay", "--init", "private", "--policy", "lazy", DATA("A.snp.qemu.log"));
@@ -331,7 +331,7 @@ static void odd_logs(void **state)
 	run_free(&run);
 	REPLAY("0,host_read,0x40000000,4096\n");
 	assert_int_equal(run.status, 0);
-	assert_has(run.out, "Accesses out of reach                       1 ");
+	assert_has(run.out, "Accesses outside, or too big                1 ");
 	run_free(&run);
 	REPLAY("nothing of use\n");
 	assert_int_equal(run.status, 2);

@@ -2,8 +2,8 @@
 /*
  * sim_rules.c - the simulated backend notices broken rules
  *
- * A test with this backend is worth as much as the backend notices. So each rule is broken here
- * once, after a sequence that keeps all rules.
+ * A test on this backend finds only the mistakes that the backend notices. So each rule for calls
+ * of hooks is broken here at least once, on a machine on which no rule was broken before.
  */
 #include "machine.h"
 
@@ -100,9 +100,9 @@ static void notices_bad_folios(void **state)
 	      CALL(m, folio_merge, 0, 0, 9));
 	CHECK("no folio of the smaller order", 18, CALL(m, folio_split, 0, 18, 9),
 	      CALL(m, folio_merge, 0, 0, 18));
-	CHECK("the order is not larger, or larger than the backing's", 9,
+	CHECK("the new order is not above the old one, or above the backing's", 9,
 	      CALL(m, folio_merge, 0, 9, 18));
-	CHECK("the order is not larger, or larger than the backing's", 9,
+	CHECK("the new order is not above the old one, or above the backing's", 9,
 	      CALL(m, folio_merge, 0, 9, 9));
 	CHECK("part of the range is pinned", 9, CALL(m, folio_split, 0, 9, 0),
 	      sim_pin(m.sim, 511, 1), CALL(m, folio_merge, 0, 0, 9));
@@ -243,7 +243,10 @@ static void notices_bad_preparing_and_mapping(void **state)
 	      sim_map(m.sim, 1024, 9, GMS_GUEST));
 	CHECK("not a block of the object", sim_map(m.sim, NR_PAGES, 0, GMS_GUEST));
 	CHECK("not a block of the object", sim_map(m.sim, 0, 4, GMS_GUEST));
-	/* a page that was shared or freed is no longer prepared; after an undo it still is */
+	/*
+	 * a page that was converted to shared, or freed, is no longer prepared; after an undo it
+	 * is
+	 */
 	CHECK("part of the range is private and not prepared", CALL(m, prepare, 512, 9),
 	      convert(&m, 512, 1, GMS_SHARED), convert(&m, 512, 1, GMS_PRIVATE),
 	      sim_map(m.sim, 512, 0, GMS_GUEST));

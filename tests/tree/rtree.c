@@ -2,7 +2,7 @@
 /*
  * rtree.c - proves the contract of each function of the range tree, as rtree.h states it
  *
- * Holds rules 3 to 6, 9 and 11.
+ * Tests rules 3 to 6, 9 and 11.
  */
 #include "shapes.h"
 #include "test.h"

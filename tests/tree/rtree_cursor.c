@@ -2,7 +2,7 @@
 /*
  * rtree_cursor.c - proves that a cursor, gms_rtree_next() and gms_iter walk the runs of the oracle
  *
- * Holds rules 3 and 5.
+ * Tests rules 3 and 5.
  *
  * Walks begin and end anywhere, also past the end of the tree and before their own start. If the
  * set changes during a walk, each call of the cursor answers for the set at that call. The file

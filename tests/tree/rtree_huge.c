@@ -2,7 +2,7 @@
 /*
  * rtree_huge.c - proves bounds on the memory of a tree, and that the largest tree works
  *
- * Holds rule 2.
+ * Tests rule 2.
  *
  * A uniform tree uses almost no memory, and the worst case little more than a flat bitmap. The
  * cost of creating a tree is proportional to the number of 1G blocks. A tree of 2^40 pages works

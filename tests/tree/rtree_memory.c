@@ -2,7 +2,7 @@
 /*
  * rtree_memory.c - proves bounds on the memory of a tree and of a state object
  *
- * Holds rule 3.
+ * Tests rule 3.
  *
  *	uniform           less than 4 KiB for each TiB
  *	any set           a flat bitmap and 1%, and 2 bytes for each 1G block

@@ -2,7 +2,7 @@
 /*
  * rtree_oracle.c - proves that the tree agrees with a flat array after any history
  *
- * Holds rules 3, 5 and 6.
+ * Tests rules 3, 5 and 6.
  *
  * The histories are random, on trees of many sizes. After each operation the test checks the
  * queries around it. After some operations it checks all queries, the invariants, and the memory

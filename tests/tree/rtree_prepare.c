@@ -3,7 +3,7 @@
  * rtree_prepare.c - proves that gms_rtree_prepare() allocates only for the ends of a range, and
  * that no other step of a store allocates
  *
- * Holds rule 14.
+ * Tests rule 14.
  *
  * The model is two sets: the chunks and the leaf pages that earlier ranges have allocated. It does
  * not know the content of the tree. For each call of a random history the model predicts the

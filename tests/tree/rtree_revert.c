@@ -2,7 +2,7 @@
 /*
  * rtree_revert.c - proves that a revert restores the tree exactly, and allocates nothing
  *
- * Holds rules 14 and 16.
+ * Tests rules 14 and 16.
  *
  * The tests revert commits on each shape of tree and each kind of range, up to 1 TiB of fragments.
  * After a revert all queries and the memory in use are as before. Between prepare and release the

@@ -2,7 +2,7 @@
 /*
  * rtree_seq.c - proves R5: answers between two equal, even sequence numbers are of one state
  *
- * Holds R4, too.
+ * Tests R4, too.
  *
  * A writer changes four ranges of a 1G block, one after another, again and again. So the set goes
  * through eight states, and the number of changes says which state it is in. A reader queries

@@ -2,7 +2,7 @@
 /*
  * rtree_steps.c - proves R1 and R4 for readers and writers that interleave at any memory access
  *
- * Holds R2 and R3, too.
+ * Tests R2 and R3, too.
  *
  * Threads interleave at a given instruction only by chance. Here a call is stopped before one of
  * its memory accesses (touch.h), and the other side runs to its end, in one thread:

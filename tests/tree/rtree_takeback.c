@@ -2,7 +2,7 @@
 /*
  * rtree_takeback.c - proves commit, revert and release for each set and range of small trees
  *
- * Holds rules 4, 5 and 16.
+ * Tests rules 4, 5 and 16.
  *
  * A tree is cut into cells, and a set is a word with a bit for each cell. All pages of a cell are
  * equal, so the word gives the right answer of each query. With the tiny fan-out a cell is one

@@ -2,10 +2,10 @@
 /*
  * explore.c - runs a program once in each way that the memory model allows
  *
- * Two things determine an execution: which message each load reads, and where each store goes in
- * modification order. The order in which threads run does not: a program cannot see that order. So
- * the threads run one after another, the lowest number first, each as far as it can. There is a
- * choice point
+ * Two things determine an execution: which message each load reads (a message is a store, as
+ * loads see it: see machine.h), and where each store goes in modification order. The order in
+ * which threads run does not: a program cannot see that order. So the threads run one after
+ * another, the lowest number first, each as far as it can. There is a choice point
  *
  *	at a load	with a choice for each message that may be read, and "wait" (see below)
  *	at a store	with a choice for each place in modification order, if there are several
@@ -19,28 +19,31 @@
  * "Wait" is tried only if an execution was seen in which
  *
  *  - another thread made a store to the location later,
- *  - the store does not come after the load in program order and reads-from, and
- *  - the load could have read the message, which is newer than the thread's view was.
+ *  - no chain of program order and reads-from leads from the load to the store, and
+ *  - the load could have read the store's message: in modification order it is newer than the
+ *    oldest message that the load was allowed to read.
  *
  * These three conditions suffice. Take an execution in which the load reads from a store that is
- * made later. Leave out all that comes after the load in program order and reads-from; the store
- * stays. The rest could also happen if the load read a message that existed when the thread came
- * to the load. The search sees all executions of that kind. In one of them it finds the store, and
- * then tries the wait.
+ * made later. Leave out every event that a chain of program order and reads-from reaches from the
+ * load. The store is not among them. What remains is also possible if the load reads a message
+ * that existed when the thread came to the load. The search sees all executions in which the load
+ * reads a message that existed already. In one of them the store is made, and the search then
+ * tries the wait.
  *
- * Rmws need one more rule. A load that is part of an rmw can prevent the rmw of another thread
- * from reading the same message. So the rmw of that thread counts as a store before it chooses its
- * message; and against loads that are parts of rmws, a compare-and-swap that fails counts as well.
+ * Rmws need one more rule. Only one rmw can read a message. So a load that is part of an rmw can
+ * keep the rmw of another thread from that message. Therefore the second condition takes the
+ * other rmw as if it had not chosen its message yet. If the load is part of an rmw, a
+ * compare-and-swap of another thread that fails counts as a store, too.
  *
- * No execution is seen twice. Where two paths part, a load reads different messages, or a store
- * takes different places among the same messages. A path is abandoned ("blocked") if a load waits
- * and no message comes.
+ * No execution is seen twice. Where two paths separate, a load reads a different message in each,
+ * or a store takes a different place among the same messages. A path is abandoned ("blocked") if
+ * a load waits and no message comes.
  *
  * A thread that stores nothing should have the highest number: all messages exist when it runs,
  * and its loads never wait.
  *
- * Threads are coroutines. Each has a stack, on which one function waits for work. A thread that is
- * abandoned is resumed at that function.
+ * Threads are coroutines. Each has a stack, on which one function waits for work. If a thread is
+ * abandoned, its coroutine starts again in that function in the next execution.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 /*
  * main.c - weak: checks the range tree under a C11 memory model
  *
- * Holds R1, R2 and R5: answers are judged, and a plain store beside a reader is a data race.
+ * Tests R1, R2 and R5: answers are judged, and a plain store beside a reader is a data race.
  */
 #include <stdio.h>
 #include <stdlib.h>
