@@ -99,7 +99,7 @@ static int sys_punch(void *ctx, int fd, uint64_t offset, uint64_t size)
 	return ret ? -errno : 0;
 }
 
-/* Fills with 0 the pages that are still present, because madvise() did not drop them. */
+/* Fills with 0 the pages that madvise() did not drop: mincore() says that they are present. */
 static int sys_clear_present(unsigned char *at, uint64_t size)
 {
 	unsigned char present[1024];

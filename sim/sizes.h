@@ -2,9 +2,10 @@
 /*
  * sizes.h - a set of pages in blocks of 4K, 2M or 1G: folios, or mappings
  *
- * Invariant: each of three sets of pages is a subset of the one before: the pages in any block,
- * those in blocks of at least 2M, those in blocks of 1G. A set is a range tree, which takes 2 KiB
- * for a uniform TiB. So 1 TiB in 1G blocks takes 6 KiB.
+ * There are three sets of pages: those in a block of any size, those in a block of 2M or 1G, and
+ * those in a block of 1G. Invariant: the second set is a subset of the first, and the third of
+ * the second. A set is a range tree, which takes 2 KiB for a uniform TiB. So 1 TiB in 1G blocks
+ * takes 6 KiB.
  */
 #ifndef GMS_SIM_SIZES_H
 #define GMS_SIM_SIZES_H
@@ -44,7 +45,8 @@ int sizes_init(struct sizes *sizes, uint64_t nr_pages);
 void sizes_fini(struct sizes *sizes);
 
 /*
- * Sets the level of a range, which consists of whole blocks. SIZES_LEVEL_NONE removes the range.
+ * Sets the level of a range. The range consists of whole blocks of @level, and cuts no block that
+ * is there already. SIZES_LEVEL_NONE removes the range.
  * Returns 0 or -ENOMEM.
  */
 int sizes_set(struct sizes *sizes, gms_pgoff_t start, uint64_t nr_pages, int level);

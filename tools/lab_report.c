@@ -86,13 +86,13 @@ static const struct lab_report_row lab_report_rows[] = {
 	LAB_REPORT_ROW("merges_1g", "  to 1G", "Merges", COUNT, merges_1g),
 	LAB_REPORT_ROW("merges_2m", "  to 2M", NULL, COUNT, merges_2m),
 	LAB_REPORT_ROW("merges_refused", "  refused", NULL, COUNT, merges_refused),
-	LAB_REPORT_ROW("pinned_retries", "Calls repeated after a pin", NULL,
+	LAB_REPORT_ROW("pinned_retries", "Calls repeated without pin", NULL,
 		       COUNT, pinned_retries),
 	LAB_REPORT_ROW("guest_faults", "Faults of the guest", NULL, COUNT, guest_faults),
 	LAB_REPORT_ROW("host_faults", "Faults of the host", NULL, COUNT, host_faults),
-	LAB_REPORT_ROW("host_accesses_denied", "Host accesses to private", NULL, COUNT, denied),
+	LAB_REPORT_ROW("host_accesses_denied", "Host accesses denied", NULL, COUNT, denied),
 	LAB_REPORT_ROW("refused", "Events refused", NULL, COUNT, refused),
-	LAB_REPORT_ROW("out_of_reach", "Accesses outside, or too big", NULL, COUNT, out_of_reach),
+	LAB_REPORT_ROW("out_of_reach", "Accesses out of bounds", NULL, COUNT, out_of_reach),
 	LAB_REPORT_ROW("ignored", "Events that do nothing", NULL, COUNT, ignored),
 	LAB_REPORT_ROW("guest_1g_end_bytes", "  by 1G", "The guest maps, at the end",
 		       BYTES, guest_1g_end),
@@ -161,7 +161,8 @@ static void lab_report_print_head(FILE *out, const struct lab_report *report)
 		opts->punch ? "what the guest frees is punched out"
 			    : "what the guest frees stays allocated");
 	if (log->format != LOG_CSV)
-		fputs("         (no accesses in the log: the guest uses all memory)\n", out);
+		fputs("         (no accesses in the log: the guest is assumed to use all memory)\n",
+		      out);
 	fputc('\n', out);
 }
 

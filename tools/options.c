@@ -37,8 +37,9 @@ static const char options_help[] =
 	"          counted, and replayed with --policy\n"
 	"\n"
 	"A log is of one VM with one flat memory object: a guest frame number is an index.\n"
-	"Several VMs in one log cannot be separated, because the kernel's event does not name\n"
-	"the VM. Record one VM (set_event_pid), or select its lines first.\n"
+	"The tool cannot separate several VMs in one log, because the kernel's event does not\n"
+	"name the VM. Record one VM only (set_event_pid), or first select the lines with the pid\n"
+	"of its process.\n"
 	"\n"
 	"SIZE is in bytes, or ends in K, M, G, T or P. It is a whole number of 4K pages. Without\n"
 	"--size, the size is the end of the highest conversion, rounded up to a whole 1G. The\n"
@@ -59,16 +60,17 @@ static const char options_help[] =
 	"  host_read, host_write\n"
 	"               the pages are pinned, faulted and mapped, and stay pinned for 1 ms of\n"
 	"               the log's time. --pins folio: a pin keeps its whole folio from becoming\n"
-	"               private, as in a kernel; --pins page: a pin keeps only its page\n"
+	"               private, as in a kernel; --pins page: a pin keeps its page only\n"
 	"  free         with --punch, punches a hole; else does nothing, because a real guest "
 	"does\n"
 	"               not tell the host what it frees\n"
-	"If a log has no accesses (ftrace, qemu), the guest uses all memory. A call that a pin\n"
-	"refuses is repeated without the pin. The policy may merge every 100 ms of the log's "
-	"time;\n"
-	"in a log without times each event takes 1 ms. Cycles are simulated. As\n"
-	"published for SNP, a conversion costs 320, a split or merge of 1G 46,475,980, and one of\n"
-	"2M 32,000. The other costs are assumed. Cycles compare policies and forecast nothing.\n"
+	"If a log has no accesses (ftrace, qemu), the guest is assumed to use all memory. If a\n"
+	"pin makes a call fail, the pin is dropped and the call is repeated. The policy may merge\n"
+	"every 100 ms of the log's time; in a log without times each event takes 1 ms.\n"
+	"\n"
+	"Cycles are simulated. As published for SNP, a conversion costs 320, a split or merge\n"
+	"between 1G and 4K 46,475,980, one between 2M and 4K 32,000. Other costs are derived or\n"
+	"assumed. Cycles compare policies and forecast nothing.\n"
 	"\n"
 	"Exit status: 0: all was applied; 1: some was not applied; 2: unusable input or options.\n";
 
@@ -256,7 +258,7 @@ static const struct poptOption options_table[] = {
 	{ "backing", '\0', POPT_ARG_STRING, NULL, 'b',
 	  "With --policy: size of the folios (default: 1G)", "1G|2M|4K" },
 	{ "pins", '\0', POPT_ARG_STRING, NULL, 'n',
-	  "With --policy: a pin keeps this from becoming private (default: page)", "page|folio" },
+	  "With --policy: what a pin keeps from becoming private (default: page)", "page|folio" },
 	{ "punch", '\0', POPT_ARG_NONE, NULL, 'u',
 	  "With --policy: punch a hole where the guest frees", NULL },
 	{ "seed", '\0', POPT_ARG_STRING, NULL, 'e',
@@ -268,8 +270,8 @@ static const struct poptOption options_table[] = {
 /* clang-format on */
 
 /*
- * Returns true if the command takes all options that were given, and has the one that it needs
- * (gen: --size): @given has their letters.
+ * @given has the letters of the options that were given. Returns true if the command takes all of
+ * them, and if they include the option that it needs (gen: --size).
  */
 static bool options_fit(const struct options *options, const char *given)
 {

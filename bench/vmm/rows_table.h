@@ -65,7 +65,7 @@ static const struct bench_row vmm_rows[] = {
 };
 /* clang-format on */
 
-/* ---- the operations, for the check ---- */
+/* ---- the operations, which bench_vmm_selfcheck() calls ---- */
 
 static void *vmm_op_create(uint64_t nr_pages)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * machine.h - a machine with one or more vCPUs: what a VMM needs of KVM besides its memory
+ * machine.h - a machine with one or more vCPUs: what a VMM needs of KVM, but for the guest memory
+ * that is converted
  *
  * The guest runs in long mode. It runs at CPL3 with IOPL 3, which allows port I/O. After
  * machine_enable_hypercalls() it runs at CPL0. Its first 4 GiB are mapped one to one. The lowest
@@ -110,7 +111,10 @@ int machine_run(struct machine_vcpu *vcpu, struct machine_exit *exit);
  */
 void machine_exit_at_once(struct machine_vcpu *vcpu, bool now);
 
-/* Sets what the guest receives: from MACHINE_IN, a read of MACHINE_MMIO, or a hypercall. */
+/*
+ * Sets the value that the guest receives when it goes on: the result of a port read (MACHINE_IN),
+ * of an MMIO read (MACHINE_MMIO), or of a hypercall.
+ */
 void machine_answer(struct machine_vcpu *vcpu, uint64_t value);
 
 #endif /* MACHINE_H */

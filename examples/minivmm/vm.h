@@ -17,7 +17,8 @@ struct vm {
 	struct gms_kvm *kvm;
 	struct gms_state *state;
 	struct mirror mirror;
-	unsigned int listener; /* the mirror's number, if it is registered */
+	unsigned int
+		listener; /* the number of the mirror as a listener; valid if listening is true */
 	bool listening;
 	struct guest_mailbox *box;
 	bool device_busy;
@@ -33,8 +34,8 @@ int vm_create(struct vm *vm, const void *snapshot, size_t size);
 void vm_destroy(struct vm *vm);
 
 /*
- * Finds the index of the pages at a gfn. Returns 0; -ENOENT: an end of the range is not bound;
- * -EINVAL: the pages are not contiguous in the memory, or their number is 0 or too large.
+ * Finds the index of the pages at a gfn. Returns 0; -ENOENT: the first or the last gfn is not
+ * bound; -EINVAL: the pages are not contiguous in the memory, or their number is 0 or too large.
  */
 int vm_find(const struct vm *vm, uint64_t gfn, uint64_t nr_pages, gms_pgoff_t *index);
 

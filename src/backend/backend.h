@@ -6,9 +6,9 @@
  * counts as success. If the hook returns a positive value, the function returns -EIO (except
  * GMS_PREPARED_AT() from prepare).
  *
- * Each thread has a list of frames, one for each hook or listener that the thread is inside. So
- * the library can refuse a call from a hook that would wait for a lock that the thread itself
- * holds. The list:
+ * Each thread has a list of frames, one for each hook or listener that the thread is inside. If a
+ * hook makes a call that would wait for a lock that its own thread holds, the library can
+ * therefore refuse that call. The list:
  *
  *	thread -> frame of the innermost hook -> frame of the listener around it -> NULL
  *
@@ -25,7 +25,7 @@
 #include "platform.h"
 
 struct gms_backend {
-	bool hooked; /* at least one hook that a conversion calls is not NULL */
+	bool hooked; /* one of the hooks that change mappings or memory is not NULL: see gms_backend_init() */
 	void *ctx;
 	struct gms_backend_ops ops;
 };
@@ -33,7 +33,7 @@ struct gms_backend {
 struct gms_hook_frame {
 	const struct gms_backend *backend;
 	struct gms_hook_frame *next; /* the frame of the hook or listener around this one */
-	bool listener; /* a listener, which holds no invalidate lock, and may fault and pin */
+	bool listener; /* a listener: it may call gms_fault_begin() and gms_pin() */
 };
 
 /*
@@ -108,7 +108,10 @@ static inline bool gms_backend_pins_by_folio(const struct gms_backend *b)
 
 int gms_backend_unmap_host(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);
 int gms_backend_map_host(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);
-/* Stores a page of the range in *pinned. If this returns -EAGAIN, that page is pinned. */
+/*
+ * Returns 0; -EAGAIN: *pinned is the first pinned page, or @start if the hook named no page of
+ * the range; the error of the hook. In all cases *pinned is a page of the range.
+ */
 int gms_backend_check_pins(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
 			   gms_pgoff_t *pinned);
 void gms_backend_invalidate_begin(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);

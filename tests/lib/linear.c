@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * linear.c - the sequential code, and the search for an order of the calls
+ * linear.c - the sequential model of the calls, and the search for an order in which it gives
+ * their results: see linear.h
  */
 #include <gmemstate/types.h>
 
@@ -108,8 +109,8 @@ static bool do_begin(const struct linear_history *history, struct pages *pages,
 	if (op->ret || op->fresh != !(pages->allocated & bit))
 		return false;
 	/*
-	 * A fresh page is not checked: another fault may have prepared it before this fault
-	 * returned.
+	 * If this fault allocated the page, PREPARED is not compared: another fault may have
+	 * prepared the page before this one returned.
 	 */
 	if (!op->fresh && op->prepared != !!(pages->prepared & bit))
 		return false;
@@ -251,8 +252,8 @@ static uint64_t deadline(const struct linear_history *history, uint64_t made)
 }
 
 /*
- * Returns true if the calls that are not in @so_far can be put into an order. Recurses once for
- * each call.
+ * Returns true if the calls that are not in @so_far can be put into an order. The recursion is as
+ * deep as there are calls.
  */
 static bool complete(struct search *search, const struct tried *so_far)
 {

@@ -3,7 +3,8 @@
  * threads.h - runs threads that start together and report errors by a text
  *
  * Only the main thread may use cmocka's assertions. A worker that finds an error sets @why to a
- * static text and returns. The main thread fails the test when all workers have ended.
+ * static text and returns. When all workers have ended, the main thread fails the test if a
+ * worker has set @why.
  *
  * Usage:
  *

@@ -2,9 +2,9 @@
 /*
  * resumable_hides_error.c - a resumable conversion named a pin that it had not reached
  *
- * Wrong: a resumable conversion found a pin, and went on to convert only the pages before it. The
- * backend failed to convert these. The call returned -EAGAIN and the index of the pin, although
- * pages before that index were not converted.
+ * Wrong: a resumable conversion found a pin in a 1G block, and then tried to convert the pages of
+ * that block before the pin. The backend failed to convert them. The call returned -EAGAIN and
+ * the index of the pin, although pages before that index were not converted.
  * Right: the call returns the error of the backend, and the start of the 1G block that was not
  * converted (rule 17).
  */

@@ -3,9 +3,9 @@
  * threads.c - proves that a snapshot is of one moment
  *
  * Tests rule 37. Threads convert whole ranges, set an attribute of them and inhibit them, while
- * another thread saves and loads: no snapshot has a part of a change. Then guest faults inhibit
- * pages under the shared lock while another thread saves: a save never writes more than the size
- * of its buffer.
+ * another thread saves and loads: no snapshot has a part of a change. Then guest faults, which
+ * hold the invalidate lock shared, inhibit pages while another thread saves: a save never writes
+ * more than the size of its buffer.
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -93,7 +93,8 @@ static const char *judge(const uint8_t *buf, size_t size)
 	uint64_t i;
 
 	/*
-	 * Loading refuses a page that is limited to 4K and not to 2M: inhibits are checked, too.
+	 * A page that is limited to 4K is in both trees of inhibits. Loading refuses a snapshot
+	 * that has it in the first one only, so a part of an inhibit is noticed.
 	 */
 	if (gms_snapshot_load(buf, size, &opts, &state))
 		return "a snapshot cannot be loaded";
@@ -173,8 +174,9 @@ struct saving {
 };
 
 /*
- * Prepares every other page, and then the rest. The prepare hook limits each page to 4K, so the
- * runs of inhibited pages become more and then fewer.
+ * The two workers together prepare every other page, and then the rest; each worker takes half of
+ * them. The prepare hook limits each page to 4K, so the runs of inhibited pages become more and
+ * then fewer.
  */
 static void prepare_pages(struct worker *worker)
 {

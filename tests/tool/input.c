@@ -411,7 +411,7 @@ static void options(void **state)
 	assert_int_equal(run.status, 0);
 	assert_has(run.out, "--size");
 	assert_has(run.out, "Exit status");
-	assert_has(run.out, "Several VMs");
+	assert_has(run.out, "several VMs");
 	run_free(&run);
 	TOOL(&run, "--version");
 	assert_int_equal(run.status, 0);

@@ -310,7 +310,7 @@ static void the_table(void **state)
 	TOOL(&run, "replay", "--init", "private", "--policy", "lazy", DATA("A.snp.qemu.log"));
 	assert_int_equal(run.status, 0);
 	assert_has(run.out, "(size: how far the log reaches, rounded up to 1G)");
-	assert_has(run.out, "(no accesses in the log: the guest uses all memory)");
+	assert_has(run.out, "(no accesses in the log: the guest is assumed to use all memory)");
 	run_free(&run);
 }
 
@@ -331,7 +331,7 @@ static void odd_logs(void **state)
 	run_free(&run);
 	REPLAY("0,host_read,0x40000000,4096\n");
 	assert_int_equal(run.status, 0);
-	assert_has(run.out, "Accesses outside, or too big                1 ");
+	assert_has(run.out, "Accesses out of bounds                      1 ");
 	run_free(&run);
 	REPLAY("nothing of use\n");
 	assert_int_equal(run.status, 2);

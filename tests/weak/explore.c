@@ -23,17 +23,19 @@
  *  - the load could have read the store's message: in modification order it is newer than the
  *    oldest message that the load was allowed to read.
  *
- * These three conditions suffice. Take an execution in which the load reads from a store that is
- * made later. Leave out every event that a chain of program order and reads-from reaches from the
- * load. The store is not among them. What remains is also possible if the load reads a message
- * that existed when the thread came to the load. The search sees all executions in which the load
- * reads a message that existed already. In one of them the store is made, and the search then
- * tries the wait.
+ * No result is missed because a load waits under these three conditions. Take an execution in
+ * which the load reads from a store that is made later. Leave out every event to which a chain of
+ * program order and reads-from leads from the load. By the second condition the store is not
+ * among them. The events that remain do not depend on what the load reads. So they are also in an
+ * execution in which the load reads a message that existed when its thread came to it. The search
+ * sees all executions in which the load reads a message that existed already. In one of them the
+ * store is made, and the search then tries the wait.
  *
- * Rmws need one more rule. Only one rmw can read a message. So a load that is part of an rmw can
- * keep the rmw of another thread from that message. Therefore the second condition takes the
- * other rmw as if it had not chosen its message yet. If the load is part of an rmw, a
- * compare-and-swap of another thread that fails counts as a store, too.
+ * Rmws need one more rule. A message can be read by at most one rmw. So if a load that is part of
+ * an rmw reads a message, the rmw of another thread cannot read the same message. Therefore, if
+ * the store is that of an rmw, the second condition ignores chains that reach this rmw only
+ * through the message that it read. If the load is part of an rmw, a compare-and-swap of another
+ * thread that fails counts as a store, too.
  *
  * No execution is seen twice. Where two paths separate, a load reads a different message in each,
  * or a store takes a different place among the same messages. A path is abandoned ("blocked") if
