@@ -184,7 +184,7 @@ static void choose_inside(const struct field *field, struct linear_op *op,
 
 	op->page = (unsigned int)prng_below(&dice, LINEAR_PAGES);
 	op->kind = field->query;
-	/* A conversion of both shards would wait for the fault, and the query for it. */
+	/* A conversion of both shards would wait for the fault, and a query for the conversion. */
 	if (layout->ranges && layout->shard[op->page] != layout->shard[begun->page])
 		op->page = begun->page;
 	switch (prng_below(&dice, 6)) {

@@ -22,7 +22,7 @@
 #include "threads.h"
 
 #define NR_THREADS 4
-#define NR_PINS 4 /* the most ranges that a thread has pinned */
+#define NR_PINS 4 /* the most ranges that a thread has pinned at a time */
 #define NR_PAGES (17 * MODEL_1G + MODEL_2M + 5)
 
 /* Pages that no conversion covers. */

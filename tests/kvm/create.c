@@ -279,7 +279,7 @@ static void what_begins_private_begins_hidden(void **unused)
 	}
 }
 
-/* A sync converts each page of a caller's guest_memfd: what they were before is not known. */
+/* The pages of a caller's guest_memfd may be private or not, so a sync converts each of them. */
 static void what_is_adopted_in_place_is_told_anew(void **unused)
 {
 	const struct krig_kind kind = {GMS_KVM_IN_PLACE, GMS_KVM_GUEST_MEMFD, 0};
@@ -369,7 +369,7 @@ static void create_fails_at_each_call_and_leaves_nothing(void **unused)
 			prepare(&c, &krig_kinds[k]);
 			fake_fail(&c.fake, n, 1, -EMFILE);
 			err = gms_kvm_create_on(&c.opts, &c.fake.sys, &c.talloc.ops, &c.kvm);
-			/* a probe may have failed, or a capability that is then not known */
+			/* if a probe fails, the kernel seems to lack what the probe looks for */
 			assert_true(err == -EMFILE || err == -EOPNOTSUPP || !err);
 			if (err)
 				c.kvm = NULL;

@@ -61,7 +61,10 @@ static void check_others(struct krig *rig)
 			assert_fine(why);
 }
 
-/* Converts a page that is not quarantined there and back. Slots or mappings may run out. */
+/*
+ * Converts a page to the other state and back, if it is not quarantined. Slots or mappings may run
+ * out.
+ */
 static void check_that_others_work(struct krig *rig)
 {
 	const bool room = rig->nr_slots > KRIG_PAGES;
@@ -88,7 +91,7 @@ static void check_that_others_work(struct krig *rig)
 
 /*
  * Syncs after a repair. If slots are missing, other ranges took them during the quarantine. Then
- * they are converted so that they need fewer slots.
+ * those ranges are converted, so that they need fewer slots.
  */
 static void sync_repaired(struct krig *rig, bool forgot[KRIG_PAGES])
 {
@@ -124,7 +127,7 @@ static void repair_page(struct krig *rig, uint64_t page, bool private, bool forg
 
 static void repair(struct krig *rig, struct prng *prng)
 {
-	/* if slots are few, each page becomes what it was: there are enough for that */
+	/* if slots are few, each page becomes what it was: there are enough slots for that */
 	const bool as_it_was = rig->nr_slots < KRIG_PAGES || prng_chance(prng, 30);
 	bool forgot[KRIG_PAGES] = {false};
 

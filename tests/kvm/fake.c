@@ -157,7 +157,7 @@ static void slots_outside_of_the_change_are_left_alone(void **unused)
 	krig_convert(&rig, 43, 1, GMS_SHARED); /* 43 is shared already: no slot changes */
 	assert_int_equal(rig.fake.calls, calls);
 	krig_convert(&rig, 42, 1, GMS_SHARED); /* [41, 42) stays, [42, 45) is shared */
-	/* two slots deleted, two created; one page mapped, one punched */
+	/* two slots are deleted, two are created, one page is mapped, and one is punched */
 	assert_int_equal(rig.fake.calls - calls, 6);
 	for (unsigned int i = 0; i < FAKE_SLOTS; i++) {
 		const struct fake_slot *slot = &before[i];
@@ -182,12 +182,12 @@ static void slots_run_out(void **unused)
 	(void)unused;
 	krig_init(&rig, GMS_KVM_MEMSLOTS, 5, false);
 	krig_write(&rig);
-	krig_convert(&rig, 4, 1, GMS_PRIVATE); /* now 4 of 5 */
+	krig_convert(&rig, 4, 1, GMS_PRIVATE); /* takes 4 of 5 slots */
 	krig_write(&rig);
 	calls = rig.fake.calls;
 	krig_convert_fails(&rig, 10, 1, GMS_PRIVATE, -ENOSPC);
 	assert_int_equal(rig.fake.calls, calls + 2); /* the page was hidden and shown again */
-	krig_convert(&rig, 0, 1, GMS_PRIVATE); /* 5 */
+	krig_convert(&rig, 0, 1, GMS_PRIVATE); /* takes 5 */
 	krig_convert_fails(&rig, 23, 1, GMS_PRIVATE, -ENOSPC);
 	krig_convert(&rig, 26, 2, GMS_PRIVATE); /* unmapped pages need no slot */
 	/* the first conversion frees two slots, the second needs one in each map */

@@ -193,7 +193,7 @@ static void sync_wants_no_more_slots_than_it_leaves(void **unused)
 	memcpy(before, rig.fake.slots, sizeof(before));
 	next = striped(1, 10);
 	assert_int_equal(gms_kvm_sync(rig.kvm, next), -ENOSPC);
-	/* if they do not, the slots stay, and private pages are hidden from the host */
+	/* if slots run out, the old ones stay, and private pages are hidden from the host */
 	assert_memory_equal(before, rig.fake.slots, sizeof(before));
 	for (uint64_t page = 0; page < KRIG_PAGES; page++)
 		if (gms_is_private(next, page))

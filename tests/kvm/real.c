@@ -331,7 +331,7 @@ static void maps_lie_below_and_above_4g(void **unused)
 	own.memory_size = PAGE;
 	assert_int_equal(ioctl(real.vm, KVM_SET_USER_MEMORY_REGION, &own), 0);
 	convert(&real, 30, 40, GMS_PRIVATE);
-	assert_int_equal(gms_kvm_map(real.kvm, 256, 0, 64), -EEXIST); /* own's slot */
+	assert_int_equal(gms_kvm_map(real.kvm, 256, 0, 64), -EEXIST); /* overlaps the slot of own */
 	assert_int_equal(gms_kvm_map(real.kvm, 0, 0, 64), 0);
 	assert_int_equal(gms_kvm_map(real.kvm, GFN_4G, 63, 65), -EEXIST);
 	assert_int_equal(gms_kvm_map(real.kvm, 63, 64, 64), -EEXIST);

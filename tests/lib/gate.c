@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Only a deadlock takes longer than this, under valgrind too. */
+/* Nothing but a deadlock takes longer than this, not even under valgrind. */
 #define DEADLINE_S 120
 
 static void nap(void)

@@ -4,7 +4,7 @@
  *
  * A gate stops each thread that calls a certain hook at a certain page. A job is one call of the
  * library, made by a thread of its own. A job counts as waiting for a lock while its thread
- * sleeps. A wrong guess there makes a test weaker, but never makes it fail.
+ * sleeps. If the thread sleeps for another reason, the test is weaker, but never fails.
  *
  * Usage:
  *
@@ -61,7 +61,7 @@ void gate_fini(struct gate *gate, struct rig *rig);
  * @to: the new shareability, for a conversion
  * @accessor: the accessor, for a fault
  * @flags: the flags, for a conversion
- * @ret: the result of the call; valid after job_join(), as the next two are
+ * @ret: the result of the call; @ret, @err_index and @fault are valid after job_join()
  * @err_index: err_index of the call
  * @fault: the fault that the call returned
  */

@@ -196,7 +196,7 @@ static int call_snapshot_save(struct ground *g, gms_pgoff_t at)
 	return (needed == 0x77) == (ret != 0) ? ret : -ERANGE;
 }
 
-/* gms_state_verify() and gms_maintain() return no error, so refusals are seen by their results. */
+/* gms_state_verify() and gms_maintain() return no error, so their results show a refusal. */
 static int call_verify(struct ground *g, gms_pgoff_t at)
 {
 	const char *reason = NULL;

@@ -57,7 +57,7 @@ struct ground {
 void ground_init(struct ground *g, const struct gms_policy_ops *policy);
 void ground_fini(struct ground *g);
 
-/* Is a function for sim_on_call(). It is for gms_state_destroy(), which the rig does not watch. */
+/* A function for sim_on_call(), for tests of gms_state_destroy(), which the rig does not watch. */
 void ground_on_call(void *arg, const struct sim_call *call);
 
 /* Registers another listener of the same kind. */

@@ -7,8 +7,8 @@
  * content of a page is one number.
  *
  * After each call the fake checks that the host cannot touch a page that the guest sees as
- * private. In place both would touch the same memory. In the other modes the host's view would
- * show the other side of the page, which is allowed only if the page is quarantined.
+ * private. In place, host and guest would touch the same memory. In the other modes the host's
+ * view would show the other side of the page, which is allowed only if the page is quarantined.
  */
 #ifndef GMS_TESTS_KVM_FAKE_H
 #define GMS_TESTS_KVM_FAKE_H
@@ -51,7 +51,7 @@ struct fake_slot {
 	uint64_t page; /* of the view */
 	uint64_t offset; /* in pages */
 	uint32_t flags;
-	bool left; /* its map is gone, but it could not be deleted: not checked */
+	bool left; /* the map is gone and the slot is not: the fake does not check it */
 	int fd;
 };
 
@@ -69,11 +69,11 @@ struct fake {
 	const int *stopped; /* if not NULL: memslots may change only while *stopped is not 0 */
 	const struct gms_state *state; /* if not NULL: has the quarantined pages */
 
-	uint64_t calls; /* number of calls so far, of those that can fail */
+	uint64_t calls; /* number of calls so far that could be made to fail */
 	uint64_t fail_from, fail_to; /* calls [fail_from, fail_to) fail */
 	int fail_err; /* the error of those calls */
 	bool tear; /* a map that fails has unmapped the range */
-	uint64_t part; /* a call that sets attributes sets this many before it fails */
+	uint64_t part; /* a call that sets attributes sets this many pages before it fails */
 	bool part_once; /* only the first such call sets a part */
 	bool part_of_pinned; /* the pages before a pinned page are converted */
 	uint64_t failed; /* number of calls that failed */

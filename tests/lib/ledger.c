@@ -5,7 +5,7 @@
 #include "ledger.h"
 #include "test.h"
 
-/* With more stores than this during a query, all fills are allowed: a check would take long. */
+/* If more stores run during a query, all fills are allowed, because a check would take long. */
 #define MANY 12
 
 void ledger_init(struct ledger *ledger, uint64_t nr_pages, bool full, uint64_t room)
@@ -142,7 +142,7 @@ unsigned int view_fills(struct view *view, uint64_t begun, uint64_t index, unsig
 		fills |= 1U << oracle_fill(now, index, order);
 		if (!entry->reverted)
 			continue;
-		/* after the revert: the array, and all stores since that were not reverted */
+		/* the revert leaves the array and the earlier stores that stayed */
 		oracle_copy_range(now, &view->oracle, start,
 				  nr_pages < existing ? nr_pages : existing);
 		for (uint64_t k = view->at; k < i; k++)

@@ -62,7 +62,7 @@ struct view {
 	struct oracle scratch;
 	uint64_t at; /* number of stores in the array */
 	uint64_t answers; /* number of answers that were checked */
-	uint64_t reported; /* for the reader: of these, how many it has reported */
+	uint64_t reported; /* for the reader: number of answers that it has reported */
 };
 
 void view_init(struct view *view, const struct ledger *ledger);

@@ -130,7 +130,7 @@ static bool do_touch(const struct linear_history *history, struct pages *pages,
 
 /*
  * A pin that succeeds is recorded as two calls, do_touch() and then this one. A pin that is
- * refused is recorded as this one alone.
+ * refused is recorded as this call alone.
  */
 static bool do_pin(struct pages *pages, const struct linear_op *op)
 {

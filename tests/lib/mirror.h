@@ -88,7 +88,12 @@ struct mirror {
 	_Atomic bool loose;
 	_Atomic unsigned int inside;
 	uint64_t calls;
-	uint64_t untidy; /* calls since mirror_forget() that do not begin behind the call before */
+	/*
+	 * Calls since mirror_forget() that begin before the end of the last run. With
+	 * GMS_LISTENER_CAN_SPLIT, calls that begin at that end count, too, because the library
+	 * has to join runs that touch.
+	 */
+	uint64_t untidy;
 	uint64_t end; /* of the last run of the last call */
 	uint64_t nr_events; /* can be larger than MIRROR_EVENTS */
 	struct mirror_event events[MIRROR_EVENTS];
@@ -122,7 +127,7 @@ const char *mirror_differs(struct mirror *mirror);
 /* Forgets the events, so that the next checks are about later calls. */
 void mirror_forget(struct mirror *mirror);
 
-/* Checks that all runs since mirror_forget() ascend, and are joined where they may be. */
+/* Checks that all runs since mirror_forget() ascend, and are joined where possible. */
 void mirror_tidy(const struct mirror *mirror);
 
 /* Checks the events since mirror_forget(), in their order. */
@@ -182,7 +187,10 @@ int hall_convert(struct hall *hall, uint64_t start, uint64_t nr_pages, enum gms_
 /* Converts, and checks that it succeeds. */
 void hall_converts(struct hall *hall, uint64_t start, uint64_t nr_pages, enum gms_shareability to);
 
-/* Checks that all agree, except about quarantined pages. No call may be under way. */
+/*
+ * Checks that object, mirrors and array agree, except about quarantined pages. No call may be
+ * under way.
+ */
 void hall_check(struct hall *hall);
 
 /* Calls mirror_check() for each mirror. */

@@ -89,7 +89,7 @@ struct model {
 	unsigned int loose; /* hooks that may be called at any time, as bits */
 	int engine_ret; /* decides where the headers leave the result open */
 	bool called_undo;
-	uint64_t refuse_after; /* as for sim_refuse_after() */
+	uint64_t refuse_after; /* the argument of sim_refuse_after() */
 	const char *why; /* NULL, or the first difference in the calls */
 	char text[256];
 };
@@ -204,7 +204,7 @@ struct model_op {
 	bool prepare; /* a fault calls gms_fault_prepare() */
 	bool full; /* compare everything after this operation */
 	uint64_t advance; /* time by which the clock advances before this operation */
-	/* as for sim_refuse() and sim_refuse_after(): */
+	/* the arguments of sim_refuse() and sim_refuse_after(): */
 	unsigned int refuse;
 	uint64_t skip;
 	uint64_t count;

@@ -340,7 +340,7 @@ static struct model_op move_repair(const struct model *model, const struct model
 		return moved;
 	end = model_find(model->quarantined, start, model->nr_pages, 0);
 	moved.start = start;
-	/* Sometimes the range is only a part of them, and sometimes it is too long. */
+	/* Sometimes the range has some of the quarantined pages, or is too long. */
 	if (op->nr_pages > end - start && op->nr_pages % 8)
 		moved.nr_pages = end - start;
 	return moved;

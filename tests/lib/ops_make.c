@@ -3,8 +3,8 @@
  * ops_make.c - makes random histories of a range tree
  *
  * Ranges that are spread evenly would hardly ever overlap. So most operations fall into a few hot
- * 1G blocks, and many start or end at the edge of a block or one page beside it. Bursts make one
- * 2M block of a 1G mixed after the other, and may make them uniform again one by one.
+ * 1G blocks, and many start or end at the edge of a block or one page beside it. Bursts make
+ * the 2M blocks of a 1G mixed, one by one, and may make them uniform again, one by one.
  */
 #include "ops.h"
 #include "shapes.h"

@@ -40,7 +40,7 @@ struct rig {
 	_Atomic(const char *) broken;
 };
 
-/* As struct gms_state_opts. @sim_flags are flags of the hooks, which @tune may change. */
+/* Like struct gms_state_opts. @sim_flags are flags of the hooks, which @tune may change. */
 struct rig_opts {
 	uint64_t nr_pages;
 	unsigned int folio_order;
@@ -88,7 +88,7 @@ struct gms_stats rig_stats(const struct rig *rig);
 
 #define SIM_ALL_HOOKS ((1U << SIM_NR_HOOKS) - 1)
 
-/* The hooks that make a conversion fail. A merge that is refused does not. */
+/* The hooks whose errors make a conversion fail. A refused merge does not make it fail. */
 #define RIG_FALLIBLE \
 	(1U << SIM_UNMAP_HOST | 1U << SIM_CHECK_PINS | 1U << SIM_APPLY | 1U << SIM_FOLIO_SPLIT)
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * run.c - run the gmemstate command and check its output
+ * tool_run.c - runs the gmemstate command, and checks its output
  *
  * Input and output are files, not pipes, so that neither side blocks on the other.
  */

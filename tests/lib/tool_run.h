@@ -24,7 +24,8 @@ struct run {
 
 /*
  * Runs the tool with @args, which end in NULL, and @len bytes at @input as its standard input.
- * Fails the test if the tool does not exit (a signal, a sanitizer).
+ * Fails the test if a signal ends the tool, or if its exit status is above 2, as that of a
+ * sanitizer is.
  */
 void tool_run(struct run *run, const char *const *args, const void *input, size_t len);
 

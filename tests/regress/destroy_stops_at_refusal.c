@@ -26,7 +26,7 @@ static void destroy_withdraws_all(void **unused)
 		mirrors_add(&all, 2, 4 * BATCH, 1, 0);
 		mirrors_check(&all);
 		mirrors_forget(&all);
-		/* gms_state_destroy() notifies the second first */
+		/* gms_state_destroy() notifies the second mirror first */
 		plan_refuse(&all.plan, batch, batch + 1, -EIO, batch % 2 ? DONE_HALF : DONE_NONE);
 		rig_fini(&all.rig);
 		assert_int_equal(mirror_held(second, batch * BATCH, BATCH), kept);

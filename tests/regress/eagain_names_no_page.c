@@ -12,7 +12,7 @@
 static const struct rig_opts opts = {.nr_pages = 8 * T_2M};
 static struct mirrors all;
 
-/* The apply behind @skip others finds a page in use after @after pages of its run. */
+/* After @skip calls, one apply finds a page in use behind the first @after pages of its run. */
 static void find_in_use(uint64_t skip, uint64_t after)
 {
 	sim_refuse(all.rig.sim, 1U << SIM_APPLY, skip, 1, -EAGAIN);
@@ -25,7 +25,7 @@ static void expect_named(enum gms_shareability to, enum gms_shareability from)
 	mirrors_add(&all, 2, opts.nr_pages, 1, GMS_LISTENER_CAN_SPLIT);
 	rig_convert(&all.rig, 10, 8, from);
 	rig_convert(&all.rig, 12, 1, to);
-	find_in_use(1, 2); /* of [13, 18) */
+	find_in_use(1, 2); /* in the apply of [13, 18) */
 	rig_convert_fails(&all.rig, 10, 8, to, 0, -EAGAIN, 15);
 	assert_true(gms_range_is(all.rig.state, 10, 2, from));
 	assert_true(gms_range_is(all.rig.state, 13, 5, from));

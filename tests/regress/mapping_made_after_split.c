@@ -2,8 +2,8 @@
 /*
  * mapping_made_after_split.c - a mapping that was made after a split was forgotten
  *
- * Wrong: a host fault was answered with 2M, another fault split the folio, and the first thread
- * mapped 2M only then. A conversion unmapped its own page alone.
+ * Wrong: a host fault was answered with 2M, and another fault split the folio. The thread of the
+ * host fault mapped 2M after the split. A conversion unmapped its own page alone.
  * Right: what a fault was answered with counts as mapped from the answer on (rule 28).
  */
 #include "gate.h"

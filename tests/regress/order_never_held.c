@@ -2,8 +2,8 @@
 /*
  * order_never_held.c - a reader saw an order that the folio never had
  *
- * Wrong: a merge of 4K to 1G changed the 1G block first and its 2M blocks after that, and a
- * split the other way round. A reader that saw one of the two changes answered 2M.
+ * Wrong: a merge of 4K to 1G changed the 1G block first and its 2M blocks after that. A split
+ * changed the 2M blocks first. A reader that saw one of the two changes answered 2M.
  * Right: gms_folio_order() answers an order that the folio had (rule 25). No hook is called
  * between the two changes, so the test cannot stop the writer there. Instead a reader spins
  * beside the writer; what it asserts holds at any timing.

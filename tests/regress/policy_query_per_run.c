@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * policy_query_per_run.c - the policy was queried once a run
+ * policy_query_per_run.c - the policy was queried once for each run
  *
  * Wrong: a conversion of many runs in one folio queried the policy at each run. A policy that
  * counts conversions counted runs.

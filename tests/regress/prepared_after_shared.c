@@ -4,12 +4,12 @@
  *
  * Wrong: a conversion to shared published the new shareability first, and cleared PREPARED after
  * that. A reader saw a page that was shared and prepared.
- * Right: a shared page is never prepared (rule 7). No hook lies in that window, so a reader
- * spins beside the writer; what it asserts holds at any timing.
+ * Right: a shared page is never prepared (rule 7). No hook is called between the two steps, so
+ * a reader spins beside the writer; what it asserts holds at any timing.
  */
 #include "regress.h"
 
-/* Shares each page once. */
+/* Converts each page to shared once. */
 static void share_page_by_page(struct worker *worker)
 {
 	struct beside *beside = worker->shared;

@@ -2,8 +2,8 @@
 /*
  * resumable_stops_early.c - a resumable conversion stopped before it reached a pin
  *
- * Wrong: a quarantined page was found first and a pin at a lower index after that. The
- * conversion stopped there, and left all pages before the pin as they were.
+ * Wrong: a conversion found a quarantined page first, and then a pin at a lower index. It
+ * stopped, and left all pages before the pin as they were.
  * Right: a resumable conversion converts all pages before the first page in its way (rule 17).
  */
 #include "rig.h"

@@ -3,7 +3,7 @@
  * undo_leaves_exposed.c - an undo left pages exposed that it had unmapped
  *
  * Wrong: a listener refused a conversion, whose undo unmapped its pages from the host. The pages
- * stayed noted as mapped, so a later conversion of one page unmapped the whole 2M.
+ * still counted as mapped, so a later conversion of one page unmapped the whole 2M.
  * Right: what an undo has unmapped is no longer exposed (rule 28).
  */
 #include <gmemstate/fault.h>

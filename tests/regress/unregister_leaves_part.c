@@ -4,8 +4,9 @@
  *
  * Wrong: a listener refused to withdraw its pages half-way, and then refused to be restored. It
  * stayed registered, and counted as holding pages that it did not hold.
- * Right: a listener that refuses both is notified once more to withdraw all of its pages. It is
- * unregistered if it does; else it counts as holding all of them (rule 35 and listener.h).
+ * Right: a listener that refuses both is notified once more to withdraw all of its pages. If it
+ * does, it is unregistered; if it refuses, it counts as holding all of them (rule 35 and
+ * listener.h).
  */
 #include "regress.h"
 
@@ -23,8 +24,8 @@ static void a_listener_that_refuses_to_be_restored_is_unregistered(void **unused
 		mirrors_add(&all, 1, 4 * BATCH, 1, 0);
 		mirrors_forget(&all);
 		/*
-		 * The listener withdraws two batches, refuses the third, and refuses that one is
-		 * restored.
+		 * The listener withdraws two batches and refuses the third. Then it refuses to
+		 * be restored in one of the first two.
 		 */
 		plan_refuse(&all.plan, 2, 3, -EBUSY, DONE_NONE);
 		plan_refuse_undo(&all.plan, 3 + back, 4 + back, -EXDEV, DONE_NONE);

@@ -5,8 +5,8 @@
  * Wrong: gms_state_verify() read the pins while gms_unpin(), which takes the tree lock alone,
  * changed them.
  * Right: gms_state_verify() takes all locks, the tree lock of the pins as well (state.h). No
- * hook lies in that window, so one thread verifies beside one that unpins; what is asserted
- * holds at any timing.
+ * hook is called while it reads the pins, so one thread verifies while another one unpins; what
+ * the test asserts holds at any timing.
  */
 #include <sched.h>
 #include <stdatomic.h>

@@ -319,7 +319,7 @@ static void move(struct worker *worker)
 	atomic_store(&moving->stop, true);
 }
 
-/* Returns true if gms_gfn_to_index() may return this between phase[0] and phase[1]. */
+/* Returns true if gms_gfn_to_index() may return @err and @index between phase[0] and phase[1]. */
 static bool in_time(const uint64_t phase[2], uint64_t ahead, int err, gms_pgoff_t index)
 {
 	uint64_t n;
@@ -335,7 +335,7 @@ static bool in_time(const uint64_t phase[2], uint64_t ahead, int err, gms_pgoff_
 	return false;
 }
 
-/* Returns true if gms_gfn_max_order() may return this between phase[0] and phase[1]. */
+/* Returns true if gms_gfn_max_order() may return @err and @order between phase[0] and phase[1]. */
 static bool order_in_time(const uint64_t phase[2], uint64_t ahead, int err, unsigned int order)
 {
 	uint64_t n;

@@ -174,7 +174,7 @@ static void rule_11_bad_conversions_are_refused(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rule 11: each of the other calls with a range refuses a bad one. */
+/* Rule 11: gms_pin() and the other calls with a range refuse a bad one. */
 static void rule_11_bad_ranges_are_refused_by_each_call(void **unused)
 {
 	struct rig_image image;

@@ -437,7 +437,7 @@ static void rule_38_a_bad_range_is_einval(void **unused)
 
 /* ---- calls that work ---- */
 
-/* Makes a fault that is answered with max_order @order. @prepared: whether its block is. */
+/* Makes a fault. Checks that it is answered with max_order @order, and with @prepared. */
 static void fault_is_answered(struct rig *rig, gms_pgoff_t index, enum gms_accessor accessor,
 			      unsigned int order, bool prepared)
 {

@@ -378,7 +378,7 @@ static void rule_38_nothing_changes_while_frozen(void **unused)
 	assert_true(atomic_load(&race.changes) > 0);
 	assert_true(atomic_load(&race.refusals) > 0);
 	assert_int_equal(rig_stats(&rig).refused_frozen, atomic_load(&race.refusals));
-	/* Not all calls were recorded, so those that were need not balance. */
+	/* Some calls were not recorded, so the recorded begins and ends need not balance. */
 	sim_forget(rig.sim);
 	rig_fini(&rig);
 }

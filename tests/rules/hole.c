@@ -52,8 +52,8 @@ static void expect_orders(const struct rig *rig, uint64_t start, uint64_t end, u
 /* ---- orders ---- */
 
 /*
- * Rule 25: folios are of the order of the backing. The rest of the object has the largest folios
- * that fit.
+ * Rule 25: folios are of the order of the backing. The incomplete blocks at the end of the object
+ * have the largest folios that fit.
  */
 static void rule_25_folios_are_of_the_order_of_the_backing(void **unused)
 {

@@ -178,7 +178,8 @@ static void rule_34_a_granule_is_withdrawn_whole(void **unused)
 }
 
 /*
- * Rule 34: the last shared page notifies of its granule, and the first private page withdraws it.
+ * Rule 34: the listener is notified of a granule when its last page becomes shared, and withdraws
+ * it when the first page becomes private.
  */
 static void rule_34_the_last_shared_page_notifies_of_its_granule(void **unused)
 {

@@ -113,7 +113,7 @@ static void rule_17_only_pins_of_others_stop_a_conversion(void **unused)
 	assert_true(all(4, 100, GMS_PRIVATE));
 	assert_true(all(100, T_1G, GMS_SHARED));
 	check();
-	/* The shared pages [100, 104) are in a mixed granule, so the mirror does not hold pair. */
+	/* The shared pages [100, 104) are in a mixed granule, so the mirror does not hold them. */
 	assert_int_equal(oracle_count(&coarse->held, 0, T_1G), T_1G - 104);
 	gms_unpin(pair.rig.state, 100, 1);
 	rig_convert_fails(&pair.rig, 4, 400, GMS_PRIVATE, GMS_CONVERT_RESUMABLE, -EAGAIN, 300);

@@ -19,7 +19,7 @@
 
 static const struct rig_opts all_shared = {.nr_pages = NR_PAGES, .folio_order = GMS_ORDER_2M};
 
-/* The number of a call of a listener at the gate. No hook has it. */
+/* Stands for the calls of a listener at the gate. No hook has this number. */
 #define IN_LISTENER SIM_NR_HOOKS
 
 static struct mirror mirror;
@@ -31,7 +31,7 @@ static void mirror_gate(struct mirror *m, const struct mirror_call *call)
 	gate_pass(m->arg, &as);
 }
 
-/* Tests the calls of the mirror whose first run begins at @start. */
+/* Stops the calls of the mirror whose first run begins at @start. */
 static void close_listener(struct gate *gate, struct rig *rig, gms_pgoff_t start)
 {
 	gate_close(gate, rig, IN_LISTENER, start);

@@ -4,7 +4,7 @@
  *
  * Tests rules 12, 13, 16, 17, 29, 32, 35, 36 and 39. VFIO pins what it is notified of and unpins
  * what it withdraws, both in its call. So its own pins refuse no conversion. A pin of another
- * user does; then VFIO is restored, and pins again.
+ * user refuses one; then VFIO is restored, and pins again.
  */
 #include "mirror.h"
 

@@ -167,7 +167,7 @@ static void check_objects(struct ground *grounds, unsigned int nr, const bool *o
 			assert_fine(ground_works_at(&grounds[i], GROUND_SAME));
 		else if (i < NR_KNOWN)
 			assert_fine(ground_refuses_all(&grounds[i]));
-		/* else: nothing is promised, as the library does not know of the fifth fault */
+		/* a fifth fault is not known to the library, so nothing is promised for it */
 		assert_fine(ground_answers(&grounds[i]));
 	}
 }

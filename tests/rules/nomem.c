@@ -18,8 +18,8 @@ struct nomem_op {
 };
 
 /*
- * Of the 2M blocks, 0 and 2 are shared, 1 in its first half, 3 from its page 7 on. Blocks 0, 1
- * and 3 have folios.
+ * 2M blocks 0 and 2 are shared. Block 1 is shared in its first half, and block 3 from its page 7
+ * on. Blocks 0, 1 and 3 have folios.
  */
 static void nomem_init(struct rig *rig, const struct gms_policy_ops *policy)
 {

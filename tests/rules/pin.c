@@ -98,7 +98,7 @@ static void rule_24_pins_are_counted_page_by_page(void **unused)
 	assert_false(gms_first_pin(rig.state, 0, NR_PAGES, NULL));
 	gms_unpin(rig.state, T_1G, 1);
 	assert_int_equal(rig_stats(&rig).surplus_unpins, 191);
-	/* A range outside of the object counts as one page. */
+	/* A range that passes the end or wraps counts as one page. */
 	gms_unpin(rig.state, NR_PAGES - 1, 2);
 	gms_unpin(rig.state, 5, UINT64_MAX);
 	gms_unpin(rig.state, UINT64_MAX, 1);

@@ -310,7 +310,7 @@ static void rule_14_prepare_without_memory_changes_nothing(void **unused)
 
 /* ---- several threads ---- */
 
-/* Two folios of one 2M block are prepared, whose other pages are inhibited already. */
+/* Two folios of a 2M block are prepared. The other pages of the block are inhibited already. */
 static void two_folios_are_prepared_at_the_same_time(void **unused)
 {
 	struct job jobs[2];

@@ -2,8 +2,8 @@
 /*
  * undo.c - proves that a conversion is undone if a hook fails, and quarantined if the undo fails
  *
- * Tests rules 14, 16, 31 and 39. Each hook that may fail does, at each of its calls in turn,
- * under each policy. The steps before are undone in reverse, and nothing has changed. If the undo
+ * Tests rules 14, 16, 31 and 39. Under each policy, each call of each hook fails in turn, if the
+ * hook may fail. The steps before are undone in reverse, and nothing has changed. If the undo
  * fails as well, the range is quarantined until it is repaired.
  */
 #include "rig.h"

@@ -2,8 +2,9 @@
 /*
  * effects.c - proves that a loaded object behaves as the saved one
  *
- * Tests rule 37. On the rig: loading calls no hook, some state is not saved, faults, conversions
- * and policies work on a loaded object, and hooks and listeners cannot save.
+ * Tests rule 37. The tests on the rig check that loading calls no hook, that some state is not
+ * saved, that faults, conversions and policies work on a loaded object, and that hooks and
+ * listeners cannot save.
  */
 #include "rig.h"
 #include "snap.h"

@@ -34,7 +34,10 @@ static void assert_refused(const struct snap *snap, int err)
 	assert_int_equal(atomic_load(&talloc.allocs), 0);
 }
 
-/* Returns true if @snap loads, as a sound object that saves as @snap. Else checks the error. */
+/*
+ * Returns true if @snap loads, and checks that the object is sound and saves as @snap. If @snap
+ * does not load, checks the error.
+ */
 static bool judge(const struct snap *snap)
 {
 	struct gms_state *state;
@@ -182,7 +185,7 @@ static void rule_37_a_newer_version_is_not_supported(void **unused)
 				other.data[at] = (uint8_t)prng_next(&prng);
 			snap_reseal(&other);
 			assert_refused(&other, -EPROTONOSUPPORT);
-			/* A damaged snapshot of a newer version is damaged. */
+			/* A damaged snapshot of a newer version counts as damaged. */
 			other.data[prng_below(&prng, size)] ^= 0x10;
 			assert_refused(&other, -EBADMSG);
 			snap_fini(&other);

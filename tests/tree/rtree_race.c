@@ -2,10 +2,11 @@
 /*
  * rtree_race.c - proves W2: gms_rtree_prepare() may run anywhere, beside every other call
  *
- * Two threads that prepare neighbouring ranges need one chunk or leaf page. The first to install
- * its own wins, and the other one frees what it allocated. In some tests the race is arranged: an
- * allocation of one thread does not return before the other thread is done. In another test the
- * race happens by chance, beside readers and a writer of another 1G block in the chunk.
+ * Two threads that prepare neighbouring ranges need one chunk or leaf page. The thread that
+ * installs its own first wins, and the other one frees what it allocated. In some tests the race
+ * is arranged: an allocation of one thread does not return before the other thread is done. In
+ * another test the race happens by chance, beside readers and a writer of another 1G block in the
+ * chunk.
  */
 #include <sched.h>
 #include <stdatomic.h>

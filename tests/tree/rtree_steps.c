@@ -211,7 +211,7 @@ static void query_and_store_at_every_read(void)
 
 #define NR_SEEN (1U << 16)
 
-/* The words that readers of this tree have read. Nothing moves, so they may read them again. */
+/* The words that readers of this tree have read. No word moves, so they may read it again. */
 static uintptr_t seen[NR_SEEN];
 
 /* Returns the entry of a word, or the free entry that it would take. */

@@ -244,7 +244,7 @@ static uint64_t gray(uint64_t i)
 	return i ^ i >> 1;
 }
 
-/* Visits each set, and runs the cases for one in @step sets. */
+/* Visits each set, and runs the cases for one of every @step sets. */
 static void run_all_sets(struct grid *grid, uint64_t step)
 {
 	for (uint64_t i = 0; i < 1ULL << grid->nr_cells; i++) {
@@ -361,7 +361,7 @@ static void test_every_set_of_a_small_tree_can_be_restored(void **state)
 	}
 }
 
-/* One in 29 sets of a whole 1G block of 16 pages. Under valgrind there are fewer. */
+/* One of every 29 sets of a whole 1G block of 16 pages. Under valgrind there are fewer. */
 static void test_sets_of_a_whole_1g_can_be_restored(void **state)
 {
 	static struct grid grid;
