@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * bench/allocator.h - the allocator that is given to the library: its memory comes from
- * bench_alloc(), as that of every peer
+ * bench/allocator.h - the allocator that the library gets. It calls bench_alloc(), so the library
+ * takes its memory from where every peer takes it
  */
 #ifndef BENCH_ALLOCATOR_H
 #define BENCH_ALLOCATOR_H

@@ -5,9 +5,10 @@
  *	row     one kind of work; docs/benchmarks.md describes all rows
  *	peer    one data structure that can do the work; this library is a peer like the others
  *
- * The body of a row stands once, in rows.h. It is compiled once for each peer, in the peer's own
- * source file, so that its calls are direct. Every operation of every peer costs exactly one call
- * that is not inlined, as a call into a library does. No measured loop uses struct bench_peer.
+ * rows.h has the bodies of the rows. They are compiled once for each peer, in the peer's own
+ * source file, so that the rows call the peer directly. Every operation of every peer costs
+ * exactly one call that is not inlined, like a call into a library. No measured loop uses struct
+ * bench_peer.
  */
 #ifndef GMS_BENCH_H
 #define GMS_BENCH_H
@@ -63,7 +64,7 @@ struct bench_row {
 
 /*
  * A peer, for the self-check and for the list of benchmarks. The size of a guest is a multiple of
- * 1G. order is NULL if the peer does not know it; iterate is NULL if the peer has no runs.
+ * 1G. order is NULL if the peer cannot find orders; iterate is NULL if the peer has no runs.
  */
 struct bench_peer {
 	const char *name;
@@ -91,8 +92,8 @@ struct bench_spent {
 };
 struct bench_spent bench_spent_now(void);
 /*
- * Returns the cost of an operation in ns. That is CPU time, which other load does not change; or
- * wall-clock time, if the thread slept while it waited for the other thread.
+ * Returns the cost of an operation in ns. The cost is CPU time, which other load does not change.
+ * If the thread slept so often that CPU time would be too low, the cost is wall-clock time.
  */
 double bench_cost(struct bench_spent from, struct bench_spent to, double operations);
 
@@ -101,7 +102,7 @@ void bench_second_start(void (*batch)(void *arg), void *arg);
 /* Stops the second thread. Returns the cost of one batch in ns. */
 double bench_second_stop(void);
 
-/* All peers take their memory from jemalloc, which counts it. */
+/* These allocate for the peers: from jemalloc, which counts the bytes, if it is installed. */
 void *bench_alloc(size_t size, size_t align);
 void *bench_zalloc(size_t size, size_t align);
 void bench_free(void *ptr, size_t size, size_t align);
@@ -129,7 +130,7 @@ struct bench_mixed {
 	const uint32_t *block; /* their numbers, ascending */
 	const uint16_t *start; /* first page of each block's run, within the block */
 	const uint16_t *end; /* the page behind each run */
-	const uint32_t *order; /* a random order of them: the numbers below nr_blocks */
+	const uint32_t *order; /* the numbers below nr_blocks, in a random order */
 };
 /* Returns a pattern. It is equal for all peers, and never freed. */
 const struct bench_mixed *bench_mixed_of(unsigned int size_bits, unsigned int per_mille);
@@ -141,15 +142,15 @@ static inline uint64_t bench_next(uint64_t x)
 	return x * 6364136223846793005ULL + 1442695040888963407ULL;
 }
 
-/* Maps a number of that sequence to one below @n. @n must be less than 2^32. */
+/* Maps a number from bench_next() to a number below @n. @n must be less than 2^32. */
 static inline uint64_t bench_below(uint64_t x, uint64_t n)
 {
 	return ((x >> 32) * n) >> 32;
 }
 
 /*
- * Returns number @n of a permutation of all numbers below 2^bits, which looks random. Beyond its
- * end the permutation repeats.
+ * Returns element @n of a permutation of the numbers below 2^bits. The permutation looks random.
+ * Element 2^bits is element 0 again, and so on.
  */
 static inline uint64_t bench_nth(uint64_t n, unsigned int bits)
 {

@@ -27,8 +27,8 @@ extern "C" {
 void bench_cold_empty(void);
 
 /*
- * Returns the cost in ns of a load after the caches were emptied. Before that, the line was in the
- * nearest cache.
+ * Returns the cost in ns of a load of a line that was in a near cache until bench_cold_empty()
+ * emptied the caches.
  */
 double bench_cold_line(void);
 

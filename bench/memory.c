@@ -55,8 +55,9 @@ static void memory_control(const char *name, void *value, size_t size)
 }
 
 /*
- * @on: the thread allocates from an arena that only the rows for fresh memory use, and whose free
- * memory is returned to the system first. Else the thread allocates from its old arena again.
+ * With @on, returns the free memory of a separate arena to the system, and makes the thread
+ * allocate from that arena. Only this function uses the arena. Without @on, the thread allocates
+ * from its old arena again.
  */
 void bench_fresh(bool on)
 {

@@ -2,8 +2,8 @@
 /*
  * rows.h - the body of every row. Each peer includes this file once, in C or C++.
  *
- * Before that the peer defines names. Each function is not inlined, or is a macro that names a
- * function of a library:
+ * Before that, the peer defines these names. A function must not be inlined, unless all that it
+ * does is call a library:
  *
  *	PEER_NAME, PEER_SYMBOL		the name of the column, and of its struct bench_peer
  *	peer_obj			the type of an object
@@ -29,8 +29,9 @@
  *	PEER_COUNT(bench, obj)		adds counters to the memory rows
  *	PEER_CONCURRENT			one reader and one writer may run at the same time
  *
- * and, if that needs special functions, PEER_SET_ATOMIC, PEER_CLEAR_ATOMIC,
- * PEER_CREATE_CONCURRENT, PEER_THREAD_BEGIN(), PEER_THREAD_END() and PEER_QUIESCE().
+ * A peer with PEER_CONCURRENT that needs special functions for two threads also defines
+ * PEER_SET_ATOMIC, PEER_CLEAR_ATOMIC, PEER_CREATE_CONCURRENT, PEER_THREAD_BEGIN(),
+ * PEER_THREAD_END() and PEER_QUIESCE(), as far as it needs them.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -50,7 +51,7 @@
 #define PEER_COMPACT(obj) ((void)(obj))
 #endif
 
-/* A batch has 64 chunks of 4 MiB. This many batches take all of the guest private, and back. */
+/* A batch has 64 chunks of 4 MiB. PEER_ACCEPT_BURN batches make all pages private, then shared. */
 #define PEER_ACCEPT_BITS (PEER_SIZE_MAX < BENCH_1T ? PEER_SIZE_MAX : BENCH_1T)
 #define PEER_ACCEPT_BURN (2ULL << (PEER_ACCEPT_BITS - 16))
 
@@ -146,7 +147,7 @@ static peer_obj *peer_build(enum peer_fixture id)
 		return peer_create((uint64_t)1 << PEER_ACCEPT_BITS, false);
 	case PEER_BOUNCE:
 	case PEER_BOUNCE_OUT:
-		/* A peer that cannot hold 1T of private pages holds those of the pool only. */
+		/* If a peer cannot hold 1T of private pages, only the pool has private pages. */
 		return peer_create((uint64_t)1 << BENCH_1T, PEER_SIZE_MAX >= BENCH_1T);
 	case PEER_ALIGNED_2M:
 	case PEER_ALIGNED_1G:
@@ -225,8 +226,8 @@ static void peer_row_cold_load(struct bench *bench)
 }
 
 /*
- * first_touch: shares the first pages of a new guest, one in each 2M or 128 MiB, in random order.
- * The object is made of memory that was never touched.
+ * first_touch: converts one page of each block of 2M or 128 MiB of a new guest to shared, in
+ * random order. The object is made of memory that was never touched.
  */
 #define PEER_TOUCHES 8192
 

@@ -38,7 +38,7 @@
 	}
 
 #ifndef PEER_PREP_ONLY
-/* convert: single pages in the mixed blocks. */
+/* convert: converts single pages in the mixed blocks. */
 static inline uint64_t peer_do_convert(peer_obj *o, uint64_t x)
 {
 	const struct bench_mixed *m = bench_mixed_16g;
@@ -53,8 +53,8 @@ PEER_STORE_ROW(convert, PEER_CONVERT, 256, 1000000)
 #endif
 
 /*
- * convert_outstanding: the oldest of 4096 shared pages becomes private again, then another is
- * shared.
+ * convert_outstanding: the oldest of 4096 shared pages becomes private again, then another page
+ * becomes shared.
  */
 static inline uint64_t PEER_VARIANT(peer_do_convert_outstanding)(peer_obj *o, uint64_t n)
 {
@@ -64,7 +64,7 @@ static inline uint64_t PEER_VARIANT(peer_do_convert_outstanding)(peer_obj *o, ui
 }
 PEER_STORE_ROW(convert_outstanding, PEER_CONVERT_OUT, 256, 1 << 20)
 
-/* flip: shares one page of a uniform guest, and makes it private again: two operations. */
+/* flip: makes one page of a uniform guest shared, and private again: two operations. */
 static inline uint64_t PEER_VARIANT(peer_do_flip)(peer_obj *o, uint64_t x)
 {
 	x = bench_next(x);
@@ -74,7 +74,7 @@ static inline uint64_t PEER_VARIANT(peer_do_flip)(peer_obj *o, uint64_t x)
 }
 PEER_STORE_ROW(flip, PEER_FLIP, 256, 1 << 16)
 
-/* bounce: single pages of a pool of 64 MiB below 3G. */
+/* bounce: converts single pages of a pool of 64 MiB below 3G. */
 static inline uint64_t PEER_VARIANT(peer_do_bounce)(peer_obj *o, uint64_t x)
 {
 	x = bench_next(x);
@@ -86,8 +86,8 @@ static inline uint64_t PEER_VARIANT(peer_do_bounce)(peer_obj *o, uint64_t x)
 PEER_STORE_ROW(bounce, PEER_BOUNCE, 256, 4 << PEER_POOL_BITS)
 
 /*
- * bounce_outstanding: as convert_outstanding, but in the pool, and with 256 shared pages instead
- * of 4096.
+ * bounce_outstanding: does what convert_outstanding does, but in the pool, and with 256 shared
+ * pages instead of 4096.
  */
 static inline uint64_t PEER_VARIANT(peer_do_bounce_outstanding)(peer_obj *o, uint64_t n)
 {
@@ -97,7 +97,7 @@ static inline uint64_t PEER_VARIANT(peer_do_bounce_outstanding)(peer_obj *o, uin
 }
 PEER_STORE_ROW(bounce_outstanding, PEER_BOUNCE_OUT, 256, 4 << PEER_POOL_BITS)
 
-/* aligned: whole blocks anywhere. */
+/* aligned: converts whole blocks anywhere. */
 static inline uint64_t PEER_VARIANT(peer_do_aligned)(peer_obj *o, uint64_t x, unsigned int order)
 {
 	x = bench_next(x);
@@ -119,7 +119,7 @@ static inline uint64_t PEER_VARIANT(peer_do_aligned_1g)(peer_obj *o, uint64_t x)
 }
 PEER_STORE_ROW(aligned_1g, PEER_ALIGNED_1G, PEER_RANGE_BATCH, 4 << (PEER_RANGE_BITS - GMS_ORDER_1G))
 
-/* unaligned: 1 to 2^20 pages anywhere, cut at the end of the guest. */
+/* unaligned: converts 1 to 2^20 pages anywhere, cut at the end of the guest. */
 static inline uint64_t PEER_VARIANT(peer_do_unaligned)(peer_obj *o, uint64_t x, unsigned int bits)
 {
 	uint64_t start, nr;

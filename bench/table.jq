@@ -16,7 +16,7 @@ def targets:
 		reference: (.[3] | number), peer: (.[4] // ""), unfit: (.[5] // "" | split(" ")),
 		notes: (.[6] // "")});
 
-# Ours against the peer that the target was set with, and against the fastest peer.
+# Compares ours with the peer that the target was set with, and with the fastest peer.
 def judged($f):
 	. as $t | $f[$t.row] as $r | $r.ours as $ours
 	| ($r[$t.peer] // null) as $peer
@@ -51,7 +51,7 @@ def judgement($f):
 # The rows that one of the columns can do.
 def done_by($f; $columns): map(select($f[.row] as $r | any($columns[]; $r[.] != null)));
 
-# The stores of the writer beside the reader, by peer.
+# The costs of the stores that the writer makes in the row rw, by peer.
 def writers:
 	[.benchmarks[] | select((.aggregate_name // "median") == "median" and .writer_ns)
 		| select(.run_name | startswith("rw/"))

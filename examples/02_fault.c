@@ -39,7 +39,7 @@ static int unmap_host(void *ctx, gms_pgoff_t start, uint64_t nr_pages)
 	return 0;
 }
 
-/* Answers a fault of the guest, which may map any page. Prepares a private page before. */
+/* Answers a fault of the guest, which may map any page. Prepares a private page first. */
 static int guest_fault(struct gms_state *state, gms_pgoff_t index)
 {
 	struct gms_fault fault;

@@ -9,7 +9,7 @@
  *	undo			applies the former shareability, and keeps what the pages hold
  *	invalidate_end		punches the unused sides out: the conversion stands or was undone
  *	map_host		shows the shared pages to the host again, if nothing was converted
- *	repair			as apply, but the guest may see either side before
+ *	repair			does what apply does, but the guest may see either side at first
  *
  * If apply fails, it undoes what it did. If it cannot do that, it reports all of its run as done.
  * Then the engine calls undo for all of the run, which is one more attempt. That attempt starts

@@ -30,7 +30,7 @@ int gms_kvm_host_fini(struct gms_kvm *kvm);
 
 /*
  * Hides [start, end) from the host, or shows it. Does nothing if kvm->hides is not set. Returns 0
- * or -errno. After a failure each run of the range is as it was, or as asked for, or hidden, or
+ * or -errno. After a failure each run of the range is as it was, or as requested, or hidden, or
  * kvm->torn is set.
  */
 int gms_kvm_host_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, bool hidden);

@@ -110,7 +110,7 @@ static int maps_init_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *m
 	return err;
 }
 
-/* Returns true if a map shares a page or a gfn with another one. */
+/* Returns true if a map on the list has a page or a gfn that @other has, too. */
 static bool maps_overlap(const struct gms_kvm *kvm, const struct gms_kvm_map *other)
 {
 	const uint64_t nr_pages = other->end - other->start;

@@ -4,8 +4,9 @@
  *
  *  S1  The table is in the order of the slots' indices. Slots do not overlap, and each of them
  *      lies in one map.
- *  S2  A map that is not broken has the slots that it calls for: none if it is gone; else, by
- *      memslots, one for each run of equal pages, and in the other modes one.
+ *  S2  A map that is not broken has the slots that it calls for. A map that is gone calls for
+ *      none. By memslots, any other map calls for one slot for each run of equal pages; in the
+ *      other modes it calls for one slot.
  *  S3  KVM can neither resize a slot that has a guest_memfd nor give it another guest_memfd. So
  *      re-cutting deletes a slot that is wrong and creates it anew. It leaves all other slots
  *      alone.

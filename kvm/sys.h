@@ -55,10 +55,10 @@ struct gms_kvm_sys {
 /* The system calls of the running kernel. */
 extern const struct gms_kvm_sys gms_kvm_sys_linux;
 
-/* gms_kvm_ways() with another table. */
+/* Does what gms_kvm_ways() does, with the table @sys. */
 unsigned int gms_kvm_modes_on(const struct gms_kvm_sys *sys, int vm_fd);
 
-/* gms_kvm_create() with another table and another allocator. */
+/* Does what gms_kvm_create() does, with the table @sys and an allocator. */
 int gms_kvm_create_on(const struct gms_kvm_opts *opts, const struct gms_kvm_sys *sys,
 		      const struct gms_allocator *allocator, struct gms_kvm **kvm);
 

@@ -3,9 +3,10 @@
  * compare.c - compares the library with the simulated machine
  *
  * Shareability is compared for every page, run by run. For all else the library has only queries
- * of single pages. In an object of at most COMPARE_EXACT_PAGES every page is queried. In a larger
- * object, of each run that is uniform in the simulation, the pages near its ends are queried, and
- * every COMPARE_STRIDE-th page between. So a 2M block that differs is found wherever it is.
+ * of single pages. In an object of at most COMPARE_EXACT_PAGES every page is queried. A larger
+ * object is divided into the runs that are uniform in the simulation. The pages near the ends of
+ * each run are queried, and every COMPARE_STRIDE-th page between them. COMPARE_STRIDE is less than
+ * 512, so a 2M block that differs is found wherever it is.
  */
 #include "sim_priv.h"
 

@@ -22,9 +22,9 @@
 #define COST_2M_4K (100 * COST_CONVERT)
 
 /*
- * Derived: one split or merge between 1G and 2M. Its share of COST_1G_4K is that of the memory for
- * struct pages that it restores: 511 pages, and 4095 pages between 1G and 4K. (For 2M this gives
- * 79,446, which is within a factor of 3 of the published figure.)
+ * Derived: one split or merge between 1G and 2M. Costs are taken to be in proportion to the memory
+ * for struct pages that a split restores: 511 pages between 1G and 2M, 4095 pages between 1G and
+ * 4K. (Between 2M and 4K this gives 79,446, within a factor of 3 of the published figure.)
  */
 #define COST_1G_2M (COST_1G_4K / 4095 * 511)
 

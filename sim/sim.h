@@ -158,7 +158,7 @@ int sim_map(struct sim *sim, gms_pgoff_t index, unsigned int order, enum gms_acc
 bool sim_next_unmapped(struct sim *sim, enum gms_accessor accessor, gms_pgoff_t from,
 		       gms_pgoff_t end, gms_pgoff_t *index);
 
-/* Makes a range @to, and not prepared, as the caller of gms_repair() does before it calls that. */
+/* Makes a range @to, and not prepared, as a VMM does before it calls gms_repair(). */
 int sim_set(struct sim *sim, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to);
 
 /* Reads the counters. */

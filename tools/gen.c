@@ -111,10 +111,10 @@ static void gen_lay_out(struct gen *gen)
 static void gen_populate(struct gen *gen)
 {
 	gen_emit_steps(gen, EVENT_HOST_WRITE, 0, gen->boot_end, GEN_2M);
-	gen->now_us += 10000; /* the pins of the host's last accesses have ended then */
+	gen->now_us += 10000; /* by then the pins of the host's last accesses have ended */
 }
 
-/* Shares @nr different single pages between early_start and pool_start. */
+/* Converts @nr different single pages between early_start and pool_start to shared. */
 static void gen_share_pages(struct gen *gen, uint64_t nr)
 {
 	const uint64_t room = (gen->pool_start - gen->early_start) / nr;
@@ -176,8 +176,8 @@ static void gen_snp_lazy_accept(struct gen *gen)
 /*
  * Generates a TDX guest, whose memory is private at first. The guest accepts some memory by 4K,
  * although 2M would be possible: 2,710 pages for each 4 GiB, at least 512 pages and at most 64
- * MiB. It accepts the rest in chunks of 4 MiB as it needs them, up to 256 GiB. It shares the pool
- * by 2M. It converts one page to shared and back 500 times.
+ * MiB. It accepts the rest in chunks of 4 MiB as it needs them, up to 256 GiB. It converts the
+ * pool to shared by 2M. It converts one page to shared and back 500 times.
  */
 static void gen_tdx(struct gen *gen)
 {
@@ -205,8 +205,8 @@ static void gen_tdx(struct gen *gen)
 
 /*
  * Generates a protected guest of pKVM, whose memory is private at first. The guest begins to use
- * memory as it touches it, by 2M, up to 128 GiB. It shares a small pool for DMA and 256 single
- * pages, and makes a quarter of these pages private again.
+ * memory as it touches it, by 2M, up to 128 GiB. It converts a small pool for DMA and 256 single
+ * pages to shared, and makes a quarter of the single pages private again.
  */
 static void gen_pkvm(struct gen *gen)
 {

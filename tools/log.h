@@ -100,7 +100,7 @@ struct log_refusals {
  * @nr_lines: number of lines
  * @nr_other_lines: number of other lines
  * @nr_conversions: number of events that are conversions
- * @nr_other_events: number of events that are not
+ * @nr_other_events: number of events that are not conversions
  * @nr_other_attributes: conversions that set attributes other than PRIVATE
  * @nr_lost: number of events that the log says it lacks
  * @nr_lost_gaps: places where the log says that events are missing, but not how many

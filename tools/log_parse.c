@@ -3,7 +3,7 @@
  * log_parse.c - parses one line of a log
  *
  * A log is hostile input: a line may hold any byte. So the functions only read the text and fill
- * in their results. They do not allocate, and keep no state. Any bytes give a result, if only
+ * in their results. They do not allocate, and keep no state. Bytes that are no event give
  * LOG_MALFORMED or LOG_OTHER_LINE.
  */
 #define _GNU_SOURCE /* memmem */

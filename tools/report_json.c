@@ -5,7 +5,7 @@
  * Invariants:
  *  1. No key is renamed or gets another meaning. New keys may be added.
  *  2. All numbers except ns_per_conversion are integers.
- *  3. The owner of a value is as tool_json.h says.
+ *  3. Invariant 2 of tool_json.h says who owns a value.
  */
 #include "report.h"
 

@@ -2,10 +2,10 @@
 /*
  * engine/locked.c - peer: the plain implementation, a lock and bitmaps
  *
- * A VMM that needs no more writes this: bitmaps of private, allocated and prepared pages, with
- * counters for their blocks, so that a fault scans nothing; and a count of pins for each page of a
- * 1G block that ever had a pin. There are no policies, transactions, hooks and splits, so no call
- * can fail halfway.
+ * This is what a VMM without further needs would write: bitmaps of private, allocated and prepared
+ * pages, with counters for their blocks, so that a fault scans nothing; and a count of pins for
+ * each page of a 1G block that ever had a pin. There are no policies, transactions, hooks or
+ * splits, so no call can fail halfway.
  *
  * This file is compiled once for each kind of lock:
  *
@@ -276,7 +276,7 @@ static bench_noinline int engine_pin(engine_obj *o, uint64_t start, uint64_t nr)
 	return 0;
 }
 
-/* Needs only the mutex that excludes other calls that count pins. */
+/* Takes only the mutex that protects the counts of pins. */
 static bench_noinline void engine_unpin(engine_obj *o, uint64_t start, uint64_t nr)
 {
 	const uint64_t end = start + nr;

@@ -2,8 +2,8 @@
 /*
  * engine/rows.h - the rows about conversions, faults and pins. Each peer includes this file once.
  *
- * Before that the peer defines names. Each function is not inlined, or is a macro that names a
- * function of a library. Functions that can fail return 0 or an error.
+ * Before that, the peer defines these names. A function must not be inlined, unless all that it
+ * does is call a library. Functions that can fail return 0 or an error.
  *
  *	PEER_NAME, PEER_SYMBOL		the name of the column, and of its struct bench_peer
  *	engine_obj, engine_fault	the types of an object and of a fault
@@ -181,7 +181,7 @@ static struct engine_fix *engine_get(enum engine_fixture id)
 
 typedef uint64_t (*engine_batch)(engine_obj *o, uint64_t base, uint64_t x);
 
-/* Shares a page of the pool, and makes it private again: two operations. */
+/* Makes a page of the pool shared, and private again: two operations. */
 static uint64_t engine_do_convert(engine_obj *o, uint64_t base, uint64_t x)
 {
 	for (int i = 0; i < ENGINE_BATCH; i += 2) {
@@ -192,7 +192,7 @@ static uint64_t engine_do_convert(engine_obj *o, uint64_t base, uint64_t x)
 	return x;
 }
 
-/* Shares a page anywhere in a private block, and makes it private again: two operations. */
+/* Makes a page anywhere in a private block shared, and private again: two operations. */
 static uint64_t engine_do_flip(engine_obj *o, uint64_t base, uint64_t x)
 {
 	for (int i = 0; i < ENGINE_BATCH; i += 2) {
@@ -203,7 +203,7 @@ static uint64_t engine_do_flip(engine_obj *o, uint64_t base, uint64_t x)
 	return x;
 }
 
-/* Makes a page private when 256 others have been shared after it, and shares another page. */
+/* Makes the oldest of 256 shared pages of a block private, and another page shared. */
 static uint64_t engine_do_outstanding(engine_obj *o, uint64_t base, uint64_t n)
 {
 	for (int i = 0; i < ENGINE_BATCH; i += 2, n++) {
@@ -252,8 +252,8 @@ static uint64_t engine_do_pin(engine_obj *o, uint64_t base, uint64_t x)
 /* ---- one thread, or two ---- */
 
 /*
- * Does batches that are not measured. The first time in a block there are enough of them to touch
- * each part of the block; later there is one.
+ * Does batches that are not measured: one batch, or, in the first call for a block, enough batches
+ * to touch each part of the block.
  */
 static uint64_t *engine_warm(struct engine_fix *f, engine_batch batch, uint64_t base)
 {
@@ -323,7 +323,7 @@ static void engine_row_beside(struct bench *bench, enum engine_fixture id, engin
 
 /* ---- with empty caches: see ../cold.h ---- */
 
-/* Begins and ends one fault by the guest, as engine_do_fault_guest(). */
+/* Begins and ends one fault by the guest, like engine_do_fault_guest(). */
 static inline unsigned int engine_fault_once(engine_obj *o, uint64_t index)
 {
 	unsigned int order;
@@ -349,7 +349,7 @@ static void engine_row_cold_fault(struct bench *bench)
 	bench_cold_report(bench, &cold);
 }
 
-/* Converts as engine_do_outstanding(), with empty caches. */
+/* Converts like engine_do_outstanding(), with empty caches. */
 static void engine_row_cold_convert(struct bench *bench)
 {
 	struct engine_fix *f = engine_get(ENGINE_OUT);

@@ -2,10 +2,10 @@
 /*
  * engine/second.c - the second thread
  *
- * The program has one second thread, as a vCPU of a guest stays one thread: what a library keeps
- * for each thread must not depend on how many rows have run. While the second thread works, the
- * first is bound to its processor and the second to the others: a scheduler may take long to
- * separate them.
+ * All rows use one second thread, because a vCPU of a guest is one thread all the time: the data
+ * that a library keeps for each thread must not depend on how many rows have run. While the second
+ * thread works, the first thread is bound to the processor that it runs on, and the second thread
+ * to all other processors, because a scheduler may take long to separate them.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -48,7 +48,7 @@ struct bench_spent bench_spent_now(void)
 	};
 }
 
-/* Sleeps count if they may take more than a hundredth of the time, at 10 us each. */
+/* Takes wall-clock time if sleeps of 10 us each would add more than a hundredth to CPU time. */
 double bench_cost(struct bench_spent from, struct bench_spent to, double operations)
 {
 	const double cpu = to.cpu - from.cpu;

@@ -3,9 +3,9 @@
  * bitmap_lpage.c - peer: a flat bitmap, and a byte for each 2M and 1G block
  *
  * The byte says whether the block is mixed, as KVM's lpage_info does. As in KVM, it is recomputed
- * after a change from the pages of the block. This is the best form of that: only the blocks at
- * the two ends of the range are recomputed, because those between are uniform; and a 1G block only
- * if the change can have made it uniform.
+ * after a change from the pages of the block. This peer recomputes as little as possible: only the
+ * blocks at the two ends of the range, because the blocks between them are uniform; and a 1G block
+ * only if the change can have made it uniform.
  */
 #include "bitmap_ops.h"
 

@@ -3,7 +3,7 @@
  * bitmap_ops.h - the operations of a flat bitmap, for the peers that have one
  *
  * The bitmap has one bit for each page, in 64-bit words. A scan stops at the end of its range, and
- * goes by eight words where it can. memset() fills whole words.
+ * tests eight words at once where it can. memset() fills whole words.
  */
 #ifndef BENCH_BITMAP_OPS_H
 #define BENCH_BITMAP_OPS_H

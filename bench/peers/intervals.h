@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * intervals.h - peers: an ordered map of the begins of runs
+ * intervals.h - peers: an ordered map of the first pages of runs
  *
  * The includer defines peer_map, PEER_NAME and PEER_SYMBOL. A key is the first page of a run; its
  * value is true if the run is set. There is always a run at 0, and neighbours differ. Keys are

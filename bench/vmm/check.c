@@ -222,7 +222,7 @@ static int check_end(struct check_subject *s)
 	return rc;
 }
 
-/* Checks that the listeners of all peers were notified of as many runs. */
+/* Checks that the listeners of all peers were notified of equal numbers of runs. */
 static int check_compare_runs(const struct check_subject *s, size_t nr)
 {
 	for (size_t p = 1; p < nr; p++)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * vmm/plain.c - peer: a bitmap and a list of listeners, as VMMs have it
+ * vmm/plain.c - peer: a bitmap and a list of listeners, like those of VMMs
  *
  * This file is compiled once for each kind:
  *
- *	BENCH_QEMU	as QEMU's RamBlockAttributes: a range is classified by a search for the
- *			next bit, up to the end of the map. Bindings are searched one by one.
+ *	BENCH_QEMU	works like QEMU's RamBlockAttributes: a search for the next bit, up to the
+ *			end of the map, classifies a range. Bindings are searched one by one.
  *			Granules larger than a page are an addition: QEMU has none.
- *	BENCH_SCAN	as BENCH_QEMU, but scans end where the range ends, and a binary search
- *			finds bindings
- *	BENCH_COUNTS	as BENCH_SCAN, with counters for each 2M and 1G block
+ *	BENCH_SCAN	works like BENCH_QEMU, but scans end where the range ends, and a binary
+ *			search finds bindings
+ *	BENCH_COUNTS	works like BENCH_SCAN, with counters for each 2M and 1G block
  *
  * One mutex protects all changes, as in QEMU. A listener cannot refuse, and nothing is undone.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * vmm/rows.h - the rows about listeners, bindings and snapshots. Each peer includes it once.
+ * vmm/rows.h - the rows about listeners, bindings and snapshots. Each peer includes this file
+ * once.
  *
  * Before that the peer defines names. A function must not be inlined, unless all that it does is
  * call a library:
@@ -24,8 +25,8 @@
  *	VMM_ORDERS			there is vmm_gfn_order(obj, gfn)
  *	VMM_SNAPSHOTS			there are vmm_save(obj, buf, size) and vmm_load(buf, size)
  *	VMM_VERIFY			the name of a function that verifies an object
- *	VMM_FROM_THE_TOP		a change scans to the end of the map: patterns are built
- *					from the top down, which keeps the scans short
+ *	VMM_FROM_THE_TOP		patterns are built from the top down, because otherwise
+ *					each change would scan to the end of the map
  */
 #include <stdlib.h>
 

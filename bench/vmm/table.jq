@@ -22,7 +22,7 @@ def verdict($all):
 	  elif $is <= .target then "meets"
 	  else misses($is; .target) end;
 
-# Two digits, or one above another: 0.21, 1/1400.
+# A ratio: in decimals from 0.01 on (0.21), else as a fraction (1/1400).
 def share: if . >= 0.01 then digits else "1/\(1 / . | . + 0.5 | floor)" end;
 
 def ratio($r; $peer):

@@ -14,7 +14,7 @@
 #define GUEST_PAGE_SIZE 4096ULL
 #define GUEST_PAGE_WORDS (GUEST_PAGE_SIZE / 8)
 
-/* Its memory: two pieces, as around a PC's hole at 4G. The second is not aligned to 2M. */
+/* The guest's memory: two pieces, like around a PC's hole at 4G. The second is not 2M aligned. */
 #define GUEST_PIECE_PAGES 4096ULL
 #define GUEST_PAGES (2 * GUEST_PIECE_PAGES)
 #define GUEST_GFN 0x40000ULL
@@ -23,7 +23,7 @@
 /* What the guest does with its memory, by gfn and pages. */
 #define GUEST_SECRET_GFN GUEST_GFN /* private data */
 #define GUEST_SECRET_PAGES 64ULL
-#define GUEST_WINDOW_GFN (GUEST_GFN + 16) /* a part of it that is shared for a while */
+#define GUEST_WINDOW_GFN (GUEST_GFN + 16) /* in the secrets: shared for a while */
 #define GUEST_WINDOW_PAGES 16ULL
 #define GUEST_LETTER_GFN GUEST_WINDOW_GFN /* in the window: a letter to the host */
 #define GUEST_BUFFER_GFN (GUEST_WINDOW_GFN + 4) /* in the window: data for a device of the host */

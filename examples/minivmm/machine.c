@@ -3,7 +3,7 @@
  * machine.c - a machine and its vCPUs, by the ioctls of /dev/kvm
  *
  * A VMM has all of this already, in another form. Only the memory fault exit has to do with
- * private memory: the guest touched a page as private that is shared, or the other way round.
+ * private memory: the guest touched a shared page as private, or a private page as shared.
  *
  * The guest has no kernel: no interrupts, no descriptor tables, no system calls. Each exception
  * is a triple fault (MACHINE_BROKEN). At CPL3 hlt is an exception as well, so the guest stops by

@@ -20,8 +20,8 @@ extern const unsigned char vm_guest_code[];
 
 /*
  * Creates a machine of the protected type, which has private memory of its own, if KVM offers
- * that type; else an ordinary machine. A protected machine takes hypercalls: an older KVM may
- * lack them.
+ * that type; else an ordinary machine. The guest of a protected machine requests conversions by
+ * hypercall, unless KVM is too old to exit to the VMM at a hypercall.
  */
 static int vm_create_machine(struct vm *vm, bool restored)
 {

@@ -3,7 +3,8 @@
  * axioms.c - compares the machine with the axioms, on random programs
  *
  * RC11 is defined by axioms over graphs. This file makes all graphs of a straight-line program by
- * brute force: each load reads from each store, the stores of each variable come in each order.
+ * brute force: each load reads from every store to its variable, and the stores to each variable
+ * come in every order.
  * The machine must produce exactly the graphs that the axioms allow, each of them once. This
  * checks that machine.c is right, and that explore.c leaves out no execution.
  *
@@ -14,7 +15,7 @@
  *	rb	goes from a load to the stores after the one that the load reads from
  *	eco	reads-from, modification order and rb, transitively
  *
- *	Coherence	hb; eco? is irreflexive, so is hb
+ *	Coherence	hb is irreflexive, and so is hb followed by eco
  *	Atomicity	an rmw is in modification order right behind the store that it reads from
  *	No thin air	program order and reads-from have no cycle
  *
@@ -81,7 +82,8 @@ static bool axioms_is_fence(unsigned int e, enum weak_order part)
 }
 
 /*
- * Load @r reads from store @w. Adds sw from @w and fences before it, to @r and fences behind it.
+ * Load @r reads from store @w. Adds sw from @w, and from the fences before @w, to @r and to the
+ * fences behind @r.
  */
 static void axioms_add_sw(unsigned int w, unsigned int r)
 {

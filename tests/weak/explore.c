@@ -37,9 +37,9 @@
  * through the message that it read. If the load is part of an rmw, a compare-and-swap of another
  * thread that fails counts as a store, too.
  *
- * No execution is seen twice. Where two paths separate, a load reads a different message in each,
- * or a store takes a different place among the same messages. A path is abandoned ("blocked") if
- * a load waits and no message comes.
+ * No execution is seen twice. At the choice point that separates two paths, a load reads a
+ * different message in each, or a store takes a different place among the same messages. A path is
+ * abandoned ("blocked") if a load waits and no message comes.
  *
  * A thread that stores nothing should have the highest number: all messages exist when it runs,
  * and its loads never wait.

@@ -2,7 +2,8 @@
 /*
  * main.c - weak: checks the range tree under a C11 memory model
  *
- * Tests R1, R2 and R5: answers are judged, and a plain store beside a reader is a data race.
+ * Tests R1, R2 and R5 of rtree.h. The checker judges the answers of readers, and reports a plain
+ * store that races with a reader.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -299,7 +300,7 @@ static const char *main_why_redundant(unsigned int n)
 	return NULL;
 }
 
-/* Prints the pairs of orderings of which one is needed, and a set that can go all at once. */
+/* Prints pairs of orderings of which one is needed, and a set that can be weakened all at once. */
 static void main_print_pairs(const unsigned int *number, unsigned int nr)
 {
 	for (unsigned int i = 0; i < nr; i++)
@@ -371,8 +372,8 @@ static bool main_weaken(const char *numbers)
 }
 
 /*
- * Parses one option, and its value if it has one. Returns the number of arguments that these are;
- * 0 if they are wrong.
+ * Parses one option, and its value if it has one. Returns the number of arguments that it parsed,
+ * or 0 if they are wrong.
  */
 static int main_take_option(const char *option, const char *value)
 {

@@ -44,7 +44,7 @@ static unsigned int random_page(unsigned int block, unsigned int n)
 	return (unsigned int)tree_page(block * 16 + random_below(n));
 }
 
-/* Makes a range in a 1G block. Most ranges are near the begin of the block. */
+/* Makes a range in a 1G block. Most ranges are near the beginning of the block. */
 static void random_range(unsigned int block, unsigned int *a, unsigned int *n)
 {
 	unsigned int last;

@@ -8,10 +8,10 @@
  * which they were made.
  *
  * Judging. A page or block has versions: its value at first, and its value after each store that
- * touches it. An answer gets the oldest version that has its value and is not older than any store
- * before the answer, nor than the version of any answer before it. A newer version would only be
- * harder to reconcile, with this answer and with later ones. An answer is wrong if there is no
- * such version, or if the store that made the version began after the answer.
+ * touches it. An answer gets the oldest version that has its value, and that is neither older than
+ * a store before the answer nor older than the version of an answer before it. A newer version
+ * would only be harder to reconcile with this answer and with later answers. An answer is wrong if
+ * there is no such version, or if the store that made the version began after the answer.
  */
 #include <stdio.h>
 #include <string.h>

@@ -39,7 +39,7 @@ void tree_before(gms_pgoff_t start, uint64_t nr_pages, bool set);
 /* For end(): judges all answers, verifies the tree and destroys it. */
 void tree_end(void);
 
-/* All others are for threads. */
+/* The functions from here to tree_seq_read() are for threads. */
 void tree_prepare(gms_pgoff_t start, uint64_t nr_pages);
 /* Prepares and commits, without a reserve. */
 void tree_store(gms_pgoff_t start, uint64_t nr_pages, bool set);

@@ -4,8 +4,8 @@
  *
  * The kernel's shim for user space is made for finding bugs: it has a mutex and a list for every
  * allocation, poisons freed memory, and uses pthread mutexes as spinlocks. This shim replaces it.
- * Nodes come straight from jemalloc, spinlocks spin, and reading under RCU is free, as it is in a
- * kernel (the QSBR flavour of liburcu).
+ * Nodes come straight from jemalloc, spinlocks spin, and reading under RCU costs nothing, like in
+ * a kernel, because RCU is the QSBR flavour of liburcu.
  */
 #ifndef BENCH_KSHIM_H
 #define BENCH_KSHIM_H
@@ -30,7 +30,8 @@ struct kmem_cache {
 struct list_lru;
 
 /*
- * Constructs each object. The kernel constructs once for each slab, and objects stay constructed.
+ * Constructs an object each time that it is allocated. The kernel constructs an object once, when
+ * it makes the slab.
  */
 static inline void *kmem_cache_alloc_lru(struct kmem_cache *c, struct list_lru *lru, int gfp)
 {
