@@ -2,9 +2,9 @@
 /*
  * sizes.h - a set of pages in blocks of 4K, 2M or 1G: folios, or mappings
  *
- * There are three sets of pages: those in a block of any size, those in a block of 2M or 1G, and
- * those in a block of 1G. Invariant: the second set is a subset of the first, and the third of
- * the second. A set is a range tree, which takes 2 KiB for a uniform TiB. So 1 TiB in 1G blocks
+ * The set is kept as three range trees, at_least[] of struct sizes: the pages in blocks of any
+ * size, in blocks of 2M or 1G, and in blocks of 1G. Invariant: the second is a subset of the
+ * first, and the third of the second. A tree takes 2 KiB for a uniform TiB. So 1 TiB in 1G blocks
  * takes 6 KiB.
  */
 #ifndef GMS_SIM_SIZES_H

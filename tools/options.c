@@ -68,9 +68,9 @@ static const char options_help[] =
 	"pin makes a call fail, the pin is dropped and the call is repeated. The policy may merge\n"
 	"every 100 ms of the log's time; in a log without times each event takes 1 ms.\n"
 	"\n"
-	"Cycles are simulated. As published for SNP, a conversion costs 320, a split or merge\n"
-	"between 1G and 4K 46,475,980, one between 2M and 4K 32,000. Other costs are derived or\n"
-	"assumed. Cycles compare policies and forecast nothing.\n"
+	"Cycles are simulated. As published for SNP, a conversion costs 320; a split or merge\n"
+	"costs 46,475,980 between 1G and 4K, and 32,000 between 2M and 4K. Other costs are\n"
+	"derived or assumed. Cycles compare policies and forecast nothing.\n"
 	"\n"
 	"Exit status: 0: all was applied; 1: some was not applied; 2: unusable input or options.\n";
 
@@ -199,8 +199,8 @@ static bool options_set_option(struct options *options, int option, const char *
 }
 
 /*
- * @takes: the letters of the options that the command always takes (options_fit() adds those that
- * need --policy); @lacks: the error if it is given no argument.
+ * @takes: the letters of the options that the command accepts, except those that need --policy:
+ * options_fit() accepts these; @lacks: the error if it is given no argument.
  */
 static const struct {
 	const char *name;

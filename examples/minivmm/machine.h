@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * machine.h - a machine with one or more vCPUs: what a VMM needs of KVM, but for the guest memory
- * that is converted
+ * machine.h - a machine with one or more vCPUs: all that a VMM needs of KVM, except the guest
+ * memory that is converted
  *
  * The guest runs in long mode. It runs at CPL3 with IOPL 3, which allows port I/O. After
  * machine_enable_hypercalls() it runs at CPL0. Its first 4 GiB are mapped one to one. The lowest

@@ -25,7 +25,7 @@
 #include "platform.h"
 
 struct gms_backend {
-	bool hooked; /* one of the hooks that change mappings or memory is not NULL: see gms_backend_init() */
+	bool hooked; /* there is a hook other than prepare, folio_* and block_freed */
 	void *ctx;
 	struct gms_backend_ops ops;
 };
@@ -53,8 +53,8 @@ static inline const struct gms_hook_frame *gms_backend_frame(const struct gms_ba
 }
 
 /*
- * Returns true if the calling thread is inside a hook or a listener. The thread must not take a
- * convert lock there.
+ * Returns true if the calling thread is inside a hook or a listener of @b. The thread must not
+ * take a convert lock there.
  */
 static inline bool gms_backend_in_hook_or_listener(const struct gms_backend *b)
 {
@@ -62,8 +62,8 @@ static inline bool gms_backend_in_hook_or_listener(const struct gms_backend *b)
 }
 
 /*
- * Returns true if the innermost frame of the calling thread is that of a hook, and not of a
- * listener. The thread must not take an invalidate lock there, either.
+ * Returns true if the innermost frame for @b of the calling thread is that of a hook, and not of
+ * a listener. The thread must not take an invalidate lock there, either.
  */
 static inline bool gms_backend_in_hook(const struct gms_backend *b)
 {
@@ -109,15 +109,19 @@ static inline bool gms_backend_pins_by_folio(const struct gms_backend *b)
 int gms_backend_unmap_host(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);
 int gms_backend_map_host(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);
 /*
- * Returns 0; -EAGAIN: *pinned is the first pinned page, or @start if the hook named no page of
- * the range; the error of the hook. In all cases *pinned is a page of the range.
+ * Returns 0, -EAGAIN, or another error of the hook. With -EAGAIN *pinned is the first pinned
+ * page, or @start if the hook named no page of the range. In all cases *pinned is a page of the
+ * range.
  */
 int gms_backend_check_pins(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
 			   gms_pgoff_t *pinned);
 void gms_backend_invalidate_begin(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages);
 void gms_backend_zap_guest(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
 			   enum gms_shareability only);
-/* On failure, the first *done pages of the range are applied, and have to be undone. */
+/*
+ * On failure, the first *done pages of the range have been applied, or may have been, and have to
+ * be undone.
+ */
 int gms_backend_apply(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
 		      enum gms_shareability to, uint64_t *done);
 int gms_backend_repair(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,

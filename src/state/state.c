@@ -106,9 +106,10 @@ int gms_state_create(const struct gms_state_opts *opts, struct gms_state **state
 }
 
 /*
- * Frees all folios, as a hole of the size of the object would. Clears the trees one whole 1G
- * block at a time, which needs no memory. The hooks that this calls may query the object. They
- * see the 1G blocks before the current one as freed.
+ * Merges and frees all folios, as punching out the whole object would, but unmaps nothing and
+ * looks for no pins. Clears the trees one whole 1G block at a time, which needs no memory. The
+ * hooks that this calls may query the object. They see the 1G blocks before the current one as
+ * freed.
  */
 static void state_free_folios(struct gms_state *s)
 {

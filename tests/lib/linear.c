@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * linear.c - the sequential model of the calls, and the search for an order in which it gives
- * their results: see linear.h
+ * linear.c - a sequential model of the calls, and the search for an order of the calls in which
+ * the model gives the recorded results: see linear.h
  */
 #include <gmemstate/types.h>
 
@@ -109,8 +109,9 @@ static bool do_begin(const struct linear_history *history, struct pages *pages,
 	if (op->ret || op->fresh != !(pages->allocated & bit))
 		return false;
 	/*
-	 * If this fault allocated the page, PREPARED is not compared: another fault may have
-	 * prepared the page before this one returned.
+	 * A fault that allocated the page takes its place in the order at the allocation, and
+	 * reads PREPARED later. Another fault may have prepared the page in between, so PREPARED
+	 * is not compared.
 	 */
 	if (!op->fresh && op->prepared != !!(pages->prepared & bit))
 		return false;
@@ -252,8 +253,8 @@ static uint64_t deadline(const struct linear_history *history, uint64_t made)
 }
 
 /*
- * Returns true if the calls that are not in @so_far can be put into an order. The recursion is as
- * deep as there are calls.
+ * Returns true if the calls that are not in @so_far can follow it in an order in which the model
+ * gives their results. The recursion is at most history->nr_ops deep.
  */
 static bool complete(struct search *search, const struct tried *so_far)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * state_query.c - every query of a state object, checked against the others
+ * state_query.c - makes every query of a state object, and checks the answers that follow from
+ * others
  */
 #include "state_query.h"
 #include "test.h"

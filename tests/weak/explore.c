@@ -16,26 +16,26 @@
  * Waiting. A load may also read a message that is made after the thread has come to the load. So a
  * load has one more choice: to wait for another message. The other threads then go on. When a
  * message of the location comes, the load has a choice point again: the new messages, and "wait".
- * "Wait" is tried only if an execution was seen in which
+ * Except with WEAK_EAGER and in a replay, "wait" is tried only if an execution was seen in which
  *
  *  - another thread made a store to the location later,
  *  - no chain of program order and reads-from leads from the load to the store, and
  *  - the load could have read the store's message: in modification order it is newer than the
  *    oldest message that the load was allowed to read.
  *
- * No result is missed because a load waits under these three conditions. Take an execution in
- * which the load reads from a store that is made later. Leave out every event to which a chain of
- * program order and reads-from leads from the load. By the second condition the store is not
- * among them. The events that remain do not depend on what the load reads. So they are also in an
- * execution in which the load reads a message that existed when its thread came to it. The search
- * sees all executions in which the load reads a message that existed already. In one of them the
- * store is made, and the search then tries the wait.
+ * It is enough to wait under these three conditions: no result is missed. Proof. Take an execution
+ * in which the load reads from a store that is made later. Program order and reads-from have no
+ * cycle, so no chain of them leads from the load to the store. Leave out all events at the end of
+ * a chain that begins at the load. The store stays. The events that stay do not depend on what the
+ * load reads. So they are also in an execution in which the load reads a message that existed when
+ * its thread came to it. The search sees all executions in which loads read only such messages. In
+ * this one the store is made, the three conditions hold, and the search tries the wait.
  *
- * Rmws need one more rule. A message can be read by at most one rmw. So if a load that is part of
- * an rmw reads a message, the rmw of another thread cannot read the same message. Therefore, if
- * the store is that of an rmw, the second condition ignores chains that reach this rmw only
- * through the message that it read. If the load is part of an rmw, a compare-and-swap of another
- * thread that fails counts as a store, too.
+ * Rmws need one more rule, because only one rmw can read a given message. In another execution the
+ * rmw of another thread may read another message. So if the store is part of an rmw, a chain whose
+ * last step is that rmw's own read does not count in the second condition. If the load is part of
+ * an rmw, a failed compare-and-swap of another thread counts as a store, and the third condition
+ * does not apply: the compare-and-swap may have failed because of this rmw.
  *
  * No execution is seen twice. At the choice point that separates two paths, a load reads a
  * different message in each, or a store takes a different place among the same messages. A path is
