@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * gen.h - generates logs: workloads of any size, as CSV that `gmemstate replay` reads
+ * gen.h - generates logs of workloads, for guests of 64 MiB to 16 TiB, as CSV that `gmemstate
+ * replay` reads
  *
  * The conversions are like those of real guests, but their times are not. The same workload, size
  * and seed always give the same log, byte for byte.

@@ -199,8 +199,9 @@ static bool options_set_option(struct options *options, int option, const char *
 }
 
 /*
- * @takes: the letters of the options that the command accepts, except those that need --policy:
- * options_fit() accepts these; @lacks: the error if it is given no argument.
+ * @takes: the letters of the options that the command accepts. The options that need --policy are
+ * not among them: options_fit() knows those.
+ * @lacks: the error if the command is given no argument.
  */
 static const struct {
 	const char *name;

@@ -109,9 +109,9 @@ static bool do_begin(const struct linear_history *history, struct pages *pages,
 	if (op->ret || op->fresh != !(pages->allocated & bit))
 		return false;
 	/*
-	 * A fault that allocated the page takes its place in the order at the allocation, and
-	 * reads PREPARED later. Another fault may have prepared the page in between, so PREPARED
-	 * is not compared.
+	 * A fault that allocated the page counts as made when it allocates. It reads PREPARED
+	 * later, and another fault may have prepared the page in between. So PREPARED is not
+	 * compared.
 	 */
 	if (!op->fresh && op->prepared != !!(pages->prepared & bit))
 		return false;

@@ -4,7 +4,8 @@
  *
  *	gen_snapshot FILE
  *
- * A new version of the format adds a file. The files of old versions stay as they are.
+ * For each new version of the format, this program writes one more file for tests/data/. The
+ * files of old versions stay as they are.
  */
 #include "snap.h"
 #include "test.h"

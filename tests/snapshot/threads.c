@@ -94,8 +94,8 @@ static const char *judge(const uint8_t *buf, size_t size)
 
 	/*
 	 * A page that is limited to 4K is in both trees of inhibits. Loading refuses a snapshot
-	 * that has it in the first tree only. So a part of an uninhibit is noticed, which clears
-	 * the second tree first.
+	 * that has it in the first tree only. gms_uninhibit() clears the second tree first. So a
+	 * snapshot with a part of an uninhibit cannot be loaded.
 	 */
 	if (gms_snapshot_load(buf, size, &opts, &state))
 		return "a snapshot cannot be loaded";

@@ -25,17 +25,20 @@
  *
  * It is enough to wait under these three conditions: no result is missed. Proof. Take an execution
  * in which the load reads from a store that is made later. Program order and reads-from have no
- * cycle, so no chain of them leads from the load to the store. Leave out all events at the end of
- * a chain that begins at the load. The store stays. The events that stay do not depend on what the
- * load reads. So they are also in an execution in which the load reads a message that existed when
- * its thread came to it. The search sees all executions in which loads read only such messages. In
- * this one the store is made, the three conditions hold, and the search tries the wait.
+ * cycle, so no chain of them leads from the load to the store. Leave out every event to which a
+ * chain leads from the load. The store stays. The events that stay do not depend on what the load
+ * reads. So they are also in an execution in which the load reads a message that existed when its
+ * thread came to it. That execution has one load fewer that reads a message made later. So, by
+ * induction on the number of such loads, the search sees it. In it the store is made, the three
+ * conditions hold, and the search tries the wait.
  *
- * Rmws need one more rule, because only one rmw can read a given message. In another execution the
- * rmw of another thread may read another message. So if the store is part of an rmw, a chain whose
- * last step is that rmw's own read does not count in the second condition. If the load is part of
- * an rmw, a failed compare-and-swap of another thread counts as a store, and the third condition
- * does not apply: the compare-and-swap may have failed because of this rmw.
+ * Rmws need two more rules, because only one rmw can read a given message.
+ *
+ *  - The store's rmw may read a different message if the load waits. So if the store is part of an
+ *    rmw, the second condition ignores a chain that ends with the reads-from step into that rmw.
+ *  - A compare-and-swap of another thread may have failed because the load is part of an rmw that
+ *    did not wait. So if the load is part of an rmw, a failed compare-and-swap counts as a store.
+ *    It has no message, so the third condition does not apply to it.
  *
  * No execution is seen twice. At the choice point that separates two paths, a load reads a
  * different message in each, or a store takes a different place among the same messages. A path is
