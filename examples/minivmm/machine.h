@@ -50,8 +50,8 @@ struct machine {
 enum machine_exit_kind {
 	MACHINE_OUT, /* port, size, value */
 	MACHINE_IN, /* port, size; call machine_answer() before the guest runs again */
-	MACHINE_MMIO, /* gpa, size, is_write, value: the guest touched an address in no memslot */
-	MACHINE_MEMORY_FAULT, /* gpa, size (bytes), private: KVM_EXIT_MEMORY_FAULT */
+	MACHINE_MMIO, /* an address in no memslot: sets gpa, size, is_write, value */
+	MACHINE_MEMORY_FAULT, /* KVM_EXIT_MEMORY_FAULT: sets gpa, size in bytes, private */
 	MACHINE_HYPERCALL, /* value (its number), args */
 	MACHINE_HALT,
 	MACHINE_BROKEN, /* value (the exit's number): a triple fault, or another exit */
@@ -105,9 +105,9 @@ int machine_start(const struct machine *m, struct machine_vcpu *vcpu, uint64_t a
 int machine_run(struct machine_vcpu *vcpu, struct machine_exit *exit);
 
 /*
- * With @now, makes machine_run() return -EINTR at once, until a call without @now. Another thread
- * calls this before it sends a signal to the vCPU's thread. So a signal that arrives just before
- * KVM_RUN has its effect, too.
+ * If @now is true, machine_run() returns -EINTR at once, until this function is called with
+ * false. Another thread calls this before it sends a signal to the vCPU's thread. So a signal
+ * that arrives just before KVM_RUN has its effect, too.
  */
 void machine_exit_at_once(struct machine_vcpu *vcpu, bool now);
 

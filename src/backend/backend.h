@@ -119,8 +119,8 @@ void gms_backend_invalidate_begin(struct gms_backend *b, gms_pgoff_t start, uint
 void gms_backend_zap_guest(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
 			   enum gms_shareability only);
 /*
- * On failure, the first *done pages of the range have been applied, or may have been, and have to
- * be undone.
+ * On failure, the first *done pages of the range have to be undone: the hook has applied them, or
+ * cannot exclude that it has.
  */
 int gms_backend_apply(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages,
 		      enum gms_shareability to, uint64_t *done);

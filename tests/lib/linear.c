@@ -253,8 +253,9 @@ static uint64_t deadline(const struct linear_history *history, uint64_t made)
 }
 
 /*
- * Returns true if the calls that are not in @so_far can follow it in an order in which the model
- * gives their results. The recursion is at most history->nr_ops deep.
+ * Returns true if the calls that @so_far has not made can be made after it, in some order, so
+ * that the model gives the recorded result of each. The recursion is at most history->nr_ops
+ * deep.
  */
 static bool complete(struct search *search, const struct tried *so_far)
 {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * state_query.c - makes every query of a state object, and checks the answers that follow from
- * others
+ * state_query.c - makes queries of a state object, and checks the answers that follow from others
  */
 #include "state_query.h"
 #include "test.h"

@@ -4,8 +4,9 @@
  *
  * Two things determine an execution: which message each load reads (a message is a store, as
  * loads see it: see machine.h), and where each store goes in modification order. The order in
- * which threads run does not: a program cannot see that order. So the threads run one after
- * another, the lowest number first, each as far as it can. There is a choice point
+ * which threads run does not determine it, because a program cannot see that order. So the
+ * threads run one after another, the lowest number first, each as far as it can. There is a
+ * choice point
  *
  *	at a load	with a choice for each message that may be read, and "wait" (see below)
  *	at a store	with a choice for each place in modification order, if there are several
@@ -23,22 +24,23 @@
  *  - the load could have read the store's message: in modification order it is newer than the
  *    oldest message that the load was allowed to read.
  *
- * It is enough to wait under these three conditions: no result is missed. Proof. Take an execution
- * in which the load reads from a store that is made later. Program order and reads-from have no
- * cycle, so no chain of them leads from the load to the store. Leave out every event to which a
- * chain leads from the load. The store stays. The events that stay do not depend on what the load
- * reads. So they are also in an execution in which the load reads a message that existed when its
- * thread came to it. That execution has one load fewer that reads a message made later. So, by
- * induction on the number of such loads, the search sees it. In it the store is made, the three
- * conditions hold, and the search tries the wait.
+ * It is enough to wait under these three conditions: no result is missed. Proof. Take an
+ * execution in which the load reads from a store that is made later. Program order and reads-from
+ * have no cycle, so no chain of them leads from the load to the store. Leave out every event that
+ * such a chain reaches from the load. The load and the store stay. The events that stay do not
+ * depend on what the load reads. So they are also in an execution in which the load reads a
+ * message that already existed when the loading thread came to the load. In that execution one
+ * load fewer reads a message that is made later. So, by induction on the number of such loads,
+ * the search sees it. In it the store is made, the three conditions hold, and the search tries
+ * the wait.
  *
  * Rmws need two more rules, because only one rmw can read a given message.
  *
- *  - The store's rmw may read a different message if the load waits. So if the store is part of an
- *    rmw, the second condition ignores a chain that ends with the reads-from step into that rmw.
- *  - A compare-and-swap of another thread may have failed because the load is part of an rmw that
- *    did not wait. So if the load is part of an rmw, a failed compare-and-swap counts as a store.
- *    It has no message, so the third condition does not apply to it.
+ *  - If the store is part of an rmw, that rmw may read a different message when the load waits.
+ *    The second condition then ignores a chain that ends with the reads-from step into that rmw.
+ *  - If the load is part of an rmw, that rmw may have taken the message that a compare-and-swap
+ *    of another thread needed. So a compare-and-swap that failed counts as a store. It has no
+ *    message, so the third condition does not apply to it.
  *
  * No execution is seen twice. At the choice point that separates two paths, a load reads a
  * different message in each, or a store takes a different place among the same messages. A path is
