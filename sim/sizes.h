@@ -3,9 +3,9 @@
  * sizes.h - a set of pages in blocks of 4K, 2M or 1G: folios, or mappings
  *
  * The set is kept as three range trees, in the member at_least: [0] has the pages in blocks of
- * any size, [1] those in blocks of 2M or 1G, [2] those in blocks of 1G. Invariant: the second is
- * a subset of the first, and the third of the second. A tree takes 2 KiB for a uniform TiB. So 1
- * TiB in 1G blocks takes 6 KiB.
+ * any size, [1] those in blocks of 2M or 1G, [2] those in blocks of 1G. Invariant, unless
+ * sizes_set() has failed: [1] is a subset of [0], and [2] of [1]. A tree takes 2 KiB for a
+ * uniform TiB. So 1 TiB in 1G blocks takes 6 KiB.
  */
 #ifndef GMS_SIM_SIZES_H
 #define GMS_SIM_SIZES_H

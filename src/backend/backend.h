@@ -63,7 +63,7 @@ static inline bool gms_backend_in_hook_or_listener(const struct gms_backend *b)
 
 /*
  * Returns true if the innermost frame for @b of the calling thread is that of a hook, and not of
- * a listener. The thread must not take an invalidate lock there, either.
+ * a listener. Inside of a hook a thread must take neither a convert lock nor an invalidate lock.
  */
 static inline bool gms_backend_in_hook(const struct gms_backend *b)
 {

@@ -107,9 +107,9 @@ int gms_state_create(const struct gms_state_opts *opts, struct gms_state **state
 
 /*
  * Merges and frees all folios, as punching out the whole object would, but unmaps nothing and
- * looks for no pins. Clears the trees one whole 1G block at a time, which needs no memory. The
- * hooks that this calls may query the object. They see the 1G blocks before the current one as
- * freed.
+ * looks for no pins. Clears the sets of prepared, mapped and allocated pages one whole 1G block
+ * at a time, which needs no memory. The hooks that this calls may query the object. They see the
+ * 1G blocks before the current one as freed.
  */
 static void state_free_folios(struct gms_state *s)
 {

@@ -4,8 +4,8 @@
  *
  *	gen_snapshot FILE
  *
- * For each new version of the format, this program writes one more file for tests/data/. The
- * files of old versions stay as they are.
+ * When the format gets a new version, this program is run once, and its file is added to
+ * tests/data/. The files of old versions stay as they are.
  */
 #include "snap.h"
 #include "test.h"

@@ -29,10 +29,11 @@
  * have no cycle, so no chain of them leads from the load to the store. Leave out every event that
  * such a chain reaches from the load. The load and the store stay. The events that stay do not
  * depend on what the load reads. So they are also in an execution in which the load reads a
- * message that already existed when the loading thread came to the load. In that execution one
- * load fewer reads a message that is made later. So, by induction on the number of such loads,
- * the search sees it. In it the store is made, the three conditions hold, and the search tries
- * the wait.
+ * message that already existed when the loading thread came to the load. The events that were
+ * left out run again, with loads that read only messages that exist by then. So at least one load
+ * fewer reads a message that is made later and, by induction on the number of such loads, the
+ * search sees that execution. In it the store is made, the three conditions hold, and the search
+ * tries the wait.
  *
  * Rmws need two more rules, because only one rmw can read a given message.
  *
@@ -43,11 +44,12 @@
  *    message, so the third condition does not apply to it.
  *
  * No execution is seen twice. At the choice point that separates two paths, a load reads a
- * different message in each, or a store takes a different place among the same messages. A path is
- * abandoned ("blocked") if a load waits and no message comes.
+ * different message in each, or a store takes a different place among the same messages. A load
+ * that waits reads a message made after the choice point, which no other choice there can read. A
+ * path is abandoned ("blocked") if a load waits and no message comes.
  *
  * A thread that stores nothing should have the highest number: all messages exist when it runs,
- * and its loads never wait.
+ * and its loads never wait, except with WEAK_EAGER.
  *
  * Threads are coroutines. Each has a stack, on which one function waits for work. If a thread is
  * abandoned, its coroutine starts again in that function in the next execution.
