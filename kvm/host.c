@@ -194,3 +194,8 @@ int gms_kvm_host_punch(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 	return kvm->sys.punch(kvm->sys.ctx, file->fd, file->offset + gms_kvm_bytes(start),
 			      gms_kvm_bytes(end - start));
 }
+
+void *gms_kvm_host(const struct gms_kvm *kvm)
+{
+	return kvm->host;
+}

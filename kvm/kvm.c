@@ -294,13 +294,3 @@ int gms_kvm_create(const struct gms_kvm_opts *opts, struct gms_kvm **kvm)
 {
 	return gms_kvm_create_on(opts, &gms_kvm_sys_linux, &kvm_libc_allocator, kvm);
 }
-
-enum gms_kvm_way gms_kvm_get_way(const struct gms_kvm *kvm)
-{
-	return kvm->mode;
-}
-
-void *gms_kvm_host(const struct gms_kvm *kvm)
-{
-	return kvm->host;
-}

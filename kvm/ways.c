@@ -96,3 +96,8 @@ const char *gms_kvm_way_name(enum gms_kvm_way mode)
 		return "none";
 	}
 }
+
+enum gms_kvm_way gms_kvm_get_way(const struct gms_kvm *kvm)
+{
+	return kvm->mode;
+}

@@ -13,7 +13,7 @@
 #define PEER_SYMBOL bench_peer_roaring
 #define PEER_HAS_ORDER
 #define PEER_SIZE_MAX BENCH_16T
-#define PEER_SETTLE(o) (roaring_bitmap_run_optimize(o), roaring_bitmap_shrink_to_fit(o))
+#define PEER_COMPACT(o) (roaring_bitmap_run_optimize(o), roaring_bitmap_shrink_to_fit(o))
 
 typedef roaring_bitmap_t peer_obj;
 

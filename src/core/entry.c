@@ -62,13 +62,15 @@ static inline struct gms_shard *entry_pop_shard(struct gms_state *s, gms_shards 
 	return &s->shard[i];
 }
 
-void gms_shards_lock_convert(struct gms_state *s, gms_shards shards) GMS_NO_TSA
+static void entry_lock_convert(struct gms_state *s, gms_shards shards)
+	GMS_ACQUIRE(gms_convert_lock) GMS_NO_TSA
 {
 	while (shards)
 		gms_mutex_lock(&entry_pop_shard(s, &shards)->convert);
 }
 
-void gms_shards_unlock_convert(struct gms_state *s, gms_shards shards) GMS_NO_TSA
+static void entry_unlock_convert(struct gms_state *s, gms_shards shards)
+	GMS_RELEASE(gms_convert_lock) GMS_NO_TSA
 {
 	while (shards)
 		gms_mutex_unlock(&entry_pop_shard(s, &shards)->convert);
@@ -175,16 +177,16 @@ int gms_enter(struct gms_state *s, unsigned int flags, gms_pgoff_t start,
 	if (gms_backend_in_hook_or_listener(&s->backend) || gms_thread_holds(s))
 		return -EDEADLK;
 	shards = entry_shards(flags, start, nr_pages);
-	gms_shards_lock_convert(s, shards);
+	entry_lock_convert(s, shards);
 	if (gms_likely((flags & GMS_ENTER_FROZEN) || !gms_load_relaxed(&s->frozen)))
 		return 0;
-	gms_shards_unlock_convert(s, shards);
+	entry_unlock_convert(s, shards);
 	return -EPERM;
 }
 
 int gms_leave(struct gms_state *s, unsigned int flags, gms_pgoff_t start, uint64_t nr_pages,
 	      int err) GMS_NO_TSA
 {
-	gms_shards_unlock_convert(s, entry_shards(flags, start, nr_pages));
+	entry_unlock_convert(s, entry_shards(flags, start, nr_pages));
 	return gms_unlikely(err) ? gms_refused(s, err) : 0;
 }

@@ -51,10 +51,6 @@ static inline gms_shards gms_shards_of(gms_pgoff_t start, gms_pgoff_t end)
 int gms_shards_init(struct gms_state *s);
 void gms_shards_fini(struct gms_state *s);
 
-void gms_shards_lock_convert(struct gms_state *s, gms_shards shards) GMS_ACQUIRE(gms_convert_lock);
-void gms_shards_unlock_convert(struct gms_state *s, gms_shards shards)
-	GMS_RELEASE(gms_convert_lock);
-
 /*
  * Takes the invalidate locks exclusively, and makes the sequence numbers of the shards odd. The
  * unlock makes them even.

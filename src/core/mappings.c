@@ -4,6 +4,20 @@
  */
 #include "mappings.h"
 
+/*
+ * Makes the next range of the list the current one, and cuts it at @limit. Returns false if there
+ * is none that begins before @limit.
+ */
+static inline bool mappings_next_before(const struct gms_ranges *ranges,
+					struct gms_ranges_walk *walk, gms_pgoff_t limit)
+{
+	if (!gms_ranges_next(ranges, walk) || walk->range.start >= limit)
+		return false;
+	if (walk->range.end > limit)
+		walk->range.end = limit;
+	return true;
+}
+
 /* ---- the host's mappings ---- */
 
 static int mappings_unmap(struct gms_state *s, struct gms_range range, bool undo)
@@ -29,7 +43,7 @@ static int mappings_unmap_before(struct gms_state *s, struct gms_ranges *ranges,
 	gms_pgoff_t end = 0; /* where the last of the ranges in @wide ends */
 	int err = 0;
 
-	while (!err && gms_ranges_next_before(ranges, &walk, limit)) {
+	while (!err && mappings_next_before(ranges, &walk, limit)) {
 		struct gms_range range = walk.range;
 
 		if (by_folio)
@@ -80,7 +94,7 @@ int gms_mappings_restore_host(struct gms_state *s, const struct gms_ranges *rang
 
 	if (!s->backend.ops.map_host)
 		return 0;
-	while (!err && gms_ranges_next_before(ranges, &walk, ranges->unmapped))
+	while (!err && mappings_next_before(ranges, &walk, ranges->unmapped))
 		err = mappings_map_shared(s, walk.range);
 	return err;
 }
@@ -130,7 +144,7 @@ static int mappings_isolate_pages(struct gms_state *s, struct gms_ranges *ranges
 
 	if (err)
 		return err;
-	while (s->backend.ops.check_pins && gms_ranges_next_before(ranges, &walk, counted)) {
+	while (s->backend.ops.check_pins && mappings_next_before(ranges, &walk, counted)) {
 		err = gms_backend_check_pins(&s->backend, walk.range.start,
 					     walk.range.end - walk.range.start, &found);
 		if (err) {

@@ -79,20 +79,6 @@ static inline bool gms_ranges_next(const struct gms_ranges *ranges, struct gms_r
 	return true;
 }
 
-/*
- * Makes the next range of the list the current one, and cuts it at @limit. Returns false if there
- * is none that begins before @limit.
- */
-static inline bool gms_ranges_next_before(const struct gms_ranges *ranges,
-					  struct gms_ranges_walk *walk, gms_pgoff_t limit)
-{
-	if (!gms_ranges_next(ranges, walk) || walk->range.start >= limit)
-		return false;
-	if (walk->range.end > limit)
-		walk->range.end = limit;
-	return true;
-}
-
 /* Returns the first page of [start, end) that is in a tree; @end if there is none. */
 gms_pgoff_t gms_ranges_first_in_tree(const struct gms_rtree *tree, gms_pgoff_t start,
 				     gms_pgoff_t end);

@@ -11,7 +11,7 @@
 #include "fault.h"
 
 #include "core/entry.h"
-#include "core/limit.h"
+#include "limit.h"
 #include "populate.h"
 
 /* Finds the folio at an index: allocates it if it is not, and splits it as the policy decides. */

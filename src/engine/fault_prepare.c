@@ -9,8 +9,8 @@
  * again.
  */
 #include "core/entry.h"
-#include "core/limit.h"
 #include "fault.h"
+#include "limit.h"
 
 /*
  * The block that the backend has prepared last. If the answer of the backend limits the guest's

@@ -2,7 +2,7 @@
 /*
  * gfn.c - what the guest sees at a gfn: queries, which take no lock
  */
-#include "core/limit.h"
+#include "limit.h"
 
 int gms_gfn_to_index(const struct gms_state *s, uint64_t gfn, gms_pgoff_t *index)
 {

@@ -6,7 +6,7 @@
  * and the pages that are limited to 2M.
  */
 #include "core/entry.h"
-#include "core/limit.h"
+#include "limit.h"
 #include "pageset.h"
 
 /* Sets or clears a range in the trees from number @first on. */

@@ -280,7 +280,7 @@ static void what_begins_private_begins_hidden(void **unused)
 }
 
 /* The pages of a caller's guest_memfd may be private or not, so a sync converts each of them. */
-static void what_is_adopted_in_place_is_told_anew(void **unused)
+static void memory_adopted_in_place_is_set_anew(void **unused)
 {
 	const struct krig_kind kind = {GMS_KVM_IN_PLACE, GMS_KVM_GUEST_MEMFD, 0};
 	struct krig rig;
@@ -464,7 +464,7 @@ int main(void)
 		cmocka_unit_test(huge_pages_are_whole),
 		cmocka_unit_test(the_host_s_mapping_is_left_alone),
 		cmocka_unit_test(what_begins_private_begins_hidden),
-		cmocka_unit_test(what_is_adopted_in_place_is_told_anew),
+		cmocka_unit_test(memory_adopted_in_place_is_set_anew),
 		cmocka_unit_test(members_that_are_not_there_are_done_without),
 		cmocka_unit_test(create_fails_at_each_call_and_leaves_nothing),
 		cmocka_unit_test(destroy_may_be_called_again),

@@ -7,10 +7,10 @@
  * by inhibits. The functions here take an order, such as that of the folio, and lower it by the
  * other limits.
  */
-#ifndef GMS_CORE_LIMIT_H
-#define GMS_CORE_LIMIT_H
+#ifndef GMS_ENGINE_LIMIT_H
+#define GMS_ENGINE_LIMIT_H
 
-#include "core.h"
+#include "core/core.h"
 
 static inline unsigned int gms_limit_min(unsigned int a, unsigned int b)
 {
@@ -85,4 +85,4 @@ static inline unsigned int gms_limit_fault(const struct gms_state *s, gms_pgoff_
 	return gms_limit_attributes(s, index, order);
 }
 
-#endif /* GMS_CORE_LIMIT_H */
+#endif /* GMS_ENGINE_LIMIT_H */
