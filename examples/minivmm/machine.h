@@ -37,7 +37,7 @@ struct machine {
 	int kvm, vm;
 	struct machine_vcpu vcpu; /* the first vCPU; others are the caller's */
 	unsigned char *low; /* the host's view of the lowest 1 MiB */
-	bool hypercalls; /* machine_enable_hypercalls() was called */
+	bool hypercalls; /* machine_enable_hypercalls() has succeeded */
 };
 
 /* A machine that was not created. machine_destroy() accepts it. */

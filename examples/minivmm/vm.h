@@ -18,7 +18,7 @@ struct vm {
 	struct gms_state *state;
 	struct mirror mirror;
 	unsigned int
-		listener; /* the number of the mirror as a listener; valid if listening is true */
+		listener; /* the id of the listener that feeds the mirror; valid if listening is true */
 	bool listening;
 	struct guest_mailbox *box;
 	bool device_busy;

@@ -237,8 +237,8 @@ static bool is_new(struct search *search, const struct tried *tried)
 }
 
 /*
- * Returns the earliest end of a call that is not made yet. A call that begins after this time
- * cannot be the next one in the order.
+ * Returns the earliest end among the calls that the search has not made yet. A call that begins
+ * after this time cannot be the next one in the order.
  */
 static uint64_t deadline(const struct linear_history *history, uint64_t made)
 {

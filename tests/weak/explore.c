@@ -29,16 +29,17 @@
  * have no cycle, so no chain of them leads from the load to the store. Leave out every event that
  * such a chain reaches from the load. The load and the store stay. The events that stay do not
  * depend on what the load reads. So they are also in an execution in which the load reads a
- * message that already existed when the loading thread came to the load. The events that were
- * left out run again, with loads that read only messages that exist by then. So at least one load
- * fewer reads a message that is made later and, by induction on the number of such loads, the
- * search sees that execution. In it the store is made, the three conditions hold, and the search
- * tries the wait.
+ * message that already existed when the loading thread came to the load. Then let the threads
+ * whose events were left out go on to their ends. Each of their loads reads a message that exists
+ * when its thread comes to that load. In this new execution fewer loads read a message that is
+ * made later. By induction on the number of such loads, the search sees it. In it the store is
+ * made, the three conditions hold, and the search tries the wait.
  *
  * Rmws need two more rules, because only one rmw can read a given message.
  *
  *  - If the store is part of an rmw, that rmw may read a different message when the load waits.
- *    The second condition then ignores a chain that ends with the reads-from step into that rmw.
+ *    So for the store of an rmw the second condition ignores a chain whose last step is the
+ *    reads-from into that rmw.
  *  - If the load is part of an rmw, that rmw may have taken the message that a compare-and-swap
  *    of another thread needed. So a compare-and-swap that failed counts as a store. It has no
  *    message, so the third condition does not apply to it.
@@ -98,7 +99,7 @@ static struct weak_result *result;
 
 /* ---- choices ---- */
 
-/* Returns the choice at node @i that a replay names; else the first. */
+/* Returns the choice that a replay names for node @i, or 0, the first choice, if it names none. */
 static unsigned int explore_replayed_choice(unsigned int i)
 {
 	const char *p = replayed;
@@ -191,7 +192,10 @@ static void explore_leave(void)
 	_longjmp(scheduler, 1);
 }
 
-/* The function of a coroutine: runs one thread of each execution, on a stack of its own. */
+/*
+ * The function of a coroutine, on a stack of its own. In each execution explore_resume() jumps to
+ * c->start, and the function then calls run(): a thread, setup() or end().
+ */
 static void explore_wait_for_work(void)
 {
 	struct explore_coroutine *c = running;
