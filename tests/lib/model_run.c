@@ -2,10 +2,8 @@
 /*
  * model_run.c - runs a history on the engine and on the model
  */
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "model.h"
+#include "shrink.h"
 #include "state_query.h"
 #include "talloc.h"
 #include "test.h"
@@ -402,62 +400,22 @@ const char *model_history_run(const struct model_history *history, size_t *faile
 	return *kept ? kept : why;
 }
 
-/* Returns true if the history fails. */
-static bool fails(const struct model_history *history)
+static const char *run(const void *history, size_t *failed)
 {
-	size_t failed;
-	int status;
-	pid_t pid;
-
-	if (!getenv("GMS_TEST_FORK"))
-		return model_history_run(history, &failed) != NULL;
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		return false;
-	if (!pid)
-		_exit(model_history_run(history, &failed) ? 1 : 0);
-	return waitpid(pid, &status, 0) == pid && status != 0;
-}
-
-/* Removes @count operations from @at on, if the history fails without them. */
-static bool try_without(struct model_history *history, size_t at, size_t count)
-{
-	struct model_history less = *history;
-
-	less.nr_ops = history->nr_ops - count;
-	less.ops = calloc(less.nr_ops + 1, sizeof(*less.ops));
-	memcpy(less.ops, history->ops, at * sizeof(*less.ops));
-	memcpy(less.ops + at, history->ops + at + count, (less.nr_ops - at) * sizeof(*less.ops));
-	if (!fails(&less)) {
-		free(less.ops);
-		return false;
-	}
-	free(history->ops);
-	*history = less;
-	return true;
+	return model_history_run(history, failed);
 }
 
 void model_history_shrink(struct model_history *history)
 {
-	size_t count, at, i;
-	size_t failed;
+	struct shrink shrink = {run, history, history->ops, sizeof(*history->ops),
+				&history->nr_ops};
+	size_t i;
 
-	if (!getenv("GMS_TEST_FORK") && model_history_run(history, &failed))
-		history->nr_ops = failed + 1;
-	for (count = history->nr_ops / 2; count; count /= 2) {
-		for (at = 0; at + count <= history->nr_ops;) {
-			if (!try_without(history, at, count))
-				at += count;
-		}
-	}
+	shrink_end(&shrink);
+	shrink_halves(&shrink);
 	/* Few operations are left. With a full comparison after each of them, fewer may do. */
 	for (i = 0; i < history->nr_ops; i++)
 		history->ops[i].full = true;
-	if (model_history_run(history, &failed))
-		history->nr_ops = failed + 1;
-	for (at = 0; at < history->nr_ops;) {
-		if (!try_without(history, at, 1))
-			at++;
-	}
+	shrink_end(&shrink);
+	shrink_pieces(&shrink, 1);
 }

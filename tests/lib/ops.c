@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * ops.c - runs and shrinks random histories of a range tree
- *
- * With GMS_TEST_FORK in the environment each run is a process of its own, so that a history that
- * crashes can be shrunk, too.
  */
 #include "ops.h"
+#include "shrink.h"
 #include "test.h"
-
-#include <sys/wait.h>
-#include <unistd.h>
 
 static const char *const kind_names[NR_OP_KINDS] = {
 	"store", "commit", "revert", "release", "store_nomem", "commit_nomem",
@@ -136,58 +131,21 @@ const char *history_run(const struct history *history, size_t *failed)
 	return why;
 }
 
-/* Returns true if the history fails. */
-static bool fails(const struct history *history)
+static const char *run(const void *history, size_t *failed)
 {
-	size_t failed;
-	int status;
-	pid_t pid;
-
-	if (!getenv("GMS_TEST_FORK"))
-		return history_run(history, &failed) != NULL;
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		return false;
-	if (!pid)
-		_exit(history_run(history, &failed) ? 1 : 0);
-	return waitpid(pid, &status, 0) == pid && status != 0;
-}
-
-/* Removes @count operations from @at on, if the history fails without them. */
-static bool try_without(struct history *history, size_t at, size_t count)
-{
-	struct history less = *history;
-
-	less.nr_ops = history->nr_ops - count;
-	less.ops = calloc(less.nr_ops + 1, sizeof(*less.ops));
-	memcpy(less.ops, history->ops, at * sizeof(*less.ops));
-	memcpy(less.ops + at, history->ops + at + count, (less.nr_ops - at) * sizeof(*less.ops));
-	if (!fails(&less)) {
-		free(less.ops);
-		return false;
-	}
-	free(history->ops);
-	*history = less;
-	return true;
+	return history_run(history, failed);
 }
 
 void history_shrink(struct history *history)
 {
-	size_t count, at;
-	size_t failed;
+	struct shrink shrink = {run, history, history->ops, sizeof(*history->ops),
+				&history->nr_ops};
 
-	if (!getenv("GMS_TEST_FORK") && history_run(history, &failed))
-		history->nr_ops = failed + 1;
+	shrink_end(&shrink);
 	/* The last operation found the difference, so it must compare everything. */
 	if (history->nr_ops)
 		history->ops[history->nr_ops - 1].full = true;
-	for (count = history->nr_ops / 2; count; count /= 2) {
-		for (at = 0; at + count <= history->nr_ops;) {
-			if (!try_without(history, at, count))
-				at += count;
-		}
-	}
+	shrink_halves(&shrink);
 }
 
 void history_print(const struct history *history)
