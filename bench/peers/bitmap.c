@@ -58,11 +58,6 @@ static bench_noinline void peer_clear_atomic(peer_obj *o, uint64_t i, uint64_t n
 	__atomic_fetch_and(&o->map[i / 64], ~(1ULL << (i % 64)), __ATOMIC_RELAXED);
 }
 
-static bench_noinline bool peer_test(peer_obj *o, uint64_t i)
-{
-	return bitmap_test(o->map, i);
-}
-
 static bench_noinline unsigned int peer_order(peer_obj *o, uint64_t i)
 {
 	uint64_t start = gms_order_down(i, GMS_ORDER_1G), end = gms_order_up(i, GMS_ORDER_1G);
@@ -74,18 +69,4 @@ static bench_noinline unsigned int peer_order(peer_obj *o, uint64_t i)
 	return GMS_ORDER_1G;
 }
 
-struct peer_cursor {
-	struct bitmap_cursor c;
-};
-
-static inline void peer_first(peer_obj *o, struct peer_cursor *c)
-{
-	c->c = (struct bitmap_cursor) {o->map, 0, o->nr_pages};
-}
-
-static bench_noinline bool peer_next(struct peer_cursor *c, struct bench_run *run)
-{
-	return bitmap_next_run(&c->c, run);
-}
-
-#include "rows.h"
+#include "bitmap_rows.h"

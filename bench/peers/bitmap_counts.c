@@ -31,28 +31,9 @@ static bench_noinline void peer_clear(peer_obj *o, uint64_t start, uint64_t nr)
 	counts_store(o, start, nr, false);
 }
 
-static bench_noinline bool peer_test(peer_obj *o, uint64_t i)
-{
-	return bitmap_test(o->map, i);
-}
-
 static bench_noinline unsigned int peer_order(peer_obj *o, uint64_t i)
 {
 	return counts_order(o, i);
 }
 
-struct peer_cursor {
-	struct bitmap_cursor c;
-};
-
-static inline void peer_first(peer_obj *o, struct peer_cursor *c)
-{
-	c->c = (struct bitmap_cursor) {o->map, 0, o->nr_pages};
-}
-
-static bench_noinline bool peer_next(struct peer_cursor *c, struct bench_run *run)
-{
-	return bitmap_next_run(&c->c, run);
-}
-
-#include "rows.h"
+#include "bitmap_rows.h"

@@ -93,11 +93,6 @@ static bench_noinline void peer_clear(peer_obj *o, uint64_t start, uint64_t nr)
 	peer_store(o, start, nr, false);
 }
 
-static bench_noinline bool peer_test(peer_obj *o, uint64_t i)
-{
-	return bitmap_test(o->map, i);
-}
-
 static bench_noinline unsigned int peer_order(peer_obj *o, uint64_t i)
 {
 	if (!o->mixed_1g[i >> GMS_ORDER_1G])
@@ -105,18 +100,4 @@ static bench_noinline unsigned int peer_order(peer_obj *o, uint64_t i)
 	return o->mixed_2m[i >> GMS_ORDER_2M] ? 0 : GMS_ORDER_2M;
 }
 
-struct peer_cursor {
-	struct bitmap_cursor c;
-};
-
-static inline void peer_first(peer_obj *o, struct peer_cursor *c)
-{
-	c->c = (struct bitmap_cursor) {o->map, 0, o->nr_pages};
-}
-
-static bench_noinline bool peer_next(struct peer_cursor *c, struct bench_run *run)
-{
-	return bitmap_next_run(&c->c, run);
-}
-
-#include "rows.h"
+#include "bitmap_rows.h"
