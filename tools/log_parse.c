@@ -297,6 +297,16 @@ static bool parse_find_qemu(const char *text, size_t len, struct parse_scan *res
 	}
 }
 
+/* Reads @name and the hexadecimal number after it. */
+static enum parse_number parse_scan_field(struct parse_scan *s, const char *name, uint64_t *value)
+{
+	parse_scan_blanks(s);
+	if (!parse_scan_word(s, name))
+		return PARSE_MISSING;
+	parse_scan_blanks(s);
+	return parse_scan_hex(s, value);
+}
+
 static void parse_qemu(const char *text, size_t len, struct log_line *line)
 {
 	uint64_t start, size;
@@ -310,22 +320,12 @@ static void parse_qemu(const char *text, size_t len, struct log_line *line)
 		parse_malformed(line, "NUL byte in the line");
 		return;
 	}
-	parse_scan_blanks(&s);
-	n = PARSE_MISSING;
-	if (parse_scan_word(&s, "start")) {
-		parse_scan_blanks(&s);
-		n = parse_scan_hex(&s, &start);
-	}
+	n = parse_scan_field(&s, "start", &start);
 	if (n != PARSE_OK) {
 		parse_malformed_number(line, n, "no start with a hexadecimal number");
 		return;
 	}
-	parse_scan_blanks(&s);
-	n = PARSE_MISSING;
-	if (parse_scan_word(&s, "size")) {
-		parse_scan_blanks(&s);
-		n = parse_scan_hex(&s, &size);
-	}
+	n = parse_scan_field(&s, "size", &size);
 	if (n != PARSE_OK) {
 		parse_malformed_number(line, n, "no size with a hexadecimal number");
 		return;
