@@ -8,7 +8,8 @@
  *
  * The engine queries the policy
  *
- *  - GMS_EV_ALLOCATE: when it has allocated a folio of order 9 or 18;
+ *  - GMS_EV_ALLOCATE: when it has allocated a folio of order 9 or 18, at the first page of it; and
+ *    if the folio is split then, at the first page of each part that is not of order 0;
  *  - GMS_EV_FAULT: at each fault in a folio of order 9 or 18. A pin counts as a host fault in each
  *    folio that it covers;
  *  - GMS_EV_CONVERT: for each folio of order 9 or 18 that a conversion changes, at the first

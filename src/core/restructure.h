@@ -84,7 +84,7 @@ static inline int gms_restructure_fault(struct gms_state *s, const struct gms_po
  */
 int gms_restructure_split_ranges(struct gms_state *s, const struct gms_policy_query *query,
 				 const struct gms_ranges *ranges, bool *merge)
-	GMS_REQUIRES(gms_invalidate_lock);
+	GMS_REQUIRES_SHARED(gms_invalidate_lock);
 
 /*
  * Merges the folios in the ranges that the policy wants larger, as far as they can be merged.

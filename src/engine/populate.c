@@ -7,11 +7,25 @@
 #include "core/entry.h"
 #include "core/history.h"
 
-int gms_populate(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor, bool *fresh)
+/* Splits what has just been allocated in a place as the policy decides. */
+static int populate_split(struct gms_state *s, struct gms_folio place, enum gms_accessor accessor)
+	GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
 	const struct gms_policy_query query = {
 		.event = GMS_EV_ALLOCATE, .accessor = accessor, .cap = GMS_ORDER_1G};
-	struct gms_folio folio;
+	struct gms_ranges ranges;
+	bool merge = false;
+
+	if (!place.order || !gms_policy_wants(s, GMS_EV_ALLOCATE, accessor))
+		return 0;
+	gms_ranges_one(&ranges, place.index, gms_folio_end(place));
+	return gms_restructure_split_ranges(s, &query, &ranges, &merge);
+}
+
+int gms_populate(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor, bool *fresh)
+{
+	/* What is not allocated yet is not split either, so this is what will be allocated. */
+	const struct gms_folio place = gms_folio_at(&s->folios, index);
 	int err;
 
 	err = gms_check_frozen(s);
@@ -21,7 +35,7 @@ int gms_populate(struct gms_state *s, gms_pgoff_t index, enum gms_accessor acces
 	if (err || !*fresh)
 		return err;
 	gms_history_tick(s, index);
-	return gms_restructure_fault(s, &query, index, &folio);
+	return populate_split(s, place, accessor);
 }
 
 int gms_populate_range(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, gms_pgoff_t *at)

@@ -16,6 +16,20 @@ static int split(struct model *model, uint64_t index, enum gms_event event,
 	return ret == -EAGAIN ? 0 : ret;
 }
 
+/* Splits each part of [start, end), which has just been allocated, as the policy says. */
+static int split_fresh(struct model *model, uint64_t start, uint64_t end,
+		       enum gms_accessor accessor)
+{
+	unsigned int order;
+	int ret = 0;
+
+	for (; start < end && !ret && !model->why; start += 1ULL << order) {
+		ret = split(model, start, GMS_EV_ALLOCATE, accessor);
+		order = model->order[start];
+	}
+	return ret;
+}
+
 /* Allocates the folio at a page, if there is none, and splits it as the policy says. */
 static int allocate_at(struct model *model, uint64_t index, enum gms_accessor accessor, bool *fresh)
 {
@@ -32,7 +46,7 @@ static int allocate_at(struct model *model, uint64_t index, enum gms_accessor ac
 	*fresh = true;
 	model->stats.folios_allocated++;
 	memset(model->allocated + start, 1, 1ULL << order);
-	return split(model, index, GMS_EV_ALLOCATE, accessor);
+	return split_fresh(model, start, start + (1ULL << order), accessor);
 }
 
 static int refuse(const struct model *model, uint64_t index, enum gms_accessor accessor)

@@ -284,6 +284,57 @@ static void rule_30_nonuniform_keeps_new_folios_of_uniform_blocks(void **unused)
 	rig_fini(&rig);
 }
 
+/*
+ * Rules 26 and 30: an allocation in a mixed 1G splits all of the folio as the policy decides, and
+ * not only where the fault is. It queries the policy once for each folio that stays as it is.
+ */
+static void rule_30_nonuniform_splits_all_that_it_allocates(void **unused)
+{
+	struct rig rig;
+
+	(void)unused;
+	init_with(&rig, &all_private, gms_policy_eager_nonuniform());
+	rig_convert(&rig, 8 * T_2M, 7, GMS_SHARED);
+	rig_convert(&rig, 99 * T_2M, 2 * T_2M + 7, GMS_SHARED);
+	rig_convert(&rig, T_1G + 5, 1, GMS_SHARED);
+	rig_forget(&rig);
+	rig_faults(&rig, 50 * T_2M, GMS_GUEST, GMS_ORDER_2M, GMS_ORDER_2M);
+	rig_expect_calls(&rig, BUT_FOLIOS, ALLOC(0, 18), SPLIT(0, 18, 9), SPLIT(8 * T_2M, 9, 0),
+			 SPLIT(101 * T_2M, 9, 0));
+	rig_forget(&rig);
+	assert_int_equal(gms_allocate(rig.state, 2 * T_1G - 1, 2, NULL), 0);
+	rig_expect_calls(&rig, BUT_FOLIOS, ALLOC(T_1G, 18), SPLIT(T_1G, 18, 9), SPLIT(T_1G, 9, 0),
+			 ALLOC(2 * T_1G, 9));
+	rig_fini(&rig);
+}
+
+/*
+ * Rule 24: if the backend refuses a split of what is allocated, the call returns the error and the
+ * folio stays. A pin of the backend defers that split only.
+ */
+static void rule_30_an_allocation_meets_refused_splits(void **unused)
+{
+	struct gms_fault fault;
+	struct rig rig;
+
+	(void)unused;
+	init_with(&rig, &all_private, gms_policy_eager_nonuniform());
+	rig_convert(&rig, 8 * T_2M, 7, GMS_SHARED);
+	rig_convert(&rig, 99 * T_2M, 7, GMS_SHARED);
+	sim_refuse(rig.sim, 1U << SIM_FOLIO_SPLIT, 1, 1, -EIO);
+	assert_int_equal(rig_fault(&rig, 5, GMS_GUEST, &fault), -EIO);
+	assert_true(gms_is_allocated(rig.state, 5));
+	assert_int_equal(gms_folio_order(rig.state, 8 * T_2M), GMS_ORDER_2M);
+	rig_convert(&rig, T_1G, 7, GMS_SHARED);
+	rig_convert(&rig, T_1G + 99 * T_2M, 7, GMS_SHARED);
+	sim_refuse(rig.sim, 1U << SIM_CHECK_PINS, 1, 1, -EAGAIN);
+	rig_faults(&rig, T_1G + T_2M, GMS_GUEST, GMS_ORDER_2M, GMS_ORDER_2M);
+	assert_int_equal(gms_folio_order(rig.state, T_1G), GMS_ORDER_2M);
+	assert_int_equal(gms_folio_order(rig.state, T_1G + 99 * T_2M), GMS_ORDER_4K);
+	assert_int_equal(rig_stats(&rig).splits_deferred, 1);
+	rig_fini(&rig);
+}
+
 /* ---- adaptive ---- */
 
 static uint64_t read_clock(void *ctx)
@@ -452,6 +503,8 @@ int main(void)
 		cmocka_unit_test(rule_27_destroy_merges_and_frees),
 		cmocka_unit_test(rule_30_nonuniform_splits_mixed_blocks_only),
 		cmocka_unit_test(rule_30_nonuniform_keeps_new_folios_of_uniform_blocks),
+		cmocka_unit_test(rule_30_nonuniform_splits_all_that_it_allocates),
+		cmocka_unit_test(rule_30_an_allocation_meets_refused_splits),
 		cmocka_unit_test(rule_30_adaptive_merges_a_block_at_rest),
 		cmocka_unit_test(rule_30_adaptive_leaves_a_ping_pong_split),
 		cmocka_unit_test(rule_30_adaptive_counts_changes_without_a_clock),

@@ -178,7 +178,7 @@ static void rule_25_a_policy_is_shown_the_blocks_at_a_fault(void **unused)
 	assert_int_equal(s.count, 0);
 	rig_faults(&rig, 9, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_2M);
 	assert_int_equal(s.count, 2);
-	expect_view(&s.views[0], GMS_EV_ALLOCATE, 9, 0, GMS_ORDER_1G);
+	expect_view(&s.views[0], GMS_EV_ALLOCATE, 0, 0, GMS_ORDER_1G);
 	expect_view(&s.views[1], GMS_EV_FAULT, 9, 0, GMS_ORDER_1G);
 	assert_int_equal(s.views[0].accessor, GMS_GUEST);
 	assert_int_equal(s.views[1].accessor, GMS_GUEST);
