@@ -315,8 +315,10 @@ static int search_pins(struct model *model, struct part *part)
 	blind = ret && obstacle < part->end && model->engine_ret == -EAGAIN;
 	if (ret && !blind)
 		return ret;
-	if (part->resumable)
-		model_take(model, 1U << SIM_UNMAP_HOST | 1U << SIM_CHECK_PINS);
+	/* In resumable mode the engine tries the pages before the pinned one again. */
+	ret = part->resumable ? model_take(model, 1U << SIM_UNMAP_HOST | 1U << SIM_CHECK_PINS) : 0;
+	if (ret && !blind)
+		return ret;
 	if (obstacle == part->end)
 		return 0;
 	part->err_index = obstacle;
