@@ -39,9 +39,17 @@
  *		.events = 1U << GMS_EV_FAULT | GMS_POLICY_HOST_FAULTS,
  *	};
  *
- * The HugeTLB patches for guest_memfd split as the policy eager does, and merge only to the order
- * of the backing. Michael Roth proposed lazy in the discussion of these patches on LKML, in July
- * 2025.
+ * The policies of the library differ in three ways: when they split, how much, and in which steps.
+ *
+ *	                   splits at            what is split to 4K     a 1G goes to
+ *	eager-rfc          once                 the folio               4K in one step
+ *	eager              once                 2M with a shared page   2M, and from there to 4K
+ *	eager-nonuniform   once                 mixed 2M                2M, and from there to 4K
+ *	lazy-4k            the host's touch     the folio               4K in one step
+ *	lazy, adaptive     the host's touch     mixed 2M                2M, and from there to 4K
+ *
+ * The HugeTLB patches for guest_memfd split and merge as eager-rfc does. Michael Roth proposed
+ * lazy in the discussion of these patches on LKML, in July 2025.
  */
 #ifndef GMEMSTATE_POLICY_H
 #define GMEMSTATE_POLICY_H
@@ -80,6 +88,8 @@ enum gms_event { GMS_EV_ALLOCATE, GMS_EV_FAULT, GMS_EV_CONVERT, GMS_EV_PUNCH, GM
  *       is a count of allocations, conversions, repairs, holes, splits and merges. The count is
  *       exact for the shard of the page; of each other shard it may lack the last 15
  * @since: @now at the last flip; 0 if there was none. Not above @now
+ * @backing_order: the order of the largest folio that the backing has at @index: 0, 9 or 18. It is
+ *                 below the order of the backing in a last block that is incomplete
  */
 struct gms_policy_view {
 	enum gms_event event;
@@ -91,6 +101,7 @@ struct gms_policy_view {
 	bool pinned;
 	uint32_t flips;
 	uint64_t now, since;
+	unsigned int backing_order;
 };
 
 /**
@@ -99,10 +110,13 @@ struct gms_policy_view {
  *         down to one of these. If it is the order that the folio has, the folio stays as it is
  * @uniform: what a split makes of the rest of the folio. true: folios of @order; false: the
  *           largest folios that are possible
+ * @exact: what a merge does if a folio of @order cannot be made, or is above @backing_order of the
+ *         view. true: nothing; false: it makes the largest smaller folio that is possible
  */
 struct gms_policy_verdict {
 	unsigned int order;
 	bool uniform;
+	bool exact;
 };
 
 /** GMS_POLICY_HOST_FAULTS - a bit of @events: leave out the faults of the guest */
@@ -114,9 +128,9 @@ struct gms_policy_verdict {
  *               A larger struct is accepted if all bytes that this library does not know are 0
  * @name: a name for reports, not NULL. The string must outlive the objects that use the policy
  * @decide: stores a verdict; not NULL. Before the call the verdict holds the order of the folio,
- *          and true. The engine calls with locks held, and from several threads at the same time:
- *          the function must neither block nor call the library. It should depend on nothing but
- *          @ctx and @view. @ctx is the policy_ctx of struct gms_state_opts
+ *          true and false. The engine calls with locks held, and from several threads at the same
+ *          time: the function must neither block nor call the library. It should depend on nothing
+ *          but @ctx and @view. @ctx is the policy_ctx of struct gms_state_opts
  * @events: a mask of the events that the policy decides, a bit (1U << event) for each; 0: all
  *          events. With GMS_POLICY_HOST_FAULTS, faults of the guest are left out. At an event that
  *          the policy does not decide, folios stay as they are
@@ -132,11 +146,24 @@ struct gms_policy_ops {
 };
 
 /**
- * gms_policy_eager() - split a huge folio at once if it is not all private
+ * gms_policy_eager_rfc() - split all of a huge folio to 4K at once if it is not all private
  *
  * If a huge folio is allocated in a block that is not all private, or if one of its pages
- * becomes shared, all of the folio is split to 4K at once. A conversion to private merges the
- * largest block that is all private after it. Takes no context.
+ * becomes shared, all of the folio is split to 4K at once, in one step. A conversion to private
+ * merges to the order that the backing has there, and to no other: with a backing of 1G, a 2M
+ * block that is all private stays split until all of the 1G is. Takes no context.
+ *
+ * Context: Any. Pure function.
+ * Return: the policy.
+ */
+GMS_API const struct gms_policy_ops *gms_policy_eager_rfc(void);
+
+/**
+ * gms_policy_eager() - split a huge folio at once where it is not all private
+ *
+ * If a huge folio is allocated in a block that is not all private, or if one of its pages
+ * becomes shared, the folio is split at once: a 1G to 2M, and each 2M with a shared page to 4K. A
+ * conversion to private merges the largest block that is all private after it. Takes no context.
  *
  * Context: Any. Pure function.
  * Return: the policy.
@@ -153,6 +180,18 @@ GMS_API const struct gms_policy_ops *gms_policy_eager(void);
  * Return: the policy.
  */
 GMS_API const struct gms_policy_ops *gms_policy_eager_nonuniform(void);
+
+/**
+ * gms_policy_lazy_4k() - split all of a folio to 4K when the host first touches it
+ *
+ * Conversions and guest faults split nothing. A host fault splits all of the folio at that place
+ * to 4K, in one step. Only a hole and gms_state_destroy() merge folios. It splits as much as
+ * eager-rfc, and when lazy does, so it separates what the two differ in. Takes no context.
+ *
+ * Context: Any. Pure function.
+ * Return: the policy.
+ */
+GMS_API const struct gms_policy_ops *gms_policy_lazy_4k(void);
 
 /**
  * gms_policy_lazy() - split when the host first touches a mixed block
@@ -180,7 +219,7 @@ GMS_API const struct gms_policy_ops *gms_policy_adaptive(void);
 
 /**
  * gms_policy_by_name() - find a policy of this library
- * @name: "eager", "eager-nonuniform", "lazy" or "adaptive"
+ * @name: "eager-rfc", "eager", "eager-nonuniform", "lazy-4k", "lazy" or "adaptive"
  *
  * Context: Any. Pure function.
  * Return: the policy; NULL: the library has none of that name.

@@ -80,6 +80,7 @@ static struct gms_policy_verdict restructure_decide(const struct gms_state *s,
 	view.folio_order = folio.order;
 	restructure_view_blocks(s, query, &view);
 	view.pinned = gms_folio_pinned(&s->folios, folio);
+	view.backing_order = gms_folios_backing_order(&s->folios, index);
 	gms_history_view(s, index, &view);
 	s->policy.decide(s->policy_ctx, &view, &verdict);
 	verdict.order = restructure_round(verdict.order);
@@ -187,36 +188,34 @@ struct restructure_merge {
 };
 
 /*
- * Merges the block of @order at m->at, or the largest smaller block there that can be merged. Then
- * moves m->at behind that block; if nothing was merged, behind the folio or its 2M block. A 1G
- * block that could not be merged is not tried again for each of its 2M blocks.
+ * Merges the block of the verdict's order at m->at, or, unless the verdict is exact, the largest
+ * smaller block there that can be merged. Then moves m->at behind that block; if nothing was
+ * merged, behind the folio or its 2M block. A 1G block that could not be merged is not tried again
+ * for each of its 2M blocks.
  */
 static void restructure_merge_at(struct gms_state *s, struct restructure_merge *m,
-				 struct gms_folio folio, unsigned int order)
+				 struct gms_folio folio, struct gms_policy_verdict verdict)
 	GMS_REQUIRES(gms_invalidate_lock)
 {
-	int err = -ENOENT;
+	const unsigned int most = gms_folios_backing_order(&s->folios, m->at);
+	const bool tried = gms_order_down(m->at, GMS_ORDER_1G) == m->refused;
+	unsigned int made = folio.order;
 
-	if (order > s->folios.order)
-		order = s->folios.order;
-	if (order == GMS_ORDER_1G && gms_order_down(m->at, order) == m->refused)
-		order = GMS_ORDER_2M;
-	for (; order > folio.order; order = gms_order_below(order)) {
-		err = gms_folio_merge(&s->folios, m->at, order);
-		if (!err)
-			break;
-		if (order == GMS_ORDER_1G)
+	for (unsigned int order = verdict.order; order > folio.order && made == folio.order;
+	     order = verdict.exact ? GMS_ORDER_4K : gms_order_below(order)) {
+		if (order > most || (tried && order == GMS_ORDER_1G))
+			continue;
+		if (!gms_folio_merge(&s->folios, m->at, order))
+			made = order;
+		else if (order == GMS_ORDER_1G)
 			m->refused = gms_order_down(m->at, order);
 	}
-	if (!err) {
+	if (made > folio.order) {
 		m->merges++;
 		gms_history_tick(s, m->at);
 	}
-	if (order < folio.order)
-		order = folio.order;
-	if (order < GMS_ORDER_2M)
-		order = GMS_ORDER_2M; /* all folios of order 0 in a 2M block are one step */
-	m->at = gms_order_up(m->at, order);
+	/* all folios of order 0 in a 2M block are one step */
+	m->at = gms_order_up(m->at, made < GMS_ORDER_2M ? GMS_ORDER_2M : made);
 }
 
 uint64_t gms_restructure_merge_ranges(struct gms_state *s, const struct gms_policy_query *query,
@@ -233,7 +232,7 @@ uint64_t gms_restructure_merge_ranges(struct gms_state *s, const struct gms_poli
 			const struct gms_policy_verdict verdict =
 				restructure_decide(s, query, m.at, folio);
 
-			restructure_merge_at(s, &m, folio, verdict.order);
+			restructure_merge_at(s, &m, folio, verdict);
 		}
 	}
 	return m.merges;

@@ -75,6 +75,16 @@ static inline gms_pgoff_t gms_folio_end(struct gms_folio folio)
 	return folio.index + gms_order_pages(folio.order);
 }
 
+/* Returns the order of the largest place that there can be at an index (invariant 2). */
+static inline unsigned int gms_folios_backing_order(const struct gms_folios *f, gms_pgoff_t index)
+{
+	unsigned int order = f->order;
+
+	while (gms_unlikely(gms_order_up(index, order) > f->nr_pages))
+		order = gms_order_below(order);
+	return order;
+}
+
 /* Returns the record of the 1G block at an index; NULL: it has none. */
 static inline struct gms_block *gms_folios_block(const struct gms_folios *f, gms_pgoff_t index)
 {

@@ -7,8 +7,10 @@
  * blocks that they do not back with a huge folio, and in the events at which they split and merge:
  *
  *	                   no huge folio in   splits at                   merges at
+ *	eager-rfc          not all private    all events but maintenance  conversion, exactly
  *	eager              not all private    all events but maintenance  conversion
  *	eager-nonuniform   mixed              all events but maintenance  conversion
+ *	lazy-4k            touched by host    host fault                  never
  *	lazy               mixed              host fault                  never
  *	adaptive           mixed              host fault                  maintenance, at rest
  *
@@ -40,17 +42,28 @@ static unsigned int policy_eager_max(const struct gms_policy_view *v)
 	return v->event == GMS_EV_CONVERT ? GMS_ORDER_1G : v->folio_order;
 }
 
+static void policy_eager_rfc(void *ctx, const struct gms_policy_view *v,
+			     struct gms_policy_verdict *verdict)
+{
+	(void)ctx;
+	verdict->uniform = true;
+	verdict->exact = true;
+	if (v->event == GMS_EV_MAINTAIN)
+		return;
+	if (policy_private_order(v, v->folio_order) < v->folio_order)
+		verdict->order = GMS_ORDER_4K;
+	else if (v->event == GMS_EV_CONVERT &&
+		 policy_private_order(v, v->backing_order) == v->backing_order)
+		verdict->order = v->backing_order;
+}
+
 static void policy_eager(void *ctx, const struct gms_policy_view *v,
 			 struct gms_policy_verdict *verdict)
 {
 	(void)ctx;
-	verdict->uniform = true;
-	if (v->event == GMS_EV_MAINTAIN)
-		return;
-	verdict->order = policy_private_order(v, policy_eager_max(v));
-	/* eager leaves a folio whole, or splits all of it to 4K */
-	if (verdict->order < v->folio_order)
-		verdict->order = GMS_ORDER_4K;
+	verdict->uniform = false;
+	if (v->event != GMS_EV_MAINTAIN)
+		verdict->order = policy_private_order(v, policy_eager_max(v));
 }
 
 static void policy_eager_nonuniform(void *ctx, const struct gms_policy_view *v,
@@ -60,6 +73,15 @@ static void policy_eager_nonuniform(void *ctx, const struct gms_policy_view *v,
 	verdict->uniform = false;
 	if (v->event != GMS_EV_MAINTAIN)
 		verdict->order = policy_uniform_order(v, policy_eager_max(v));
+}
+
+static void policy_lazy_4k(void *ctx, const struct gms_policy_view *v,
+			   struct gms_policy_verdict *verdict)
+{
+	(void)ctx;
+	verdict->uniform = true;
+	if (v->event == GMS_EV_FAULT && v->accessor == GMS_HOST)
+		verdict->order = GMS_ORDER_4K;
 }
 
 static void policy_lazy(void *ctx, const struct gms_policy_view *v,
@@ -109,8 +131,10 @@ static void policy_adaptive(void *ctx, const struct gms_policy_view *v,
 #define POLICY_EVENTS_BUT_MAINTENANCE \
 	(1U << GMS_EV_ALLOCATE | 1U << GMS_EV_FAULT | 1U << GMS_EV_CONVERT | 1U << GMS_EV_PUNCH)
 
+POLICY_DEFINE(eager_rfc, "eager-rfc", POLICY_EVENTS_BUT_MAINTENANCE)
 POLICY_DEFINE(eager, "eager", POLICY_EVENTS_BUT_MAINTENANCE)
 POLICY_DEFINE(eager_nonuniform, "eager-nonuniform", POLICY_EVENTS_BUT_MAINTENANCE)
+POLICY_DEFINE(lazy_4k, "lazy-4k", GMS_POLICY_HOST_FAULTS | 1U << GMS_EV_FAULT)
 POLICY_DEFINE(lazy, "lazy", GMS_POLICY_HOST_FAULTS | 1U << GMS_EV_FAULT)
 POLICY_DEFINE(adaptive, "adaptive",
 	      GMS_POLICY_HOST_FAULTS | 1U << GMS_EV_FAULT | 1U << GMS_EV_MAINTAIN)
@@ -118,10 +142,8 @@ POLICY_DEFINE(adaptive, "adaptive",
 const struct gms_policy_ops *gms_policy_by_name(const char *name)
 {
 	const struct gms_policy_ops *const all[] = {
-		gms_policy_eager(),
-		gms_policy_eager_nonuniform(),
-		gms_policy_lazy(),
-		gms_policy_adaptive(),
+		gms_policy_eager_rfc(), gms_policy_eager(), gms_policy_eager_nonuniform(),
+		gms_policy_lazy_4k(),   gms_policy_lazy(),  gms_policy_adaptive(),
 	};
 
 	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++)

@@ -44,6 +44,7 @@ static struct gms_policy_view view_of(const struct row *row)
 		.flips = 3,
 		.now = 1000,
 		.since = 900,
+		.backing_order = O1G,
 	};
 }
 
@@ -56,7 +57,7 @@ static unsigned int rounded(unsigned int order)
 static struct gms_policy_verdict query(const struct gms_policy_ops *policy,
 				       const struct gms_policy_view *view)
 {
-	struct gms_policy_verdict verdict = {view->folio_order, true};
+	struct gms_policy_verdict verdict = {view->folio_order, true, false};
 
 	policy->decide(NULL, view, &verdict);
 	verdict.order = rounded(verdict.order);
@@ -88,8 +89,8 @@ static void check_row(const struct gms_policy_ops *policy, const struct row *row
 
 /* clang-format off */
 
-/* Rule 26 */
-static const struct row eager[] = {
+/* Rule 26: eager-rfc with a backing of 1G */
+static const struct row eager_rfc[] = {
 	/* a folio in a block that is not all private is split at once: all of it, to 4K */
 	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O1G, S, S, O4K, 1},
 	{GMS_EV_ALLOCATE, HOST,  GMS_SHARED,  O1G, S, S, O4K, 1},
@@ -109,9 +110,9 @@ static const struct row eager[] = {
 	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O2M, S, M, O4K, 1},
 	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O4K, S, S, O4K, -1},
 	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O4K, M, M, O4K, -1},
-	/* a conversion to private merges a block that is all private */
+	/* a conversion to private merges a 1G that is all private, and no 2M */
 	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, P, P, O1G, -1},
-	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, P, M, O2M, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, P, M, O4K, -1},
 	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, M, M, O4K, -1},
 	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O2M, P, P, O1G, -1},
 	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O2M, P, M, O2M, -1},
@@ -122,6 +123,64 @@ static const struct row eager[] = {
 	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, S, S, O4K, 1},
 	{GMS_EV_FAULT,    GUEST, GMS_PRIVATE, O1G, P, P, O1G, -1},
 	{GMS_EV_FAULT,    GUEST, GMS_PRIVATE, O2M, P, M, O2M, -1},
+	{GMS_EV_MAINTAIN, HOST,  GMS_PRIVATE, O4K, P, P, O4K, -1},
+};
+
+/* Rule 26 */
+static const struct row eager[] = {
+	/* a folio in a block that is not all private is split at once: a 1G to 2M */
+	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O1G, S, S, O4K, 0},
+	{GMS_EV_ALLOCATE, HOST,  GMS_SHARED,  O1G, S, S, O4K, 0},
+	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O1G, P, M, O2M, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O1G, S, M, O4K, 0},
+	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O1G, M, M, O4K, 0},
+	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O1G, P, P, O1G, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_SHARED,  O2M, S, M, O4K, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O2M, M, M, O4K, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O2M, P, M, O2M, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O2M, P, P, O2M, -1},
+	/* and a 2M with a shared page to 4K, also if it is all shared */
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O1G, M, M, O4K, 0},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O1G, S, M, O4K, 0},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O1G, P, M, O2M, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O1G, S, S, O4K, 0},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O2M, M, M, O4K, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O2M, S, M, O4K, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O4K, S, S, O4K, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O4K, M, M, O4K, -1},
+	/* a conversion to private merges the largest block that is all private */
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, P, P, O1G, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, P, M, O2M, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, M, M, O4K, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O2M, P, P, O1G, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O2M, P, M, O2M, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O1G, P, P, O1G, -1},
+	/* a deferred split is made at the next fault */
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O1G, S, M, O4K, 0},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, M, M, O4K, -1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, S, S, O4K, -1},
+	{GMS_EV_FAULT,    GUEST, GMS_PRIVATE, O1G, P, M, O2M, -1},
+	{GMS_EV_FAULT,    GUEST, GMS_PRIVATE, O1G, P, P, O1G, -1},
+	{GMS_EV_FAULT,    GUEST, GMS_PRIVATE, O2M, P, M, O2M, -1},
+	{GMS_EV_MAINTAIN, HOST,  GMS_PRIVATE, O4K, P, P, O4K, -1},
+};
+
+/* Rule 30: lazy-4k */
+static const struct row lazy_4k[] = {
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O1G, S, M, O4K, 1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O1G, M, M, O4K, 1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O1G, S, S, O4K, 1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, M, M, O4K, 1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, S, M, O4K, 1},
+	{GMS_EV_FAULT,    HOST,  GMS_SHARED,  O2M, S, S, O4K, 1},
+	{GMS_EV_FAULT,    GUEST, GMS_SHARED,  O1G, M, M, O1G, -1},
+	{GMS_EV_FAULT,    GUEST, GMS_PRIVATE, O2M, M, M, O2M, -1},
+	{GMS_EV_ALLOCATE, HOST,  GMS_SHARED,  O1G, M, M, O1G, -1},
+	{GMS_EV_ALLOCATE, GUEST, GMS_PRIVATE, O2M, M, M, O2M, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_SHARED,  O1G, M, M, O1G, -1},
+	{GMS_EV_CONVERT,  HOST,  GMS_PRIVATE, O4K, P, P, O4K, -1},
+	{GMS_EV_PUNCH,    HOST,  GMS_SHARED,  O1G, M, M, O1G, -1},
+	{GMS_EV_MAINTAIN, HOST,  GMS_PRIVATE, O4K, P, P, O4K, -1},
 };
 
 /* Rule 30 */
@@ -194,6 +253,49 @@ static void rule_26_eager_has_its_verdicts(void **unused)
 {
 	(void)unused;
 	check_rows(gms_policy_eager(), eager);
+}
+
+static void rule_26_eager_rfc_has_its_verdicts(void **unused)
+{
+	(void)unused;
+	check_rows(gms_policy_eager_rfc(), eager_rfc);
+}
+
+/* Rule 26: eager-rfc merges to the order that the backing has at the page, and to no other. */
+static void rule_26_eager_rfc_merges_to_the_order_of_the_backing(void **unused)
+{
+	static const struct {
+		unsigned int backing_order, folio_order;
+		enum gms_summary s2m, s1g;
+		unsigned int order;
+	} rows[] = {
+		{O1G, O4K, P, P, O1G}, {O1G, O4K, P, M, O4K}, {O1G, O2M, P, P, O1G},
+		{O1G, O2M, P, M, O2M}, {O2M, O4K, P, P, O2M}, {O2M, O4K, P, M, O2M},
+		{O2M, O4K, M, M, O4K}, {O4K, O4K, P, P, O4K}, {O4K, O4K, M, M, O4K},
+	};
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct row row = {GMS_EV_CONVERT,      HOST,        GMS_PRIVATE,
+					rows[i].folio_order, rows[i].s2m, rows[i].s1g,
+					rows[i].order,       -1};
+		struct gms_policy_view view = view_of(&row);
+		struct gms_policy_verdict verdict;
+
+		view.backing_order = rows[i].backing_order;
+		verdict = query(gms_policy_eager_rfc(), &view);
+		if (verdict.order != rows[i].order || !verdict.exact)
+			fail_msg("row %zu: order %u, exact %d", i, verdict.order, verdict.exact);
+		assert_false(query(gms_policy_eager(), &view).exact);
+		assert_false(query(gms_policy_eager_nonuniform(), &view).exact);
+	}
+}
+
+static void rule_30_lazy_4k_has_its_verdicts(void **unused)
+{
+	(void)unused;
+	check_rows(gms_policy_lazy_4k(), lazy_4k);
 }
 
 static void rule_27_lazy_has_its_verdicts(void **unused)
@@ -312,12 +414,11 @@ static void rule_30_verdicts_depend_only_on_the_block(void **unused)
 
 static void policies_have_names(void **unused)
 {
-	static const char *const names[] = {"eager", "eager-nonuniform", "lazy", "adaptive"};
+	static const char *const names[] = {"eager-rfc", "eager", "eager-nonuniform",
+					    "lazy-4k",   "lazy",  "adaptive"};
 	const struct gms_policy_ops *const policies[] = {
-		gms_policy_eager(),
-		gms_policy_eager_nonuniform(),
-		gms_policy_lazy(),
-		gms_policy_adaptive(),
+		gms_policy_eager_rfc(), gms_policy_eager(), gms_policy_eager_nonuniform(),
+		gms_policy_lazy_4k(),   gms_policy_lazy(),  gms_policy_adaptive(),
 	};
 	size_t i;
 
@@ -337,8 +438,11 @@ static void policies_have_names(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rule_26_eager_rfc_has_its_verdicts),
+		cmocka_unit_test(rule_26_eager_rfc_merges_to_the_order_of_the_backing),
 		cmocka_unit_test(rule_26_eager_has_its_verdicts),
 		cmocka_unit_test(rule_27_lazy_has_its_verdicts),
+		cmocka_unit_test(rule_30_lazy_4k_has_its_verdicts),
 		cmocka_unit_test(rule_30_eager_nonuniform_has_its_verdicts),
 		cmocka_unit_test(rule_30_adaptive_splits_as_lazy),
 		cmocka_unit_test(rule_30_adaptive_merges_blocks_that_stay_uniform),

@@ -438,7 +438,8 @@ static void run_setting(const struct setting *setting, uint64_t rounds)
 
 static void run_policies(unsigned int folio_order, bool sim, uint64_t rounds)
 {
-	static const char *const policies[] = {"eager", "eager-nonuniform", "lazy", "adaptive"};
+	static const char *const policies[] = {"eager-rfc", "eager", "eager-nonuniform",
+					       "lazy-4k",   "lazy",  "adaptive"};
 	size_t i;
 
 	printf("GMS_TEST_SEED=%llu\n", (unsigned long long)test_seed());

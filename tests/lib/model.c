@@ -6,10 +6,7 @@
 #include "test.h"
 
 static const char *const policy_names[MODEL_NR_POLICIES] = {
-	"eager",
-	"eager-nonuniform",
-	"lazy",
-	"adaptive",
+	"eager-rfc", "eager", "eager-nonuniform", "lazy-4k", "lazy", "adaptive",
 };
 
 const char *model_policy_name(enum model_policy policy)

@@ -20,23 +20,43 @@ static unsigned int larger(unsigned int a, unsigned int b)
 	return a > b ? a : b;
 }
 
-/* A folio that is not all private is split to 4K, at any event. */
-static struct gms_policy_verdict eager(const struct gms_policy_view *view)
+/* Returns true if the block of this order at the page is all private. */
+static bool all_private(const struct gms_policy_view *view, unsigned int order)
 {
-	struct gms_policy_verdict verdict = {view->folio_order, true};
+	if (order == GMS_ORDER_4K)
+		return view->to == GMS_PRIVATE;
+	return (order == GMS_ORDER_1G ? view->s1g : view->s2m) == GMS_ALL_PRIVATE;
+}
+
+/* A folio that is not all private is split to 4K, at any event, and only a whole one is made. */
+static struct gms_policy_verdict eager_rfc(const struct gms_policy_view *view)
+{
+	struct gms_policy_verdict verdict = {view->folio_order, true, true};
 
 	if (view->event == GMS_EV_MAINTAIN)
 		return verdict;
-	if (largest(view, false) < view->folio_order)
+	if (view->folio_order && !all_private(view, view->folio_order))
 		verdict.order = 0;
-	else if (view->event == GMS_EV_CONVERT)
+	else if (view->event == GMS_EV_CONVERT && all_private(view, view->backing_order))
+		verdict.order = view->backing_order;
+	return verdict;
+}
+
+/* A folio that is not all private is split until it is, or is of 4K, at any event. */
+static struct gms_policy_verdict eager(const struct gms_policy_view *view)
+{
+	struct gms_policy_verdict verdict = {view->folio_order, false, false};
+
+	if (view->event == GMS_EV_MAINTAIN)
+		return verdict;
+	if (largest(view, false) < view->folio_order || view->event == GMS_EV_CONVERT)
 		verdict.order = largest(view, false);
 	return verdict;
 }
 
 static struct gms_policy_verdict eager_nonuniform(const struct gms_policy_view *view)
 {
-	struct gms_policy_verdict verdict = {view->folio_order, false};
+	struct gms_policy_verdict verdict = {view->folio_order, false, false};
 
 	if (view->event == GMS_EV_MAINTAIN)
 		return verdict;
@@ -45,9 +65,16 @@ static struct gms_policy_verdict eager_nonuniform(const struct gms_policy_view *
 	return verdict;
 }
 
+static struct gms_policy_verdict lazy_4k(const struct gms_policy_view *view)
+{
+	const bool touch = view->event == GMS_EV_FAULT && view->accessor == GMS_HOST;
+
+	return (struct gms_policy_verdict) {touch ? 0 : view->folio_order, true, false};
+}
+
 static struct gms_policy_verdict lazy(const struct gms_policy_view *view)
 {
-	struct gms_policy_verdict verdict = {view->folio_order, false};
+	struct gms_policy_verdict verdict = {view->folio_order, false, false};
 	bool mixed =
 		view->folio_order == GMS_ORDER_1G ? view->s1g == GMS_MIXED : view->s2m == GMS_MIXED;
 
@@ -72,10 +99,7 @@ static struct gms_policy_verdict decide(const struct model *model, uint64_t inde
 					const struct model_event *event)
 {
 	static struct gms_policy_verdict (*const policies[])(const struct gms_policy_view *) = {
-		eager,
-		eager_nonuniform,
-		lazy,
-		adaptive,
+		eager_rfc, eager, eager_nonuniform, lazy_4k, lazy, adaptive,
 	};
 	const struct model_block *block = &model->blocks[index / MODEL_1G];
 	unsigned int order = model->order[index];
@@ -92,6 +116,7 @@ static struct gms_policy_verdict decide(const struct model *model, uint64_t inde
 		.flips = block->flips,
 		.now = model->now,
 		.since = block->since,
+		.backing_order = model_natural(model, index),
 	};
 
 	verdict = policies[model->opts.policy](&view);
@@ -213,18 +238,20 @@ uint64_t model_merge(struct model *model, uint64_t index, const struct model_eve
 		     uint64_t *merges)
 {
 	unsigned int order = model->order[index];
-	unsigned int want = order;
+	struct gms_policy_verdict verdict = {order, false, false};
+	unsigned int want;
 	int ret = -ENOENT;
 
 	if (model->allocated[index])
-		want = decide(model, index, event).order;
-	/* A merge to 1G that fails is not tried again in the pass. */
-	if (want == GMS_ORDER_1G && model->no_1g == index / MODEL_1G + 1)
-		want = GMS_ORDER_2M;
-	for (; want > order && ret; want -= ret ? GMS_ORDER_2M : 0) {
-		ret = model_merge_to(model, index, want);
+		verdict = decide(model, index, event);
+	for (want = verdict.order; want > order; want -= GMS_ORDER_2M) {
+		/* A merge to 1G that fails is not tried again in the pass. */
+		if (want < GMS_ORDER_1G || model->no_1g != index / MODEL_1G + 1)
+			ret = model_merge_to(model, index, want);
 		if (ret && want == GMS_ORDER_1G)
 			model->no_1g = index / MODEL_1G + 1;
+		if (!ret || verdict.exact)
+			break;
 	}
 	*merges += !ret;
 	if (!ret)

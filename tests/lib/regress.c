@@ -119,7 +119,7 @@ void beside_run(void (*writer)(struct worker *), void (*reader)(struct worker *)
 	opts.nr_pages = T_1G;
 	opts.flags = GMS_INIT_PRIVATE;
 	opts.folio_order = GMS_ORDER_1G;
-	opts.policy = gms_policy_eager();
+	opts.policy = gms_policy_eager_rfc();
 	assert_int_equal(gms_state_create(&opts, &beside.state), 0);
 	assert_int_equal(gms_fault_begin(beside.state, 0, GMS_GUEST, &fault), 0);
 	assert_int_equal(gms_fault_prepare(beside.state, &fault), 0);

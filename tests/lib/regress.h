@@ -84,7 +84,7 @@ struct beside {
 
 /*
  * Runs a writer and a reader on a private object of one 1G folio, which is allocated and prepared.
- * The policy is eager. @shared of the workers is a struct beside.
+ * The policy is eager-rfc. @shared of the workers is a struct beside.
  */
 void beside_run(void (*writer)(struct worker *), void (*reader)(struct worker *), uint64_t rounds);
 

@@ -439,16 +439,12 @@ void rig_image_same(const struct rig_image *image, const struct rig *rig)
 
 const struct gms_policy_ops *rig_policy(unsigned int number)
 {
-	switch (number) {
-	case 0:
-		return gms_policy_eager();
-	case 1:
-		return gms_policy_eager_nonuniform();
-	case 2:
-		return gms_policy_lazy();
-	default:
-		return gms_policy_adaptive();
-	}
+	static const struct gms_policy_ops *(*const policies[RIG_NR_POLICIES])(void) = {
+		gms_policy_eager_rfc, gms_policy_eager, gms_policy_eager_nonuniform,
+		gms_policy_lazy_4k,   gms_policy_lazy,  gms_policy_adaptive,
+	};
+
+	return policies[number]();
 }
 
 static void never_split(void *ctx, const struct gms_policy_view *view,

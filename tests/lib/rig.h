@@ -149,7 +149,7 @@ void rig_image_free(struct rig_image *image);
 void rig_image_same(const struct rig_image *image, const struct rig *rig);
 
 /* Returns one of the policies of the library, so that a test can run under each of them. */
-#define RIG_NR_POLICIES 4
+#define RIG_NR_POLICIES 6
 const struct gms_policy_ops *rig_policy(unsigned int number);
 
 /* A policy that never splits or merges. */

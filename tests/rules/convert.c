@@ -365,7 +365,7 @@ static void rule_15_splits_come_before_zapping(void **unused)
 	struct rig rig;
 
 	(void)unused;
-	opts.policy = gms_policy_eager();
+	opts.policy = gms_policy_eager_rfc();
 	rig_init(&rig, &opts);
 	rig_faults(&rig, 5, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_1G);
 	rig_faults(&rig, T_1G, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_1G);

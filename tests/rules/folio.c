@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * folio.c - proves when each of the four policies splits and merges folios
+ * folio.c - proves when each of the policies splits and merges folios
  *
  * Tests rules 26, 27 and 30.
  */
@@ -36,15 +36,15 @@ static void expect_orders(const struct rig *rig, uint64_t start, uint64_t end, u
 		assert_int_equal(gms_folio_order(rig->state, start), order);
 }
 
-/* ---- eager ---- */
+/* ---- eager-rfc ---- */
 
-/* Rule 26: a folio that is allocated in a block that is not all private is split to 4K at once. */
-static void rule_26_eager_splits_what_it_allocates_in_shared_blocks(void **unused)
+/* Rule 26: eager-rfc splits all that it allocates in a block that is not all private, to 4K. */
+static void rule_26_rfc_splits_what_it_allocates_in_shared_blocks(void **unused)
 {
 	struct rig rig;
 
 	(void)unused;
-	init_with(&rig, &all_shared, gms_policy_eager());
+	init_with(&rig, &all_shared, gms_policy_eager_rfc());
 	rig_faults(&rig, 5, GMS_HOST, GMS_ORDER_4K, GMS_ORDER_4K);
 	rig_expect_calls(&rig, BUT_FOLIOS, ALLOC(0, 18), SPLIT(0, 18, 0));
 	expect_orders(&rig, 0, T_1G, GMS_ORDER_4K);
@@ -56,7 +56,80 @@ static void rule_26_eager_splits_what_it_allocates_in_shared_blocks(void **unuse
 	rig_fini(&rig);
 }
 
-/* Rule 26: a conversion to shared splits all of the folio. A conversion to private merges it. */
+/*
+ * Rule 26: eager-rfc merges a 1G when all of it is private again, and nothing smaller. In the
+ * incomplete last 1G the backing has a 2M, which is split and merged.
+ */
+static void rule_26_rfc_merges_to_the_order_of_the_backing_only(void **unused)
+{
+	struct rig rig;
+
+	(void)unused;
+	init_with(&rig, &all_private, gms_policy_eager_rfc());
+	assert_int_equal(gms_allocate(rig.state, 0, NR_PAGES, NULL), 0);
+	rig_forget(&rig);
+	rig_convert(&rig, 9 * T_2M, T_2M + 1, GMS_SHARED);
+	rig_expect_calls(&rig, BUT_FOLIOS, SPLIT(0, 18, 0));
+	expect_orders(&rig, 0, T_1G, GMS_ORDER_4K);
+	rig_convert(&rig, 9 * T_2M, T_2M, GMS_PRIVATE);
+	expect_orders(&rig, 9 * T_2M, 10 * T_2M, GMS_ORDER_4K);
+	rig_convert(&rig, 10 * T_2M, 1, GMS_PRIVATE);
+	rig_convert(&rig, 2 * T_1G + 7, 1, GMS_SHARED);
+	rig_convert(&rig, 2 * T_1G + 7, 1, GMS_PRIVATE);
+	rig_expect_calls(&rig, BUT_FOLIOS, SPLIT(0, 18, 0), MERGE(0, 0, 18), SPLIT(2 * T_1G, 9, 0),
+			 MERGE(2 * T_1G, 0, 9));
+	rig_fini(&rig);
+}
+
+/* Rules 26 and 31: if the backend refuses the merge of a 1G, eager-rfc makes no 2M instead. */
+static void rule_26_rfc_makes_nothing_smaller_of_a_refused_merge(void **unused)
+{
+	static const struct gms_policy_ops *(*const policies[])(void) = {gms_policy_eager_rfc,
+									 gms_policy_eager};
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < ARRAY_SIZE(policies); i++) {
+		struct rig rig;
+
+		init_with(&rig, &all_private, policies[i]());
+		assert_int_equal(gms_allocate(rig.state, 0, T_1G, NULL), 0);
+		rig_convert(&rig, 0, 3 * T_2M, GMS_SHARED);
+		rig_forget(&rig);
+		sim_refuse(rig.sim, 1U << SIM_FOLIO_MERGE, 0, 1, -EBUSY);
+		rig_convert(&rig, 0, 3 * T_2M, GMS_PRIVATE);
+		assert_int_equal(rig_count(&rig, 1U << SIM_FOLIO_MERGE), i ? 4 : 1);
+		assert_int_equal(rig_stats(&rig).merges_refused, 1);
+		expect_orders(&rig, 0, 3 * T_2M, i ? GMS_ORDER_2M : GMS_ORDER_4K);
+		rig_fini(&rig);
+	}
+}
+
+/* ---- eager ---- */
+
+/*
+ * Rule 26: a folio that is allocated in a block that is not all private is split at once: a 1G to
+ * 2M, and each 2M that holds a shared page to 4K.
+ */
+static void rule_26_eager_splits_what_it_allocates_in_shared_blocks(void **unused)
+{
+	struct rig rig;
+
+	(void)unused;
+	init_with(&rig, &all_shared, gms_policy_eager());
+	rig_faults(&rig, 5, GMS_HOST, GMS_ORDER_4K, GMS_ORDER_4K);
+	expect_orders(&rig, 0, T_1G, GMS_ORDER_4K);
+	assert_int_equal(rig_stats(&rig).splits_1g, 1);
+	assert_int_equal(rig_stats(&rig).splits_2m, 512);
+	rig_convert(&rig, T_1G, T_1G - 1, GMS_PRIVATE);
+	rig_forget(&rig);
+	rig_faults(&rig, T_1G + 5, GMS_GUEST, GMS_ORDER_2M, GMS_ORDER_2M);
+	rig_expect_calls(&rig, BUT_FOLIOS, ALLOC(T_1G, 18), SPLIT(T_1G, 18, 9),
+			 SPLIT(2 * T_1G - T_2M, 9, 0));
+	rig_fini(&rig);
+}
+
+/* Rule 26: a conversion to shared splits what holds a shared page. One to private merges. */
 static void rule_26_eager_splits_to_shared_and_merges_to_private(void **unused)
 {
 	struct rig rig;
@@ -67,8 +140,10 @@ static void rule_26_eager_splits_to_shared_and_merges_to_private(void **unused)
 	rig_faults(&rig, T_1G, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_1G);
 	rig_forget(&rig);
 	rig_convert(&rig, 9 * T_2M, T_2M + 1, GMS_SHARED);
-	rig_expect_calls(&rig, BUT_FOLIOS, SPLIT(0, 18, 0));
-	expect_orders(&rig, 0, T_1G, GMS_ORDER_4K);
+	rig_expect_calls(&rig, BUT_FOLIOS, SPLIT(0, 18, 9), SPLIT(9 * T_2M, 9, 0),
+			 SPLIT(10 * T_2M, 9, 0));
+	expect_orders(&rig, 0, 9 * T_2M, GMS_ORDER_2M);
+	expect_orders(&rig, 11 * T_2M, T_1G, GMS_ORDER_2M);
 	assert_int_equal(gms_folio_order(rig.state, T_1G), GMS_ORDER_1G);
 	rig_forget(&rig);
 	/* Only the 2M block is all private, so only it is merged. */
@@ -170,15 +245,16 @@ static void rule_27_lazy_host_touch_splits_a_mixed_2m_to_4k(void **unused)
 /* Rule 27: guest faults and conversions neither split nor merge. */
 static void rule_27_lazy_guest_faults_and_conversions_never_split(void **unused)
 {
-	static const unsigned int numbers[] = {2, 3}; /* lazy and adaptive */
+	static const struct gms_policy_ops *(*const policies[])(void) = {
+		gms_policy_lazy, gms_policy_adaptive, gms_policy_lazy_4k};
 	uint64_t i, j;
 
 	(void)unused;
-	for (i = 0; i < ARRAY_SIZE(numbers); i++) {
+	for (i = 0; i < ARRAY_SIZE(policies); i++) {
 		struct gms_fault fault;
 		struct rig rig;
 
-		init_with(&rig, &all_shared, rig_policy(numbers[i]));
+		init_with(&rig, &all_shared, policies[i]());
 		for (j = 0; j < 40; j++) {
 			rig_convert(&rig, j * j * 100, 300, j % 3 ? GMS_PRIVATE : GMS_SHARED);
 			assert_int_equal(rig_fault(&rig, j * j * 90, GMS_GUEST, &fault), 0);
@@ -187,8 +263,9 @@ static void rule_27_lazy_guest_faults_and_conversions_never_split(void **unused)
 		rig_convert(&rig, 0, NR_PAGES, GMS_SHARED);
 		assert_int_equal(gms_folio_order(rig.state, 5), GMS_ORDER_1G);
 		assert_int_equal(rig_count(&rig, 1U << SIM_FOLIO_SPLIT | 1U << SIM_FOLIO_MERGE), 0);
-		/* The block is uniform, so the first host access does not split either. */
-		rig_faults(&rig, 5, GMS_HOST, GMS_ORDER_1G, GMS_ORDER_1G);
+		/* The block is uniform, so the first host access splits under lazy-4k only. */
+		if (i < 2)
+			rig_faults(&rig, 5, GMS_HOST, GMS_ORDER_1G, GMS_ORDER_1G);
 		rig_fini(&rig);
 	}
 }
@@ -234,6 +311,37 @@ static void rule_27_destroy_merges_and_frees(void **unused)
 	assert_int_equal(totals.vmemmap_bytes, 0);
 	sim_destroy(rig.sim);
 	assert_int_equal(rig.talloc.live_blocks, 0);
+}
+
+/* ---- lazy-4k ---- */
+
+/*
+ * Rule 30: under lazy-4k the host's first touch splits all of the folio to 4K in one step, a 1G as
+ * well as a 2M. Nothing else splits, and only cleanup merges.
+ */
+static void rule_30_lazy_4k_splits_all_that_the_host_touches(void **unused)
+{
+	struct rig rig;
+
+	(void)unused;
+	init_with(&rig, &all_private, gms_policy_lazy_4k());
+	assert_int_equal(gms_allocate(rig.state, 0, NR_PAGES, NULL), 0);
+	rig_convert(&rig, 8 * T_2M, 7, GMS_SHARED);
+	rig_convert(&rig, 2 * T_1G, 7, GMS_SHARED);
+	rig_faults(&rig, 8 * T_2M, GMS_GUEST, GMS_ORDER_1G, GMS_ORDER_4K);
+	rig_forget(&rig);
+	rig_faults(&rig, 8 * T_2M, GMS_HOST, GMS_ORDER_4K, GMS_ORDER_4K);
+	rig_faults(&rig, 8 * T_2M + 1, GMS_HOST, GMS_ORDER_4K, GMS_ORDER_4K);
+	rig_faults(&rig, 2 * T_1G, GMS_HOST, GMS_ORDER_4K, GMS_ORDER_4K);
+	rig_expect_calls(&rig, BUT_FOLIOS, SPLIT(0, 18, 0), SPLIT(2 * T_1G, 9, 0));
+	rig_forget(&rig);
+	rig_convert(&rig, 8 * T_2M, 7, GMS_PRIVATE);
+	assert_int_equal(gms_maintain(rig.state, UINT64_MAX), 0);
+	rig_expect_calls(&rig, BUT_FOLIOS);
+	expect_orders(&rig, 0, T_1G, GMS_ORDER_4K);
+	assert_int_equal(gms_punch_hole(rig.state, 0, T_1G, NULL), 0);
+	rig_expect_calls(&rig, BUT_FOLIOS, MERGE(0, 0, 18), FREE(0, 18), FREED(0));
+	rig_fini(&rig);
 }
 
 /* ---- eager-nonuniform ---- */
@@ -335,163 +443,12 @@ static void rule_30_an_allocation_meets_refused_splits(void **unused)
 	rig_fini(&rig);
 }
 
-/* ---- adaptive ---- */
-
-static uint64_t read_clock(void *ctx)
-{
-	return *(uint64_t *)ctx;
-}
-
-/*
- * Advances the clock by 200. After 100 the first 1G becomes mixed and is split, and after 200 it
- * is uniform again: it flips every 100.
- */
-static void flip_twice(struct rig *rig, uint64_t *clock)
-{
-	*clock += 100;
-	rig_convert(rig, 8 * T_2M, 7, GMS_PRIVATE);
-	rig_faults(rig, 9 * T_2M, GMS_HOST, GMS_ORDER_2M, GMS_ORDER_2M);
-	rig_faults(rig, 8 * T_2M + 7, GMS_HOST, GMS_ORDER_4K, GMS_ORDER_4K);
-	*clock += 100;
-	rig_convert(rig, 8 * T_2M, 7, GMS_SHARED);
-}
-
-/*
- * Rule 30: adaptive merges a block that was uniform for twice the average time between its flips.
- */
-static void rule_30_adaptive_merges_a_block_at_rest(void **unused)
-{
-	uint64_t clock = 7777777;
-	struct rig_opts opts = all_shared;
-	struct rig rig;
-
-	(void)unused;
-	opts.clock_ns = read_clock;
-	opts.clock_ctx = &clock;
-	init_with(&rig, &opts, gms_policy_adaptive());
-	flip_twice(&rig, &clock);
-	assert_int_equal(gms_maintain(rig.state, UINT64_MAX), 0);
-	clock += 199;
-	assert_int_equal(gms_maintain(rig.state, UINT64_MAX), 0);
-	assert_int_equal(gms_folio_order(rig.state, 8 * T_2M), GMS_ORDER_4K);
-	assert_int_equal(rig_count(&rig, 1U << SIM_FOLIO_MERGE), 0);
-	clock += 1;
-	assert_int_equal(gms_maintain(rig.state, 0), 0);
-	rig_forget(&rig);
-	assert_int_equal(gms_maintain(rig.state, 1), 1);
-	rig_expect_calls(&rig, BUT_FOLIOS, MERGE(0, 0, 18));
-	assert_int_equal(rig_stats(&rig).merges_1g, 1);
-	rig_faults(&rig, 5, GMS_HOST, GMS_ORDER_1G, GMS_ORDER_1G);
-	assert_int_equal(gms_maintain(rig.state, UINT64_MAX), 0);
-	rig_fini(&rig);
-}
-
-/* Rule 30: adaptive leaves a block split that goes back and forth. */
-static void rule_30_adaptive_leaves_a_ping_pong_split(void **unused)
-{
-	uint64_t clock = 0, i;
-	struct rig_opts opts = all_shared;
-	struct rig rig;
-
-	(void)unused;
-	opts.clock_ns = read_clock;
-	opts.clock_ctx = &clock;
-	init_with(&rig, &opts, gms_policy_adaptive());
-	flip_twice(&rig, &clock);
-	for (i = 0; i < 50; i++) {
-		clock += 90;
-		assert_int_equal(gms_maintain(rig.state, UINT64_MAX), 0);
-		rig_convert(&rig, 8 * T_2M, 7, GMS_PRIVATE);
-		clock += 100;
-		rig_convert(&rig, 8 * T_2M, 7, GMS_SHARED);
-	}
-	assert_int_equal(gms_folio_order(rig.state, 8 * T_2M), GMS_ORDER_4K);
-	assert_int_equal(rig_stats(&rig).splits_1g, 1);
-	assert_int_equal(rig_stats(&rig).merges_1g, 0);
-	clock += 201;
-	assert_int_equal(gms_maintain(rig.state, UINT64_MAX), 1);
-	rig_fini(&rig);
-}
-
-/* Rule 30: without a clock, changes of other blocks count as time. */
-static void rule_30_adaptive_counts_changes_without_a_clock(void **unused)
-{
-	uint64_t i, no_clock = 0;
-	struct rig rig;
-
-	(void)unused;
-	init_with(&rig, &all_shared, gms_policy_adaptive());
-	flip_twice(&rig, &no_clock);
-	assert_int_equal(gms_maintain(rig.state, UINT64_MAX), 0);
-	for (i = 0; i < 100; i++)
-		rig_convert(&rig, T_1G + i, 1, GMS_PRIVATE);
-	assert_int_equal(gms_maintain(rig.state, UINT64_MAX), 1);
-	assert_int_equal(gms_folio_order(rig.state, 0), GMS_ORDER_1G);
-	rig_fini(&rig);
-}
-
-/*
- * Each call of gms_maintain() goes on where the last one stopped, among the blocks that are
- * split.
- */
-static void rule_30_maintain_goes_on_where_it_stopped(void **unused)
-{
-	struct rig_opts opts = {.nr_pages = 9 * T_1G, .folio_order = GMS_ORDER_1G};
-	static const unsigned int split[] = {1, 4, 8};
-	uint64_t clock = 0;
-	struct rig rig;
-	size_t i;
-
-	(void)unused;
-	opts.clock_ns = read_clock;
-	opts.clock_ctx = &clock;
-	init_with(&rig, &opts, gms_policy_adaptive());
-	for (i = 0; i < ARRAY_SIZE(split); i++) {
-		clock += 10;
-		rig_convert(&rig, split[i] * T_1G + 5, 1, GMS_PRIVATE);
-		rig_faults(&rig, split[i] * T_1G, GMS_HOST, GMS_ORDER_4K, GMS_ORDER_4K);
-		rig_convert(&rig, split[i] * T_1G + 5, 1, GMS_SHARED);
-	}
-	/* A pin keeps one block split. The others are merged all the same. */
-	rig_pin(&rig, 4 * T_1G, 1);
-	clock += 1000;
-	assert_int_equal(gms_maintain(rig.state, 1) + gms_maintain(rig.state, 1) +
-				 gms_maintain(rig.state, 1),
-			 2);
-	assert_int_equal(gms_folio_order(rig.state, T_1G), GMS_ORDER_1G);
-	assert_int_equal(gms_folio_order(rig.state, 4 * T_1G), GMS_ORDER_4K);
-	assert_int_equal(gms_folio_order(rig.state, 8 * T_1G), GMS_ORDER_1G);
-	/* the merge to 1G was refused, and then that to 2M */
-	assert_int_equal(rig_stats(&rig).merges_refused, 2);
-	gms_unpin(rig.state, 4 * T_1G, 1);
-	assert_int_equal(gms_maintain(rig.state, 1), 1);
-	rig_fini(&rig);
-}
-
-/* gms_maintain() ends, although one block is merged and another stays split. */
-static void rule_30_maintain_ends(void **unused)
-{
-	uint64_t clock = 0;
-	struct rig_opts opts = all_shared;
-	struct rig rig;
-
-	(void)unused;
-	opts.clock_ns = read_clock;
-	opts.clock_ctx = &clock;
-	init_with(&rig, &opts, gms_policy_adaptive());
-	flip_twice(&rig, &clock);
-	rig_convert(&rig, T_1G + 9, 1, GMS_PRIVATE);
-	rig_faults(&rig, T_1G, GMS_HOST, GMS_ORDER_4K, GMS_ORDER_4K);
-	clock += 1000;
-	assert_int_equal(gms_maintain(rig.state, UINT64_MAX), 1);
-	assert_int_equal(gms_folio_order(rig.state, 8 * T_2M), GMS_ORDER_1G);
-	assert_int_equal(gms_folio_order(rig.state, T_1G), GMS_ORDER_4K);
-	rig_fini(&rig);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rule_26_rfc_splits_what_it_allocates_in_shared_blocks),
+		cmocka_unit_test(rule_26_rfc_merges_to_the_order_of_the_backing_only),
+		cmocka_unit_test(rule_26_rfc_makes_nothing_smaller_of_a_refused_merge),
 		cmocka_unit_test(rule_26_eager_splits_what_it_allocates_in_shared_blocks),
 		cmocka_unit_test(rule_26_eager_splits_to_shared_and_merges_to_private),
 		cmocka_unit_test(rule_26_eager_splits_no_other_folio),
@@ -501,15 +458,11 @@ int main(void)
 		cmocka_unit_test(rule_27_lazy_guest_faults_and_conversions_never_split),
 		cmocka_unit_test(rule_27_lazy_merges_at_cleanup_only),
 		cmocka_unit_test(rule_27_destroy_merges_and_frees),
+		cmocka_unit_test(rule_30_lazy_4k_splits_all_that_the_host_touches),
 		cmocka_unit_test(rule_30_nonuniform_splits_mixed_blocks_only),
 		cmocka_unit_test(rule_30_nonuniform_keeps_new_folios_of_uniform_blocks),
 		cmocka_unit_test(rule_30_nonuniform_splits_all_that_it_allocates),
 		cmocka_unit_test(rule_30_an_allocation_meets_refused_splits),
-		cmocka_unit_test(rule_30_adaptive_merges_a_block_at_rest),
-		cmocka_unit_test(rule_30_adaptive_leaves_a_ping_pong_split),
-		cmocka_unit_test(rule_30_adaptive_counts_changes_without_a_clock),
-		cmocka_unit_test(rule_30_maintain_goes_on_where_it_stopped),
-		cmocka_unit_test(rule_30_maintain_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,8 +112,8 @@ static void rule_24_pins_are_counted_page_by_page(void **unused)
 /* Rule 24: gms_allocate() allocates whole folios once, and splits only as the policy says. */
 static void rule_24_allocate_takes_whole_folios(void **unused)
 {
-	static const unsigned int order_of[] = {GMS_ORDER_4K, GMS_ORDER_2M, GMS_ORDER_1G,
-						GMS_ORDER_1G};
+	static const unsigned int order_of[RIG_NR_POLICIES] = {
+		GMS_ORDER_4K, GMS_ORDER_2M, GMS_ORDER_2M, GMS_ORDER_1G, GMS_ORDER_1G, GMS_ORDER_1G};
 	unsigned int i;
 
 	(void)unused;

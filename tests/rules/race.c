@@ -17,11 +17,11 @@ static const struct rig_opts all_private = {
 	.init_private = true,
 };
 
-static void init_eager(struct rig *rig)
+static void init_rfc(struct rig *rig)
 {
 	struct rig_opts opts = all_private;
 
-	opts.policy = gms_policy_eager();
+	opts.policy = gms_policy_eager_rfc();
 	rig_init(rig, &opts);
 }
 
@@ -80,7 +80,7 @@ static void rule_26_a_conversion_finds_the_folio_of_a_fault_under_way(void **unu
 	struct rig rig;
 
 	(void)unused;
-	init_eager(&rig);
+	init_rfc(&rig);
 	gate_close(&gate, &rig, SIM_FOLIO_ALLOC, GATE_ANYWHERE);
 	fault = job_of_fault(&rig, 5, GMS_GUEST);
 	convert = job_of_convert(&rig, 9, 1, GMS_SHARED);
@@ -101,7 +101,7 @@ static void rule_26_a_fault_finds_the_block_of_a_conversion_under_way(void **unu
 	struct rig rig;
 
 	(void)unused;
-	init_eager(&rig);
+	init_rfc(&rig);
 	gate_close(&gate, &rig, SIM_APPLY, GATE_ANYWHERE);
 	fault = job_of_fault(&rig, 5, GMS_GUEST);
 	convert = job_of_convert(&rig, 9, 1, GMS_SHARED);
