@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * hooks.c - the hooks of the simulated backend: their effects, their costs and their rules
+ * hooks.c - the hooks of the simulated backend: their effects, their work and their rules
  *
  * Invariants:
  *  1. Rules are checked before a call is refused, so that a refused call can break a rule.
- *  2. A refused call changes nothing and costs nothing, with two exceptions: a refused apply may
- *     do a part of its work, and after a refused undo its range counts as not applied.
+ *  2. A refused call changes nothing and is no work, with two exceptions: a refused apply may do a
+ *     part of its work, and after a refused undo its range counts as not applied.
  */
-#include "cost.h"
 #include "sim_priv.h"
 
 #include <errno.h>
@@ -32,9 +31,9 @@ void sim_mark(struct sim *sim, const struct sim_call *call, struct gms_rtree *tr
 		sim_broke(sim, call, "the simulation is out of memory");
 }
 
-static void hooks_charge(struct sim *sim, enum sim_cause cause, uint64_t cycles)
+static void hooks_count(struct sim *sim, enum sim_work work, uint64_t units)
 {
-	sim->totals.cycles[cause] += cycles;
+	sim->totals.work[work] += units;
 }
 
 /* Returns what a call of a hook has to return: 0, or the error of sim_refuse(). */
@@ -128,11 +127,10 @@ static uint64_t hooks_nr_entries(const struct sim_call *call)
 	return call->nr_pages - (last - first) + ((last - first) >> GMS_ORDER_2M);
 }
 
-static void hooks_charge_apply(struct sim *sim, const struct sim_call *call)
+static void hooks_count_apply(struct sim *sim, const struct sim_call *call)
 {
-	const uint64_t cost = cost_archs[sim->opts.arch].apply;
-
-	hooks_charge(sim, SIM_COST_APPLY, COST_CONVERT + hooks_nr_entries(call) * cost);
+	hooks_count(sim, SIM_WORK_CONVERT, 1);
+	hooks_count(sim, SIM_WORK_APPLY, hooks_nr_entries(call));
 }
 
 /* Removes the mappings of level @min_level or larger that the range of a call touches. */
@@ -143,7 +141,7 @@ static void hooks_drop_maps(struct sim *sim, const struct sim_call *call,
 
 	if (sizes_drop(&sim->maps[accessor], call->start, call->nr_pages, min_level, &nr))
 		sim_broke(sim, call, "the simulation is out of memory");
-	hooks_charge(sim, SIM_COST_ZAP, nr * COST_ZAP);
+	hooks_count(sim, SIM_WORK_ZAP, nr);
 }
 
 /* Returns true if a mapping lies partly, but not wholly, in the range of a call. */
@@ -266,7 +264,7 @@ static int hooks_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms
 		if (done.nr_pages) {
 			sim_mark(sim, &done, sim->private, to == GMS_PRIVATE);
 			sim_mark(sim, &done, sim->applied, true);
-			hooks_charge_apply(sim, &done);
+			hooks_count_apply(sim, &done);
 		}
 	}
 	return hooks_leave(sim, &call);
@@ -299,7 +297,7 @@ static int hooks_undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages,
 		sim_mark(sim, &call, sim->applied, false);
 		if (!call.ret) {
 			sim_mark(sim, &call, sim->private, to_private);
-			hooks_charge_apply(sim, &call);
+			hooks_count_apply(sim, &call);
 		}
 	}
 	return hooks_leave(sim, &call);
@@ -367,8 +365,7 @@ static int hooks_prepare(void *ctx, gms_pgoff_t start, unsigned int order)
 			sim_broke(sim, &call, "part of the range is being invalidated");
 		if (!call.ret) {
 			sim_mark(sim, &call, sim->prepared, true);
-			hooks_charge(sim, SIM_COST_PREPARE,
-				     hooks_nr_entries(&call) * cost_archs[sim->opts.arch].prepare);
+			hooks_count(sim, SIM_WORK_PREPARE, hooks_nr_entries(&call));
 		}
 	}
 	return hooks_leave(sim, &call);
@@ -402,8 +399,8 @@ static int hooks_folio_alloc(void *ctx, gms_pgoff_t index, unsigned int order)
 		if (!call.ret) {
 			hooks_set_folios(sim, &call, sizes_order_level(order));
 			sim->used[index >> GMS_ORDER_1G] = 1;
-			hooks_charge(sim, SIM_COST_ALLOC,
-				     COST_ALLOC + call.nr_pages * COST_CLEAR_PAGE);
+			hooks_count(sim, SIM_WORK_ALLOC, 1);
+			hooks_count(sim, SIM_WORK_CLEAR, call.nr_pages);
 		}
 	}
 	return hooks_leave(sim, &call);
@@ -440,18 +437,20 @@ static void hooks_folio_free(void *ctx, gms_pgoff_t index, unsigned int order)
 		sim_mark(sim, &call, sim->prepared, false);
 		hooks_drop_maps(sim, &call, GMS_GUEST, 0);
 		hooks_drop_maps(sim, &call, GMS_HOST, 0);
-		hooks_charge(sim, SIM_COST_FREE, COST_FREE);
+		hooks_count(sim, SIM_WORK_FREE, 1);
 	}
 	call.ret = 0;
 	hooks_leave(sim, &call);
 }
 
-/* Returns the cost of a split or a merge between two orders. */
-static uint64_t hooks_resize_cost(unsigned int large, unsigned int small)
+/* Counts a split of a folio, which restores @bytes of struct pages. */
+static void hooks_count_split(struct sim *sim, unsigned int from, uint64_t bytes)
 {
-	if (large == GMS_ORDER_2M)
-		return COST_2M_4K;
-	return small == GMS_ORDER_2M ? COST_1G_2M : COST_1G_4K;
+	sim->totals.vmemmap_given_back += bytes;
+	if (from == GMS_ORDER_2M)
+		hooks_count(sim, SIM_WORK_SPLIT_2M, 1);
+	else
+		hooks_count(sim, SIM_WORK_SPLIT_1G, bytes / SIM_VMEMMAP_PAGE);
 }
 
 static int hooks_folio_split(void *ctx, gms_pgoff_t index, unsigned int from, unsigned int to)
@@ -474,9 +473,8 @@ static int hooks_folio_split(void *ctx, gms_pgoff_t index, unsigned int from, un
 			/* No mapping is larger than its folio. */
 			hooks_drop_maps(sim, &call, GMS_GUEST, level + 1);
 			hooks_drop_maps(sim, &call, GMS_HOST, level + 1);
-			hooks_charge(sim, SIM_COST_SPLIT, hooks_resize_cost(from, to));
-			sim->totals.vmemmap_given_back +=
-				cost_vmemmap(call.nr_pages, to) - COST_VMEMMAP_HUGE;
+			hooks_count_split(sim, from,
+					  sim_vmemmap(call.nr_pages, to) - SIM_VMEMMAP_PAGE);
 		}
 	}
 	return hooks_leave(sim, &call);
@@ -505,6 +503,25 @@ static void hooks_check_merge(struct sim *sim, const struct sim_call *call)
 		sim_broke(sim, call, "part of the range is pinned");
 }
 
+/* Makes one folio of a block, and counts that as work. */
+static void hooks_merge(struct sim *sim, const struct sim_call *call)
+{
+	uint64_t small = sim->folios.nr_pages[0];
+
+	hooks_set_folios(sim, call, sizes_order_level(call->to));
+	small -= sim->folios.nr_pages[0]; /* the pages of the block that were in folios of 4K */
+	if (call->to == GMS_ORDER_2M)
+		hooks_count(sim, SIM_WORK_MERGE_2M, 1);
+	else
+		hooks_count(sim, SIM_WORK_MERGE_1G,
+			    (sim_vmemmap(small, 0) + sim_vmemmap(call->nr_pages - small, 9)) /
+					    SIM_VMEMMAP_PAGE -
+				    1);
+	/* Smaller mappings are removed, so that later faults make larger ones. */
+	hooks_drop_maps(sim, call, GMS_GUEST, 0);
+	hooks_drop_maps(sim, call, GMS_HOST, 0);
+}
+
 static int hooks_folio_merge(void *ctx, gms_pgoff_t index, unsigned int from, unsigned int to)
 {
 	struct sim_call call = hooks_block_call(SIM_FOLIO_MERGE, index, to, from, to);
@@ -512,13 +529,8 @@ static int hooks_folio_merge(void *ctx, gms_pgoff_t index, unsigned int from, un
 
 	if (hooks_enter(sim, &call)) {
 		hooks_check_merge(sim, &call);
-		if (!call.ret) {
-			hooks_set_folios(sim, &call, sizes_order_level(to));
-			/* Smaller mappings are removed, so that later faults make larger ones. */
-			hooks_drop_maps(sim, &call, GMS_GUEST, 0);
-			hooks_drop_maps(sim, &call, GMS_HOST, 0);
-			hooks_charge(sim, SIM_COST_MERGE, hooks_resize_cost(to, from));
-		}
+		if (!call.ret)
+			hooks_merge(sim, &call);
 	}
 	return hooks_leave(sim, &call);
 }

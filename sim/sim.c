@@ -4,8 +4,6 @@
  */
 #include "sim_priv.h"
 
-#include "cost.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +53,7 @@ int sim_create(const struct sim_opts *opts, struct sim **out)
 	int ret;
 
 	if (!opts->nr_pages || opts->nr_pages > GMS_MAX_PAGES ||
-	    !gms_order_is_valid(opts->folio_order) || (unsigned int)opts->arch > SIM_PKVM)
+	    !gms_order_is_valid(opts->folio_order))
 		return -EINVAL;
 	sim = calloc(1, sizeof(*sim));
 	if (!sim)
@@ -203,7 +201,7 @@ void sim_totals(struct sim *sim, struct sim_totals *totals)
 	*totals = sim->totals;
 	totals->vmemmap_bytes = 0;
 	for (int level = 0; level < SIZES_NR_LEVELS; level++)
-		totals->vmemmap_bytes += cost_vmemmap(folios[level], sizes_level_order(level));
+		totals->vmemmap_bytes += sim_vmemmap(folios[level], sizes_level_order(level));
 	for (int i = 0; i < 2; i++) {
 		const struct sizes *maps = &sim->maps[i == 0 ? GMS_GUEST : GMS_HOST];
 
@@ -262,7 +260,7 @@ int sim_map(struct sim *sim, gms_pgoff_t index, unsigned int order, enum gms_acc
 		ret = -EINVAL;
 	} else if (sizes_level(&sim->maps[accessor], index) < level) {
 		ret = sizes_set(&sim->maps[accessor], call.start, call.nr_pages, level);
-		sim->totals.cycles[SIM_COST_MAP] += COST_MAP;
+		sim->totals.work[SIM_WORK_FAULT]++;
 	}
 	pthread_mutex_unlock(&sim->lock);
 	return ret;
@@ -282,6 +280,16 @@ bool sim_next_unmapped(struct sim *sim, enum gms_accessor accessor, gms_pgoff_t 
 	}
 	pthread_mutex_unlock(&sim->lock);
 	return found;
+}
+
+unsigned int sim_mapped_order(struct sim *sim, enum gms_accessor accessor, gms_pgoff_t index)
+{
+	int level;
+
+	pthread_mutex_lock(&sim->lock);
+	level = sizes_level(&sim->maps[accessor], index);
+	pthread_mutex_unlock(&sim->lock);
+	return level == SIZES_LEVEL_NONE ? 0 : sizes_level_order(level);
 }
 
 int sim_set(struct sim *sim, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to)

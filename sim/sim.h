@@ -3,14 +3,15 @@
  * sim.h - a simulated backend, for tests, benchmarks and the tool
  *
  * The backend simulates folios, page tables of host and guest, an RMP (SNP) or S-EPT (TDX), and
- * vmemmap. It counts cycles, records calls, and refuses calls on demand. All functions are
+ * vmemmap. It counts the work that it does, records calls, and refuses calls on demand. It knows
+ * no prices: the reader of the counters says what a unit of work costs. All functions are
  * thread-safe, except that no call may be under way during sim_calls() and sim_compare().
  *
  * Invariants:
  *  1. If the library breaks a rule of backend.h, the first call that does so is kept as a text:
  *     sim_check().
- *  2. A refused call changes nothing and costs nothing. Only apply may do a part of its work
- *     before it fails: sim_refuse_after().
+ *  2. A refused call changes nothing and is no work. Only apply may do a part of its work before
+ *     it fails: sim_refuse_after().
  */
 #ifndef GMS_SIM_H
 #define GMS_SIM_H
@@ -55,14 +56,11 @@ struct sim_call {
 	int ret;
 };
 
-enum sim_arch { SIM_SNP, SIM_TDX, SIM_PKVM };
-
 /**
  * struct sim_opts - options of a simulated backend
  * @nr_pages: size of the object in pages
  * @folio_order: order of the backing's folios, as in struct gms_state_opts
  * @init_private: every page is private at first, as with GMS_INIT_PRIVATE
- * @arch: the machine, which sets the cost of prepare and apply
  * @flags: flags of struct gms_backend_ops
  * @record: how many calls are recorded, from the first on; 0: calls are only counted
  */
@@ -70,28 +68,50 @@ struct sim_opts {
 	uint64_t nr_pages;
 	unsigned int folio_order;
 	bool init_private;
-	enum sim_arch arch;
 	unsigned int flags;
 	size_t record;
 };
 
-/* Causes of cycles. */
-enum sim_cause {
-	SIM_COST_ALLOC,
-	SIM_COST_FREE,
-	SIM_COST_SPLIT,
-	SIM_COST_MERGE,
-	SIM_COST_ZAP, /* removal of guest and host mappings */
-	SIM_COST_MAP, /* sim_map() */
-	SIM_COST_APPLY,
-	SIM_COST_PREPARE,
-	SIM_NR_COSTS
+/**
+ * enum sim_work - kinds of work, and the unit in which each of them is counted
+ * @SIM_WORK_CONVERT: runs that apply converted, or undo converted back
+ * @SIM_WORK_APPLY: entries of 4K or 2M that cover these runs
+ * @SIM_WORK_PREPARE: entries of 4K or 2M that prepare made
+ * @SIM_WORK_SPLIT_1G: pages of vmemmap that splits of 1G folios restored: 511 if the folio becomes
+ *                     2M folios, 4095 if it becomes 4K folios
+ * @SIM_WORK_SPLIT_2M: 2M folios that were split
+ * @SIM_WORK_MERGE_1G: pages of vmemmap that merges to 1G freed: 511, and 7 more for each 2M block
+ *                     that was split to 4K
+ * @SIM_WORK_MERGE_2M: 2M folios that merges made
+ * @SIM_WORK_FAULT: mappings that sim_map() made
+ * @SIM_WORK_ZAP: mappings of guest and host that were removed
+ * @SIM_WORK_ALLOC: folios that were allocated
+ * @SIM_WORK_FREE: folios that were freed
+ * @SIM_WORK_CLEAR: pages of the folios that were allocated, which have to be set to 0
+ */
+enum sim_work {
+	SIM_WORK_CONVERT,
+	SIM_WORK_APPLY,
+	SIM_WORK_PREPARE,
+	SIM_WORK_SPLIT_1G,
+	SIM_WORK_SPLIT_2M,
+	SIM_WORK_MERGE_1G,
+	SIM_WORK_MERGE_2M,
+	SIM_WORK_FAULT,
+	SIM_WORK_ZAP,
+	SIM_WORK_ALLOC,
+	SIM_WORK_FREE,
+	SIM_WORK_CLEAR,
+	SIM_NR_WORK
 };
+
+/* The pages of vmemmap that a split of 1G to 4K restores. */
+#define SIM_VMEMMAP_1G_4K 4095
 
 /**
  * struct sim_totals - the counters
  * @calls: the number of calls of each hook, including refused calls
- * @cycles: the cycles of each cause
+ * @work: the units of each kind of work
  * @vmemmap_bytes: the bytes of struct pages at present
  * @vmemmap_given_back: the bytes of struct pages that all splits so far had to restore: a folio of
  *                      2M or 1G keeps one page of its struct pages (HugeTLB's vmemmap
@@ -101,7 +121,7 @@ enum sim_cause {
  */
 struct sim_totals {
 	uint64_t calls[SIM_NR_HOOKS];
-	uint64_t cycles[SIM_NR_COSTS];
+	uint64_t work[SIM_NR_WORK];
 	uint64_t vmemmap_bytes;
 	uint64_t vmemmap_given_back;
 	uint64_t mapped_pages[2][3];
@@ -157,6 +177,9 @@ int sim_map(struct sim *sim, gms_pgoff_t index, unsigned int order, enum gms_acc
 /* Finds the first page of [from, end) that the accessor has not mapped. Returns false if none. */
 bool sim_next_unmapped(struct sim *sim, enum gms_accessor accessor, gms_pgoff_t from,
 		       gms_pgoff_t end, gms_pgoff_t *index);
+
+/* Returns the order of the accessor's mapping at an index; 0 also if there is none. */
+unsigned int sim_mapped_order(struct sim *sim, enum gms_accessor accessor, gms_pgoff_t index);
 
 /* Makes a range @to, and not prepared, as a VMM does before it calls gms_repair(). */
 int sim_set(struct sim *sim, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to);

@@ -70,6 +70,19 @@ struct sim {
 	char differs[160];
 };
 
+/*
+ * HugeTLB's vmemmap optimisation: a folio of 2M or 1G keeps one page of its struct pages. So a
+ * split of 2M to 4K restores 28K of them, and a split of 1G to 4K restores 16M - 4K.
+ */
+#define SIM_STRUCT_PAGE 64
+#define SIM_VMEMMAP_PAGE 4096
+
+/* Returns the bytes of struct pages of the folios of one order that cover @nr_pages. */
+static inline uint64_t sim_vmemmap(uint64_t nr_pages, unsigned int order)
+{
+	return order ? (nr_pages >> order) * SIM_VMEMMAP_PAGE : nr_pages * SIM_STRUCT_PAGE;
+}
+
 /* The hooks, without struct_size and flags. */
 extern const struct gms_backend_ops sim_hooks;
 

@@ -6,10 +6,14 @@
 #include "options.h"
 #include "replay.h"
 #include "report.h"
+#include "study.h"
+#include "tool_json.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sha256.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool tool_read_log(struct log *log, const struct options *options)
 {
@@ -59,6 +63,8 @@ static void tool_warn_refusals(const struct log_refusals *refused, const struct 
 
 static void tool_print_error(const struct options *options, int ret)
 {
+	if (ret == -E2BIG)
+		return; /* tool_run_policies() has said where */
 	if (ret == -ENODATA)
 		options_error("%s: no readable conversion gives the size: use --size",
 			      options->name);
@@ -109,32 +115,77 @@ out:
 	return status;
 }
 
-/* Replays the log under each policy. */
-static int tool_run_policies(struct lab_report *report, const struct options *options)
+/* Prints the progress of long runs, if standard error is a terminal. */
+struct tool_progress {
+	size_t nr_events;
+	bool shown;
+};
+
+static void tool_show_progress(void *arg, size_t done)
 {
-	uint64_t nr_pages = options->nr_pages ? options->nr_pages : log_nr_pages(report->log);
+	struct tool_progress *p = arg;
+
+	if (!done || !isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "\r%3zu%%", done * 100 / p->nr_events);
+	p->shown = true;
+}
+
+/* Replays the log under each policy. */
+static int tool_run_policies(struct lab_report *report, const struct log *log,
+			     const struct options *options)
+{
+	struct tool_progress progress = {.nr_events = log->nr_events};
+	struct lab_plan plan = options->plan;
+	int ret;
 
 	report->name = options->name;
 	report->size_from_log = !options->nr_pages;
-	if (!nr_pages)
+	plan.opts.nr_pages = options->nr_pages ? options->nr_pages : log_nr_pages(log);
+	plan.opts.init_private = options->init_private;
+	plan.opts.progress = tool_show_progress;
+	plan.opts.progress_arg = &progress;
+	if (!plan.opts.nr_pages)
 		return -ENODATA;
-	for (unsigned int i = 0; i < options->nr_policies; i++) {
-		int ret;
+	ret = lab_runs_make(&report->runs, log, &plan);
+	if (progress.shown)
+		fputs("\r    \r", stderr);
+	if (ret == -E2BIG)
+		options_error("%s:%" PRIu64 ": %s would take more than %llu steps. Is the size of "
+			      "the guest's memory right (--size)? Larger folios take fewer steps "
+			      "(--backing)",
+			      options->name, report->runs.run[report->runs.nr - 1].result.last_line,
+			      policies_words[report->runs.run[report->runs.nr - 1].policy].name,
+			      LAB_MAX_STEPS);
+	return ret;
+}
 
-		report->opts[i] = (struct lab_opts) {
-			.policy = options->policies[i],
-			.nr_pages = nr_pages,
-			.folio_order = options->folio_order,
-			.init_private = options->init_private,
-			.pins_by_folio = options->pins_by_folio,
-			.punch = options->punch,
-		};
-		ret = lab_run(&report->results[i], report->log, &report->opts[i]);
-		if (ret)
-			return ret;
-		report->nr_runs++;
+static void tool_print_report(const struct lab_report *report, const struct options *options)
+{
+	lab_report_head(stdout, report);
+	if (options->plan.policies == (1U << POLICIES_NR) - 1)
+		lab_matrix(stdout, report);
+	else
+		lab_report_list(stdout, report);
+}
+
+/* Returns the exit status, and prints which rule the library broke. */
+static int tool_runs_status(const struct lab_runs *runs)
+{
+	int status = runs->log->malformed.total ? TOOL_SOME_REFUSED : TOOL_APPLIED;
+
+	for (unsigned int i = 0; i < runs->nr; i++) {
+		const struct lab_result *result = &runs->run[i].result;
+
+		if (result->refused.total && status == TOOL_APPLIED)
+			status = TOOL_SOME_REFUSED;
+		if (!*result->broken)
+			continue;
+		options_error("%s: the library broke a rule: %s",
+			      policies_words[runs->run[i].policy].name, result->broken);
+		status = TOOL_UNUSABLE;
 	}
-	return 0;
+	return status;
 }
 
 static int tool_compare(const struct options *options)
@@ -145,31 +196,112 @@ static int tool_compare(const struct options *options)
 
 	if (!tool_read_log(&log, options))
 		goto out;
-	report.log = &log;
-	ret = tool_run_policies(&report, options);
+	ret = tool_run_policies(&report, &log, options);
 	if (!ret && options->json)
 		ret = lab_report_json(stdout, &report);
 	else if (!ret)
-		lab_report_table(stdout, &report);
+		tool_print_report(&report, options);
 	if (ret) {
 		tool_print_error(options, ret);
 		goto out;
 	}
 	tool_warn_losses(&log, options);
 	tool_warn_refusals(&log.malformed, options);
-	status = log.malformed.total ? TOOL_SOME_REFUSED : TOOL_APPLIED;
-	for (unsigned int i = 0; i < report.nr_runs; i++) {
-		if (report.results[i].nr_refused && status == TOOL_APPLIED)
-			status = TOOL_SOME_REFUSED;
-		if (!*report.results[i].broken)
-			continue;
-		options_error("%s: the library broke a rule: %s", report.opts[i].policy->name,
-			      report.results[i].broken);
-		status = TOOL_UNUSABLE;
-	}
+	tool_warn_refusals(&report.runs.run[0].result.refused, options);
+	status = tool_runs_status(&report.runs);
 out:
+	lab_runs_fini(&report.runs);
 	log_fini(&log);
 	return status;
+}
+
+/* Makes the runs of one log with one backing, and adds them to a report. */
+static int tool_study_backing(json_t *study, const struct log *log, const struct options *options,
+			      const char *sha256)
+{
+	struct lab_report report = {0}, told = {0};
+	struct options ten = *options;
+	int ret;
+
+	ten.plan.policies = 1U << POLICIES_ADAPTIVE;
+	ten.plan.pins = LAB_PINS_FOLIO;
+	ten.plan.opts.told = 10;
+	ret = tool_run_policies(&report, log, options);
+	if (!ret)
+		ret = tool_run_policies(&told, log, &ten);
+	if (!ret && tool_runs_status(&report.runs) == TOOL_UNUSABLE)
+		ret = -EIO;
+	if (!ret)
+		ret = study_add(study, &report, sha256, &told.runs);
+	lab_runs_fini(&report.runs);
+	lab_runs_fini(&told.runs);
+	return ret;
+}
+
+/* Adds the log options->name to a report. Returns 0, or -errno after it has printed why. */
+static int tool_study_log(json_t *study, struct options *options)
+{
+	static const unsigned int orders[] = {GMS_ORDER_2M, GMS_ORDER_1G};
+	const unsigned int given = options->plan.opts.folio_order;
+	char sha256[SHA256_DIGEST_STRING_LENGTH];
+	struct log log;
+	int ret = -EIO;
+
+	if (!tool_read_log(&log, options))
+		goto out;
+	if (!SHA256File(options->name, sha256)) {
+		options_error("%s: %s", options->name, strerror(errno));
+		goto out;
+	}
+	ret = 0;
+	for (size_t i = 0; !ret && i < sizeof(orders) / sizeof(*orders); i++) {
+		if (options->has_backing && orders[i] != given)
+			continue;
+		options->plan.opts.folio_order = orders[i];
+		ret = tool_study_backing(study, &log, options, sha256);
+	}
+	options->plan.opts.folio_order = given;
+	if (ret == -ENOSPC)
+		options_error("%s: more than %d cases: give fewer logs, or --backing",
+			      options->name, STUDY_MAX_CASES);
+	else if (ret)
+		tool_print_error(options, ret);
+	tool_warn_losses(&log, options);
+	tool_warn_refusals(&log.malformed, options);
+out:
+	log_fini(&log);
+	return ret;
+}
+
+static int tool_study(struct options *options)
+{
+	json_t *study = study_new(&options->plan);
+	int ret = study ? 0 : -ENOMEM;
+
+	options->plan.policies = (1U << POLICIES_NR) - 1;
+	options->plan.pins = LAB_PINS_BOTH;
+	while (!ret && options->name) {
+		ret = tool_study_log(study, options);
+		options->name = options->more ? *options->more++ : NULL;
+		if (options->name && !*options->name)
+			break;
+	}
+	if (!ret)
+		ret = study_end(study);
+	if (!ret && options->json)
+		return tool_json_write(stdout, study) ? TOOL_UNUSABLE : TOOL_APPLIED;
+	if (!ret)
+		study_text(stdout, study);
+	json_decref(study);
+	return ret ? TOOL_UNUSABLE : TOOL_APPLIED;
+}
+
+static int tool_print_costs(const struct options *options)
+{
+	json_t *json = json_pack("{s:s, s:o}", "schema", COSTS_SCHEMA, "costs",
+				 costs_json(&options->costs));
+
+	return tool_json_write(stdout, json) ? TOOL_UNUSABLE : TOOL_APPLIED;
 }
 
 static int tool_generate(const struct options *options)
@@ -196,7 +328,11 @@ int main(int argc, const char **argv)
 
 	if (status < 0 && options.command == OPTIONS_GEN)
 		status = tool_generate(&options);
-	else if (status < 0 && options.nr_policies)
+	else if (status < 0 && options.command == OPTIONS_REPORT)
+		status = tool_study(&options);
+	else if (status < 0 && options.command == OPTIONS_COSTS)
+		status = tool_print_costs(&options);
+	else if (status < 0 && options.plan.policies)
 		status = tool_compare(&options);
 	else if (status < 0)
 		status = tool_replay(&options);

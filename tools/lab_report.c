@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * lab_report.c - writes the results of policies side by side, as a table and as JSON
+ * lab_report.c - writes runs side by side, as a list and as JSON
  *
- * Invariant: the table and the JSON have the same numbers, because both are made from one list of
+ * Invariant: the list and the JSON have the same numbers, because both are made from one list of
  * rows. The key of a row is never renamed.
  */
 #include "lab_report.h"
@@ -16,12 +16,12 @@
 enum lab_report_kind { LAB_REPORT_COUNT, LAB_REPORT_BYTES, LAB_REPORT_CYCLES };
 
 /**
- * struct lab_report_row - one number for each policy that was replayed
+ * struct lab_report_row - one number of each run
  * @key: key in the JSON
  * @text: text in the table; indented if it belongs to a title
  * @title: a line of the table above the row; NULL: none
  * @kind: format of the number in the table
- * @value: reads the number from the result of one policy
+ * @value: reads the number from a result
  */
 struct lab_report_row {
 	const char *key;
@@ -40,20 +40,26 @@ struct lab_report_row {
 #define LAB_REPORT_MAPPED(name, accessor, level)                                                \
 	LAB_REPORT_VALUE(name##_end, r->totals.mapped_pages[accessor][level] << GMS_PAGE_SHIFT) \
 	LAB_REPORT_VALUE(name##_average, r->average_pages[accessor][level] * (1 << GMS_PAGE_SHIFT))
-#define LAB_REPORT_CYCLES_OF(name, cause) LAB_REPORT_VALUE(cycles_##name, r->totals.cycles[cause])
+#define LAB_REPORT_PART(id) (r->at_end.part[COSTS_##id])
+
+/* Of the prices by architecture, only those of the run's own have parts. */
+#define LAB_REPORT_PART_BY_ARCH(id)                                          \
+	(LAB_REPORT_PART(id + COSTS_SNP) + LAB_REPORT_PART(id + COSTS_TDX) + \
+	 LAB_REPORT_PART(id + COSTS_PKVM))
 
 LAB_REPORT_VALUE(split_folios, r->nr_split)
 LAB_REPORT_VALUE(splits_1g, r->stats.splits_1g)
 LAB_REPORT_VALUE(splits_2m, r->stats.splits_2m)
 LAB_REPORT_VALUE(merges_1g, r->stats.merges_1g)
 LAB_REPORT_VALUE(merges_2m, r->stats.merges_2m)
-LAB_REPORT_VALUE(splits_deferred, r->stats.splits_deferred)
+LAB_REPORT_VALUE(splits_deferred, r->nr_put_off)
 LAB_REPORT_VALUE(merges_refused, r->stats.merges_refused)
-LAB_REPORT_VALUE(pinned_retries, r->nr_pinned_retries)
+LAB_REPORT_VALUE(pinned_retries, r->nr_waits)
+LAB_REPORT_VALUE(waited, r->waited_us)
 LAB_REPORT_VALUE(guest_faults, r->stats.faults_guest)
 LAB_REPORT_VALUE(host_faults, r->stats.faults_host)
 LAB_REPORT_VALUE(denied, r->nr_denied)
-LAB_REPORT_VALUE(refused, r->nr_refused)
+LAB_REPORT_VALUE(refused, r->refused.total)
 LAB_REPORT_VALUE(out_of_reach, r->nr_out_of_reach)
 LAB_REPORT_VALUE(ignored, r->nr_ignored)
 LAB_REPORT_MAPPED(guest_1g, LAB_GUEST, 2)
@@ -64,14 +70,20 @@ LAB_REPORT_MAPPED(host_2m, LAB_HOST, 1)
 LAB_REPORT_MAPPED(host_4k, LAB_HOST, 0)
 LAB_REPORT_VALUE(vmemmap_given_back, r->totals.vmemmap_given_back)
 LAB_REPORT_VALUE(vmemmap_bytes, r->totals.vmemmap_bytes)
-LAB_REPORT_CYCLES_OF(split, SIM_COST_SPLIT)
-LAB_REPORT_CYCLES_OF(merge, SIM_COST_MERGE)
-LAB_REPORT_CYCLES_OF(apply, SIM_COST_APPLY)
-LAB_REPORT_CYCLES_OF(prepare, SIM_COST_PREPARE)
-LAB_REPORT_CYCLES_OF(map, SIM_COST_MAP)
-LAB_REPORT_CYCLES_OF(zap, SIM_COST_ZAP)
-LAB_REPORT_CYCLES_OF(alloc, SIM_COST_ALLOC)
-LAB_REPORT_CYCLES_OF(free, SIM_COST_FREE)
+LAB_REPORT_VALUE(cycles_split, LAB_REPORT_PART(SPLIT_1G) + LAB_REPORT_PART(SPLIT_2M))
+LAB_REPORT_VALUE(cycles_merge, LAB_REPORT_PART(MERGE_1G) + LAB_REPORT_PART(MERGE_2M))
+LAB_REPORT_VALUE(cycles_apply, LAB_REPORT_PART(CONVERT) + LAB_REPORT_PART_BY_ARCH(APPLY))
+LAB_REPORT_VALUE(cycles_prepare, LAB_REPORT_PART_BY_ARCH(PREPARE))
+LAB_REPORT_VALUE(cycles_map, LAB_REPORT_PART(FAULT))
+LAB_REPORT_VALUE(cycles_zap, LAB_REPORT_PART(ZAP))
+LAB_REPORT_VALUE(cycles_alloc, LAB_REPORT_PART(ALLOC))
+LAB_REPORT_VALUE(cycles_free, LAB_REPORT_PART(FREE))
+LAB_REPORT_VALUE(cycles_work, lab_sum_work(&r->at_end))
+LAB_REPORT_VALUE(cycles_rent, lab_sum_rent(&r->at_end))
+LAB_REPORT_VALUE(rent_rate, r->rate[0] + r->rate[1])
+LAB_REPORT_VALUE(stall_convert, r->stall_convert)
+LAB_REPORT_VALUE(stall_fault, r->stall_fault)
+LAB_REPORT_VALUE(stall_maintain, r->stall_maintain)
 
 /* clang-format off */
 #define LAB_REPORT_ROW(key, text, title, kind, name) \
@@ -81,13 +93,14 @@ static const struct lab_report_row lab_report_rows[] = {
 	LAB_REPORT_ROW("folios_split", "Folios split at least once", NULL, COUNT, split_folios),
 	LAB_REPORT_ROW("splits_1g", "  of 1G", "Splits", COUNT, splits_1g),
 	LAB_REPORT_ROW("splits_2m", "  of 2M", NULL, COUNT, splits_2m),
-	LAB_REPORT_ROW("splits_deferred", "  put off: a page is pinned", NULL,
+	LAB_REPORT_ROW("splits_deferred", "  folios put off for a pin", NULL,
 		       COUNT, splits_deferred),
 	LAB_REPORT_ROW("merges_1g", "  to 1G", "Merges", COUNT, merges_1g),
 	LAB_REPORT_ROW("merges_2m", "  to 2M", NULL, COUNT, merges_2m),
 	LAB_REPORT_ROW("merges_refused", "  refused", NULL, COUNT, merges_refused),
-	LAB_REPORT_ROW("pinned_retries", "Calls repeated without pin", NULL,
+	LAB_REPORT_ROW("pinned_retries", "Calls that wait for a pin", NULL,
 		       COUNT, pinned_retries),
+	LAB_REPORT_ROW("waited_us", "  microseconds, in all", NULL, COUNT, waited),
 	LAB_REPORT_ROW("guest_faults", "Faults of the guest", NULL, COUNT, guest_faults),
 	LAB_REPORT_ROW("host_faults", "Faults of the host", NULL, COUNT, host_faults),
 	LAB_REPORT_ROW("host_accesses_denied", "Host accesses denied", NULL, COUNT, denied),
@@ -120,8 +133,15 @@ static const struct lab_report_row lab_report_rows[] = {
 	LAB_REPORT_ROW("cycles_prepare", "  prepare", NULL, CYCLES, cycles_prepare),
 	LAB_REPORT_ROW("cycles_map", "  faults", NULL, CYCLES, cycles_map),
 	LAB_REPORT_ROW("cycles_zap", "  zap", NULL, CYCLES, cycles_zap),
-	LAB_REPORT_ROW("cycles_alloc", "  allocate and clear", NULL, CYCLES, cycles_alloc),
+	LAB_REPORT_ROW("cycles_alloc", "  allocate", NULL, CYCLES, cycles_alloc),
 	LAB_REPORT_ROW("cycles_free", "  free", NULL, CYCLES, cycles_free),
+	LAB_REPORT_ROW("cycles_work", "  all work", NULL, CYCLES, cycles_work),
+	LAB_REPORT_ROW("cycles_rent", "  rent until the end", NULL, CYCLES, cycles_rent),
+	LAB_REPORT_ROW("rent_per_second", "  rent in a second, later", NULL, CYCLES, rent_rate),
+	LAB_REPORT_ROW("stall_convert_cycles", "  a conversion", "The longest stall, M cycles",
+		       CYCLES, stall_convert),
+	LAB_REPORT_ROW("stall_fault_cycles", "  a fault of the host", NULL, CYCLES, stall_fault),
+	LAB_REPORT_ROW("stall_maintain_cycles", "  maintenance", NULL, CYCLES, stall_maintain),
 };
 /* clang-format on */
 
@@ -139,10 +159,36 @@ const char *lab_report_backing_name(unsigned int order)
 	}
 }
 
-static void lab_report_print_head(FILE *out, const struct lab_report *report)
+/* Returns what is touched in a run, in few words. */
+static const char *lab_report_touched(const struct lab_report *report, const struct lab_run *run)
 {
-	const struct lab_opts *opts = &report->opts[0];
-	const struct log *log = report->log;
+	if (run->opts.host_all)
+		return "all shared";
+	return report->runs.bounds ? "nothing" : "as logged";
+}
+
+static void lab_report_print_assumed(FILE *out, const struct lab_report *report)
+{
+	const struct lab_opts *opts = &report->runs.run[0].opts;
+	const struct costs_item *item = opts->costs->item;
+
+	if (report->runs.bounds)
+		fputs("Bounds   The log has no access of the host. So each policy has two runs: in "
+		      "one the host\n         touches nothing, in the other all that is shared, at "
+		      "once.\n",
+		      out);
+	fprintf(out, "Guest    %s\n",
+		opts->guest_all ? "assumed to use all memory, all the time"
+				: "touches what the log says");
+	fprintf(out, "Rents    %.0f cycles/s for 2M of private memory by 4K, %.0f for 1G by 2M\n",
+		item[COSTS_RENT_2M].value, item[COSTS_RENT_1G].value);
+}
+
+void lab_report_head(FILE *out, const struct lab_report *report)
+{
+	const struct lab_run *run = &report->runs.run[0];
+	const struct lab_opts *opts = &run->opts;
+	const struct log *log = report->runs.log;
 	char bytes[UNITS_TEXT_SIZE], count[UNITS_TEXT_SIZE];
 
 	fprintf(out, "Log      %s, %s: ", report->name, log_format_name(log->format));
@@ -155,14 +201,13 @@ static void lab_report_print_head(FILE *out, const struct lab_report *report)
 		report->size_from_log
 			? "\n         (size: how far the log reaches, rounded up to 1G)"
 			: "");
-	fprintf(out, "Backing  %s folios of %s; pins count by %s; %s\n",
-		units_count(count, report->results[0].nr_folios),
-		lab_report_backing_name(opts->folio_order), opts->pins_by_folio ? "folio" : "page",
-		opts->punch ? "what the guest frees is punched out"
-			    : "what the guest frees stays allocated");
-	if (log->format != LOG_CSV)
-		fputs("         (no accesses in the log: the guest is assumed to use all memory)\n",
-		      out);
+	fprintf(out, "Backing  %s folios of %s; %s; a broken RMP entry %s; a pin lasts %.6g ms\n",
+		units_count(count, run->result.nr_folios),
+		lab_report_backing_name(opts->folio_order), costs_arch_name(opts->arch),
+		opts->rmp_sticky ? "is sticky" : "heals", (double)opts->pin_us / 1000);
+	fprintf(out, "Freed    %s\n",
+		opts->punch ? "memory is punched out" : "memory stays allocated");
+	lab_report_print_assumed(out, report);
 	fputc('\n', out);
 }
 
@@ -172,8 +217,8 @@ static void lab_report_print_row(FILE *out, const struct lab_report *report,
 	if (row->title)
 		fprintf(out, "%s\n", row->title);
 	fprintf(out, "%-28s", row->text);
-	for (unsigned int i = 0; i < report->nr_runs; i++) {
-		uint64_t value = row->value(&report->results[i]);
+	for (unsigned int i = 0; i < report->runs.nr; i++) {
+		uint64_t value = row->value(&report->runs.run[i].result);
 		char text[UNITS_TEXT_SIZE];
 
 		if (row->kind == LAB_REPORT_BYTES)
@@ -187,55 +232,82 @@ static void lab_report_print_row(FILE *out, const struct lab_report *report,
 	fputc('\n', out);
 }
 
-void lab_report_table(FILE *out, const struct lab_report *report)
+void lab_report_list(FILE *out, const struct lab_report *report)
 {
-	lab_report_print_head(out, report);
+	const struct lab_runs *runs = &report->runs;
+
 	fprintf(out, "%-28s", "Policy");
-	for (unsigned int i = 0; i < report->nr_runs; i++)
-		fprintf(out, "%17s", report->opts[i].policy->name);
+	for (unsigned int i = 0; i < runs->nr; i++)
+		fprintf(out, "%17s", policies_words[runs->run[i].policy].name);
+	fprintf(out, "\n%-28s", "Pins count by");
+	for (unsigned int i = 0; i < runs->nr; i++)
+		fprintf(out, "%17s", runs->run[i].opts.pins_by_folio ? "folio" : "page *");
+	fprintf(out, "\n%-28s", "The host touches");
+	for (unsigned int i = 0; i < runs->nr; i++)
+		fprintf(out, "%17s", lab_report_touched(report, &runs->run[i]));
 	fputc('\n', out);
 	for (size_t i = 0; i < LAB_REPORT_NR_ROWS; i++)
 		lab_report_print_row(out, report, &lab_report_rows[i]);
+	fputs("\n* A kernel cannot have this today: it counts references by folio.\n", out);
 }
 
-static json_t *lab_report_pack_run(const struct lab_opts *opts, const struct lab_result *result)
+json_t *lab_report_pack_run(const struct lab_run *run)
 {
 	json_t *json = json_object();
 	bool failed = !json;
 
-	failed |= json_object_set_new(json, "policy", json_string(opts->policy->name));
+	failed |=
+		json_object_set_new(json, "policy", json_string(policies_words[run->policy].name));
+	failed |= json_object_set_new(json, "pins",
+				      json_string(run->opts.pins_by_folio ? "folio" : "page"));
+	failed |= json_object_set_new(json, "host_touches_all", json_boolean(run->opts.host_all));
 	for (size_t i = 0; i < LAB_REPORT_NR_ROWS; i++)
 		failed |= json_object_set_new(
 			json, lab_report_rows[i].key,
-			json_integer(tool_json_count(lab_report_rows[i].value(result))));
+			json_integer(tool_json_count(lab_report_rows[i].value(&run->result))));
+	failed |= json_object_set_new(json, "refused_events",
+				      tool_json_refusals(&run->result.refused));
 	if (!failed)
 		return json;
 	json_decref(json);
 	return NULL;
 }
 
+static const char *lab_report_pins(const struct lab_runs *runs)
+{
+	if (runs->run[0].opts.pins_by_folio != runs->run[runs->nr - 1].opts.pins_by_folio)
+		return "both";
+	return runs->run[0].opts.pins_by_folio ? "folio" : "page";
+}
+
 int lab_report_json(FILE *out, const struct lab_report *report)
 {
-	const struct lab_opts *opts = &report->opts[0];
-	json_t *json = tool_json_head(report->name, report->log, opts->nr_pages,
-				      report->size_from_log, opts->init_private);
+	const struct lab_opts *opts = &report->runs.run[0].opts;
+	const struct log *log = report->runs.log;
+	json_t *json = tool_json_head(report->name, log, opts->nr_pages, report->size_from_log,
+				      opts->init_private);
 	json_t *runs = json_array();
 	bool failed = !json || !runs;
 
-	failed |= json_object_set_new(json, "log", tool_json_log(report->log));
+	failed |= json_object_set_new(json, "log", tool_json_log(log));
 	failed |= json_object_set_new(json, "backing",
 				      json_string(lab_report_backing_name(opts->folio_order)));
-	failed |= json_object_set_new(json, "pins",
-				      json_string(opts->pins_by_folio ? "folio" : "page"));
+	failed |= json_object_set_new(json, "pins", json_string(lab_report_pins(&report->runs)));
+	failed |= json_object_set_new(json, "arch", json_string(costs_arch_name(opts->arch)));
+	failed |= json_object_set_new(json, "rmp",
+				      json_string(opts->rmp_sticky ? "sticky" : "heals"));
+	failed |= json_object_set_new(json, "pin_us", json_integer(tool_json_count(opts->pin_us)));
+	failed |= json_object_set_new(json, "guest_uses_all", json_boolean(opts->guest_all));
+	failed |= json_object_set_new(json, "bounds", json_boolean(report->runs.bounds));
 	failed |= json_object_set_new(json, "punch", json_boolean(opts->punch));
-	failed |= json_object_set_new(json, "folios",
-				      json_integer(tool_json_count(report->results[0].nr_folios)));
-	for (unsigned int i = 0; i < report->nr_runs; i++)
-		failed |= json_array_append_new(
-			runs, lab_report_pack_run(&report->opts[i], &report->results[i]));
+	failed |= json_object_set_new(
+		json, "folios",
+		json_integer(tool_json_count(report->runs.run[0].result.nr_folios)));
+	failed |= json_object_set_new(json, "costs", costs_json(opts->costs));
+	for (unsigned int i = 0; i < report->runs.nr; i++)
+		failed |= json_array_append_new(runs, lab_report_pack_run(&report->runs.run[i]));
 	failed |= json_object_set_new(json, "policies", runs);
-	failed |= json_object_set_new(json, "not_applied",
-				      tool_json_refusals(&report->log->malformed));
+	failed |= json_object_set_new(json, "not_applied", tool_json_refusals(&log->malformed));
 	if (failed) {
 		json_decref(json);
 		return -ENOMEM;

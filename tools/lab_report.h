@@ -1,48 +1,64 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * lab_report.h - writes the results of policies side by side, as a table and as JSON
+ * lab_report.h - writes runs side by side: as a matrix, as a list, and as JSON
  */
 #ifndef GMS_TOOL_LAB_REPORT_H
 #define GMS_TOOL_LAB_REPORT_H
 
-#include "lab.h"
+#include "lab_runs.h"
 
-/* The number of policies that the library has. */
-#define LAB_MAX_RUNS 4
+#include <jansson.h>
 
 /**
- * struct lab_report - one log, replayed under one or more policies
+ * struct lab_report - the runs of one log
  * @name: the log's file name
- * @log: the log
  * @size_from_log: no size was given, so the size is log_nr_pages()
- * @opts: options of each run; only the policy differs
- * @results: result of each run
- * @nr_runs: number of runs
+ * @runs: the runs
  */
 struct lab_report {
 	const char *name;
-	const struct log *log;
 	bool size_from_log;
-	struct lab_opts opts[LAB_MAX_RUNS];
-	struct lab_result results[LAB_MAX_RUNS];
-	unsigned int nr_runs;
+	struct lab_runs runs;
 };
 
 /**
- * lab_report_table() - write the table of `gmemstate replay --policy`, a column for each policy
+ * lab_report_head() - write what was replayed, and what was assumed
  * @out: the stream to write to
- * @report: the results
+ * @report: the runs
  */
-void lab_report_table(FILE *out, const struct lab_report *report);
+void lab_report_head(FILE *out, const struct lab_report *report);
 
 /**
- * lab_report_json() - write the results as JSON
+ * lab_report_list() - write all numbers, with a column for each run
  * @out: the stream to write to
- * @report: the results
+ * @report: the runs
+ */
+void lab_report_list(FILE *out, const struct lab_report *report);
+
+/**
+ * lab_matrix() - write the numbers that matter, with a line for each policy; then the uptimes at
+ * which the order of the policies turns
+ * @out: the stream to write to
+ * @report: the runs of all policies
+ */
+void lab_matrix(FILE *out, const struct lab_report *report);
+
+/**
+ * lab_report_json() - write the runs as JSON
+ * @out: the stream to write to
+ * @report: the runs
  *
  * Return: 0; -ENOMEM: the output is missing or incomplete.
  */
 int lab_report_json(FILE *out, const struct lab_report *report);
+
+/**
+ * lab_report_pack_run() - pack all numbers of a run
+ * @run: the run
+ *
+ * Return: an object that the caller owns; NULL: out of memory.
+ */
+json_t *lab_report_pack_run(const struct lab_run *run);
 
 /**
  * lab_report_backing_name() - return the name of a folio size

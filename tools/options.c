@@ -19,6 +19,11 @@ static const char options_help[] =
 	"\n"
 	"replay  apply the conversions of a log and print what they did; with --policy: print\n"
 	"        what each policy does to huge folios\n"
+	"report  replay logs under every policy, with folios of 2M and of 1G, and print a report "
+	"for a\n"
+	"        mail: what the choices save, from which uptime on, what that depends on, a "
+	"verdict\n"
+	"costs   print the price of each kind of work, as a file for --costs\n"
 	"dump    apply the conversions of a log and print the runs of the final state, one a "
 	"line:\n"
 	"        first byte, byte after the last, 4K pages, shareability\n"
@@ -51,26 +56,39 @@ static const char options_help[] =
 	"refused. Both are reported by line, and the replay goes on. Other lines are counted. If\n"
 	"the log says that it lost events, that is reported: the final state may be wrong.\n"
 	"\n"
-	"--policy NAME replays the log on a simulated machine under one policy: eager,\n"
-	"eager-nonuniform, lazy or adaptive; or, if NAME is all, once under each. In a replay\n"
-	"  accept       converts to private; then the guest uses the range\n"
-	"  guest_touch  the guest uses the range: it faults, and private pages are prepared. It\n"
-	"               uses the range from then on: where a conversion, a split or a merge\n"
-	"               removes a mapping, the guest faults again at once\n"
+	"--policy NAME replays the log on a simulated machine under one policy, and prints all\n"
+	"numbers; if NAME is all, once under each policy, and prints the numbers that matter. The\n"
+	"policies differ in when they split a huge folio, in what becomes 4K, and in the steps:\n"
+	"  eager-rfc         at once; all that is shared; 1G to 4K in one step\n"
+	"  eager             at once; all that is shared; 1G to 2M to 4K\n"
+	"  eager-nonuniform  at once; only what is mixed; 1G to 2M to 4K\n"
+	"  lazy-4k           at the host's touch; all that is shared; 1G to 4K in one step\n"
+	"  lazy              at the host's touch; only what is mixed; 1G to 2M to 4K\n"
+	"  adaptive          as lazy, and merges when small mappings have cost enough\n"
+	"In a replay\n"
+	"  accept       converts to private; then the guest touches the range\n"
+	"  guest_touch  the guest faults, and private pages are prepared\n"
 	"  host_read, host_write\n"
-	"               the pages are pinned, faulted and mapped, and stay pinned for 1 ms of\n"
-	"               the log's time. --pins folio: a pin keeps its whole folio from becoming\n"
-	"               private, as in a kernel; --pins page: a pin keeps its page only\n"
+	"               the host faults the pages and pins them for --pin-time; the guest touches\n"
+	"               them, too. --pins folio: a pin keeps its whole folio from becoming "
+	"private,\n"
+	"               as in a kernel; --pins page: a pin keeps its page only\n"
 	"  free         with --punch, punches a hole; else does nothing, because a real guest "
 	"does\n"
 	"               not tell the host what it frees\n"
-	"If a log has no accesses (ftrace, qemu), the guest is assumed to use all memory. If a\n"
-	"pin makes a call fail, the pin is dropped and the call is repeated. The policy may merge\n"
+	"--touch all: the host touches all that becomes shared, at once, and the guest uses all\n"
+	"memory. --touch accessed: only what the log says; the guest of an ftrace or qemu log "
+	"uses\n"
+	"all memory. A log without an access of the host is replayed under both bounds: the host\n"
+	"touches nothing, and all that is shared.\n"
+	"\n"
+	"If a pin makes a call fail, the caller waits for the end of the pin. The policy may "
+	"merge\n"
 	"every 100 ms of the log's time; in a log without times each event takes 1 ms.\n"
 	"\n"
-	"Cycles are simulated. As published for SNP, a conversion costs 320; a split or merge\n"
-	"costs 46,475,980 between 1G and 4K, and 32,000 between 2M and 4K. Other costs are\n"
-	"derived or assumed. Cycles compare policies and forecast nothing.\n"
+	"Cycles are simulated: they compare policies and forecast nothing. `gmemstate costs` "
+	"prints\n"
+	"each price with its kind and source, as a file for --costs.\n"
 	"\n"
 	"Exit status: 0: all was applied; 1: some was not applied; 2: unusable input or options.\n";
 
@@ -104,17 +122,17 @@ static bool options_set_size(struct options *options, const char *text)
 
 static bool options_set_policy(struct options *options, const char *text)
 {
-	static const char *const names[LAB_MAX_RUNS] = {"eager", "eager-nonuniform", "lazy",
-							"adaptive"};
+	const enum policies_id id = policies_find(text);
 
-	options->nr_policies = 0;
-	for (unsigned int i = 0; i < LAB_MAX_RUNS; i++) {
-		if (!strcmp(text, names[i]) || !strcmp(text, "all"))
-			options->policies[options->nr_policies++] = gms_policy_by_name(names[i]);
-	}
-	if (options->nr_policies)
+	options->plan.policies = 1U << id;
+	if (!strcmp(text, "all"))
+		options->plan.policies = (1U << POLICIES_NR) - 1;
+	if (id < POLICIES_NR || !strcmp(text, "all"))
 		return true;
-	options_error("--policy %s: none of eager, eager-nonuniform, lazy, adaptive, all", text);
+	fprintf(stderr, "gmemstate: --policy %s: none of", text);
+	for (unsigned int i = 0; i < POLICIES_NR; i++)
+		fprintf(stderr, " %s,", policies_words[i].name);
+	fputs(" all\n", stderr);
 	return false;
 }
 
@@ -122,7 +140,8 @@ static bool options_set_backing(struct options *options, const char *text)
 {
 	for (unsigned int order = GMS_ORDER_4K; order <= GMS_ORDER_1G; order += GMS_ORDER_2M) {
 		if (!strcasecmp(text, lab_report_backing_name(order))) {
-			options->folio_order = order;
+			options->plan.opts.folio_order = order;
+			options->has_backing = true;
 			return true;
 		}
 	}
@@ -130,13 +149,103 @@ static bool options_set_backing(struct options *options, const char *text)
 	return false;
 }
 
+/* Finds a text in a list of @nr names. Prints an error, and returns false, if it is not there. */
+static bool options_choose(const char *option, const char *text, const char *const *names,
+			   unsigned int nr, unsigned int *chosen)
+{
+	for (*chosen = 0; *chosen < nr; ++*chosen) {
+		if (!strcmp(text, names[*chosen]))
+			return true;
+	}
+	fprintf(stderr, "gmemstate: --%s %s: none of", option, text);
+	for (unsigned int i = 0; i < nr; i++)
+		fprintf(stderr, " %s%s", names[i], i + 1 < nr ? "," : "\n");
+	return false;
+}
+
 static bool options_set_pins(struct options *options, const char *text)
 {
-	options->pins_by_folio = !strcmp(text, "folio");
-	if (options->pins_by_folio || !strcmp(text, "page"))
+	static const char *const names[] = {"both", "folio", "page"};
+	unsigned int chosen;
+
+	if (!options_choose("pins", text, names, 3, &chosen))
+		return false;
+	options->plan.pins = (enum lab_pins_by)chosen;
+	return true;
+}
+
+static bool options_set_touched(struct options *options, const char *text)
+{
+	static const char *const names[] = {"accessed", "all"};
+	unsigned int chosen;
+
+	if (!options_choose("touch", text, names, 2, &chosen))
+		return false;
+	options->plan.touched = chosen ? LAB_TOUCHED_ALL : LAB_TOUCHED_ACCESSED;
+	return true;
+}
+
+static bool options_set_rmp(struct options *options, const char *text)
+{
+	static const char *const names[] = {"heals", "sticky"};
+	unsigned int chosen;
+
+	if (!options_choose("rmp", text, names, 2, &chosen))
+		return false;
+	options->plan.opts.rmp_sticky = chosen;
+	return true;
+}
+
+static bool options_set_arch(struct options *options, const char *text)
+{
+	const char *names[COSTS_NR_ARCHS];
+	unsigned int chosen;
+
+	for (unsigned int i = 0; i < COSTS_NR_ARCHS; i++)
+		names[i] = costs_arch_name((enum costs_arch)i);
+	if (!options_choose("arch", text, names, COSTS_NR_ARCHS, &chosen))
+		return false;
+	options->plan.opts.arch = (enum costs_arch)chosen;
+	options->has_arch = true;
+	return true;
+}
+
+static bool options_set_pin_time(struct options *options, const char *text)
+{
+	char *end;
+	const double ms = strtod(text, &end);
+
+	if (*text < '0' || *text > '9' || *end || !(ms <= 1e9)) {
+		options_error("--pin-time %s: not milliseconds from 0 to 1e9", text);
+		return false;
+	}
+	options->plan.opts.pin_us = (uint64_t)(ms * 1000);
+	return true;
+}
+
+static bool options_set_rent(struct options *options, const char *text)
+{
+	if (!costs_set_rent(&options->costs, text))
 		return true;
-	options_error("--pins %s: neither page nor folio", text);
+	options_error("--rent %s: not two rents such as 150000,7500000 or 10%%,1%%", text);
 	return false;
+}
+
+static bool options_set_costs(struct options *options, const char *text)
+{
+	FILE *file = fopen(text, "r");
+	char error[160];
+	int ret;
+
+	if (!file) {
+		options_error("--costs %s: %s", text, strerror(errno));
+		return false;
+	}
+	ret = costs_read(&options->costs, file, error, sizeof(error));
+	fclose(file);
+	if (ret)
+		options_error("--costs %s: %s", text, ret == -EINVAL ? error : strerror(-ret));
+	return !ret;
 }
 
 static bool options_set_seed(struct options *options, const char *text)
@@ -189,14 +298,32 @@ static bool options_set_option(struct options *options, int option, const char *
 		return options_set_pins(options, text);
 	case 'e':
 		return options_set_seed(options, text);
+	case 'o':
+		return options_set_touched(options, text);
+	case 'm':
+		return options_set_rmp(options, text);
+	case 'a':
+		return options_set_arch(options, text);
+	case 't':
+		return options_set_pin_time(options, text);
+	case 'r':
+		return options_set_rent(options, text);
+	case 'c':
+		return options_set_costs(options, text);
 	case 'u':
-		options->punch = true;
+		options->plan.opts.punch = true;
+		return true;
+	case 'x':
+		options->text = true;
 		return true;
 	default:
 		options->json = true;
 		return true;
 	}
 }
+
+/* The letters of the options that need --policy. */
+#define OPTIONS_LAB "bntomrcau"
 
 /*
  * @takes: the letters of the options that the command accepts. The options that need --policy are
@@ -211,20 +338,23 @@ static const struct {
 	[OPTIONS_REPLAY] = {"replay", "sifjp", "no log given; - is standard input"},
 	[OPTIONS_DUMP] = {"dump", "sifj", "no log given; - is standard input"},
 	[OPTIONS_GEN] = {"gen", "se", "no workload given"},
+	[OPTIONS_REPORT] = {"report", "sifjx" OPTIONS_LAB, "no log given"},
+	[OPTIONS_COSTS] = {"costs", "rc", NULL},
 };
 
 static bool options_set_command(struct options *options, const char *name)
 {
 	if (!name) {
-		options_error("no command given: replay, dump or gen (see --help)");
+		options_error("no command given: replay, report, dump, gen or costs (see --help)");
 		return false;
 	}
-	for (enum options_command command = OPTIONS_REPLAY; command <= OPTIONS_GEN; command++) {
+	for (enum options_command command = OPTIONS_REPLAY; command <= OPTIONS_COSTS; command++) {
 		options->command = command;
 		if (!strcmp(name, options_commands[command].name))
 			return true;
 	}
-	options_error("%s: no such command; the commands are replay, dump and gen", name);
+	options_error("%s: no such command; the commands are replay, report, dump, gen and costs",
+		      name);
 	return false;
 }
 
@@ -233,12 +363,20 @@ static bool options_set_arguments(struct options *options)
 	if (!options_set_command(options, poptGetArg(options->context)))
 		return false;
 	options->name = poptGetArg(options->context);
+	if (options->command == OPTIONS_REPORT && options->name)
+		options->more = poptGetArgs(options->context);
+	if (options->command == OPTIONS_COSTS && !options->name)
+		return true;
 	if (!options->name) {
 		options_error("%s: %s", options_commands[options->command].name,
 			      options_commands[options->command].lacks);
 		return false;
 	}
-	if (poptPeekArg(options->context)) {
+	if (options->command == OPTIONS_COSTS) {
+		options_error("%s: costs takes no argument", options->name);
+		return false;
+	}
+	if (options->command != OPTIONS_REPORT && poptPeekArg(options->context)) {
 		options_error("%s: one %s at a time", poptPeekArg(options->context),
 			      options->command == OPTIONS_GEN ? "workload" : "log");
 		return false;
@@ -254,12 +392,28 @@ static const struct poptOption options_table[] = {
 	{ "format", '\0', POPT_ARG_STRING, NULL, 'f',
 	  "Format of the log (default: auto)", "auto|ftrace|qemu|csv" },
 	{ "json", '\0', POPT_ARG_NONE, NULL, 'j', "Print JSON", NULL },
+	{ "text", '\0', POPT_ARG_NONE, NULL, 'x', "With report: print text (the default)", NULL },
 	{ "policy", '\0', POPT_ARG_STRING, NULL, 'p',
 	  "Replay on a simulated machine", "NAME|all" },
 	{ "backing", '\0', POPT_ARG_STRING, NULL, 'b',
 	  "With --policy: size of the folios (default: 1G)", "1G|2M|4K" },
 	{ "pins", '\0', POPT_ARG_STRING, NULL, 'n',
-	  "With --policy: what a pin keeps from becoming private (default: page)", "page|folio" },
+	  "With --policy: what a pin keeps from becoming private (default: both)",
+	  "folio|page|both" },
+	{ "pin-time", '\0', POPT_ARG_STRING, NULL, 't',
+	  "With --policy: how long the host pins what it accesses (default: 1)", "MS" },
+	{ "touch", '\0', POPT_ARG_STRING, NULL, 'o',
+	  "With --policy: what is touched", "accessed|all" },
+	{ "rmp", '\0', POPT_ARG_STRING, NULL, 'm',
+	  "With --policy: a broken RMP or S-EPT entry stays 4K (default: heals)",
+	  "heals|sticky" },
+	{ "rent", '\0', POPT_ARG_STRING, NULL, 'r',
+	  "With --policy: cycles a second, or loss, for 2M mapped by 4K, and 1G by 2M "
+	  "(default: 10%,1%)", "N,N" },
+	{ "costs", '\0', POPT_ARG_STRING, NULL, 'c',
+	  "With --policy: prices of the work", "FILE" },
+	{ "arch", '\0', POPT_ARG_STRING, NULL, 'a',
+	  "With --policy: the architecture (default: the log's, or snp)", "snp|tdx|pkvm" },
 	{ "punch", '\0', POPT_ARG_NONE, NULL, 'u',
 	  "With --policy: punch a hole where the guest frees", NULL },
 	{ "seed", '\0', POPT_ARG_STRING, NULL, 'e',
@@ -281,14 +435,18 @@ static bool options_fit(const struct options *options, const char *given)
 	for (const struct poptOption *option = options_table; option->longName; option++) {
 		if (!strchr(given, option->val) || strchr(takes, option->val))
 			continue;
-		if (options->command == OPTIONS_REPLAY && strchr("bnu", option->val)) {
-			if (options->nr_policies)
+		if (options->command == OPTIONS_REPLAY && strchr(OPTIONS_LAB, option->val)) {
+			if (options->plan.policies)
 				continue;
 			options_error("--%s: only with --policy", option->longName);
 		} else {
 			options_error("--%s: not for %s", option->longName,
 				      options_commands[options->command].name);
 		}
+		return false;
+	}
+	if (options->text && options->json) {
+		options_error("--text: not with --json");
 		return false;
 	}
 	if (options->command == OPTIONS_GEN && !options->nr_pages) {
@@ -303,7 +461,12 @@ int options_read(struct options *options, int argc, const char **argv)
 	char given[sizeof(options_table) / sizeof(*options_table)] = "";
 	int option;
 
-	*options = (struct options) {.format = LOG_AUTO, .folio_order = GMS_ORDER_1G};
+	*options = (struct options) {
+		.format = LOG_AUTO,
+		.plan.opts = {.folio_order = GMS_ORDER_1G, .pin_us = LAB_PIN_US},
+	};
+	costs_init(&options->costs);
+	options->plan.opts.costs = &options->costs;
 	options->context = poptGetContext("gmemstate", argc, argv, options_table, 0);
 	if (!options->context) {
 		options_error("%s", strerror(ENOMEM));
@@ -311,6 +474,8 @@ int options_read(struct options *options, int argc, const char **argv)
 	}
 	poptSetOtherOptionHelp(options->context,
 			       "replay|dump [OPTION...] FILE|-\n"
+			       "       gmemstate report [--text|--json] [OPTION...] FILE...\n"
+			       "       gmemstate costs [--costs FILE] [--rent N,N]\n"
 			       "       gmemstate gen --size SIZE [--seed N] WORKLOAD");
 	while ((option = poptGetNextOpt(options->context)) >= 0) {
 		char *text;
@@ -344,4 +509,5 @@ int options_read(struct options *options, int argc, const char **argv)
 void options_fini(struct options *options)
 {
 	poptFreeContext(options->context);
+	costs_fini(&options->costs);
 }

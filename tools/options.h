@@ -12,37 +12,39 @@
 /* Exit status. */
 enum tool_status { TOOL_APPLIED = 0, TOOL_SOME_REFUSED = 1, TOOL_UNUSABLE = 2 };
 
-enum options_command { OPTIONS_REPLAY, OPTIONS_DUMP, OPTIONS_GEN };
+enum options_command { OPTIONS_REPLAY, OPTIONS_DUMP, OPTIONS_GEN, OPTIONS_REPORT, OPTIONS_COSTS };
 
 /**
  * struct options - the options of a run. They fit the command and each other
  * @command: the command
  * @json: print JSON
+ * @text: print text
  * @init_private: every page is private at first
  * @format: format of the log
  * @nr_pages: size of the guest in pages; 0: the log gives the size
- * @policies: the policies to compare
- * @nr_policies: number of policies; 0: a replay without a policy
- * @folio_order: order of the backing's folios
- * @pins_by_folio: a pin counts for its whole folio
- * @punch: an event free punches a hole
+ * @plan: the policies to compare, and the conditions; no policy: a replay without one
+ * @costs: the prices, for @plan
+ * @has_arch: an option gives the architecture
  * @seed: seed of a workload
- * @name: name of the log, or of the workload
+ * @has_backing: an option gives the backing
+ * @name: name of the log, or of the workload; NULL for costs
+ * @more: names of further logs of a report, ends in NULL; NULL: there are none
  * @context: popt's context, which owns the texts
  */
 struct options {
 	enum options_command command;
 	bool json;
+	bool text;
 	bool init_private;
 	enum log_format format;
 	uint64_t nr_pages;
-	const struct gms_policy_ops *policies[LAB_MAX_RUNS];
-	unsigned int nr_policies;
-	unsigned int folio_order;
-	bool pins_by_folio;
-	bool punch;
+	struct lab_plan plan;
+	struct costs costs;
+	bool has_arch;
 	uint64_t seed;
+	bool has_backing;
 	const char *name;
+	const char **more;
 	poptContext context;
 };
 

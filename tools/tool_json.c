@@ -97,7 +97,7 @@ int tool_json_write(FILE *out, json_t *json)
 
 	if (!json)
 		return -ENOMEM;
-	ret = json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	ret = json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
 	json_decref(json);
 	if (ret && !ferror(out))
 		return -ENOMEM;

@@ -39,4 +39,13 @@ const char *units_bytes(char *buf, uint64_t bytes);
  */
 const char *units_count(char *buf, uint64_t count);
 
+/**
+ * units_time() - write a time with its unit: "1.53 s", "2.5 days"
+ * @buf: UNITS_TEXT_SIZE bytes
+ * @us: the time in microseconds, not negative
+ *
+ * Return: @buf.
+ */
+const char *units_time(char *buf, double us);
+
 #endif /* GMS_TOOL_UNITS_H */

@@ -133,7 +133,6 @@ void rig_init(struct rig *rig, const struct rig_opts *opts)
 		.nr_pages = opts->nr_pages,
 		.folio_order = opts->folio_order,
 		.init_private = opts->init_private,
-		.arch = SIM_SNP,
 		.flags = opts->sim_flags,
 		.record = RECORDED,
 	};

@@ -12,7 +12,7 @@
 
 extern char **environ;
 
-#define MAX_ARGS 16
+#define MAX_ARGS 24
 
 static FILE *temporary(const void *content, size_t len)
 {

@@ -6,8 +6,11 @@
 
 #include "gen.h"
 #include "lab.h"
+#include "policies.h"
 
 #include <inttypes.h>
+
+static struct costs costs;
 
 #define GIB (1ULL << 30)
 
@@ -101,9 +104,6 @@ static void seeds_decide(void **state)
 /* Every workload runs under every policy, on every backing. */
 static void replays(void **state)
 {
-	static const struct gms_policy_ops *(*const policies[])(void) = {
-		gms_policy_eager, gms_policy_eager_nonuniform, gms_policy_lazy,
-		gms_policy_adaptive};
 	const uint64_t size = test_on_valgrind() ? GIB / 4 : 2 * GIB;
 	const char *name;
 
@@ -112,21 +112,28 @@ static void replays(void **state)
 		struct log log;
 
 		read_back(&log, name, size);
-		for (size_t j = 0; j < ARRAY_SIZE(policies) * 4; j++) {
+		for (size_t j = 0; j < POLICIES_NR * 4; j++) {
 			/* with folios of 4K each page is a fault: one run is enough */
 			const unsigned int orders[] = {18, 9, 18, 0};
-			struct lab_opts opts = {policies[j / 4](), size / 4096, orders[j % 4],
-						j % 3 == 0,        j % 4 == 2,  true};
+			struct lab_opts opts = {.policy = policies_ops(j / 4),
+						.costs = &costs,
+						.nr_pages = size / 4096,
+						.folio_order = orders[j % 4],
+						.pin_us = LAB_PIN_US,
+						.init_private = j % 3 == 0,
+						.pins_by_folio = j % 4 == 2,
+						.punch = true};
 			struct lab_result r;
 
 			if (j % 4 == 3 && j != 11)
 				continue;
 			assert_int_equal(lab_run(&r, &log, &opts), 0);
-			if (*r.broken || r.nr_refused || r.nr_out_of_reach || r.nr_denied)
+			if (*r.broken || r.refused.total || r.nr_out_of_reach || r.nr_denied)
 				fail_msg("%s, %s, order %u: %s, %" PRIu64 " refused", name,
 					 opts.policy->name, opts.folio_order, r.broken,
-					 r.nr_refused);
+					 r.refused.total);
 			assert_true(r.totals.mapped_pages[LAB_GUEST][0] > 0);
+			lab_result_fini(&r);
 		}
 		log_fini(&log);
 	}
@@ -136,12 +143,18 @@ static struct lab_result run(const char *name, const struct gms_policy_ops *poli
 			     unsigned int folio_order, bool pins_by_folio)
 {
 	const uint64_t size = 16 * GIB;
-	struct lab_opts opts = {policy, size / 4096, folio_order, false, pins_by_folio, false};
+	struct lab_opts opts = {.policy = policy,
+				.costs = &costs,
+				.nr_pages = size / 4096,
+				.folio_order = folio_order,
+				.pin_us = LAB_PIN_US,
+				.pins_by_folio = pins_by_folio};
 	struct lab_result r;
 	struct log log;
 
 	read_back(&log, name, size);
 	assert_int_equal(lab_run(&r, &log, &opts), 0);
+	lab_result_fini(&r);
 	log_fini(&log);
 	return r;
 }
@@ -155,7 +168,7 @@ static void workloads_show_something(void **state)
 	if (test_on_valgrind())
 		return;
 	/* at an accept eager splits every 1G folio, lazy those that the host uses */
-	r = run("snp-lazy-accept", gms_policy_eager(), 18, false);
+	r = run("snp-lazy-accept", gms_policy_eager_rfc(), 18, false);
 	assert_int_equal(r.nr_split, 16);
 	r = run("snp-lazy-accept", gms_policy_lazy(), 18, false);
 	assert_in_range(r.nr_split, 1, 2);
@@ -165,12 +178,12 @@ static void workloads_show_something(void **state)
 	assert_true(r.stats.conversions > 1500);
 	/* with pins by folio, pins in 1G folios refuse conversions of other pages */
 	r = run("dpdk", gms_policy_lazy(), 18, false);
-	assert_in_range(r.nr_pinned_retries, 1, 50);
+	assert_in_range(r.nr_waits, 1, 50);
 	assert_true(r.totals.mapped_pages[LAB_HOST][2] >= 2 * GIB / 4096);
 	r = run("dpdk", gms_policy_lazy(), 18, true);
-	assert_in_range(r.nr_pinned_retries, 100, 200);
+	assert_in_range(r.nr_waits, 100, 200);
 	/* eager splits all memory in each reboot */
-	r = run("reboot", gms_policy_eager(), 18, false);
+	r = run("reboot", gms_policy_eager_rfc(), 18, false);
 	assert_in_range(r.stats.splits_1g, 32, 40);
 	assert_in_range(r.stats.merges_1g, 32, 40);
 	/* adaptive merges folios that lazy leaves split */
@@ -198,5 +211,6 @@ int main(void)
 		cmocka_unit_test(bad_requests),
 	};
 
+	costs_init(&costs);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

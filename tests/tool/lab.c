@@ -6,7 +6,9 @@
 
 #include "lab.h"
 #include "oracle.h"
+#include "policies.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #define KIB 1024ULL
@@ -14,10 +16,21 @@
 #define GIB (1024 * MIB)
 #define PAGES(bytes) ((bytes) / 4096)
 
-static const struct gms_policy_ops *(*const policies[])(void) = {
-	gms_policy_eager, gms_policy_eager_nonuniform, gms_policy_lazy, gms_policy_adaptive};
+static struct costs costs;
 
-#define NR_POLICIES ARRAY_SIZE(policies)
+/* Options of a run under one policy: pins by page, all as the log says. */
+static struct lab_opts opts_of(enum policies_id id, uint64_t size, unsigned int folio_order,
+			       bool init_private)
+{
+	return (struct lab_opts) {
+		.policy = policies_ops(id),
+		.costs = &costs,
+		.nr_pages = PAGES(size),
+		.folio_order = folio_order,
+		.init_private = init_private,
+		.pin_us = LAB_PIN_US,
+	};
+}
 
 static void run_text(struct lab_result *result, const char *text, size_t len,
 		     const struct lab_opts *opts)
@@ -32,12 +45,13 @@ static void run_text(struct lab_result *result, const char *text, size_t len,
 	log_fini(&log);
 	if (*result->broken)
 		fail_msg("%s: %s", opts->policy->name, result->broken);
+	lab_result_fini(result);
 }
 
 /* 4 GiB by 1G, private at first. */
-static struct lab_result run(const char *text, const struct gms_policy_ops *policy)
+static struct lab_result run(const char *text, enum policies_id id)
 {
-	struct lab_opts opts = {policy, PAGES(4 * GIB), GMS_ORDER_1G, true, false, false};
+	struct lab_opts opts = opts_of(id, 4 * GIB, GMS_ORDER_1G, true);
 	struct lab_result result;
 
 	run_text(&result, text, strlen(text), &opts);
@@ -65,32 +79,32 @@ static void sharing_splits_where_the_policy_says(void **state)
 	struct lab_result r;
 
 	(void)state;
-	r = run(ACCEPT_2G, gms_policy_eager());
+	r = run(ACCEPT_2G, POLICIES_EAGER_RFC);
 	assert_int_equal(r.nr_folios, 4);
 	check_maps(&r, LAB_GUEST, 2 * GIB, 0, 0);
 	assert_int_equal(r.stats.faults_guest, 2);
 
-	r = run(ACCEPT_2G SHARE, gms_policy_eager_rfc());
+	r = run(ACCEPT_2G SHARE, POLICIES_EAGER_RFC);
 	assert_int_equal(r.nr_split, 1);
 	assert_int_equal(r.stats.splits_1g, 1);
 	assert_int_equal(r.stats.splits_2m, 0);
 	assert_int_equal(r.totals.vmemmap_given_back, 16 * MIB - 4 * KIB);
-	assert_int_equal(r.totals.cycles[SIM_COST_SPLIT], 46475980);
-	check_maps(&r, LAB_GUEST, GIB, 0, GIB);
+	assert_true(r.at_end.part[COSTS_SPLIT_1G] == 46475980);
+	/* the shared page is mapped again when it is accessed */
+	check_maps(&r, LAB_GUEST, GIB, 0, GIB - 4 * KIB);
 
-	for (size_t i = 0; i < 2; i++) { /* eager and eager-nonuniform */
-		r = run(ACCEPT_2G SHARE, policies[i]());
+	for (enum policies_id id = POLICIES_EAGER; id <= POLICIES_EAGER_NONUNIFORM; id++) {
+		r = run(ACCEPT_2G SHARE, id);
 		assert_int_equal(r.nr_split, 1);
 		assert_int_equal(r.stats.splits_1g, 1);
 		assert_int_equal(r.stats.splits_2m, 1);
 		assert_int_equal(r.totals.vmemmap_given_back, 2 * MIB - 4 * KIB + 28 * KIB);
-		check_maps(&r, LAB_GUEST, GIB, GIB - 2 * MIB, 2 * MIB);
+		check_maps(&r, LAB_GUEST, GIB, GIB - 2 * MIB, 2 * MIB - 4 * KIB);
 	}
-
-	for (size_t i = 2; i < NR_POLICIES; i++) {
-		r = run(ACCEPT_2G SHARE, policies[i]());
+	for (enum policies_id id = POLICIES_LAZY_4K; id < POLICIES_NR; id++) {
+		r = run(ACCEPT_2G SHARE, id);
 		assert_int_equal(r.nr_split, 0);
-		check_maps(&r, LAB_GUEST, GIB, GIB - 2 * MIB, 2 * MIB);
+		check_maps(&r, LAB_GUEST, GIB, GIB - 2 * MIB, 2 * MIB - 4 * KIB);
 	}
 }
 
@@ -100,39 +114,55 @@ static void touching_and_taking_back(void **state)
 	struct lab_result r;
 
 	(void)state;
-	r = run(ACCEPT_2G SHARE READ, gms_policy_lazy());
+	r = run(ACCEPT_2G SHARE READ, POLICIES_LAZY);
 	assert_int_equal(r.nr_split, 1);
 	assert_int_equal(r.stats.splits_1g, 1);
 	assert_int_equal(r.stats.splits_2m, 1);
 	check_maps(&r, LAB_GUEST, GIB, GIB - 2 * MIB, 2 * MIB);
 	check_maps(&r, LAB_HOST, 0, 0, 4 * KIB);
 
-	r = run(ACCEPT_2G SHARE READ UNSHARE, gms_policy_lazy());
+	r = run(ACCEPT_2G SHARE READ, POLICIES_LAZY_4K);
+	assert_int_equal(r.stats.splits_1g, 1);
+	assert_int_equal(r.stats.splits_2m, 0);
+	check_maps(&r, LAB_GUEST, GIB, 0, GIB);
+
+	r = run(ACCEPT_2G SHARE READ UNSHARE, POLICIES_LAZY);
 	assert_int_equal(r.stats.merges_1g + r.stats.merges_2m, 0);
-	assert_int_equal(r.nr_pinned_retries, 0);
+	assert_int_equal(r.nr_waits, 0);
 	check_maps(&r, LAB_GUEST, GIB, GIB - 2 * MIB, 2 * MIB);
 	check_maps(&r, LAB_HOST, 0, 0, 0);
 
-	r = run(ACCEPT_2G SHARE READ UNSHARE, gms_policy_eager());
-	assert_int_equal(r.stats.merges_1g, 1);
-	assert_int_equal(r.nr_split, 1);
-	check_maps(&r, LAB_GUEST, 2 * GIB, 0, 0);
-	check_maps(&r, LAB_HOST, 0, 0, 0);
+	for (enum policies_id id = POLICIES_EAGER_RFC; id <= POLICIES_EAGER_NONUNIFORM; id++) {
+		r = run(ACCEPT_2G SHARE READ UNSHARE, id);
+		assert_int_equal(r.stats.merges_1g, 1);
+		assert_int_equal(r.nr_split, 1);
+		check_maps(&r, LAB_GUEST, 2 * GIB, 0, 0);
+		check_maps(&r, LAB_HOST, 0, 0, 0);
+	}
 }
 
-/* The adaptive policy merges a folio at rest, at a later event of the log (rule 30). */
+/* Rule 30: adaptive merges while the log is quiet, and after its end. */
 static void maintenance(void **state)
 {
 	struct lab_result r;
 
 	(void)state;
 #define LATER "20000000,guest_touch,0x0,4096\n"
-	r = run(ACCEPT_2G SHARE READ UNSHARE LATER, gms_policy_adaptive());
+	r = run(ACCEPT_2G SHARE READ UNSHARE LATER, POLICIES_ADAPTIVE);
 	assert_int_equal(r.stats.splits_1g, 1);
 	assert_int_equal(r.stats.merges_1g, 1);
 	check_maps(&r, LAB_GUEST, 2 * GIB, 0, 0);
-	r = run(ACCEPT_2G SHARE READ UNSHARE LATER, gms_policy_lazy());
+	assert_true(r.stall_maintain > 0);
+	r = run(ACCEPT_2G SHARE READ UNSHARE LATER, POLICIES_LAZY);
 	assert_int_equal(r.stats.merges_1g, 0);
+	assert_true(r.stall_maintain == 0);
+	/* the numbers are those of the last event; the rent is that of later */
+	r = run(ACCEPT_2G SHARE READ UNSHARE, POLICIES_ADAPTIVE);
+	assert_int_equal(r.stats.merges_1g, 0);
+	assert_true(r.rate[0] + r.rate[1] == 0);
+	r = run(ACCEPT_2G SHARE READ UNSHARE, POLICIES_LAZY);
+	assert_true(r.rate[0] == costs.item[COSTS_RENT_2M].value);
+	assert_true(r.rate[1] == costs.item[COSTS_RENT_1G].value);
 #undef LATER
 }
 
@@ -164,19 +194,19 @@ static void pins(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases) * 2; i++) {
 		bool by_folio = i % 2;
 		uint64_t want = by_folio ? cases[i / 2].by_folio : cases[i / 2].by_page;
-		struct lab_opts opts = {gms_policy_lazy(), PAGES(2 * GIB), GMS_ORDER_1G, false,
-					by_folio,          false};
+		struct lab_opts opts = opts_of(POLICIES_LAZY, 2 * GIB, GMS_ORDER_1G, false);
 		struct lab_result r;
 		char text[256];
 		int len;
 
 		/* all pages are shared, so that the access splits nothing */
 		len = snprintf(text, sizeof(text), READ "%s", cases[i / 2].rows);
+		opts.pins_by_folio = by_folio;
 		run_text(&r, text, (size_t)len, &opts);
-		if (r.nr_pinned_retries != want)
-			fail_msg("%s by %s: %" PRIu64 " retries, not %" PRIu64, text,
-				 by_folio ? "folio" : "page", r.nr_pinned_retries, want);
-		assert_int_equal(r.nr_refused, 0);
+		if (r.nr_waits != want)
+			fail_msg("%s by %s: %" PRIu64 " calls wait, not %" PRIu64, text,
+				 by_folio ? "folio" : "page", r.nr_waits, want);
+		assert_int_equal(r.refused.total, 0);
 		assert_int_equal(r.stats.conversions, 1);
 	}
 }
@@ -184,8 +214,7 @@ static void pins(void **state)
 /* Of more accesses than LAB_MAX_PINS, the oldest is dropped. */
 static void many_pins(void **state)
 {
-	struct lab_opts opts = {
-		gms_policy_lazy(), PAGES(64 * MIB), GMS_ORDER_2M, false, false, false};
+	struct lab_opts opts = opts_of(POLICIES_LAZY, 64 * MIB, GMS_ORDER_2M, false);
 	char *text = malloc(64 * (LAB_MAX_PINS + 2));
 	struct lab_result r;
 	size_t len = 0;
@@ -196,7 +225,7 @@ static void many_pins(void **state)
 		len += (size_t)sprintf(text + len, "1,host_read,0x%x,4096\n", i << 12);
 	strcpy(text + len, "1,to_private,0x0,4096\n1,to_private,0x1000,4096\n");
 	run_text(&r, text, strlen(text), &opts);
-	assert_int_equal(r.nr_pinned_retries, 1);
+	assert_int_equal(r.nr_waits, 1);
 	assert_int_equal(r.stats.conversions, 2);
 	free(text);
 }
@@ -204,8 +233,7 @@ static void many_pins(void **state)
 /* Only pins that refuse a call, or that exceed the limit, are dropped. */
 static void some_pins(void **state)
 {
-	struct lab_opts opts = {
-		gms_policy_lazy(), PAGES(8 * GIB), GMS_ORDER_2M, false, false, false};
+	struct lab_opts opts = opts_of(POLICIES_LAZY, 8 * GIB, GMS_ORDER_2M, false);
 	static const char between[] = "1,host_read,0x1000,4096\n"
 				      "1,host_read,0x2000,4096\n"
 				      "1,host_read,0x3000,4096\n"
@@ -221,19 +249,19 @@ static void some_pins(void **state)
 
 	(void)state;
 	run_text(&r, between, sizeof(between) - 1, &opts);
-	assert_int_equal(r.nr_pinned_retries, 3);
+	assert_int_equal(r.nr_waits, 3);
 	assert_int_equal(r.stats.conversions, 3);
 	assert_int_equal(r.stats.surplus_unpins, 0);
 	run_text(&r, large, strstr(large, "1,host_read,0x18") - large, &opts);
-	assert_int_equal(r.nr_pinned_retries, 0);
+	assert_int_equal(r.nr_waits, 0);
 	run_text(&r, large, sizeof(large) - 1, &opts);
-	assert_int_equal(r.nr_pinned_retries, 1);
+	assert_int_equal(r.nr_waits, 1);
 	assert_int_equal(r.stats.conversions, 2);
 }
 
 static void averages_are_over_time(void **state)
 {
-	struct lab_opts opts = {gms_policy_lazy(), PAGES(GIB), GMS_ORDER_2M, true, false, false};
+	struct lab_opts opts = opts_of(POLICIES_LAZY, GIB, GMS_ORDER_2M, true);
 	static const char text[] = "5000,accept,0x0,2097152\n"
 				   "6000,guest_touch,0x200000,2097152\n"
 				   "5500,guest_touch,0x400000,1\n" /* time does not go back */
@@ -255,7 +283,7 @@ static void averages_are_over_time(void **state)
 /* Rule 32: memory that the guest frees is punched out, where the option says so. */
 static void freeing(void **state)
 {
-	struct lab_opts opts = {gms_policy_lazy(), PAGES(GIB), GMS_ORDER_1G, true, false, false};
+	struct lab_opts opts = opts_of(POLICIES_LAZY, GIB, GMS_ORDER_1G, true);
 	static const char text[] = "0,accept,0x0,1073741824\n"
 				   "5,free,0x200000,2097152\n";
 	struct lab_result r;
@@ -274,6 +302,7 @@ static void freeing(void **state)
 
 static void what_cannot_be_done_is_counted(void **state)
 {
+	struct lab_opts large = opts_of(POLICIES_LAZY, 8 * GIB, GMS_ORDER_1G, false);
 	struct lab_result r;
 
 	(void)state;
@@ -286,17 +315,16 @@ static void what_cannot_be_done_is_counted(void **state)
 		"18446744073709551615,to_shared,0x0,4294967296\n"
 		"18446744073709551615,host_read,0x0,4294967296\n"
 		"18446744073709551615,host_read,0x0,4294967295\n",
-		gms_policy_lazy());
+		POLICIES_LAZY);
 	assert_int_equal(r.nr_denied, 1);
 	assert_int_equal(r.nr_out_of_reach, 3);
-	assert_int_equal(r.nr_refused, 1);
+	assert_int_equal(r.refused.total, 1);
 	assert_int_equal(r.stats.conversions, 1);
 	check_maps(&r, LAB_HOST, 4 * GIB, 0, 0);
 	/* longer than LAB_MAX_PINNED */
 	assert_int_equal(LAB_MAX_PINNED, PAGES(4 * GIB));
 	r.nr_out_of_reach = 0;
-	run_text(&r, "0,host_read,0x0,4294967297\n", 27,
-		 &(struct lab_opts) {gms_policy_lazy(), PAGES(8 * GIB), 18, false, false, false});
+	run_text(&r, "0,host_read,0x0,4294967297\n", 27, &large);
 	assert_int_equal(r.nr_out_of_reach, 1);
 }
 
@@ -307,14 +335,14 @@ static void a_reboot(void **state)
 
 	(void)state;
 	r = run(ACCEPT_2G "1,to_shared,0x0,4294967296\n2,to_private,0x0,4294967296\n",
-		gms_policy_lazy());
+		POLICIES_LAZY);
 	check_maps(&r, LAB_GUEST, 0, 0, 0);
 	r = run(ACCEPT_2G "1,to_shared,0x0,4294963200\n2,to_private,0x0,4294967296\n",
-		gms_policy_lazy());
+		POLICIES_LAZY);
 	check_maps(&r, LAB_GUEST, 2 * GIB, 0, 0);
 }
 
-/* In a log without accesses the guest uses all memory. The times of the log are read. */
+/* With guest_all the guest uses all memory. The times of the log are read. */
 static void logs_without_accesses(void **state)
 {
 	static const char ftrace[] =
@@ -323,19 +351,181 @@ static void logs_without_accesses(void **state)
 		" qemu-1 [002] ..... 17.500000: kvm_vm_set_mem_attributes: 0x0 -- 0x1 [0x8]\n";
 	static const char qemu[] = "kvm_convert_memory start 0x0 size 0x1000 private_to_shared\n"
 				   "kvm_convert_memory start 0x0 size 0x1000 shared_to_private\n";
+	struct lab_opts opts = opts_of(POLICIES_EAGER_RFC, 4 * GIB, GMS_ORDER_1G, true);
 	struct lab_result r;
 
 	(void)state;
-	r = run(ftrace, gms_policy_eager_rfc());
+	opts.guest_all = true;
+	run_text(&r, ftrace, sizeof(ftrace) - 1, &opts);
 	check_maps(&r, LAB_GUEST, 4 * GIB, 0, 0);
 	assert_int_equal(r.stats.splits_1g, 1);
 	assert_int_equal(r.average_pages[LAB_GUEST][2] * 4, PAGES(13 * GIB));
 	assert_int_equal(r.average_pages[LAB_GUEST][0] * 4, PAGES(3 * GIB));
-	r = run(qemu, gms_policy_eager_rfc());
+	run_text(&r, qemu, sizeof(qemu) - 1, &opts);
 	check_maps(&r, LAB_GUEST, 4 * GIB, 0, 0);
 	/* the page was shared before the first fault, so its folio is split; a line takes 1 ms */
 	assert_int_equal(r.stats.splits_1g, 1);
 	assert_int_equal(r.average_pages[LAB_GUEST][0], PAGES(GIB));
+	assert_int_equal(r.stats.faults_host, 0);
+	/* the host touches all that becomes shared */
+	opts.host_all = true;
+	opts.policy = policies_ops(POLICIES_LAZY);
+	run_text(&r, ftrace, sizeof(ftrace) - 1, &opts);
+	assert_int_equal(r.stats.faults_host, 1);
+	assert_int_equal(r.nr_split, 1);
+}
+
+/* Memory that is a hole is neither used nor counted. */
+static void holes_are_not_memory(void **state)
+{
+	static const struct log_range ram[] = {{0, PAGES(GIB)}, {PAGES(3 * GIB), PAGES(GIB)}};
+	struct lab_opts opts = opts_of(POLICIES_LAZY, 4 * GIB, GMS_ORDER_2M, true);
+	struct lab_result r;
+
+	(void)state;
+	opts.guest_all = true;
+	opts.ram = ram;
+	opts.nr_ram = ARRAY_SIZE(ram);
+	run_text(&r, "0,to_private,0x0,4096\n", 22, &opts);
+	check_maps(&r, LAB_GUEST, 0, 2 * GIB, 0);
+	assert_int_equal(r.nr_folios, 1024);
+}
+
+/*
+ * A block whose entry broke stays at 4K, until the guest converts or accepts all of it at once. If
+ * entries heal, it has 2M again when all of it is private.
+ */
+static void broken_entries(void **state)
+{
+	static const struct {
+		const char *rows;
+		uint64_t heals;
+		uint64_t sticky;
+	} cases[] = {
+		{"", 4 * MIB, 4 * MIB},
+		{"1,to_shared,0x1000,4096\n", 2 * MIB, 2 * MIB},
+		{"1,to_shared,0x1000,4096\n2,to_private,0x1000,4096\n", 4 * MIB, 2 * MIB},
+		{"1,to_shared,0x1000,4096\n2,accept,0x0,2097152\n", 4 * MIB, 4 * MIB},
+		{"1,to_shared,0x1ff000,8192\n2,to_private,0x1ff000,8192\n", 4 * MIB, 0},
+		{"1,to_shared,0x1ff000,8192\n2,to_private,0x0,4194304\n", 4 * MIB, 4 * MIB},
+		{"1,accept,0x1000,4096\n", 4 * MIB, 2 * MIB},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases) * 2; i++) {
+		const uint64_t want = i % 2 ? cases[i / 2].sticky : cases[i / 2].heals;
+		struct lab_opts opts = opts_of(POLICIES_LAZY, 4 * MIB, GMS_ORDER_2M, true);
+		struct lab_result r;
+		char text[256];
+		int len;
+
+		opts.rmp_sticky = i % 2;
+		len = snprintf(text, sizeof(text), "0,accept,0x0,4194304\n%s", cases[i / 2].rows);
+		run_text(&r, text, (size_t)len, &opts);
+		if (r.totals.mapped_pages[LAB_GUEST][1] * 4096 != want)
+			fail_msg("%s, %s: %" PRIu64 " bytes by 2M", text,
+				 i % 2 ? "sticky" : "heals",
+				 r.totals.mapped_pages[LAB_GUEST][1] * 4096);
+		/* the rent is for what is not by 2M */
+		assert_true(r.rate[0] <=
+			    (4 * MIB - want) / (2. * MIB) * costs.item[COSTS_RENT_2M].value);
+	}
+}
+
+/* Work and rent add up to the prices of what was done. */
+static void rent_is_by_time(void **state)
+{
+	struct lab_opts opts = opts_of(POLICIES_LAZY, 4 * MIB, GMS_ORDER_2M, true);
+	const double rent = costs.item[COSTS_RENT_2M].value;
+	struct lab_result r;
+
+	(void)state;
+	/* 511 private pages of a mixed block, for 3 s of the log, and later */
+	run_text(&r, "0,accept,0x0,4194304\n0,to_shared,0x1000,4096\n3000000,free,0x0,4096\n", 71,
+		 &opts);
+	assert_true(r.at_end.us == 3000000);
+	assert_int_equal(r.at_end.part[COSTS_RENT_2M], 3 * rent * 511 / 512);
+	assert_int_equal(r.rate[0], rent * 511 / 512);
+	assert_int_equal(lab_sum_rent(&r.at_end),
+			 r.at_end.part[COSTS_RENT_2M] + r.at_end.part[COSTS_RENT_1G]);
+	assert_int_equal(r.at_end.part[COSTS_FAULT], (2 + 511) * 4500);
+	assert_int_equal(r.at_end.part[COSTS_CLEAR], 0);
+	assert_true(r.settled.us > r.at_end.us);
+}
+
+/* The longest stall is that of one call, and counts only what is done under a lock. */
+static void stalls_are_of_one_call(void **state)
+{
+	static const char text[] = "0,accept,0x0,1073741824\n"
+				   "1,to_shared,0x1000,4096\n"
+				   "2,host_read,0x1000,1\n";
+	struct lab_result r;
+
+	(void)state;
+	r = run(text, POLICIES_EAGER_RFC);
+	/* 46,475,980 for the split; a zap, a conversion of one page */
+	assert_int_equal(r.stall_convert, 46475980 + 500 + 320 + 500);
+	assert_true(r.stall_fault == 0);
+	r = run(text, POLICIES_LAZY);
+	/* the guest's mappings of 4K below the 2M that is split stay */
+	assert_int_equal(r.stall_convert, 500 + 320 + 500);
+	assert_true(r.stall_fault > 112079);
+	assert_true(lab_result_stall(&r) == r.stall_fault);
+}
+
+/* A log that would keep the tool busy for hours ends, and says at which line. */
+static void a_run_is_bounded(void **state)
+{
+	struct lab_opts opts = opts_of(POLICIES_LAZY, 64 * 1024 * GIB, GMS_ORDER_4K, true);
+	static char text[] = "0,to_private,0x0,4096\n0,to_shared,0x0,70368744177664\n";
+	struct lab_result r;
+	struct log log;
+	FILE *file = fmemopen(text, sizeof(text) - 1, "r");
+
+	(void)state;
+	assert_int_equal(log_read(&log, file, LOG_AUTO), 0);
+	fclose(file);
+	assert_int_equal(lab_run(&r, &log, &opts), -E2BIG);
+	assert_int_equal(r.last_line, 2);
+	lab_result_fini(&r);
+	log_fini(&log);
+}
+
+/*
+ * 256 MiB are shared, the host accesses 64K at a time and pins them for 100 ms, and the guest
+ * takes 64K at a time back. If pins count by folio, far more calls wait. If folios are of 4K, the
+ * two ways to count are one.
+ */
+static void pins_by_folio_make_calls_wait(void **state)
+{
+	struct lab_result r[2][2];
+	struct prng rng;
+	static char text[1 << 17];
+	size_t len;
+
+	(void)state;
+	prng_init(&rng, 1);
+	len = (size_t)sprintf(text, "0,to_shared,0x0,268435456\n");
+	for (unsigned int i = 0; i < 1600; i++)
+		len += (size_t)sprintf(text + len, "%u,%s,0x%" PRIx64 ",65536\n", 1000 + i * 300,
+				       i % 4 ? "host_read" : "to_private",
+				       prng_below(&rng, 4096) * 65536);
+	for (int i = 0; i < 4; i++) {
+		struct lab_opts opts = opts_of(i / 2 ? POLICIES_LAZY : POLICIES_EAGER_RFC,
+					       256 * MIB, GMS_ORDER_2M, true);
+
+		opts.pin_us = 100000;
+		opts.pins_by_folio = i % 2;
+		run_text(&r[i / 2][i % 2], text, len, &opts);
+	}
+	assert_int_equal(r[0][0].nr_waits, r[0][1].nr_waits);
+	assert_int_equal(r[0][0].nr_waits, r[1][0].nr_waits);
+	assert_int_equal(r[0][0].waited_us, r[1][0].waited_us);
+	assert_true(r[1][0].nr_waits > 0);
+	assert_true(r[1][1].nr_waits > 4 * r[1][0].nr_waits);
+	assert_true(r[1][1].waited_us > 4 * r[1][0].waited_us);
+	/* a folio is put off once, however often its split was tried */
+	assert_true(r[1][1].nr_put_off <= 128);
 }
 
 /* Random rows break no rule. */
@@ -348,7 +538,7 @@ static void any_rows(void **state)
 
 	(void)state;
 	prng_init(&rng, test_seed());
-	for (uint64_t round = test_iters(60); round; round--) {
+	for (uint64_t round = test_iters(30); round; round--) {
 		char text[8192];
 		size_t len = 0;
 
@@ -362,11 +552,16 @@ static void any_rows(void **state)
 					       prng_below(&rng, 4) * 400 + (uint64_t)i * 500,
 					       ops[prng_below(&rng, ARRAY_SIZE(ops))], at, nr);
 		}
-		for (size_t i = 0; i < NR_POLICIES * 6; i++) {
-			struct lab_opts opts = {
-				policies[i / 6](), PAGES(size), (unsigned int)(i % 3) * 9,
-				round % 2,         i / 3 % 2,   round % 3 == 0};
+		for (unsigned int i = 0; i < POLICIES_NR * 6; i++) {
+			struct lab_opts opts =
+				opts_of(i / 6, size, (unsigned int)(i % 3) * 9, round % 2);
 			struct lab_result r;
+
+			opts.pins_by_folio = i / 3 % 2;
+			opts.punch = round % 3 == 0;
+			opts.guest_all = i % 3 == 1 && round % 5 == 0;
+			opts.host_all = round % 4 == 0;
+			opts.rmp_sticky = round % 7 < 3;
 
 			run_text(&r, text, len, &opts);
 		}
@@ -387,8 +582,15 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_done_is_counted),
 		cmocka_unit_test(a_reboot),
 		cmocka_unit_test(logs_without_accesses),
+		cmocka_unit_test(holes_are_not_memory),
+		cmocka_unit_test(broken_entries),
+		cmocka_unit_test(rent_is_by_time),
+		cmocka_unit_test(stalls_are_of_one_call),
+		cmocka_unit_test(a_run_is_bounded),
+		cmocka_unit_test(pins_by_folio_make_calls_wait),
 		cmocka_unit_test(any_rows),
 	};
 
+	costs_init(&costs);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

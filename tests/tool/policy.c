@@ -4,7 +4,10 @@
  *
  * Oracle: for folios of 2M, a flat array of one byte a page is enough to follow the policies,
  * because the recorded guests pin no page that they convert. With folios of 1G, each of the
- * guest's two folios is split once more.
+ * guest's two folios is split once more; eager-rfc then splits all of it, and never merges a 2M.
+ *
+ * The tool is told a rent of 512 cycles for 2M. So the rent of a second is the number of private
+ * pages that the guest uses and that only 4K entries can map.
  */
 #include "tool_run.h"
 
@@ -13,6 +16,7 @@
 #define NR_PAGES 0x80000U
 #define NR_BLOCKS (NR_PAGES / 512)
 #define SIZE_PRIVATE "--size", "2G", "--init", "private"
+#define RENT "--rent", "512,0"
 
 #define assert_has(text, part)                                    \
 	do {                                                      \
@@ -27,6 +31,7 @@ struct expect {
 	bool eager[NR_BLOCKS]; /* split under that policy at least once */
 	bool nonuniform[NR_BLOCKS];
 	bool lazy[NR_BLOCKS];
+	bool touched[NR_BLOCKS]; /* by the host: split under lazy-4k */
 	uint64_t eager_merges;
 	uint64_t nonuniform_merges;
 	bool eager_now[NR_BLOCKS];
@@ -75,11 +80,13 @@ static void expect_line(struct expect *e, const char *line)
 	assert_true(start + nr <= NR_PAGES);
 	if (!strncmp(op, "to_", 3))
 		convert(e, start, nr, !strcmp(op, "to_shared"));
-	if (!strcmp(op, "accept") || !strcmp(op, "guest_touch"))
+	if (!strcmp(op, "accept") || !strcmp(op, "guest_touch") || !strncmp(op, "host_", 5))
 		memset(e->used + start, 1, nr);
 	if (!strncmp(op, "host_", 5)) {
-		for (uint64_t block = start / 512; block <= (start + nr - 1) / 512; block++)
+		for (uint64_t block = start / 512; block <= (start + nr - 1) / 512; block++) {
 			e->lazy[block] |= is_mixed(e, block);
+			e->touched[block] = true;
+		}
 	}
 }
 
@@ -106,23 +113,23 @@ static uint64_t count(const bool *blocks)
 }
 
 /*
- * Counts how the guest maps the pages that it uses, at the end: by 2M where a block is @whole,
- * else by 4K. No 1G block is uniform at the end.
+ * Counts the private pages that the guest uses, at the end, in blocks that are not @whole. No 1G
+ * block is uniform at the end.
  */
-static void expect_maps(const struct expect *e, bool (*whole)(const struct expect *, uint64_t),
-			uint64_t *by_2m, uint64_t *by_4k)
+static uint64_t expect_4k(const struct expect *e, bool (*whole)(const struct expect *, uint64_t))
 {
-	*by_2m = *by_4k = 0;
-	for (uint64_t block = 0; block < NR_BLOCKS; block++) {
-		uint64_t used = 0;
+	uint64_t nr = 0;
 
-		for (uint64_t page = block * 512; page < (block + 1) * 512; page++)
-			used += e->used[page];
-		if (whole(e, block))
-			*by_2m += used ? 512 : 0;
-		else
-			*by_4k += used;
-	}
+	for (uint64_t page = 0; page < NR_PAGES; page++)
+		nr += e->used[page] && !e->shared[page] && !whole(e, page / 512);
+	return nr;
+}
+
+static bool none(const struct expect *e, uint64_t block)
+{
+	(void)e;
+	(void)block;
+	return false;
 }
 
 static bool is_private(const struct expect *e, uint64_t block)
@@ -130,15 +137,15 @@ static bool is_private(const struct expect *e, uint64_t block)
 	return !shared_in(e, block);
 }
 
-static bool is_uniform(const struct expect *e, uint64_t block)
-{
-	return !is_mixed(e, block);
-}
-
-/* Lazy does not merge, so a folio that was split stays split. */
+/* The lazy policies do not merge, so a folio that was split stays split. */
 static bool is_unsplit(const struct expect *e, uint64_t block)
 {
 	return !is_mixed(e, block) && !e->lazy[block];
+}
+
+static bool is_untouched(const struct expect *e, uint64_t block)
+{
+	return !is_mixed(e, block) && !e->touched[block];
 }
 
 static const json_t *policy(const json_t *json, const char *name)
@@ -161,11 +168,11 @@ static json_t *replay(const char *path, const char *backing, const char *pins)
 	json_t *json;
 
 	TOOL(&run, "replay", "--json", SIZE_PRIVATE, "--policy", "all", "--backing", backing,
-	     "--pins", pins, path);
+	     "--pins", pins, RENT, "--touch", "accessed", path);
 	assert_string_equal(run.err, "");
 	assert_int_equal(run.status, 0);
 	json = run_json(&run);
-	assert_int_equal(json_array_size(json_object_get(json, "policies")), 4);
+	assert_int_equal(json_array_size(json_object_get(json, "policies")), 6);
 	run_free(&run);
 	return json;
 }
@@ -186,54 +193,61 @@ static void check_policy(const json_t *json, const char *name, uint64_t folios, 
 	assert_int_equal(json_number(p, "host_accesses_denied"), 0);
 }
 
-static void check_guest(const json_t *json, const char *name, uint64_t by_2m, uint64_t by_4k)
+static void check_rent(const json_t *json, const char *name, uint64_t nr_pages)
 {
-	const json_t *p = policy(json, name);
+	assert_int_equal(json_number(policy(json, name), "rent_per_second"), nr_pages);
+}
 
-	assert_int_equal(json_number(p, "guest_1g_end_bytes"), 0);
-	assert_int_equal(json_number(p, "guest_2m_end_bytes"), by_2m * 4096);
-	assert_int_equal(json_number(p, "guest_4k_end_bytes"), by_4k * 4096);
+/* Checks what does not depend on the folios' size. */
+static void check_small_folios(const struct expect *e, const json_t *json)
+{
+	const json_t *lazy = policy(json, "lazy");
+
+	assert_int_equal(json_number(lazy, "vmemmap_given_back_bytes"),
+			 count(e->lazy) * 28 * 1024 +
+				 (uint64_t)json_number(lazy, "splits_1g") * ((2 << 20) - 4096));
+	check_rent(json, "eager", expect_4k(e, is_private));
+	check_rent(json, "eager-nonuniform", expect_4k(e, is_private));
+	check_rent(json, "lazy", expect_4k(e, is_unsplit));
+	/* behind the log there is time enough for all that adaptive merges */
+	check_rent(json, "adaptive", expect_4k(e, is_private));
 }
 
 static void check_2m(const struct expect *e, const char *path, const char *pins)
 {
+	static const char *const eager[] = {"eager", "eager-rfc"};
 	json_t *json = replay(path, "2M", pins);
-	uint64_t by_2m, by_4k;
 
 	assert_int_equal(json_number(json, "folios"), NR_BLOCKS);
-	check_policy(json, "eager", count(e->eager), 0, count(e->eager_now) + e->eager_merges,
-		     e->eager_merges);
+	for (int i = 0; i < 2; i++)
+		check_policy(json, eager[i], count(e->eager), 0,
+			     count(e->eager_now) + e->eager_merges, e->eager_merges);
 	check_policy(json, "eager-nonuniform", count(e->nonuniform), 0,
 		     count(e->nonuniform_now) + e->nonuniform_merges, e->nonuniform_merges);
 	check_policy(json, "lazy", count(e->lazy), 0, count(e->lazy), 0);
-	expect_maps(e, is_private, &by_2m, &by_4k);
-	check_guest(json, "eager", by_2m, by_4k);
-	expect_maps(e, is_uniform, &by_2m, &by_4k);
-	check_guest(json, "eager-nonuniform", by_2m, by_4k);
-	/* by the end of these logs, all folios that adaptive may merge have been at rest */
-	check_guest(json, "adaptive", by_2m, by_4k);
-	expect_maps(e, is_unsplit, &by_2m, &by_4k);
-	check_guest(json, "lazy", by_2m, by_4k);
-	assert_int_equal(json_number(policy(json, "lazy"), "vmemmap_given_back_bytes"),
-			 count(e->lazy) * 28 * 1024);
-	assert_int_equal(json_number(policy(json, "lazy"), "cycles_split"), count(e->lazy) * 32000);
+	check_policy(json, "lazy-4k", count(e->touched), 0, count(e->touched), 0);
+	check_small_folios(e, json);
+	check_rent(json, "eager-rfc", expect_4k(e, is_private));
+	check_rent(json, "lazy-4k", expect_4k(e, is_untouched));
+	assert_int_equal(json_number(policy(json, "lazy"), "cycles_split"),
+			 count(e->lazy) * 112079);
 	json_decref(json);
 }
 
 static void check_1g(const struct expect *e, const char *path, const char *pins)
 {
 	json_t *json = replay(path, "1G", pins);
-	uint64_t by_2m, by_4k;
 
 	assert_int_equal(json_number(json, "folios"), 2);
+	check_policy(json, "eager-rfc", 2, 2, 0, 0);
 	check_policy(json, "eager", 2, 2, count(e->eager_now) + e->eager_merges, e->eager_merges);
 	check_policy(json, "eager-nonuniform", 2, 2,
 		     count(e->nonuniform_now) + e->nonuniform_merges, e->nonuniform_merges);
+	check_policy(json, "lazy-4k", 2, 2, 0, 0);
 	check_policy(json, "lazy", 2, 2, count(e->lazy), 0);
-	expect_maps(e, is_uniform, &by_2m, &by_4k);
-	check_guest(json, "eager-nonuniform", by_2m, by_4k);
-	expect_maps(e, is_unsplit, &by_2m, &by_4k);
-	check_guest(json, "lazy", by_2m, by_4k);
+	check_small_folios(e, json);
+	check_rent(json, "eager-rfc", expect_4k(e, none));
+	check_rent(json, "lazy-4k", expect_4k(e, none));
 	json_decref(json);
 }
 
@@ -254,8 +268,8 @@ static void recorded_logs(void **state)
 }
 
 /*
- * A log of conversions only, whose guest uses all memory: conversions split the same folios
- * (rules 26 and 27).
+ * A log of conversions only: the tool runs both bounds, and says so. Lazy splits nothing in one of
+ * them, and all that is ever mixed in the other (rules 26 and 27).
  */
 static void logs_of_conversions(void **state)
 {
@@ -264,17 +278,36 @@ static void logs_of_conversions(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		struct expect *e = expect_log(DATA("C.csv"));
-		json_t *json = replay(paths[i], "2M", "page");
+		struct run run;
+		const json_t *list, *lazy;
+		json_t *json;
 
+		TOOL(&run, "replay", "--json", SIZE_PRIVATE, "--policy", "lazy", "--backing", "2M",
+		     paths[i]);
+		json = run_json(&run);
+		run_free(&run);
+		list = json_object_get(json, "policies");
+		assert_true(json_is_true(json_object_get(json, "bounds")));
+		assert_int_equal(json_array_size(list), 4); /* two bounds, pins by folio and page */
+		for (size_t j = 0; j < 4; j++) {
+			lazy = json_array_get(list, j);
+			assert_int_equal(json_is_true(json_object_get(lazy, "host_touches_all")),
+					 j / 2);
+			assert_string_equal(json_string_value(json_object_get(lazy, "pins")),
+					    j % 2 ? "page" : "folio");
+			assert_int_equal(json_number(lazy, "folios_split"),
+					 j / 2 ? count(e->nonuniform) : 0);
+		}
+		json_decref(json);
+		json = replay(paths[i], "2M", "page");
 		assert_int_equal(json_number(policy(json, "eager"), "folios_split"),
 				 count(e->eager));
-		assert_int_equal(json_number(policy(json, "lazy"), "folios_split"), 0);
 		json_decref(json);
 		free(e);
 	}
 }
 
-/* The table has the numbers that the JSON has. */
+/* The matrix and the list have the numbers that the JSON has, and say what is assumed. */
 static void the_table(void **state)
 {
 	struct run run;
@@ -283,37 +316,48 @@ static void the_table(void **state)
 	TOOL(&run, "replay", SIZE_PRIVATE, "--policy", "all", "--backing", "2M", DATA("A.csv"));
 	assert_int_equal(run.status, 0);
 	assert_string_equal(run.err, "");
-	assert_has(run.out, "Backing  1,024 folios of 2M; pins count by page; ");
-	assert_has(run.out, "what the guest frees stays allocated\n");
-	assert_has(run.out, "Policy                                  eager eager-nonuniform"
-			    "             lazy         adaptive\n");
-	assert_has(run.out, "Folios split at least once                 72                8"
-			    "                4                4\n");
-	assert_has(run.out, "\n  split                                  2.30             0.26"
-			    "             0.13             0.13\n");
-	assert_has(run.out, "Struct pages\n  restored for splits                1.96 MiB");
-	assert_has(run.out, "Events that do nothing                      9 ");
+	assert_has(run.out, "Backing  1,024 folios of 2M; snp; a broken RMP entry heals; a pin ");
+	assert_has(run.out, "Freed    memory stays allocated\n");
+	assert_has(run.out, "Guest    touches what the log says\n");
+	assert_has(run.out,
+		   "eager-rfc        at once    all shared 1G>4K         72      72       0");
+	assert_has(run.out,
+		   "eager-nonuniform at once    only mixed 1G>2M>4K       8       8       0");
+	assert_has(run.out, "lazy-4k          host touch all shared 1G>4K  ");
+	assert_has(run.out,
+		   "lazy             host touch only mixed 1G>2M>4K       4       4       0");
+	assert_has(run.out, "\nNo call waits for a pin.\n");
 	run_free(&run);
 
-	TOOL(&run, "replay", SIZE_PRIVATE, "--policy", "lazy", "--punch", "--pins", "folio",
-	     DATA("A.csv"));
+	TOOL(&run, "replay", SIZE_PRIVATE, "--policy", "lazy", "--punch", "--rmp", "sticky",
+	     "--pin-time", "2.5", "--arch", "tdx", DATA("A.csv"));
 	assert_int_equal(run.status, 0);
-	assert_has(run.out, "Backing  2 folios of 1G; pins count by folio; ");
-	assert_has(run.out, "what the guest frees is punched out\n");
-	assert_has(run.out, "Policy                                   lazy\n");
-	assert_has(run.out, "Events that do nothing                      0\n");
+	assert_has(run.out,
+		   "2 folios of 1G; tdx; a broken RMP entry is sticky; a pin lasts 2.5 ms");
+	assert_has(run.out, "Freed    memory is punched out\n");
+	assert_has(run.out, "Policy                                   lazy             lazy\n"
+			    "Pins count by                           folio           page *\n"
+			    "The host touches                    as logged        as logged\n");
+	assert_has(run.out, "Events that do nothing                      0                0\n");
+	assert_has(run.out, "* A kernel cannot have this today");
 	run_free(&run);
 
 	TOOL(&run, "replay", "--init", "private", "--policy", "lazy", DATA("A.snp.qemu.log"));
 	assert_int_equal(run.status, 0);
 	assert_has(run.out, "(size: how far the log reaches, rounded up to 1G)");
-	assert_has(run.out, "(no accesses in the log: the guest is assumed to use all memory)");
+	assert_has(run.out, "Bounds   The log has no access of the host.");
+	assert_has(run.out, "Guest    assumed to use all memory, all the time\n");
 	run_free(&run);
 }
 
 static void odd_logs(void **state)
 {
+	static const char refused[] = "0,accept,0x0,4096\n0,to_shared,0x40000000,4096\n";
+	static const char far[] =
+		"kvm_convert_memory start 0x3fffffe00000 size 0x200000 private_to_shared\n";
+	const json_t *list;
 	struct run run;
+	json_t *json;
 
 	(void)state;
 #define REPLAY(text) \
@@ -324,11 +368,27 @@ static void odd_logs(void **state)
 	run_free(&run);
 	REPLAY("0,accept,0x0,4096\n0,to_shared,0x40000000,4096\n");
 	assert_int_equal(run.status, 1);
-	assert_has(run.out, "Events refused                              1 ");
+	assert_has(run.err, "-:2: refused: the range ends past the object\n");
+	run_free(&run);
+	TOOL_IN(&run, refused, sizeof(refused) - 1, "replay", "--json", "--policy", "lazy",
+		"--size", "1G", "-");
+	assert_int_equal(run.status, 1);
+	json = run_json(&run);
+	list = json_object_get(json_array_get(json_object_get(json, "policies"), 0),
+			       "refused_events");
+	assert_int_equal(json_number(list, "count"), 1);
+	assert_int_equal(json_number(json_array_get(json_object_get(list, "list"), 0), "line"), 2);
+	json_decref(json);
 	run_free(&run);
 	REPLAY("0,host_read,0x40000000,4096\n");
 	assert_int_equal(run.status, 0);
-	assert_has(run.out, "Accesses out of bounds                      1 ");
+	assert_string_equal(run.err, "");
+	run_free(&run);
+	/* 64 TiB by 4K: the tool asks for --size, and does not run for hours */
+	TOOL_IN(&run, far, sizeof(far) - 1, "replay", "--policy", "lazy", "--backing", "4K",
+		"--init", "private", "-");
+	assert_int_equal(run.status, 2);
+	assert_has(run.err, "lazy would take more than 67108864 steps. Is the size");
 	run_free(&run);
 	REPLAY("nothing of use\n");
 	assert_int_equal(run.status, 2);
@@ -346,10 +406,28 @@ static void bad_options(void **state)
 		const char *args[8];
 		const char *says;
 	} cases[] = {
-		{{"replay", "--policy", "best", "x"}, "--policy best: none of eager, "},
-		{{"replay", "--policy", "", "x"}, "--policy : none of eager, "},
+		{{"replay", "--policy", "best", "x"}, "--policy best: none of eager-rfc, "},
+		{{"replay", "--policy", "", "x"}, "--policy : none of eager-rfc, "},
 		{{"replay", "--policy", "all", "--backing", "3M", "x"}, "--backing 3M: none of 1G"},
-		{{"replay", "--policy", "all", "--pins", "all", "x"}, "--pins all: neither page"},
+		{{"replay", "--policy", "all", "--pins", "all", "x"},
+		 "--pins all: none of both, folio, page"},
+		{{"replay", "--policy", "all", "--touch", "x", "x"}, "--touch x: none of accessed"},
+		{{"replay", "--policy", "all", "--rmp", "x", "x"},
+		 "--rmp x: none of heals, sticky"},
+		{{"replay", "--policy", "all", "--arch", "x", "x"}, "--arch x: none of snp, tdx"},
+		{{"replay", "--policy", "all", "--rent", "x", "x"}, "--rent x: not two rents"},
+		{{"replay", "--policy", "all", "--pin-time", "-1", "x"}, "--pin-time -1: not mill"},
+		{{"replay", "--policy", "all", "--pin-time", "1ms", "x"}, "--pin-time 1ms: not "},
+		{{"replay", "--policy", "all", "--costs", "/nonexistent", "x"},
+		 "--costs /nonexistent: No such file"},
+		{{"replay", "--touch", "all", "x"}, "--touch: only with --policy"},
+		{{"replay", "--text", "x"}, "--text: not for replay"},
+		{{"report"}, "report: no log given"},
+		{{"report", "--policy", "all", "x"}, "--policy: not for report"},
+		{{"report", "--text", "--json", "x"}, "--text: not with --json"},
+		{{"report", "/nonexistent"}, "/nonexistent: No such file"},
+		{{"costs", "x"}, "x: costs takes no argument"},
+		{{"costs", "--json"}, "--json: not for costs"},
 		{{"replay", "--backing", "1G", "x"}, "--backing: only with --policy"},
 		{{"replay", "--pins", "page", "x"}, "--pins: only with --policy"},
 		{{"replay", "--punch", "x"}, "--punch: only with --policy"},
@@ -369,7 +447,8 @@ static void bad_options(void **state)
 		{{"gen", "--size", "1G", "--seed", "-1", "tdx"}, "--seed -1: not a number"},
 		{{"gen", "--size", "1G", "--seed", "18446744073709551616", "tdx"}, "--seed 1844"},
 		{{"replay", "--policy"}, "--policy: missing argument"},
-		{{"frob", "x"}, "frob: no such command; the commands are replay, dump and gen"},
+		{{"frob", "x"},
+		 "frob: no such command; the commands are replay, report, dump, gen"},
 	};
 
 	(void)state;
@@ -407,7 +486,7 @@ static void generating(void **state)
 	assert_int_equal(json_number(json, "size_bytes"), 1 << 30);
 	assert_int_equal(json_number(json, "log.malformed"), 0);
 	assert_int_equal(json_number(json, "folios"), 512);
-	assert_int_equal(json_array_size(json_object_get(json, "policies")), 1);
+	assert_int_equal(json_array_size(json_object_get(json, "policies")), 2);
 	json_decref(json);
 	run_free(&run);
 	run_free(&log);

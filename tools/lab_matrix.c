@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * lab_matrix.c - writes the numbers that matter, with a line for each policy: see lab_report.h
+ *
+ * Pins by folio come first, because a kernel counts references by folio. All numbers but those of
+ * waiting are of the runs with pins by folio, if there are any.
+ */
+#include "lab_report.h"
+
+#include "units.h"
+
+#include <inttypes.h>
+
+#define MATRIX_CELL 48
+
+/* Returns the run of a policy under one bound. Prefers pins by folio. */
+static const struct lab_run *matrix_run(const struct lab_report *report, enum policies_id policy,
+					bool host_all)
+{
+	const struct lab_run *run = lab_runs_find(&report->runs, policy, true, host_all);
+
+	return run ? run : lab_runs_find(&report->runs, policy, false, host_all);
+}
+
+static void matrix_print_policy(FILE *out, const struct lab_run *run)
+{
+	const struct policies_words *words = &policies_words[run->policy];
+	const struct lab_result *r = &run->result;
+	const double clock = run->opts.costs->item[COSTS_CLOCK].value;
+
+	fprintf(out, "%-17s%-11s%-11s%-8s", words->name, words->when, words->what, words->steps);
+	fprintf(out, "%8" PRIu64 "%8" PRIu64 "%8" PRIu64, r->nr_split,
+		r->stats.splits_1g + r->stats.splits_2m, r->stats.merges_1g + r->stats.merges_2m);
+	fprintf(out, "%10.1f%8.2f%10.3f\n", lab_sum_work(&r->at_end) / 1e6,
+		(r->rate[0] + r->rate[1]) / 1e6, lab_result_stall(r) / clock * 1e3);
+}
+
+static const char *matrix_even(char *buf, const struct lab_result *row,
+			       const struct lab_result *column)
+{
+	const struct lab_even even = lab_even(row, column);
+	char time[UNITS_TEXT_SIZE];
+
+	switch (even.kind) {
+	case LAB_EVEN_ALWAYS:
+		return "always";
+	case LAB_EVEN_NEVER:
+		return "never";
+	case LAB_EVEN_SAME:
+		return "same";
+	case LAB_EVEN_FROM:
+	case LAB_EVEN_UNTIL:
+		break;
+	}
+	snprintf(buf, MATRIX_CELL, "%s %s", even.kind == LAB_EVEN_FROM ? ">" : "<",
+		 units_time(time, even.us));
+	return buf;
+}
+
+static void matrix_print_evens(FILE *out, const struct lab_report *report, bool host_all)
+{
+	char cell[MATRIX_CELL];
+
+	fputs("\nThe uptimes T* at which the policy of the line costs less than that of the "
+	      "column\n",
+	      out);
+	fprintf(out, "%-17s", "");
+	for (enum policies_id id = 0; id < POLICIES_NR; id++)
+		fprintf(out, "%13s", policies_words[id].brief);
+	fputc('\n', out);
+	for (enum policies_id id = 0; id < POLICIES_NR; id++) {
+		fprintf(out, "%-17s", policies_words[id].name);
+		for (enum policies_id other = 0; other < POLICIES_NR; other++)
+			fprintf(out, "%13s",
+				id == other
+					? "-"
+					: matrix_even(
+						  cell, &matrix_run(report, id, host_all)->result,
+						  &matrix_run(report, other, host_all)->result));
+		fputc('\n', out);
+	}
+}
+
+static void matrix_print_wait(FILE *out, const struct lab_run *run)
+{
+	char ms[UNITS_TEXT_SIZE] = "-", calls[UNITS_TEXT_SIZE] = "-";
+
+	if (run) {
+		snprintf(ms, sizeof(ms), "%.1f", (double)run->result.waited_us / 1000);
+		units_count(calls, run->result.nr_waits);
+	}
+	fprintf(out, "%12s%14s", calls, ms);
+}
+
+static void matrix_print_waits(FILE *out, const struct lab_report *report, bool host_all)
+{
+	const struct lab_runs *runs = &report->runs;
+	uint64_t waits = 0;
+
+	for (unsigned int i = 0; i < runs->nr; i++)
+		waits += runs->run[i].result.nr_waits;
+	if (!waits) {
+		fputs("\nNo call waits for a pin.\n", out);
+		return;
+	}
+	fprintf(out, "\n%-17s%26s%26s\n", "Waiting for pins", "counted by folio",
+		"counted by page *");
+	fprintf(out, "%-17s%12s%14s%12s%14s\n", "", "calls", "ms", "calls", "ms");
+	for (enum policies_id id = 0; id < POLICIES_NR; id++) {
+		fprintf(out, "%-17s", policies_words[id].name);
+		matrix_print_wait(out, lab_runs_find(runs, id, true, host_all));
+		matrix_print_wait(out, lab_runs_find(runs, id, false, host_all));
+		fputc('\n', out);
+	}
+	fputs("* A kernel cannot have this today: it counts references by folio.\n", out);
+}
+
+static void matrix_print_bound(FILE *out, const struct lab_report *report, bool host_all)
+{
+	if (report->runs.bounds)
+		fprintf(out, "The host touches %s\n", host_all ? "all that is shared" : "nothing");
+	fprintf(out, "%-17s%-30s%8s%8s%8s%10s%8s%10s\n", "", "Splits", "Folios", "", "", "M cycles",
+		"M c/s", "Longest");
+	fprintf(out, "%-17s%-11s%-11s%-8s%8s%8s%8s%10s%8s%10s\n", "Policy", "when", "what", "steps",
+		"split", "Splits", "Merges", "of work", "of rent", "stall, ms");
+	for (enum policies_id id = 0; id < POLICIES_NR; id++)
+		matrix_print_policy(out, matrix_run(report, id, host_all));
+	matrix_print_evens(out, report, host_all);
+	matrix_print_waits(out, report, host_all);
+	fputc('\n', out);
+}
+
+void lab_matrix(FILE *out, const struct lab_report *report)
+{
+	const struct lab_runs *runs = &report->runs;
+
+	for (int host_all = runs->run[0].opts.host_all;
+	     host_all <= runs->run[runs->nr - 1].opts.host_all; host_all++)
+		matrix_print_bound(out, report, host_all);
+	fputs("Work is what was done until the last event, without clearing memory. Rent is what "
+	      "the "
+	      "guest\nloses in a second, from then on, to small mappings of private memory.\n",
+	      out);
+}

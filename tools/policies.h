@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * policies.h - the policies that the tool compares, in words
+ *
+ * Three questions tell them apart: when a folio is split, what becomes 4K, and in which steps a 1G
+ * gets there. Two policies that differ in one answer show what that answer saves:
+ *
+ *  time     eager-rfc and lazy-4k
+ *  grain    eager-rfc and eager-nonuniform, with folios of 2M
+ *  staging  eager-rfc and eager, with folios of 1G
+ */
+#ifndef GMS_TOOL_POLICIES_H
+#define GMS_TOOL_POLICIES_H
+
+#include <gmemstate/policy.h>
+
+enum policies_id {
+	POLICIES_EAGER_RFC,
+	POLICIES_EAGER,
+	POLICIES_EAGER_NONUNIFORM,
+	POLICIES_LAZY_4K,
+	POLICIES_LAZY,
+	POLICIES_ADAPTIVE,
+	POLICIES_NR
+};
+
+/**
+ * struct policies_words - a policy in words
+ * @name: the name
+ * @brief: a short name, for the head of a column
+ * @when: when a folio is split
+ * @what: what becomes 4K
+ * @steps: the steps from 1G to 4K
+ * @merges: when folios are merged
+ */
+struct policies_words {
+	const char *name;
+	const char *brief;
+	const char *when;
+	const char *what;
+	const char *steps;
+	const char *merges;
+};
+
+/* By enum policies_id. */
+extern const struct policies_words policies_words[POLICIES_NR];
+
+/** policies_find() - return the number of a policy; POLICIES_NR: there is none of that name */
+enum policies_id policies_find(const char *name);
+
+/** policies_ops() - return a policy of the library */
+const struct gms_policy_ops *policies_ops(enum policies_id id);
+
+#endif /* GMS_TOOL_POLICIES_H */

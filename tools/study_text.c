@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * study_text.c - writes a report as text, for a mail: see study.h
+ *
+ * Invariant: every figure comes from the JSON of the report. A line has at most TEXT_COLUMNS
+ * columns. The first 20 lines say what the choices save, when uptime turns the order, what a
+ * kernel can have today, and what is assumed.
+ */
+#include "study.h"
+
+#include "units.h"
+
+#include <string.h>
+
+#define TEXT_COLUMNS 76
+#define TEXT_LABEL 48
+#define TEXT_CELL 7
+
+static const char *text_string(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+
+	return text ? text : "";
+}
+
+static double text_number(const json_t *json, const char *key)
+{
+	return json_number_value(json_object_get(json, key));
+}
+
+/* Writes words, and breaks lines between them. Lines after the first one begin with @indent. */
+static void text_wrap(FILE *out, const char *indent, const char *text)
+{
+	size_t column = 0;
+
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		if (column && column + 1 + len > TEXT_COLUMNS) {
+			fprintf(out, "\n%s", indent);
+			column = strlen(indent);
+		} else if (column) {
+			fputc(' ', out);
+			column++;
+		}
+		fwrite(text, 1, len, out);
+		column += len;
+		text += len;
+		text += *text == ' ';
+	}
+	fputc('\n', out);
+}
+
+/* Writes a text that json_sprintf() made, and releases it. */
+static void text_wrap_json(FILE *out, const char *indent, json_t *text)
+{
+	text_wrap(out, indent, text ? json_string_value(text) : "");
+	json_decref(text);
+}
+
+static void text_head(FILE *out, const json_t *cases, const char *title)
+{
+	fprintf(out, "%-*s", TEXT_LABEL, title);
+	for (size_t i = 1; i <= json_array_size(cases); i++)
+		fprintf(out, "%*s[%zu]", TEXT_CELL - 3, "", i);
+	fputc('\n', out);
+}
+
+/* ---- what comes first ---- */
+
+static void text_cases(FILE *out, const json_t *cases)
+{
+	static const char *const hosts[][2] = {{"logged", "the host touches what the log says"},
+					       {"nothing", "if the host touches nothing"},
+					       {"all", "if the host touches all shared"}};
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(cases, i, item)
+	{
+		const char *host = "";
+
+		for (size_t h = 0; h < sizeof(hosts) / sizeof(*hosts); h++) {
+			if (!strcmp(text_string(item, "host"), hosts[h][0]))
+				host = hosts[h][1];
+		}
+		fprintf(out, "[%zu] %s: %s, %.0f folios; %s\n", i + 1, text_string(item, "name"),
+			text_string(item, "arch"), text_number(item, "folios"), host);
+	}
+}
+
+static void text_saving(FILE *out, const json_t *cases, const char *key, const char *label)
+{
+	size_t i;
+	json_t *item;
+
+	fprintf(out, "%-*s", TEXT_LABEL, label);
+	json_array_foreach(cases, i, item)
+	{
+		const json_t *saving = json_object_get(json_object_get(item, "savings"), key);
+
+		if (json_is_real(saving))
+			fprintf(out, "%*.0f%%", TEXT_CELL - 1, json_real_value(saving) * 100);
+		else
+			fprintf(out, "%*s", TEXT_CELL, "-");
+	}
+	fputc('\n', out);
+}
+
+/* Writes at which uptime the order first turns. */
+static void text_turns(FILE *out, const json_t *cases)
+{
+	size_t i;
+	json_t *item;
+
+	fprintf(out, "%-*s", TEXT_LABEL, "uptime at which another policy costs least");
+	json_array_foreach(cases, i, item)
+	{
+		const json_t *leaders = json_object_get(item, "leaders");
+		char time[UNITS_TEXT_SIZE] = "never";
+
+		if (json_array_size(leaders) > 1)
+			units_time(time, text_number(json_array_get(leaders, 1), "from_s") * 1e6);
+		fprintf(out, "%*s", TEXT_CELL, time);
+	}
+	fputc('\n', out);
+}
+
+static void text_assumed(FILE *out, const json_t *study)
+{
+	const json_t *costs = json_object_get(study, "costs");
+	const json_t *model = json_object_get(study, "model");
+	char rents[160];
+
+	text_wrap(out, "  ",
+		  "A kernel counts references by folio: so do all figures here. Pins by page (*) "
+		  "need "
+		  "a VMM that counts them itself.");
+	snprintf(rents, sizeof(rents),
+		 "%.0f cycles/s for 2M of private memory that 4K entries map (%s)",
+		 text_number(json_object_get(costs, "rent_2m"), "value"),
+		 text_string(json_object_get(costs, "rent_2m"), "kind"));
+	text_wrap_json(out, "  ",
+		       json_sprintf("Rent: %s, %.0f for 1G that 2M entries map (%s). A broken RMP "
+				    "entry %s. A pin lasts %g ms. Clearing is in no sum.",
+				    rents, text_number(json_object_get(costs, "rent_1g"), "value"),
+				    text_string(json_object_get(costs, "rent_1g"), "kind"),
+				    text_string(model, "rmp"), text_number(model, "pin_ms")));
+}
+
+/* ---- tables ---- */
+
+/* Writes one figure of each policy, by case, multiplied by @scale. */
+static void text_figure(FILE *out, const json_t *cases, const char *title, const char *key,
+			double scale, const char *format)
+{
+	const json_t *first = json_object_get(json_array_get(cases, 0), "matrix");
+	size_t i, policy;
+	json_t *item, *row;
+
+	fputc('\n', out);
+	text_head(out, cases, title);
+	json_array_foreach(first, policy, row)
+	{
+		fprintf(out, "%-17s%-11s%-11s%-9s", text_string(row, "policy"),
+			text_string(row, "when"), text_string(row, "what"),
+			text_string(row, "steps"));
+		json_array_foreach(cases, i, item)
+		{
+			const json_t *matrix = json_object_get(item, "matrix");
+
+			fprintf(out, format, TEXT_CELL,
+				text_number(json_array_get(matrix, policy), key) * scale);
+		}
+		fputc('\n', out);
+	}
+}
+
+/* Returns the line of a matrix whose calls wait longest for pins by folio, or shortest. */
+static const json_t *text_waits_find(const json_t *matrix, bool longest)
+{
+	const json_t *found = NULL;
+	double best = 0;
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(matrix, i, row)
+	{
+		const double ms = text_number(json_object_get(row, "waits_by_folio"), "ms");
+
+		if (!found || (longest ? ms > best : ms < best)) {
+			found = row;
+			best = ms;
+		}
+	}
+	return found;
+}
+
+static void text_wait(FILE *out, const char *what, const json_t *row)
+{
+	const json_t *folio = json_object_get(row, "waits_by_folio");
+	const json_t *page = json_object_get(row, "waits_by_page");
+
+	fprintf(out, "    %-8s %-17s %6.0f, %10.1f ms | %6.0f, %10.1f ms\n", what,
+		text_string(row, "policy"), text_number(folio, "calls"), text_number(folio, "ms"),
+		text_number(page, "calls"), text_number(page, "ms"));
+}
+
+static void text_waits(FILE *out, const json_t *cases)
+{
+	bool any = false;
+	size_t i;
+	json_t *item;
+
+	fputc('\n', out);
+	json_array_foreach(cases, i, item)
+	{
+		const json_t *matrix = json_object_get(item, "matrix");
+		const json_t *most = text_waits_find(matrix, true);
+
+		if (text_number(json_object_get(most, "waits_by_folio"), "calls") <= 0)
+			continue;
+		fprintf(out, "[%zu] Calls that wait for pins, by folio | by page *\n", i + 1);
+		text_wait(out, "longest", most);
+		text_wait(out, "shortest", text_waits_find(matrix, false));
+		any = true;
+	}
+	if (!any)
+		fputs("No call waits for a pin.\n", out);
+}
+
+static void text_depends(FILE *out, const json_t *study)
+{
+	const json_t *verdict = json_object_get(study, "verdict");
+	const json_t *list = json_object_get(verdict, "depends_on");
+	json_t *text, *item;
+	size_t i;
+
+	text = json_string(
+		json_array_size(list)
+			? "What costs least turns if one price is multiplied, at the end of "
+			  "the log or after a day:"
+			: "No price, times 0.1 or 10, changes which policy costs least.");
+	json_array_foreach(list, i, item)
+	{
+		json_t *longer =
+			json_sprintf("%s%s %s x%.3g", json_string_value(text), i ? "," : "",
+				     text_string(item, "cost"), text_number(item, "factor"));
+
+		json_decref(text);
+		text = longer;
+	}
+	fputc('\n', out);
+	text_wrap_json(out, "  ", text);
+	text = json_string("Not covered:");
+	json_array_foreach(json_object_get(verdict, "does_not_cover"), i, item)
+	{
+		json_t *longer = json_sprintf("%s%s %s", json_string_value(text), i ? ";" : "",
+					      json_string_value(item));
+
+		json_decref(text);
+		text = longer;
+	}
+	text_wrap_json(out, "  ", text);
+}
+
+static void text_prices(FILE *out, const json_t *study)
+{
+	static const char *const kinds[] = {"published", "derived", "measured", "assumed"};
+	const json_t *costs = json_object_get(study, "costs");
+	const char *name;
+	json_t *item;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		json_t *text = json_sprintf("Prices, %s:", kinds[i]);
+		bool any = false;
+
+		json_object_foreach((json_t *)costs, name, item)
+		{
+			json_t *longer;
+
+			if (strcmp(text_string(item, "kind"), kinds[i]))
+				continue;
+			longer = json_sprintf("%s%s %s %.10g", json_string_value(text),
+					      any ? "," : "", name, text_number(item, "value"));
+			json_decref(text);
+			text = longer;
+			any = true;
+		}
+		if (any)
+			text_wrap_json(out, "  ", text);
+		else
+			json_decref(text);
+	}
+}
+
+void study_text(FILE *out, const json_t *study)
+{
+	const json_t *cases = json_object_get(study, "cases");
+	const json_t *verdict = json_object_get(study, "verdict");
+
+	fprintf(out, "When to split a huge page of a guest_memfd, and what of it (%s)\n\n",
+		text_string(study, "tool"));
+	text_wrap(out, "", text_string(verdict, "sentence"));
+	fputc('\n', out);
+	text_cases(out, cases);
+	text_head(out, cases, "Work saved by");
+	text_saving(out, cases, "grain", "grain: only what is mixed goes to 4K");
+	text_saving(out, cases, "staging", "staging: 1G goes to 2M first");
+	text_saving(out, cases, "time", "time: at the host's touch, not at once");
+	text_turns(out, cases);
+	text_assumed(out, study);
+	text_figure(out, cases, "M cycles of work until the end of the log", "work", 1e-6, "%*.1f");
+	text_figure(out, cases, "M cycles of rent in a second, after the log", "rent_per_second",
+		    1e-6, "%*.2f");
+	text_figure(out, cases, "Longest stall of a conversion or a fault, ms", "stall_ms", 1,
+		    "%*.2f");
+	text_waits(out, cases);
+	text_depends(out, study);
+	text_prices(out, study);
+}
