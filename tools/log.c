@@ -142,6 +142,20 @@ static void log_count_other_line(struct log *log, const struct log_buffer *buf)
 		log->nr_lost += nr_lost;
 }
 
+/* Adds the note that a line at the head of the log may be. */
+static void log_add_note(struct log *log, const struct log_buffer *buf, struct log_line *line)
+{
+	struct log_notes notes = log->notes;
+
+	if (log->nr_conversions || log->nr_other_events ||
+	    !log_note_parse(&notes, buf->text, buf->len, &line->reason))
+		return;
+	if (line->reason || buf->too_long)
+		line->kind = LOG_MALFORMED;
+	else
+		log->notes = notes;
+}
+
 static int log_add_line(struct log *log, const struct log_buffer *buf)
 {
 	struct log_line line;
@@ -150,6 +164,8 @@ static int log_add_line(struct log *log, const struct log_buffer *buf)
 	if (log->format == LOG_AUTO)
 		log->format = log_detect(buf->text, buf->len);
 	log_parse(log->format, buf->text, buf->len, &line);
+	if (line.kind == LOG_OTHER_LINE)
+		log_add_note(log, buf, &line);
 	if (buf->too_long && line.kind != LOG_OTHER_LINE) {
 		line.kind = LOG_MALFORMED;
 		line.reason = "the line is too long";
@@ -204,6 +220,7 @@ int log_read(struct log *log, FILE *file, enum log_format format)
 
 	memset(log, 0, sizeof(*log));
 	log->format = format;
+	log->notes = LOG_NO_NOTES;
 	errno = 0;
 	while (!ret && log_next_line(file, &buf)) {
 		if (!log->nr_lines)
@@ -218,7 +235,11 @@ int log_read(struct log *log, FILE *file, enum log_format format)
 
 uint64_t log_nr_pages(const struct log *log)
 {
-	return log->end ? gms_order_up(log->end - 1, GMS_ORDER_1G) : 0;
+	gms_pgoff_t end = log->end;
+
+	if (log->notes.nr_ram && end < log->notes.ram[log->notes.nr_ram - 1].end)
+		end = log->notes.ram[log->notes.nr_ram - 1].end;
+	return end ? gms_order_up(end - 1, GMS_ORDER_1G) : 0;
 }
 
 void log_fini(struct log *log)

@@ -13,6 +13,8 @@
  *          kvm_convert_memory start 0x20000 size 0x1000 shared_to_private
  *  csv     time_us,op,gpa_bytes,size_bytes
  *
+ * Before its first event a log of any format may have notes (log_note.h).
+ *
  * A guest frame number is an index: the tool does not know memslots.
  *
  * Invariants:
@@ -29,6 +31,7 @@
 #define GMS_TOOL_LOG_H
 
 #include "event.h"
+#include "log_note.h"
 
 #include <stdio.h>
 
@@ -107,6 +110,7 @@ struct log_refusals {
 /**
  * struct log - a log, read to its end
  * @format: the format of the events; LOG_AUTO: no line shows it
+ * @notes: the notes before the first event
  * @nr_lines: number of lines
  * @nr_other_lines: number of other lines
  * @nr_conversions: number of events that are conversions
@@ -123,6 +127,7 @@ struct log_refusals {
  */
 struct log {
 	enum log_format format;
+	struct log_notes notes;
 	uint64_t nr_lines;
 	uint64_t nr_other_lines;
 	uint64_t nr_conversions;
@@ -206,8 +211,8 @@ int log_read(struct log *log, FILE *file, enum log_format format);
  * log_nr_pages() - return the size of the object that a log needs
  * @log: the log
  *
- * Return: the end of the highest conversion in pages, rounded up to whole 1G blocks; 0: the log
- * has no conversion.
+ * Return: the end of the highest conversion in pages, or of the guest's memory if notes say more,
+ * rounded up to whole 1G blocks; 0: the log has neither.
  */
 uint64_t log_nr_pages(const struct log *log);
 
