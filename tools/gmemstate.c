@@ -306,12 +306,19 @@ static int tool_print_costs(const struct options *options)
 
 static int tool_generate(const struct options *options)
 {
-	int ret = gen_run(stdout, options->name, options->nr_pages, options->seed);
+	const struct gen_opts opts = {options->name, options->nr_pages, options->nr_vcpus,
+				      options->seed};
+	int ret = gen_run(stdout, &opts);
 
 	if (!ret)
 		return TOOL_APPLIED;
 	if (ret == -ERANGE) {
-		options_error("gen: --size is from 64M to 16T");
+		options_error("gen: --size is from 256M to 16T");
+		return TOOL_UNUSABLE;
+	}
+	if (ret == -ENOSPC) {
+		options_error("gen: %s does not fit: give a larger --size, or fewer --vcpus",
+			      options->name);
 		return TOOL_UNUSABLE;
 	}
 	fprintf(stderr, "gmemstate: gen: %s: no such workload; the workloads are", options->name);

@@ -27,10 +27,12 @@ static const char options_help[] =
 	"dump    apply the conversions of a log and print the runs of the final state, one a "
 	"line:\n"
 	"        first byte, byte after the last, 4K pages, shareability\n"
-	"gen     generate a log and print it as CSV. WORKLOAD is snp-lazy-accept, tdx, pkvm, dpdk\n"
-	"        or reboot. --size is the size of the guest, from 64M to 16T; --seed changes the\n"
-	"        random choices. A log has at most some 100,000 rows: for a large guest each row\n"
-	"        covers more memory, or the guest uses less of its memory\n"
+	"gen     generate a log and print it as CSV. WORKLOAD is snp-boot, snp-lazy-accept, tdx,\n"
+	"        pkvm or dpdk. --size is the size of the guest's memory, from 256M to 16T. An x86\n"
+	"        guest of 2.75G or more has 2G below 2G and the rest above 4G. --vcpus is from 1\n"
+	"        to 1024, by default one for each 2G, at most 64; --seed changes the random\n"
+	"        choices. A log has at most 110,000 rows: for a large guest each row covers\n"
+	"        more memory, or the guest uses less of its memory\n"
 	"\n"
 	"FILE is a log that a host wrote; - is standard input. The first event in the log decides\n"
 	"its format, and lines of other formats are then counted as other lines. Formats:\n"
@@ -248,16 +250,34 @@ static bool options_set_costs(struct options *options, const char *text)
 	return !ret;
 }
 
-static bool options_set_seed(struct options *options, const char *text)
+/* Reads a number without a sign. */
+static bool options_number(const char *text, uint64_t *value)
 {
 	char *end;
 
 	errno = 0;
-	options->seed = strtoull(text, &end, 0);
-	if (*text >= '0' && *text <= '9' && !*end && !errno)
+	*value = strtoull(text, &end, 0);
+	return *text >= '0' && *text <= '9' && !*end && !errno;
+}
+
+static bool options_set_seed(struct options *options, const char *text)
+{
+	if (options_number(text, &options->seed))
 		return true;
 	options_error("--seed %s: not a number of 64 bits", text);
 	return false;
+}
+
+static bool options_set_vcpus(struct options *options, const char *text)
+{
+	uint64_t nr;
+
+	if (!options_number(text, &nr) || !nr || nr > GEN_MAX_VCPUS) {
+		options_error("--vcpus %s: not a number from 1 to %d", text, GEN_MAX_VCPUS);
+		return false;
+	}
+	options->nr_vcpus = (unsigned int)nr;
+	return true;
 }
 
 static bool options_set_init(struct options *options, const char *text)
@@ -310,6 +330,8 @@ static bool options_set_option(struct options *options, int option, const char *
 		return options_set_rent(options, text);
 	case 'c':
 		return options_set_costs(options, text);
+	case 'k':
+		return options_set_vcpus(options, text);
 	case 'u':
 		options->plan.opts.punch = true;
 		return true;
@@ -337,7 +359,7 @@ static const struct {
 } options_commands[] = {
 	[OPTIONS_REPLAY] = {"replay", "sifjp", "no log given; - is standard input"},
 	[OPTIONS_DUMP] = {"dump", "sifj", "no log given; - is standard input"},
-	[OPTIONS_GEN] = {"gen", "se", "no workload given"},
+	[OPTIONS_GEN] = {"gen", "sek", "no workload given"},
 	[OPTIONS_REPORT] = {"report", "sifjx" OPTIONS_LAB, "no log given"},
 	[OPTIONS_COSTS] = {"costs", "rc", NULL},
 };
@@ -416,6 +438,8 @@ static const struct poptOption options_table[] = {
 	  "With --policy: the architecture (default: the log's, or snp)", "snp|tdx|pkvm" },
 	{ "punch", '\0', POPT_ARG_NONE, NULL, 'u',
 	  "With --policy: punch a hole where the guest frees", NULL },
+	{ "vcpus", '\0', POPT_ARG_STRING, NULL, 'k',
+	  "With gen: number of vCPUs", "N" },
 	{ "seed", '\0', POPT_ARG_STRING, NULL, 'e',
 	  "With gen: seed of all random choices (default: 0)", "N" },
 	{ "help", 'h', POPT_ARG_NONE, NULL, 'h', "Print this help", NULL },
@@ -476,7 +500,7 @@ int options_read(struct options *options, int argc, const char **argv)
 			       "replay|dump [OPTION...] FILE|-\n"
 			       "       gmemstate report [--text|--json] [OPTION...] FILE...\n"
 			       "       gmemstate costs [--costs FILE] [--rent N,N]\n"
-			       "       gmemstate gen --size SIZE [--seed N] WORKLOAD");
+			       "       gmemstate gen --size SIZE [--vcpus N] [--seed N] WORKLOAD");
 	while ((option = poptGetNextOpt(options->context)) >= 0) {
 		char *text;
 		bool good;

@@ -25,6 +25,7 @@ enum options_command { OPTIONS_REPLAY, OPTIONS_DUMP, OPTIONS_GEN, OPTIONS_REPORT
  * @plan: the policies to compare, and the conditions; no policy: a replay without one
  * @costs: the prices, for @plan
  * @has_arch: an option gives the architecture
+ * @nr_vcpus: number of vCPUs of a workload; 0: it follows from the size
  * @seed: seed of a workload
  * @has_backing: an option gives the backing
  * @name: name of the log, or of the workload; NULL for costs
@@ -41,6 +42,7 @@ struct options {
 	struct lab_plan plan;
 	struct costs costs;
 	bool has_arch;
+	unsigned int nr_vcpus;
 	uint64_t seed;
 	bool has_backing;
 	const char *name;
