@@ -9,6 +9,8 @@
 #define _GNU_SOURCE /* memmem */
 #include "log.h"
 
+#include "log_scan.h"
+
 #include <string.h>
 
 #define PARSE_FTRACE_EVENT "kvm_vm_set_mem_attributes"
@@ -17,120 +19,7 @@
 /* KVM_MEMORY_ATTRIBUTE_PRIVATE */
 #define PARSE_ATTRIBUTE_PRIVATE (1ULL << 3)
 
-/* The part of a line that is not parsed yet: [at, end). */
-struct parse_scan {
-	const char *at;
-	const char *end;
-};
-
-enum parse_number { PARSE_OK, PARSE_MISSING, PARSE_TOO_LARGE };
-
 static const char parse_too_large[] = "a number does not fit in 64 bits";
-
-static bool parse_is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static bool parse_is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool parse_is_word(char c)
-{
-	return parse_is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-static struct parse_scan parse_scan_line(const char *text, size_t len)
-{
-	while (len &&
-	       (parse_is_blank(text[len - 1]) || text[len - 1] == '\r' || text[len - 1] == '\n'))
-		len--;
-	return (struct parse_scan) {text, text + len};
-}
-
-static void parse_scan_blanks(struct parse_scan *s)
-{
-	while (s->at < s->end && parse_is_blank(*s->at))
-		s->at++;
-}
-
-static bool parse_scan_text(struct parse_scan *s, const char *text)
-{
-	size_t len = strlen(text);
-
-	if ((size_t)(s->end - s->at) < len || memcmp(s->at, text, len))
-		return false;
-	s->at += len;
-	return true;
-}
-
-/* Skips @word, and returns true. Returns false if other text is there, or a longer word. */
-static bool parse_scan_word(struct parse_scan *s, const char *word)
-{
-	struct parse_scan t = *s;
-
-	if (!parse_scan_text(&t, word) || (t.at < t.end && parse_is_word(*t.at)))
-		return false;
-	*s = t;
-	return true;
-}
-
-static int parse_digit_value(char c)
-{
-	if (parse_is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 16;
-}
-
-/* Reads the longest number in this base. Skips its digits even if it is too large. */
-static enum parse_number parse_scan_digits(struct parse_scan *s, unsigned int base, uint64_t *value)
-{
-	const char *first = s->at;
-	uint64_t v = 0;
-	bool fits = true;
-
-	for (; s->at < s->end; s->at++) {
-		unsigned int digit = (unsigned int)parse_digit_value(*s->at);
-
-		if (digit >= base)
-			break;
-		if (v > (UINT64_MAX - digit) / base)
-			fits = false;
-		v = v * base + digit;
-	}
-	if (s->at == first)
-		return PARSE_MISSING;
-	if (!fits)
-		return PARSE_TOO_LARGE;
-	*value = v;
-	return PARSE_OK;
-}
-
-/*
- * Reads a number that %#llx printed. The kernel prints 0x before every number; the C library,
- * which trace-cmd uses, prints 0x before every number but 0.
- */
-static enum parse_number parse_scan_hex(struct parse_scan *s, uint64_t *value)
-{
-	struct parse_scan t = *s;
-	enum parse_number ret;
-
-	if (parse_scan_text(&t, "0x")) {
-		ret = parse_scan_digits(&t, 16, value);
-	} else {
-		ret = parse_scan_digits(&t, 16, value);
-		if (ret == PARSE_OK && *value)
-			ret = PARSE_MISSING;
-	}
-	*s = t;
-	return ret;
-}
 
 static void parse_malformed(struct log_line *line, const char *reason)
 {
@@ -138,10 +27,9 @@ static void parse_malformed(struct log_line *line, const char *reason)
 	line->reason = reason;
 }
 
-static void parse_malformed_number(struct log_line *line, enum parse_number what,
-				   const char *reason)
+static void parse_malformed_number(struct log_line *line, enum scan_number what, const char *reason)
 {
-	parse_malformed(line, what == PARSE_TOO_LARGE ? parse_too_large : reason);
+	parse_malformed(line, what == SCAN_TOO_LARGE ? parse_too_large : reason);
 }
 
 static void parse_op(struct log_line *line, enum event_op op)
@@ -172,15 +60,15 @@ static bool parse_set_bytes(struct log_line *line, uint64_t offset, uint64_t siz
  */
 static void parse_set_time(struct log_line *line, const char *text, const char *end)
 {
-	struct parse_scan s = {end, end};
+	struct scan s = {end, end};
 	uint64_t seconds, fraction = 0, unit = 1000000;
 
-	while (s.at > text && (parse_is_digit(s.at[-1]) || s.at[-1] == '.' || s.at[-1] == ':'))
+	while (s.at > text && (scan_is_digit(s.at[-1]) || s.at[-1] == '.' || s.at[-1] == ':'))
 		s.at--;
-	if (parse_scan_digits(&s, 10, &seconds) != PARSE_OK || !parse_scan_text(&s, ".") ||
+	if (scan_digits(&s, 10, &seconds) != SCAN_OK || !scan_text(&s, ".") ||
 	    seconds > UINT64_MAX / unit - 1)
 		return;
-	for (; s.at < s.end && parse_is_digit(*s.at); s.at++) {
+	for (; s.at < s.end && scan_is_digit(*s.at); s.at++) {
 		unit /= 10;
 		fraction += unit * (uint64_t)(*s.at - '0');
 	}
@@ -195,10 +83,10 @@ static void parse_set_time(struct log_line *line, const char *text, const char *
  * trace_marker). Then the name of the other event and a colon precede it. In a line of the event
  * itself, the name comes after a time and a colon, or after text that ends with no colon.
  */
-static bool parse_find_ftrace(const char *text, size_t len, struct parse_scan *rest,
+static bool parse_find_ftrace(const char *text, size_t len, struct scan *rest,
 			      const char **time_end)
 {
-	const struct parse_scan line = parse_scan_line(text, len);
+	const struct scan line = scan_line(text, len);
 	const char *name, *before;
 
 	for (const char *from = line.at;; from = name + 1) {
@@ -211,25 +99,25 @@ static bool parse_find_ftrace(const char *text, size_t len, struct parse_scan *r
 		before = name;
 		if (before - line.at >= 4 && !memcmp(before - 4, "kvm:", 4))
 			before -= 4; /* perf script prints the subsystem, too */
-		if ((before == line.at || !parse_is_word(before[-1])) && parse_scan_text(rest, ":"))
+		if ((before == line.at || !scan_is_word(before[-1])) && scan_text(rest, ":"))
 			break;
 	}
-	while (before > line.at && parse_is_blank(before[-1]))
+	while (before > line.at && scan_is_blank(before[-1]))
 		before--;
 	*time_end = before;
 	if (before == line.at || before[-1] != ':')
 		return true;
-	while (before > line.at && !parse_is_blank(before[-1]))
+	while (before > line.at && !scan_is_blank(before[-1]))
 		before--;
-	return parse_is_digit(*before) || !parse_is_word(*before);
+	return scan_is_digit(*before) || !scan_is_word(*before);
 }
 
 static void parse_ftrace(const char *text, size_t len, struct log_line *line)
 {
 	uint64_t start, end, attributes;
 	const char *time_end;
-	struct parse_scan s;
-	enum parse_number n;
+	struct scan s;
+	enum scan_number n;
 
 	if (*text == '#' || !parse_find_ftrace(text, len, &s, &time_end))
 		return;
@@ -237,26 +125,26 @@ static void parse_ftrace(const char *text, size_t len, struct log_line *line)
 		parse_malformed(line, "NUL byte in the line");
 		return;
 	}
-	parse_scan_blanks(&s);
-	n = parse_scan_hex(&s, &start);
-	if (n != PARSE_OK) {
+	scan_blanks(&s);
+	n = scan_hex(&s, &start);
+	if (n != SCAN_OK) {
 		parse_malformed_number(line, n, "the start is not a hexadecimal number");
 		return;
 	}
-	parse_scan_blanks(&s);
-	if (!parse_scan_text(&s, "--")) {
+	scan_blanks(&s);
+	if (!scan_text(&s, "--")) {
 		parse_malformed(line, "no -- after the start");
 		return;
 	}
-	parse_scan_blanks(&s);
-	n = parse_scan_hex(&s, &end);
-	if (n != PARSE_OK) {
+	scan_blanks(&s);
+	n = scan_hex(&s, &end);
+	if (n != SCAN_OK) {
 		parse_malformed_number(line, n, "the end is not a hexadecimal number");
 		return;
 	}
-	parse_scan_blanks(&s);
-	n = parse_scan_text(&s, "[") ? parse_scan_hex(&s, &attributes) : PARSE_MISSING;
-	if (n != PARSE_OK || !parse_scan_text(&s, "]")) {
+	scan_blanks(&s);
+	n = scan_text(&s, "[") ? scan_hex(&s, &attributes) : SCAN_MISSING;
+	if (n != SCAN_OK || !scan_text(&s, "]")) {
 		parse_malformed_number(line, n, "no [attributes] after the end");
 	} else if (s.at != s.end) {
 		parse_malformed(line, "text after the attributes");
@@ -277,10 +165,9 @@ static void parse_ftrace(const char *text, size_t len, struct log_line *line)
  * where the name begins. Any prefix is accepted: that of QEMU (pid@sec.usec:), of libvirt, of
  * journald. A name in quotes or within a longer word is part of a message, and no event.
  */
-static bool parse_find_qemu(const char *text, size_t len, struct parse_scan *rest,
-			    const char **name)
+static bool parse_find_qemu(const char *text, size_t len, struct scan *rest, const char **name)
 {
-	const struct parse_scan line = parse_scan_line(text, len);
+	const struct scan line = scan_line(text, len);
 
 	for (const char *from = line.at;; from = *name + 1) {
 		*name = memmem(from, (size_t)(line.end - from), PARSE_QEMU_EVENT,
@@ -289,30 +176,30 @@ static bool parse_find_qemu(const char *text, size_t len, struct parse_scan *res
 			return false;
 		rest->at = *name + strlen(PARSE_QEMU_EVENT);
 		rest->end = line.end;
-		if (*name > line.at && !parse_is_blank((*name)[-1]) && (*name)[-1] != ':' &&
+		if (*name > line.at && !scan_is_blank((*name)[-1]) && (*name)[-1] != ':' &&
 		    (*name)[-1] != '\0')
 			continue;
-		if (rest->at == rest->end || parse_is_blank(*rest->at))
+		if (rest->at == rest->end || scan_is_blank(*rest->at))
 			return true;
 	}
 }
 
 /* Reads @name and the hexadecimal number after it. */
-static enum parse_number parse_scan_field(struct parse_scan *s, const char *name, uint64_t *value)
+static enum scan_number parse_scan_field(struct scan *s, const char *name, uint64_t *value)
 {
-	parse_scan_blanks(s);
-	if (!parse_scan_word(s, name))
-		return PARSE_MISSING;
-	parse_scan_blanks(s);
-	return parse_scan_hex(s, value);
+	scan_blanks(s);
+	if (!scan_word(s, name))
+		return SCAN_MISSING;
+	scan_blanks(s);
+	return scan_hex(s, value);
 }
 
 static void parse_qemu(const char *text, size_t len, struct log_line *line)
 {
 	uint64_t start, size;
 	const char *name;
-	struct parse_scan s;
-	enum parse_number n;
+	struct scan s;
+	enum scan_number n;
 
 	if (!parse_find_qemu(text, len, &s, &name))
 		return;
@@ -321,19 +208,19 @@ static void parse_qemu(const char *text, size_t len, struct log_line *line)
 		return;
 	}
 	n = parse_scan_field(&s, "start", &start);
-	if (n != PARSE_OK) {
+	if (n != SCAN_OK) {
 		parse_malformed_number(line, n, "no start with a hexadecimal number");
 		return;
 	}
 	n = parse_scan_field(&s, "size", &size);
-	if (n != PARSE_OK) {
+	if (n != SCAN_OK) {
 		parse_malformed_number(line, n, "no size with a hexadecimal number");
 		return;
 	}
-	parse_scan_blanks(&s);
-	if (parse_scan_word(&s, "shared_to_private"))
+	scan_blanks(&s);
+	if (scan_word(&s, "shared_to_private"))
 		parse_op(line, EVENT_TO_PRIVATE);
-	else if (parse_scan_word(&s, "private_to_shared"))
+	else if (scan_word(&s, "private_to_shared"))
 		parse_op(line, EVENT_TO_SHARED);
 	else
 		parse_malformed(line,
@@ -345,10 +232,10 @@ static void parse_qemu(const char *text, size_t len, struct log_line *line)
 }
 
 /* Reads the op of a row. Returns false if the op is not known. */
-static bool parse_csv_op(struct parse_scan *s, struct log_line *line)
+static bool parse_csv_op(struct scan *s, struct log_line *line)
 {
 	for (enum event_op op = 0; op < EVENT_NR_OPS; op++) {
-		if (!parse_scan_word(s, event_op_name(op)))
+		if (!scan_word(s, event_op_name(op)))
 			continue;
 		parse_op(line, op);
 		return true;
@@ -369,31 +256,31 @@ static void parse_set_touched(struct log_line *line, uint64_t gpa, uint64_t size
  * Reads a number of a row and the end of its field: a comma, or the end of the line if @last. The
  * number is decimal, or hexadecimal after 0x.
  */
-static bool parse_csv_number(struct parse_scan *s, bool last, uint64_t *value, enum parse_number *n)
+static bool parse_csv_number(struct scan *s, bool last, uint64_t *value, enum scan_number *n)
 {
-	*n = parse_scan_digits(s, parse_scan_text(s, "0x") ? 16 : 10, value);
-	if (*n != PARSE_OK)
+	*n = scan_any(s, value);
+	if (*n != SCAN_OK)
 		return false;
-	if (last ? s->at == s->end : parse_scan_text(s, ","))
+	if (last ? s->at == s->end : scan_text(s, ","))
 		return true;
-	*n = PARSE_MISSING;
+	*n = SCAN_MISSING;
 	return false;
 }
 
 static void parse_csv(const char *text, size_t len, struct log_line *line)
 {
-	struct parse_scan s = parse_scan_line(text, len);
+	struct scan s = scan_line(text, len);
 	uint64_t gpa, size;
-	enum parse_number n;
+	enum scan_number n;
 
-	if (s.at == s.end || *s.at == '#' || parse_scan_text(&s, EVENT_CSV_FIRST_FIELDS))
+	if (s.at == s.end || *s.at == '#' || scan_text(&s, EVENT_CSV_FIRST_FIELDS))
 		return;
 	if (!parse_csv_number(&s, false, &line->event.time_us, &n)) {
 		parse_malformed_number(line, n, "the first field, time_us, is not a number");
 		return;
 	}
 	line->has_time = true;
-	if (!parse_csv_op(&s, line) || !parse_scan_text(&s, ",")) {
+	if (!parse_csv_op(&s, line) || !scan_text(&s, ",")) {
 		parse_malformed(line, "the second field, op, is not known");
 		return;
 	}
@@ -434,10 +321,10 @@ void log_parse(enum log_format format, const char *text, size_t len, struct log_
 
 enum log_format log_detect(const char *text, size_t len)
 {
-	struct parse_scan s = parse_scan_line(text, len);
+	struct scan s = scan_line(text, len);
 	struct log_line line;
 	uint64_t time_us;
-	enum parse_number n;
+	enum scan_number n;
 
 	log_parse(LOG_FTRACE, text, len, &line);
 	if (line.kind != LOG_OTHER_LINE)
@@ -446,7 +333,7 @@ enum log_format log_detect(const char *text, size_t len)
 	if (line.kind != LOG_OTHER_LINE)
 		return LOG_QEMU;
 	/* parse_csv() reads nearly any line as a row. The first two fields are a safer sign. */
-	if (parse_scan_text(&s, EVENT_CSV_FIRST_FIELDS))
+	if (scan_text(&s, EVENT_CSV_FIRST_FIELDS))
 		return LOG_CSV;
 	if (parse_csv_number(&s, false, &time_us, &n) && parse_csv_op(&s, &line))
 		return LOG_CSV;
@@ -457,18 +344,18 @@ enum log_format log_detect(const char *text, size_t len)
  * Parses the line "# entries-in-buffer/entries-written: 650/12345   #P:8" at the head of a trace
  * file. Returns true if entries were overwritten.
  */
-static bool parse_overwritten(struct parse_scan s, uint64_t *nr_lost)
+static bool parse_overwritten(struct scan s, uint64_t *nr_lost)
 {
 	uint64_t held, written;
 
-	if (!parse_scan_text(&s, "#"))
+	if (!scan_text(&s, "#"))
 		return false;
-	parse_scan_blanks(&s);
-	if (!parse_scan_text(&s, "entries-in-buffer/entries-written:"))
+	scan_blanks(&s);
+	if (!scan_text(&s, "entries-in-buffer/entries-written:"))
 		return false;
-	parse_scan_blanks(&s);
-	if (parse_scan_digits(&s, 10, &held) != PARSE_OK || !parse_scan_text(&s, "/") ||
-	    parse_scan_digits(&s, 10, &written) != PARSE_OK || written <= held)
+	scan_blanks(&s);
+	if (scan_digits(&s, 10, &held) != SCAN_OK || !scan_text(&s, "/") ||
+	    scan_digits(&s, 10, &written) != SCAN_OK || written <= held)
 		return false;
 	*nr_lost = written - held;
 	return true;
@@ -476,8 +363,8 @@ static bool parse_overwritten(struct parse_scan s, uint64_t *nr_lost)
 
 bool log_parse_lost(const char *text, size_t len, uint64_t *nr_lost)
 {
-	struct parse_scan s = parse_scan_line(text, len);
-	enum parse_number n = PARSE_MISSING;
+	struct scan s = scan_line(text, len);
+	enum scan_number n = SCAN_MISSING;
 	uint64_t nr = 0;
 	const char *open;
 
@@ -488,20 +375,20 @@ bool log_parse_lost(const char *text, size_t len, uint64_t *nr_lost)
 	if (!open)
 		return false;
 	s.at = open + 1;
-	if (parse_scan_word(&s, "LOST")) {
-		parse_scan_blanks(&s);
-		n = parse_scan_digits(&s, 10, &nr);
-		parse_scan_blanks(&s);
-		if (!parse_scan_text(&s, "EVENTS]"))
+	if (scan_word(&s, "LOST")) {
+		scan_blanks(&s);
+		n = scan_digits(&s, 10, &nr);
+		scan_blanks(&s);
+		if (!scan_text(&s, "EVENTS]"))
 			return false;
 	} else {
-		n = parse_scan_digits(&s, 10, &nr);
-		parse_scan_blanks(&s);
-		if (!parse_scan_text(&s, "EVENTS DROPPED]"))
+		n = scan_digits(&s, 10, &nr);
+		scan_blanks(&s);
+		if (!scan_text(&s, "EVENTS DROPPED]"))
 			return false;
 	}
 	if (s.at != s.end)
 		return false;
-	*nr_lost = n == PARSE_OK ? nr : 0;
+	*nr_lost = n == SCAN_OK ? nr : 0;
 	return true;
 }

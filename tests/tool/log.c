@@ -45,7 +45,7 @@ static const struct sample ftrace_samples[] = {
 	{ " a: kvm: 0x1 -- [8]-42 [002] ..... 1.0: " FTRACE_NAME "0x20 -- 0x21 [0x8]", PRIVATE(0x20, 1) },
 	/* the C library's %#llx, in trace-cmd, does not put 0x before a 0 */
 	{ FTRACE_HEAD FTRACE_NAME "0000000000000000 -- 0x00000000000001 [0]", SHARED(0, 1) },
-	{ FTRACE_HEAD FTRACE_NAME "0x0 -- 0xA [0X8]", BAD("attributes") },
+	{ FTRACE_HEAD FTRACE_NAME "0X0 -- 0XA [0X8]", PRIVATE(0, 10) },
 	{ FTRACE_HEAD FTRACE_NAME "0xab -- 0xAC [0x8]\r\n", PRIVATE(0xab, 1) },
 	{ FTRACE_HEAD FTRACE_NAME "  0x1  --\t0x2   [0x8]  ", PRIVATE(1, 1) },
 	{ FTRACE_HEAD FTRACE_NAME "0xffffffffffffffff -- 0xffffffffffffffff [0x8]", BAD("empty") },
