@@ -47,6 +47,14 @@ static void tool_warn_losses(const struct log *log, const struct options *option
 		options_error("%s: warning: %" PRIu64 " events lost, and %" PRIu64
 			      " gaps of unknown size: the final state may be wrong",
 			      options->name, log->nr_lost, log->nr_lost_gaps);
+	if (options->command == OPTIONS_DUMP || !log->nr_without_time)
+		return; /* times do not change the final state */
+	if (log->nr_without_time == log->nr_events)
+		options_error("%s: no times: each event counts as 1 ms", options->name);
+	else
+		options_error("%s: no time in %" PRIu64
+			      " of %zu events: each of them counts as 1 ms",
+			      options->name, log->nr_without_time, log->nr_events);
 }
 
 /* Prints the lines that were not applied to standard error, for reports that do not list them. */

@@ -14,11 +14,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One line, without the line end. */
+/* One line, without the line end and without colours. */
 struct log_buffer {
 	char text[LOG_LINE_MAX];
 	size_t len;
 	bool too_long;
+};
+
+/*
+ * A malformed line whose rest may be in the next line.
+ * @buf: the line; no bytes: there is no such line
+ * @refusal: its number and reason
+ */
+struct log_held {
+	struct log_buffer buf;
+	struct log_refusal refusal;
 };
 
 const char *log_format_name(enum log_format format)
@@ -70,15 +80,15 @@ int log_refuse(struct log_refusals *refusals, const struct log_refusal *refusal)
 	return 0;
 }
 
-/* Sets the number of the line of an event, and its time if the line has none. */
-static void log_place_event(struct log *log, struct log_line *line)
+/* Moves the time of the log to that of a line. A line without a time takes LOG_STEP_US. */
+static void log_advance(struct log *log, const struct log_line *line)
 {
-	if (line->has_time)
+	const uint64_t step = line->has_time ? line->event.time_us : LOG_STEP_US;
+
+	if (line->has_time && !line->time_is_delta)
 		log->last_us = line->event.time_us;
-	else if (log->last_us <= UINT64_MAX - LOG_STEP_US)
-		log->last_us += LOG_STEP_US;
-	line->event.line = log->nr_lines;
-	line->event.time_us = log->last_us;
+	else if (log->last_us <= UINT64_MAX - step)
+		log->last_us += step;
 }
 
 static void log_count_conversion(struct log *log, const struct log_line *line)
@@ -93,7 +103,8 @@ static void log_count_conversion(struct log *log, const struct log_line *line)
 		log->end = end;
 }
 
-static int log_add_event(struct log *log, struct log_line *line)
+/* Adds the event of line number @nr. */
+static int log_add_event(struct log *log, struct log_line *line, uint64_t nr)
 {
 	void *events = log->events;
 	int ret;
@@ -104,10 +115,15 @@ static int log_add_event(struct log *log, struct log_line *line)
 		log->nr_other_events++;
 	if (!line->event.nr_pages)
 		return 0;
+	if (log->nr_events == LOG_EVENTS_MAX)
+		return -EFBIG;
 	ret = log_grow(&events, &log->capacity, log->nr_events, sizeof(*log->events));
 	if (ret)
 		return ret;
-	log_place_event(log, line);
+	log_advance(log, line);
+	log->nr_without_time += !line->has_time;
+	line->event.line = nr;
+	line->event.time_us = log->last_us;
 	log->events = events;
 	log->events[log->nr_events++] = line->event;
 	return 0;
@@ -156,9 +172,58 @@ static void log_add_note(struct log *log, const struct log_buffer *buf, struct l
 		log->notes = notes;
 }
 
-static int log_add_line(struct log *log, const struct log_buffer *buf)
+/* Lists the line that is held, if there is one. */
+static int log_release(struct log *log, struct log_held *held)
+{
+	if (!held->buf.len)
+		return 0;
+	held->buf.len = 0;
+	return log_refuse(&log->malformed, &held->refusal);
+}
+
+/*
+ * Tries the line that is held and @buf as one line. A backslash at the end of the first one is
+ * dropped; else there is a blank between the two. Returns true if they are an event.
+ */
+static bool log_join(const struct log *log, const struct log_held *held,
+		     const struct log_buffer *buf, struct log_line *line)
+{
+	char text[2 * LOG_LINE_MAX + 1];
+	size_t len = held->buf.len;
+
+	memcpy(text, held->buf.text, len);
+	if (text[len - 1] == '\\')
+		len--;
+	else
+		text[len++] = ' ';
+	memcpy(text + len, buf->text, buf->len);
+	log_parse(log->format, text, len + buf->len, line);
+	return line->kind == LOG_EVENT;
+}
+
+/* Adds a line that is no event, or whose event began in the line that is held. */
+static int log_add_other_line(struct log *log, const struct log_buffer *buf,
+			      const struct log_line *line, struct log_held *held)
+{
+	struct log_line joined;
+	int ret;
+
+	if (held->buf.len && !buf->too_long && log_join(log, held, buf, &joined)) {
+		log->nr_other_lines++;
+		held->buf.len = 0;
+		return log_add_event(log, &joined, held->refusal.line);
+	}
+	ret = log_release(log, held);
+	if (line->has_time)
+		log_advance(log, line);
+	log_count_other_line(log, buf);
+	return ret;
+}
+
+static int log_add_line(struct log *log, const struct log_buffer *buf, struct log_held *held)
 {
 	struct log_line line;
+	int ret;
 
 	log->nr_lines++;
 	if (log->format == LOG_AUTO)
@@ -170,17 +235,34 @@ static int log_add_line(struct log *log, const struct log_buffer *buf)
 		line.kind = LOG_MALFORMED;
 		line.reason = "the line is too long";
 	}
-	switch (line.kind) {
-	case LOG_EVENT:
-		return log_add_event(log, &line);
-	case LOG_MALFORMED:
-		return log_refuse(&log->malformed,
-				  &(struct log_refusal) {log->nr_lines, line.reason, true});
-	case LOG_OTHER_LINE:
-		log_count_other_line(log, buf);
-		break;
+	if (line.kind == LOG_OTHER_LINE)
+		return log_add_other_line(log, buf, &line, held);
+	ret = log_release(log, held);
+	if (ret)
+		return ret;
+	if (line.kind == LOG_EVENT)
+		return log_add_event(log, &line, log->nr_lines);
+	held->buf = *buf;
+	held->refusal = (struct log_refusal) {log->nr_lines, line.reason, true};
+	return buf->too_long ? log_release(log, held) : 0;
+}
+
+/* Drops the sequences with which a terminal changes colours: ESC, [, numbers, a letter. */
+static void log_drop_colours(struct log_buffer *buf)
+{
+	size_t len = 0;
+
+	if (!memchr(buf->text, '\x1b', buf->len))
+		return;
+	for (size_t i = 0; i < buf->len; i++) {
+		if (buf->text[i] != '\x1b' || i + 1 == buf->len || buf->text[i + 1] != '[') {
+			buf->text[len++] = buf->text[i];
+			continue;
+		}
+		for (i += 2; i < buf->len && buf->text[i] < '@';)
+			i++;
 	}
-	return 0;
+	buf->len = len;
 }
 
 /*
@@ -199,7 +281,10 @@ static bool log_next_line(FILE *file, struct log_buffer *buf)
 		else
 			buf->too_long = true;
 	}
-	return c == '\n' || buf->len;
+	if (c == EOF && !buf->len)
+		return false;
+	log_drop_colours(buf);
+	return true;
 }
 
 /* Drops the byte order mark that some editors put before the first line. */
@@ -215,6 +300,7 @@ static void log_drop_bom(struct log_buffer *buf)
 
 int log_read(struct log *log, FILE *file, enum log_format format)
 {
+	struct log_held held = {.buf.len = 0};
 	struct log_buffer buf;
 	int ret = 0;
 
@@ -225,8 +311,10 @@ int log_read(struct log *log, FILE *file, enum log_format format)
 	while (!ret && log_next_line(file, &buf)) {
 		if (!log->nr_lines)
 			log_drop_bom(&buf);
-		ret = log_add_line(log, &buf);
+		ret = log_add_line(log, &buf, &held);
 	}
+	if (!ret)
+		ret = log_release(log, &held);
 	if (!ret && ferror(file))
 		ret = errno ? -errno : -EIO;
 	log_trim(log);

@@ -8,19 +8,23 @@
  *          or perf script:
  *          CPU 0/KVM-42 [002] ..... 13.8: kvm_vm_set_mem_attributes: 0x20 -- 0x21 [0x8]
  *          The range is in guest frame numbers, and ends before the second one. Attribute bit 3
- *          is private.
+ *          is private. Also the two kprobe events of docs/recording.md, for kernels that convert
+ *          in place.
  *  qemu    QEMU's trace event kvm_convert_memory, in bytes:
  *          kvm_convert_memory start 0x20000 size 0x1000 shared_to_private
  *  csv     time_us,op,gpa_bytes,size_bytes
  *
  * Before its first event a log of any format may have notes (log_note.h).
+ * docs/recording.md says who writes each of them, and log_time.h what their times look like. A
+ * line may have any prefix, and colours.
  *
  * A guest frame number is an index: the tool does not know memslots.
  *
  * Invariants:
  *  1. A log is read once, into one array of events, over which every replay and report iterates.
- *  2. Memory grows with the events only: lines are not kept, and the list of malformed lines is
- *     bounded.
+ *  2. Memory grows with the events only, of which there are at most LOG_EVENTS_MAX: lines are not
+ *     kept, and the list of malformed lines is bounded. So a compressed log takes no more memory
+ *     than any other one.
  *  3. A line that names the event of the format, but cannot be read, is malformed. It is reported,
  *     because the replay lacks an event then. All other lines without an event (headers, other
  *     tracepoints, messages) are called "other lines". They are only counted, because the logs of
@@ -37,6 +41,9 @@
 
 /* How many bytes of a line are read. The line of an event is shorter. */
 #define LOG_LINE_MAX 4096
+
+/* How many events a log may have: 2.5 GiB of them. */
+#define LOG_EVENTS_MAX (1ULL << 26)
 
 /* How many refusals are listed with line and reason. Further ones are only counted. */
 #define LOG_REFUSALS_MAX 10000
@@ -56,7 +63,9 @@ enum log_kind { LOG_OTHER_LINE, LOG_EVENT, LOG_MALFORMED };
  * @kind: what the line is
  * @event: if the line is an event: the event, without the number of the line. If it is an access
  *         whose range is empty or wraps, @event.nr_pages is 0
- * @has_time: if the line is an event: whether it has a time, which is then in @event
+ * @has_time: whether there is a time, which is then in @event
+ * @time_is_delta: the time is the time since the line before, which may be another event. Only
+ *                 then may a line have a time that is no event of the format
  * @other_attributes: if the line is a conversion: whether it set attributes other than PRIVATE
  * @reason: if the line is malformed: what is wrong with it, a static string
  */
@@ -64,6 +73,7 @@ struct log_line {
 	enum log_kind kind;
 	struct event event;
 	bool has_time;
+	bool time_is_delta;
 	bool other_attributes;
 	const char *reason;
 };
@@ -116,6 +126,7 @@ struct log_refusals {
  * @nr_conversions: number of events that are conversions
  * @nr_other_events: number of events that are not conversions
  * @nr_other_attributes: conversions that set attributes other than PRIVATE
+ * @nr_without_time: events in @events without a time: each takes LOG_STEP_US
  * @nr_lost: number of events that the log says it lacks
  * @nr_lost_gaps: places where the log says that events are missing, but not how many
  * @end: index after the highest page of all conversions that lie below GMS_MAX_PAGES
@@ -133,6 +144,7 @@ struct log {
 	uint64_t nr_conversions;
 	uint64_t nr_other_events;
 	uint64_t nr_other_attributes;
+	uint64_t nr_without_time;
 	uint64_t nr_lost;
 	uint64_t nr_lost_gaps;
 	gms_pgoff_t end;
@@ -203,7 +215,10 @@ int log_refuse(struct log_refusals *refusals, const struct log_refusal *refusal)
  * @file: the file to read; it is read once, so it may be a pipe
  * @format: format of the log; LOG_AUTO: the first line that shows a format decides for all lines
  *
- * Return: 0; -ENOMEM; another -errno: reading failed.
+ * If a line is malformed and the next one is no event, the two may be one line that was folded, as
+ * a mail does. If they are an event together, that is the event, at the first line.
+ *
+ * Return: 0; -ENOMEM; -EFBIG: more than LOG_EVENTS_MAX events; another -errno: reading failed.
  */
 int log_read(struct log *log, FILE *file, enum log_format format);
 

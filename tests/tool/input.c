@@ -381,6 +381,47 @@ static void lost_events_are_reported(void **state)
 	run_free(&run);
 }
 
+/* If events have no time, that is said, but not where times do not change the result. */
+static void missing_times_are_said(void **state)
+{
+	static const char event[] = "kvm_convert_memory start 0x0 size 0x1000 shared_to_private\n";
+	static const struct {
+		const char *first, *second, *said;
+		int without;
+	} samples[] = {
+		{"1@2.5:", "2026-09-14T08:00:00Z ", "", 0},
+		{"", "", "gmemstate: -: no times: each event counts as 1 ms\n", 2},
+		{"", "1@2.5:",
+		 "gmemstate: -: no time in 1 of 2 events: each of them counts as 1 ms\n", 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		char log[512];
+		struct run run;
+		json_t *json;
+		int len = snprintf(log, sizeof(log), "%s%s%s%s", samples[i].first, event,
+				   samples[i].second, event);
+
+		TOOL_IN(&run, log, (size_t)len, "replay", "--json", "-");
+		assert_int_equal(run.status, 0);
+		assert_string_equal(run.err, samples[i].said);
+		json = run_json(&run);
+		assert_int_equal(json_number(json, "log.without_time"), samples[i].without);
+		json_decref(json);
+		run_free(&run);
+		TOOL_IN(&run, log, (size_t)len, "replay", "--json", "--policy", "lazy", "-");
+		assert_string_equal(run.err, samples[i].said);
+		json = run_json(&run);
+		assert_int_equal(json_number(json, "log.without_time"), samples[i].without);
+		json_decref(json);
+		run_free(&run);
+		TOOL_IN(&run, log, (size_t)len, "dump", "-");
+		assert_string_equal(run.err, "");
+		run_free(&run);
+	}
+}
+
 static void options(void **state)
 {
 	/* clang-format off */
@@ -533,6 +574,7 @@ int main(void)
 		cmocka_unit_test(refused_lines_are_named),
 		cmocka_unit_test(refused_lines_are_bounded),
 		cmocka_unit_test(lost_events_are_reported),
+		cmocka_unit_test(missing_times_are_said),
 		cmocka_unit_test(options),
 		cmocka_unit_test(output_is_lost),
 		cmocka_unit_test(names_in_json),

@@ -169,7 +169,10 @@ static json_t *replay(const char *path, const char *backing, const char *pins)
 
 	TOOL(&run, "replay", "--json", SIZE_PRIVATE, "--policy", "all", "--backing", backing,
 	     "--pins", pins, RENT, "--touch", "accessed", path);
-	assert_string_equal(run.err, "");
+	if (strstr(path, "qemu"))
+		assert_has(run.err, "no times: each event counts as 1 ms\n");
+	else
+		assert_string_equal(run.err, "");
 	assert_int_equal(run.status, 0);
 	json = run_json(&run);
 	assert_int_equal(json_array_size(json_object_get(json, "policies")), 6);
