@@ -113,7 +113,7 @@ static void report_print_cost(FILE *out, const struct replay *replay)
 		units_bytes(used, replay->stats.bytes_in_use),
 		units_count(count, replay->stats.nodes),
 		units_bytes(pooled, replay->stats.bytes_pooled));
-	if (!replay->calls)
+	if (replay->calls < REPORT_TIMED_CONVERSIONS)
 		return;
 	fprintf(out, "Time    %.1f ns a conversion (this run, on this host: %s in %.3f ms)\n",
 		(double)replay->nanoseconds / (double)replay->calls,

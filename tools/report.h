@@ -9,6 +9,12 @@
 
 #include "replay.h"
 
+/*
+ * The fewest conversions whose speed is written. The time of fewer says more about the host than
+ * about the library.
+ */
+#define REPORT_TIMED_CONVERSIONS 10000
+
 /* How many lines that were not applied the table lists. Further ones are only counted. */
 #define REPORT_REFUSALS 10
 

@@ -4,7 +4,8 @@
  *
  * Invariants:
  *  1. No key is renamed or gets another meaning. New keys may be added.
- *  2. All numbers except ns_per_conversion are integers.
+ *  2. All numbers except ns_per_conversion are integers. The times of the host's clock are null
+ *     for fewer than REPORT_TIMED_CONVERSIONS.
  *  3. Invariant 2 of tool_json.h says who owns a value.
  */
 #include "report.h"
@@ -93,12 +94,12 @@ static json_t *report_json_memory(const struct gms_stats *stats)
 
 static json_t *report_json_time(const struct replay *replay)
 {
-	json_t *each = json_null();
+	const bool timed = replay->calls >= REPORT_TIMED_CONVERSIONS;
+	const double each = (double)replay->nanoseconds / (double)replay->calls;
 
-	if (replay->calls)
-		each = json_real((double)replay->nanoseconds / (double)replay->calls);
-	return json_pack("{s:I, s:I, s:o}", "calls", tool_json_count(replay->calls), "total_ns",
-			 tool_json_count(replay->nanoseconds), "ns_per_conversion", each);
+	return json_pack("{s:I, s:o, s:o}", "calls", tool_json_count(replay->calls), "total_ns",
+			 timed ? json_integer(tool_json_count(replay->nanoseconds)) : json_null(),
+			 "ns_per_conversion", timed ? json_real(each) : json_null());
 }
 
 static json_t *report_json_head(const char *name, const struct log *log,

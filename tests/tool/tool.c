@@ -368,7 +368,6 @@ static void the_table_has_the_numbers(void **state)
 		"  0x0                 21         5       564 KiB       1023.44 MiB\n",
 		"  0x40000000          19         3    128.52 MiB        895.47 MiB\n",
 		" in use for 10 mixed blocks, ",
-		" ns a conversion (this run, on this host: 650 in ",
 	};
 	struct run run;
 
