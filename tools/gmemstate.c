@@ -15,7 +15,35 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool tool_read_log(struct log *log, const struct options *options)
+/* Sets how the pages are at first: by the option, a note in the log, or what the log shows. */
+static int tool_set_init(struct log *log, struct options *options)
+{
+	const uint64_t nr_pages = options->nr_pages ? options->nr_pages : log_nr_pages(log);
+	int ret;
+
+	if (options->init_given) {
+		log->init_from = LOG_INIT_OPTION;
+		return 0;
+	}
+	if (log->notes.init >= 0) {
+		log->init_from = LOG_INIT_LOG;
+		options->init_private = log->notes.init;
+		return 0;
+	}
+	if (!nr_pages)
+		return 0; /* there is no conversion */
+	ret = log_find_private_start(log, nr_pages, &log->init_line);
+	if (ret || !log->init_line)
+		return ret;
+	log->init_from = LOG_INIT_LOG;
+	options->init_private = true;
+	options_error("%s:%" PRIu64 ": no line before converts these pages, so the guest started "
+		      "private (see --init)",
+		      options->name, log->init_line);
+	return 0;
+}
+
+static bool tool_read_log(struct log *log, struct options *options)
 {
 	bool is_stdin = !strcmp(options->name, "-");
 	FILE *file = is_stdin ? stdin : fopen(options->name, "r");
@@ -29,6 +57,8 @@ static bool tool_read_log(struct log *log, const struct options *options)
 	ret = log_read(log, file, options->format);
 	if (!is_stdin)
 		fclose(file);
+	if (!ret)
+		ret = tool_set_init(log, options);
 	if (ret) {
 		options_error("%s: %s", options->name, strerror(-ret));
 		return false;
@@ -96,7 +126,7 @@ static int tool_report(const struct log *log, const struct replay *replay,
 	return ret;
 }
 
-static int tool_replay(const struct options *options)
+static int tool_replay(struct options *options)
 {
 	struct replay replay = {0};
 	int status = TOOL_UNUSABLE, ret;
@@ -196,7 +226,7 @@ static int tool_runs_status(const struct lab_runs *runs)
 	return status;
 }
 
-static int tool_compare(const struct options *options)
+static int tool_compare(struct options *options)
 {
 	struct lab_report report = {0};
 	int status = TOOL_UNUSABLE, ret;

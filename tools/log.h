@@ -117,6 +117,9 @@ struct log_refusals {
 	uint64_t total;
 };
 
+/* Who says if all pages are private at first, or shared. */
+enum log_init_from { LOG_INIT_DEFAULT, LOG_INIT_OPTION, LOG_INIT_LOG };
+
 /**
  * struct log - a log, read to its end
  * @format: the format of the events; LOG_AUTO: no line shows it
@@ -135,6 +138,8 @@ struct log_refusals {
  * @capacity: of @events
  * @last_us: time of the last event
  * @malformed: the malformed lines
+ * @init_from: who says how the replay begins; the caller of log_read() sets it
+ * @init_line: if @init_from is LOG_INIT_LOG: the line that shows it; 0: a note
  */
 struct log {
 	enum log_format format;
@@ -153,6 +158,8 @@ struct log {
 	size_t capacity;
 	uint64_t last_us;
 	struct log_refusals malformed;
+	enum log_init_from init_from;
+	uint64_t init_line;
 };
 
 /**
@@ -230,6 +237,31 @@ int log_read(struct log *log, FILE *file, enum log_format format);
  * rounded up to whole 1G blocks; 0: the log has neither.
  */
 uint64_t log_nr_pages(const struct log *log);
+
+/**
+ * log_find_private_start() - infer if all pages were private before the log begins
+ * @log: the log
+ * @nr_pages: size of the object in pages; conversions that do not fit in it are left out
+ * @line: stores the line that shows it; 0: none does
+ *
+ * QEMU's log, and every log that begins late, lacks the event that makes all memory private. A
+ * guest does not share what is shared, nor accept what is not private. So an event that shares or
+ * accepts pages that no earlier event converted shows that the guest started private, unless
+ *
+ *  - it shares all of the object: then a host states how it begins
+ *  - it shares a range of a PC that is never RAM: 640K to 1M, or the 32M below 4G. A guest shares
+ *    the pages of a device also if it started shared
+ *  - of the pages that the log ever makes private, more than half were made so before, by events
+ *    that found them unconverted, one of which begins at page 0 or has 256 MiB: then these are the
+ *    events that make all memory private, and the range is a hole in it
+ *  - the range begins above all pages that the log ever makes private, and such events come before
+ *    or later: then the range is of a device above RAM
+ *
+ * If no event shows it, the guest started shared, or its start does not matter.
+ *
+ * Return: 0; -ENOMEM; -EINVAL: the library makes no object of that size.
+ */
+int log_find_private_start(const struct log *log, uint64_t nr_pages, uint64_t *line);
 
 /**
  * log_fini() - free what a log holds

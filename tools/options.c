@@ -55,8 +55,12 @@ static const char options_help[] =
 	"\n"
 	"SIZE is in bytes, or ends in K, M, G, T or P. It is a whole number of 4K pages. Without\n"
 	"--size, the size is the end of the highest conversion, or of the RAM that notes name,\n"
-	"rounded up to a whole 1G. The replay begins with all pages shared. Guests of SNP and TDX\n"
-	"start private: give --init private for their logs.\n"
+	"rounded up to a whole 1G.\n"
+	"\n"
+	"--init auto: all pages are private at first if the log shows it: a line shares, or a "
+	"guest\n"
+	"accepts, memory that no line before converted, as in QEMU's logs of SNP and TDX. Devices\n"
+	"outside of RAM do not count. Else all pages are shared at first.\n"
 	"\n"
 	"An event that cannot be read is malformed; a conversion that the library does not take "
 	"is\n"
@@ -288,9 +292,10 @@ static bool options_set_vcpus(struct options *options, const char *text)
 static bool options_set_init(struct options *options, const char *text)
 {
 	options->init_private = !strcmp(text, "private");
-	if (options->init_private || !strcmp(text, "shared"))
+	options->init_given = options->init_private || !strcmp(text, "shared");
+	if (options->init_given || !strcmp(text, "auto"))
 		return true;
-	options_error("--init %s: neither shared nor private", text);
+	options_error("--init %s: none of auto, shared, private", text);
 	return false;
 }
 
@@ -415,7 +420,7 @@ static bool options_set_arguments(struct options *options)
 static const struct poptOption options_table[] = {
 	{ "size", '\0', POPT_ARG_STRING, NULL, 's', "Size of the guest's memory", "SIZE" },
 	{ "init", '\0', POPT_ARG_STRING, NULL, 'i',
-	  "State of every page at first (default: shared)", "shared|private" },
+	  "State of every page at first (default: auto)", "auto|shared|private" },
 	{ "format", '\0', POPT_ARG_STRING, NULL, 'f',
 	  "Format of the log (default: auto)", "auto|ftrace|qemu|csv" },
 	{ "json", '\0', POPT_ARG_NONE, NULL, 'j', "Print JSON", NULL },

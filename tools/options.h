@@ -19,6 +19,7 @@ enum options_command { OPTIONS_REPLAY, OPTIONS_DUMP, OPTIONS_GEN, OPTIONS_REPORT
  * @command: the command
  * @json: print JSON
  * @text: print text
+ * @init_given: the option --init says how the pages are at first; else the log may
  * @init_private: every page is private at first
  * @format: format of the log
  * @nr_pages: size of the guest in pages; 0: the log gives the size
@@ -36,6 +37,7 @@ struct options {
 	enum options_command command;
 	bool json;
 	bool text;
+	bool init_given;
 	bool init_private;
 	enum log_format format;
 	uint64_t nr_pages;

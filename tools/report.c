@@ -19,12 +19,16 @@ static void report_print_head(FILE *out, const char *name, const struct log *log
 			      const struct replay *replay)
 {
 	const uint64_t nr_pages = gms_state_nr_pages(replay->state);
-	char bytes[UNITS_TEXT_SIZE], pages[UNITS_TEXT_SIZE];
+	char bytes[UNITS_TEXT_SIZE], pages[UNITS_TEXT_SIZE], from[64] = "";
 
+	if (log->init_from == LOG_INIT_LOG && log->init_line)
+		snprintf(from, sizeof(from), ": line %" PRIu64 " shows that", log->init_line);
+	else if (log->init_from == LOG_INIT_LOG)
+		snprintf(from, sizeof(from), ": the log says so");
 	fprintf(out, "Log     %s, %s\n", name, log_format_name(log->format));
-	fprintf(out, "Object  %s, %s pages, all %s at first%s\n\n",
+	fprintf(out, "Object  %s, %s pages, all %s at first%s%s\n\n",
 		units_bytes(bytes, nr_pages << GMS_PAGE_SHIFT), units_count(pages, nr_pages),
-		event_shareability_name(replay->init_private ? GMS_PRIVATE : GMS_SHARED),
+		event_shareability_name(replay->init_private ? GMS_PRIVATE : GMS_SHARED), from,
 		replay->size_from_log
 			? "\n        (size: how far the log reaches, rounded up to 1G)"
 			: "");

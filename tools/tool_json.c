@@ -50,11 +50,18 @@ json_t *tool_json_numbers(const struct tool_json_member *members, size_t nr)
 json_t *tool_json_head(const char *name, const struct log *log, uint64_t nr_pages,
 		       bool size_from_log, bool init_private)
 {
-	return json_pack("{s:o, s:s, s:I, s:b, s:s}", "file", tool_json_name(name), "format",
+	static const char *const init_from[] = {
+		[LOG_INIT_DEFAULT] = "default",
+		[LOG_INIT_OPTION] = "option",
+		[LOG_INIT_LOG] = "log",
+	};
+
+	return json_pack("{s:o, s:s, s:I, s:b, s:s, s:s}", "file", tool_json_name(name), "format",
 			 log_format_name(log->format), "size_bytes",
 			 tool_json_count(nr_pages << GMS_PAGE_SHIFT), "size_from_log",
 			 (int)size_from_log, "init",
-			 event_shareability_name(init_private ? GMS_PRIVATE : GMS_SHARED));
+			 event_shareability_name(init_private ? GMS_PRIVATE : GMS_SHARED),
+			 "init_from", init_from[log->init_from]);
 }
 
 json_t *tool_json_log(const struct log *log)

@@ -46,7 +46,7 @@ static void exit_status(void **state)
 	(void)state;
 #define CHECK(text, ...) check_input(text, sizeof(text) - 1, __VA_ARGS__)
 	CHECK(FTRACE "0x0 -- 0x1 [0x8]\n", 0, "conversions.changed", 1);
-	CHECK(FTRACE "0x0 -- 0x1 [0x0]\n", 0, "conversions.noops", 1);
+	CHECK(FTRACE "0x0 -- 0x1 [0x8]\n" FTRACE "0x0 -- 0x1 [0x8]\n", 0, "conversions.noops", 1);
 	/* past the end by one page, wholly, and by as much as a number holds */
 	CHECK(FTRACE "0x3ffff -- 0x40000 [0x8]\n", 0, "conversions.changed", 1);
 	CHECK(FTRACE "0x3ffff -- 0x40001 [0x8]\n", 1, "conversions.refused", 1);
