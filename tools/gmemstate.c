@@ -3,6 +3,7 @@
  * gmemstate.c - main(): reads the log, runs the command, and sets the exit status
  */
 #include "gen.h"
+#include "log_source.h"
 #include "options.h"
 #include "replay.h"
 #include "report.h"
@@ -45,24 +46,21 @@ static int tool_set_init(struct log *log, struct options *options)
 
 static bool tool_read_log(struct log *log, struct options *options)
 {
-	bool is_stdin = !strcmp(options->name, "-");
-	FILE *file = is_stdin ? stdin : fopen(options->name, "r");
+	struct log_source source;
 	int ret;
 
 	memset(log, 0, sizeof(*log));
-	if (!file) {
-		options_error("%s: %s", options->name, strerror(errno));
-		return false;
-	}
-	ret = log_read(log, file, options->format);
-	if (!is_stdin)
-		fclose(file);
+	ret = log_source_open(&source, options->name);
+	if (!ret)
+		ret = log_read(log, source.file, options->format);
 	if (!ret)
 		ret = tool_set_init(log, options);
-	if (ret) {
-		options_error("%s: %s", options->name, strerror(-ret));
+	if (ret)
+		options_error("%s: %s", options->name,
+			      *source.reason ? source.reason : strerror(-ret));
+	log_source_close(&source);
+	if (ret)
 		return false;
-	}
 	if (log->nr_conversions || log->nr_other_events || log->malformed.total)
 		return true;
 	options_error("%s: no %s event in %" PRIu64 " lines", options->name,
