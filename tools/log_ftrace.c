@@ -7,8 +7,9 @@
  *	kvm_vm_set_mem_attributes: 0x00000000002000 -- 0x00000000002001 [0x8]
  *
  * Its first version put a dot before the range if the request was cut; the range is what was set.
- * A tool that cannot use the event's own format prints its fields: "start=0x2000 end=0x2001
- * attr=0x8" (trace-cmd -R), or "(start: 8192, end: 8193, attr: 8)" (perf trace).
+ * A version of 2024 prints "gfn 0x2000, cnt 0x1, attributes 0x8". A tool that does not use the
+ * event's own format prints its fields: "start=0x2000 end=0x2001 attr=0x8" (trace-cmd -R), or
+ * "(start: 8192, end: 8193, attr: 8)" (perf trace).
  *
  * Where memory is converted in place there is no such event. docs/recording.md makes two out of
  * kprobes, whose names and arguments are
@@ -103,18 +104,42 @@ static bool ftrace_printed(struct scan *s, struct log_line *line, uint64_t *star
 	return false;
 }
 
-/* Reads the range and the attributes from fields with names. */
-static bool ftrace_named(struct scan s, struct log_line *line, uint64_t *start, uint64_t *end,
-			 uint64_t *attributes)
+/* Finds @name and the number after it: "start=0x20", "start: 32", "gfn 0x20". */
+static enum scan_number ftrace_number(const struct scan *s, const char *name, uint64_t *value)
 {
-	enum scan_number n = scan_key(s, "start", start);
+	enum scan_number n = scan_key(*s, name, value);
+	struct scan rest;
 
-	if (n == SCAN_OK)
-		n = scan_key(s, "end", end);
-	if (n == SCAN_OK)
-		n = scan_key(s, "attr", attributes);
+	if (n != SCAN_MISSING || !log_line_find(s, name, &rest))
+		return n;
+	scan_blanks(&rest);
+	return scan_hex(&rest, value);
+}
+
+/* Reads the range and the attributes from fields with names. */
+static bool ftrace_named(const struct scan *s, struct log_line *line, uint64_t *start,
+			 uint64_t *end, uint64_t *attributes)
+{
+	enum scan_number n = ftrace_number(s, "start", start);
+	uint64_t nr_pages;
+
 	if (n == SCAN_MISSING)
-		n = scan_key(s, "attributes", attributes);
+		n = ftrace_number(s, "gfn", start);
+	if (n == SCAN_OK) {
+		n = ftrace_number(s, "end", end);
+		if (n == SCAN_MISSING) {
+			n = ftrace_number(s, "cnt", &nr_pages);
+			if (n == SCAN_OK && nr_pages > UINT64_MAX - *start)
+				n = SCAN_TOO_LARGE;
+			if (n == SCAN_OK)
+				*end = *start + nr_pages;
+		}
+	}
+	if (n == SCAN_OK) {
+		n = ftrace_number(s, "attr", attributes);
+		if (n == SCAN_MISSING)
+			n = ftrace_number(s, "attributes", attributes);
+	}
 	if (n != SCAN_OK)
 		log_line_refuse_number(line, n, "start, end or attr is not a number");
 	return n == SCAN_OK;
@@ -129,16 +154,17 @@ static void ftrace_set(struct log_line *line, uint64_t attributes)
 static void ftrace_attributes(struct scan s, struct log_line *line)
 {
 	uint64_t start, end, attributes;
+	struct scan rest;
 	bool read;
 
 	/* Whatever stands before the range, but a sign, is no part of it. */
 	while (s.at < s.end && !scan_is_word(*s.at) &&
 	       !(*s.at == '-' && s.at + 1 < s.end && scan_is_digit(s.at[1])))
 		s.at++;
-	if (scan_key(s, "start", &start) == SCAN_MISSING)
-		read = ftrace_printed(&s, line, &start, &end, &attributes);
+	if (scan_key(s, "start", &start) == SCAN_OK || log_line_find(&s, "gfn", &rest))
+		read = ftrace_named(&s, line, &start, &end, &attributes);
 	else
-		read = ftrace_named(s, line, &start, &end, &attributes);
+		read = ftrace_printed(&s, line, &start, &end, &attributes);
 	if (!read)
 		return;
 	if (end <= start) {

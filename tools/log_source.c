@@ -59,6 +59,29 @@ static ssize_t source_read_text(void *source, char *buf, size_t size)
 	return log_source_read(source, buf, size);
 }
 
+/* Names a file that only its own tool reads. Returns 0 if it is none. */
+static int source_refuse_foreign(struct log_source *source)
+{
+	static const struct {
+		const char magic[LOG_SOURCE_HEAD + 1];
+		const char *what;
+	} foreign[] = {
+		{"PERFILE2", "a perf.data: give the output of perf script"},
+		{"\xff\xff\xff\xff\xff\xff\xff\xff\xb4\x29",
+		 "of QEMU's simple backend: give the output of scripts/simpletrace.py"},
+	};
+
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(*foreign); i++) {
+		const size_t len = strlen(foreign[i].magic);
+
+		if (source->nr_head < len || memcmp(source->head, foreign[i].magic, len))
+			continue;
+		snprintf(source->reason, sizeof(source->reason), "%s", foreign[i].what);
+		return -EPROTONOSUPPORT;
+	}
+	return 0;
+}
+
 /* Reads the first bytes of the file. A pipe may give them one by one. */
 static int source_read_head(struct log_source *source)
 {
@@ -137,6 +160,8 @@ int log_source_open(struct log_source *source, const char *name)
 	if (source->fd < 0)
 		return -errno;
 	ret = source_read_head(source);
+	if (!ret)
+		ret = source_refuse_foreign(source);
 	filter = source_find_filter(source);
 	if (!ret && log_source_is_recording(source->head, source->nr_head))
 		ret = source_open_recording(source, &reader);

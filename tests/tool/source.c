@@ -292,6 +292,30 @@ static void recordings_in_pipes(void **state)
 #endif
 }
 
+/* The files of two other tools are named, and so is the command that makes text of them. */
+static void foreign_files(void **state)
+{
+	static const struct {
+		const char *bytes, *said;
+	} samples[] = {
+		{"PERFILE2\x68\0\0\0", "perf script"},
+		{"\xff\xff\xff\xff\xff\xff\xff\xff\xb4\x29\xa4\x0a", "simpletrace.py"},
+	};
+	struct run run;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		TOOL_IN(&run, samples[i].bytes, 12, "dump", "-");
+		assert_int_equal(run.status, 2);
+		assert_non_null(strstr(run.err, samples[i].said));
+		run_free(&run);
+	}
+	/* A part of the magic bytes is text like any other. */
+	TOOL_IN(&run, "PERFILE", 7, "dump", "-");
+	assert_string_equal(run.err, "gmemstate: -: no known event in 1 lines\n");
+	run_free(&run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +334,7 @@ int main(void)
 		cmocka_unit_test(without_libtracecmd),
 #endif
 		cmocka_unit_test(recordings_in_pipes),
+		cmocka_unit_test(foreign_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
