@@ -2,7 +2,9 @@
 /*
  * log_archive.c - reads compressed text with libarchive: see log_source.h
  *
- * Only filters that are compiled into libarchive are allowed, because for others it runs programs.
+ * libarchive says if a file is cut. It does not look at the checksum of gzip (3.6), so a damaged
+ * file may show in lines that are malformed only. Only filters that are compiled into libarchive
+ * are allowed, because for others it runs programs.
  */
 #include "log_source.h"
 

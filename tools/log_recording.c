@@ -93,28 +93,19 @@ static void recording_merge(FILE *out, struct recording_cpu *cpus, int nr_cpus)
 	trace_seq_destroy(&line);
 }
 
-/* Prints all records of a file. The child owns what it allocates. Returns false on failure. */
-static bool recording_convert(int fd, FILE *out)
+/*
+ * Prints the records of all buffers. @cpus has room for @nr_cpus entries of each buffer. Returns
+ * false on failure.
+ */
+static bool recording_convert_buffers(struct tracecmd_input *input, FILE *out,
+				      struct recording_cpu *cpus, int nr_cpus)
 {
-	struct tracecmd_input *input;
-	struct recording_cpu *cpus;
-	int nr_cpus, nr_buffers, nr = 0;
+	const int nr_more = tracecmd_buffer_instances(input);
+	int nr = 0;
 
-	tracecmd_set_loglevel(TEP_LOG_NONE);
-	input = tracecmd_open_fd(fd,
-				 TRACECMD_FL_LOAD_NO_PLUGINS | TRACECMD_FL_LOAD_NO_SYSTEM_PLUGINS);
-	if (!input)
-		return false;
-	nr_cpus = tep_get_cpus(tracecmd_get_tep(input));
-	nr_buffers = 1 + tracecmd_buffer_instances(input);
-	if (nr_cpus <= 0 || nr_buffers <= 0)
-		return false;
-	cpus = calloc((size_t)nr_buffers, (size_t)nr_cpus * sizeof(*cpus));
-	if (!cpus)
-		return false;
-	for (int i = 0; i < nr_buffers; i++) {
+	for (int i = -1; i < nr_more; i++) {
 		struct tracecmd_input *buffer =
-			i ? tracecmd_buffer_instance_handle(input, i - 1) : input;
+			i < 0 ? input : tracecmd_buffer_instance_handle(input, i);
 
 		if (!buffer)
 			return false;
@@ -123,7 +114,33 @@ static bool recording_convert(int fd, FILE *out)
 							     tracecmd_read_cpu_first(buffer, cpu)};
 	}
 	recording_merge(out, cpus, nr);
+	for (int i = nr_cpus; i < nr; i += nr_cpus)
+		tracecmd_close(cpus[i].input);
 	return fflush(out) == 0;
+}
+
+/* Prints all records of a file. What a failure leaves allocated ends with the child. */
+static bool recording_convert(int fd, FILE *out)
+{
+	struct tracecmd_input *input;
+	struct recording_cpu *cpus;
+	int nr_cpus, nr_more;
+	bool good;
+
+	tracecmd_set_loglevel(TEP_LOG_NONE);
+	input = tracecmd_open_fd(fd,
+				 TRACECMD_FL_LOAD_NO_PLUGINS | TRACECMD_FL_LOAD_NO_SYSTEM_PLUGINS);
+	if (!input)
+		return false;
+	nr_cpus = tep_get_cpus(tracecmd_get_tep(input));
+	nr_more = tracecmd_buffer_instances(input);
+	if (nr_cpus <= 0 || nr_more < 0)
+		return false;
+	cpus = calloc((size_t)nr_more + 1, (size_t)nr_cpus * sizeof(*cpus));
+	good = cpus && recording_convert_buffers(input, out, cpus, nr_cpus);
+	free(cpus);
+	tracecmd_close(input);
+	return good;
 }
 
 /* The child. What libtracecmd prints about a damaged file is not wanted. */
@@ -131,10 +148,14 @@ static _Noreturn void recording_run_child(int fd, int pipe)
 {
 	const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	FILE *out = fdopen(pipe, "w");
+	bool good;
 
 	if (null >= 0)
 		dup2(null, STDERR_FILENO);
-	_exit(out && recording_convert(fd, out) ? 0 : 1);
+	good = out && recording_convert(fd, out);
+	if (out)
+		fclose(out);
+	_exit(good ? 0 : 1);
 }
 
 /* Waits for the child. Returns true if it ended well. */

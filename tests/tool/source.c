@@ -37,6 +37,18 @@ static void temporary_close(struct temporary *t)
 }
 #endif
 
+/* Fails if the first line that a command of the shell prints does not have @part. */
+static void check_first_line(const char *command, const char *part)
+{
+	FILE *pipe = popen(command, "r");
+	char line[512] = "";
+
+	assert_non_null(pipe);
+	if (!fgets(line, sizeof(line), pipe) || !strstr(line, part))
+		fail_msg("no \"%s\" in %s", part, line);
+	pclose(pipe);
+}
+
 #ifdef GMS_WITH_LIBARCHIVE
 static const int filters[] = {ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_XZ, ARCHIVE_FILTER_ZSTD,
 			      ARCHIVE_FILTER_BZIP2, ARCHIVE_FILTER_LZ4};
@@ -151,7 +163,6 @@ static void decompression_bombs(void **state)
 	char command[8192];
 	struct temporary t;
 	size_t size;
-	int status;
 
 	(void)state;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -169,12 +180,10 @@ static void decompression_bombs(void **state)
 		temporary_open(&t);
 		fwrite(bytes, 1, size, t.file);
 		fflush(t.file);
-		snprintf(command, sizeof(command),
-			 "ulimit -v 131072; '%s' dump '%s' 2>&1 | grep -q 'no known event in 1 l'",
+		snprintf(command, sizeof(command), "ulimit -v 131072; '%s' dump '%s' 2>&1",
 			 GMS_TOOL, t.path);
-		status = system(command);
+		check_first_line(command, "no known event in 1 lines");
 		temporary_close(&t);
-		assert_int_equal(status, 0);
 		free(bytes);
 	}
 }
@@ -243,6 +252,8 @@ static void damaged_recordings(void **state)
 	long len;
 
 	(void)state;
+	if (test_on_valgrind())
+		skip(); /* it finds errors in libtracecmd, which only a child runs */
 	temporary_open(&t);
 	trace_dat_write(t.file, records, ARRAY_SIZE(records));
 	len = ftell(t.file);
@@ -275,10 +286,9 @@ static void recordings_in_pipes(void **state)
 	char command[8192];
 
 	(void)state;
-	snprintf(command, sizeof(command),
-		 "printf '\\027\\010\\104tracing6' | '%s' dump - 2>&1 | grep -q 'trace-cmd report'",
+	snprintf(command, sizeof(command), "printf '\\027\\010\\104tracing6' | '%s' dump - 2>&1",
 		 GMS_TOOL);
-	assert_int_equal(system(command), 0);
+	check_first_line(command, "trace-cmd report");
 #ifdef GMS_WITH_LIBARCHIVE
 	size_t size;
 	char *bytes = compress_text(ARCHIVE_FILTER_GZIP, "\x17\x08\x44tracing6", 11, 1, &size);
