@@ -199,8 +199,8 @@ enum log_format log_detect(const char *text, size_t len);
  * @len: length of @text in bytes
  * @nr_lost: stores the number of missing events, 0: not known; written if true is returned
  *
- * Such lines come from trace_pipe and trace-cmd after an overrun of the ring buffer. The header of
- * a trace file says it, too, if the ring buffer no longer holds all entries.
+ * Such lines come from trace_pipe, trace-cmd and bpftrace after an overrun of their buffer. The
+ * header of a trace file says it, too, if the ring buffer no longer holds all entries.
  *
  * Context: Any. Pure function.
  * Return: true if events are missing.

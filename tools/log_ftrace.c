@@ -263,6 +263,18 @@ static bool ftrace_overwritten(struct scan s, uint64_t *nr_lost)
 	return true;
 }
 
+/* Parses bpftrace's "Lost 12 events". */
+static bool ftrace_lost_by_bpftrace(struct scan s, uint64_t *nr_lost)
+{
+	uint64_t nr;
+
+	if (!scan_text(&s, "Lost ") || scan_digits(&s, 10, &nr) != SCAN_OK ||
+	    !scan_text(&s, " events") || s.at != s.end)
+		return false;
+	*nr_lost = nr;
+	return true;
+}
+
 bool log_parse_lost(const char *text, size_t len, uint64_t *nr_lost)
 {
 	struct scan s = scan_line(text, len);
@@ -270,7 +282,7 @@ bool log_parse_lost(const char *text, size_t len, uint64_t *nr_lost)
 	uint64_t nr = 0;
 	const char *open;
 
-	if (ftrace_overwritten(s, nr_lost))
+	if (ftrace_overwritten(s, nr_lost) || ftrace_lost_by_bpftrace(s, nr_lost))
 		return true;
 	/* trace_pipe: CPU:2 [LOST 12 EVENTS]; trace-cmd: CPU:2 [12 EVENTS DROPPED] */
 	open = memrchr(s.at, '[', (size_t)(s.end - s.at));

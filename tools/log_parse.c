@@ -125,6 +125,16 @@ static bool parse_csv_op(struct scan *s, struct log_line *line)
 	return false;
 }
 
+/* Reads the comma after a field, and the blanks around it. */
+static bool parse_csv_comma(struct scan *s)
+{
+	scan_blanks(s);
+	if (!scan_text(s, ","))
+		return false;
+	scan_blanks(s);
+	return true;
+}
+
 /*
  * Reads a number of a row and the end of its field: a comma, or the end of the line if @last. The
  * number is decimal, or hexadecimal after 0x.
@@ -134,7 +144,7 @@ static bool parse_csv_number(struct scan *s, bool last, uint64_t *value, enum sc
 	*n = scan_any(s, value);
 	if (*n != SCAN_OK)
 		return false;
-	if (last ? s->at == s->end : scan_text(s, ","))
+	if (last ? s->at == s->end : parse_csv_comma(s))
 		return true;
 	*n = SCAN_MISSING;
 	return false;
@@ -143,17 +153,19 @@ static bool parse_csv_number(struct scan *s, bool last, uint64_t *value, enum sc
 void log_line_csv(const char *text, size_t len, struct log_line *line)
 {
 	struct scan s = scan_line(text, len);
-	uint64_t gpa, size;
+	uint64_t gpa, size, nr_lost;
 	enum scan_number n;
 
-	if (s.at == s.end || *s.at == '#' || scan_text(&s, EVENT_CSV_FIRST_FIELDS))
+	scan_blanks(&s);
+	if (s.at == s.end || *s.at == '#' || scan_text(&s, EVENT_CSV_FIRST_FIELDS) ||
+	    log_parse_lost(text, len, &nr_lost))
 		return;
 	if (!parse_csv_number(&s, false, &line->event.time_us, &n)) {
 		log_line_refuse_number(line, n, "the first field, time_us, is not a number");
 		return;
 	}
 	line->has_time = true;
-	if (!parse_csv_op(&s, line) || !scan_text(&s, ",")) {
+	if (!parse_csv_op(&s, line) || !parse_csv_comma(&s)) {
 		log_line_refuse(line, "the second field, op, is not known");
 		return;
 	}
@@ -179,6 +191,7 @@ bool log_line_is_csv(const char *text, size_t len)
 	enum scan_number n;
 	uint64_t time_us;
 
+	scan_blanks(&s);
 	return scan_text(&s, EVENT_CSV_FIRST_FIELDS) ||
 	       (parse_csv_number(&s, false, &time_us, &n) && parse_csv_op(&s, &line));
 }
