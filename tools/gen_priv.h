@@ -8,9 +8,9 @@
 #ifndef GMS_TOOL_GEN_PRIV_H
 #define GMS_TOOL_GEN_PRIV_H
 
+#include "costs.h"
 #include "event.h"
 #include "gen.h"
-#include "costs.h"
 
 #include <gmemstate/order.h>
 

@@ -26,6 +26,7 @@ static int tool_set_init(struct log *log, struct options *options)
 		log->init_from = LOG_INIT_OPTION;
 		return 0;
 	}
+	options->init_private = false; /* a log before this one may have set it */
 	if (log->notes.init >= 0) {
 		log->init_from = LOG_INIT_LOG;
 		options->init_private = log->notes.init;
@@ -179,10 +180,14 @@ static int tool_run_policies(struct lab_report *report, const struct log *log,
 	report->size_from_log = !options->nr_pages;
 	plan.opts.nr_pages = options->nr_pages ? options->nr_pages : log_nr_pages(log);
 	plan.opts.init_private = options->init_private;
+	if (!options->has_arch && log->notes.has_arch)
+		plan.opts.arch = log->notes.arch;
 	plan.opts.progress = tool_show_progress;
 	plan.opts.progress_arg = &progress;
 	if (!plan.opts.nr_pages)
 		return -ENODATA;
+	plan.opts.ram_from =
+		log_find_ram(log, plan.opts.nr_pages, plan.opts.ram, &plan.opts.nr_ram);
 	ret = lab_runs_make(&report->runs, log, &plan);
 	if (progress.shown)
 		fputs("\r    \r", stderr);

@@ -153,7 +153,8 @@ static int lab_step(struct lab *lab, const struct event *event)
 	int ret;
 
 	result->last_line = event->line;
-	ret = lab_spend(lab, (event->nr_pages >> lab->opts->folio_order) + 1);
+	/* An event may split every 1G to 2M, so it takes no fewer steps with folios of 1G. */
+	ret = lab_spend(lab, (event->nr_pages >> (lab->opts->folio_order ? GMS_ORDER_2M : 0)) + 1);
 	if (!ret && event->time_us > lab->now_us)
 		ret = lab_pass_until(lab, event->time_us);
 	if (ret)
@@ -220,12 +221,13 @@ static int lab_create_trees(struct lab *lab)
 	ret = gms_rtree_create(nr_pages, opts->nr_ram ? GMS_RTREE_NONE : GMS_RTREE_ALL, NULL,
 			       &lab->ram);
 	for (unsigned int i = 0; !ret && i < opts->nr_ram; i++)
-		ret = gms_rtree_set(lab->ram, opts->ram[i].start, opts->ram[i].nr_pages);
+		ret = gms_rtree_set(lab->ram, opts->ram[i].start,
+				    opts->ram[i].end - opts->ram[i].start);
 	if (!ret)
 		ret = gms_rtree_create(nr_pages, GMS_RTREE_NONE, NULL, &lab->used);
 	if (!ret)
-		ret = gms_rtree_create((nr_pages >> opts->folio_order) + 1, GMS_RTREE_NONE, NULL,
-				       &lab->split);
+		ret = gms_rtree_create(((nr_pages - 1) >> opts->folio_order) + 1, GMS_RTREE_NONE,
+				       NULL, &lab->split);
 	if (!ret)
 		ret = gms_rtree_create((nr_pages >> GMS_ORDER_2M) + 1, GMS_RTREE_NONE, NULL,
 				       &lab->put_off);
@@ -302,8 +304,8 @@ static void lab_finish(struct lab *lab)
 	gms_stats_read(lab->state, &result->stats);
 	sim_totals(lab->sim, &result->totals);
 	result->nr_folios = lab_count_folios(lab);
-	result->nr_split =
-		gms_rtree_count(lab->split, 0, (lab->opts->nr_pages >> lab->opts->folio_order) + 1);
+	result->nr_split = gms_rtree_count(
+		lab->split, 0, ((lab->opts->nr_pages - 1) >> lab->opts->folio_order) + 1);
 	result->nr_put_off =
 		gms_rtree_count(lab->put_off, 0, (lab->opts->nr_pages >> GMS_ORDER_2M) + 1);
 	lab_add_up(lab, &result->at_end);

@@ -27,7 +27,7 @@
  *     has unmapped.
  *  2. After a conversion of all memory to shared the guest uses nothing: that is a reboot.
  *  3. A run does at most LAB_MAX_STEPS steps, whatever the log says: that takes some 20 seconds. A
- *     step is a fault, or a folio that an event covers.
+ *     step is a fault, or a block of 2M (with folios of 4K: a page) that an event covers.
  *
  * If a pin refuses a call (-EAGAIN), the VMM waits until the pins in the way have ended, and
  * repeats the call. The wait is counted, and does not delay later events. gms_maintain() is
@@ -39,6 +39,7 @@
 
 #include "costs.h"
 #include "log.h"
+#include "log_ram.h"
 
 #include <gmemstate/state.h>
 
@@ -69,6 +70,7 @@
  * @nr_pages: size of the object in pages
  * @ram: ranges of the object that are memory of the guest, ascending; the rest is a hole
  * @nr_ram: ranges in @ram; 0: all of the object is memory
+ * @ram_from: what says so, for reports
  * @folio_order: order of the backing's folios
  * @pin_us: how long an access pins its pages, in microseconds
  * @init_private: every page is private at first
@@ -87,8 +89,9 @@ struct lab_opts {
 	const struct costs *costs;
 	enum costs_arch arch;
 	uint64_t nr_pages;
-	const struct log_range *ram;
+	struct log_ram ram[LOG_MAX_RAM];
 	unsigned int nr_ram;
+	enum log_ram_from ram_from;
 	unsigned int folio_order;
 	uint64_t pin_us;
 	bool init_private;

@@ -58,9 +58,15 @@ struct lab_rent {
 #define LAB_RENT_SMALL 0x8000U
 #define LAB_RENT_WHOLE 0x80000000U
 
-/* The splits and merges since the last look at the mappings. */
+/* A range of pages. */
+struct lab_range {
+	gms_pgoff_t start;
+	uint64_t nr_pages;
+};
+
+/* The splits, merges and zaps since the last look at the mappings. */
 struct lab_changed {
-	struct log_range *list;
+	struct lab_range *list;
 	size_t nr;
 	size_t capacity;
 	bool lost; /* there was no memory for the list: everything may have changed */

@@ -190,17 +190,23 @@ void lab_report_head(FILE *out, const struct lab_report *report)
 	const struct lab_opts *opts = &run->opts;
 	const struct log *log = report->runs.log;
 	char bytes[UNITS_TEXT_SIZE], count[UNITS_TEXT_SIZE];
+	uint64_t nr_ram = 0;
 
 	fprintf(out, "Log      %s, %s: ", report->name, log_format_name(log->format));
 	fprintf(out, "%s conversions, ", units_count(count, log->nr_conversions));
 	fprintf(out, "%s other events, ", units_count(count, log->nr_other_events));
 	fprintf(out, "%s malformed\n", units_count(count, log->malformed.total));
-	fprintf(out, "Object   %s, all %s at first%s\n",
+	fprintf(out, "Object   %s, all %s at first%s%s\n",
 		units_bytes(bytes, opts->nr_pages << GMS_PAGE_SHIFT),
 		event_shareability_name(opts->init_private ? GMS_PRIVATE : GMS_SHARED),
+		log->init_from == LOG_INIT_LOG ? ", as the log shows" : "",
 		report->size_from_log
 			? "\n         (size: how far the log reaches, rounded up to 1G)"
 			: "");
+	for (unsigned int i = 0; i < opts->nr_ram; i++)
+		nr_ram += opts->ram[i].end - opts->ram[i].start;
+	fprintf(out, "Memory   %s: %s\n", units_bytes(bytes, nr_ram << GMS_PAGE_SHIFT),
+		log_ram_from_name(opts->ram_from));
 	fprintf(out, "Backing  %s folios of %s; %s; a broken RMP entry %s; a pin lasts %.6g ms\n",
 		units_count(count, run->result.nr_folios),
 		lab_report_backing_name(opts->folio_order), costs_arch_name(opts->arch),
@@ -273,6 +279,28 @@ json_t *lab_report_pack_run(const struct lab_run *run)
 	return NULL;
 }
 
+json_t *lab_report_pack_ram(const struct lab_opts *opts)
+{
+	json_t *list = json_array();
+	bool failed = !list;
+
+	for (unsigned int i = 0; i < opts->nr_ram; i++) {
+		const struct log_ram *ram = &opts->ram[i];
+
+		failed |= json_array_append_new(
+				  list, json_pack("{s:I, s:I}", "start_bytes",
+						  tool_json_count(ram->start << GMS_PAGE_SHIFT),
+						  "size_bytes",
+						  tool_json_count((ram->end - ram->start)
+								  << GMS_PAGE_SHIFT))) != 0;
+	}
+	if (!failed)
+		return json_pack("{s:s, s:o}", "from", log_ram_from_name(opts->ram_from), "ranges",
+				 list);
+	json_decref(list);
+	return NULL;
+}
+
 static const char *lab_report_pins(const struct lab_runs *runs)
 {
 	if (runs->run[0].opts.pins_by_folio != runs->run[runs->nr - 1].opts.pins_by_folio)
@@ -293,6 +321,7 @@ int lab_report_json(FILE *out, const struct lab_report *report)
 	failed |= json_object_set_new(json, "backing",
 				      json_string(lab_report_backing_name(opts->folio_order)));
 	failed |= json_object_set_new(json, "pins", json_string(lab_report_pins(&report->runs)));
+	failed |= json_object_set_new(json, "memory", lab_report_pack_ram(opts));
 	failed |= json_object_set_new(json, "arch", json_string(costs_arch_name(opts->arch)));
 	failed |= json_object_set_new(json, "rmp",
 				      json_string(opts->rmp_sticky ? "sticky" : "heals"));

@@ -61,6 +61,14 @@ int lab_report_json(FILE *out, const struct lab_report *report);
 json_t *lab_report_pack_run(const struct lab_run *run);
 
 /**
+ * lab_report_pack_ram() - pack which part of the object is the guest's memory
+ * @opts: options of a run
+ *
+ * Return: an object that the caller owns; NULL: out of memory.
+ */
+json_t *lab_report_pack_ram(const struct lab_opts *opts);
+
+/**
  * lab_report_backing_name() - return the name of a folio size
  * @order: 0, 9 or 18
  *

@@ -13,6 +13,15 @@ bool log_has_host_accesses(const struct log *log)
 	return false;
 }
 
+static bool log_has_guest_accesses(const struct log *log)
+{
+	for (size_t i = 0; i < log->nr_events; i++) {
+		if (log->events[i].op == EVENT_ACCEPT || log->events[i].op == EVENT_GUEST_TOUCH)
+			return true;
+	}
+	return false;
+}
+
 static int runs_add(struct lab_runs *runs, const struct lab_plan *plan, enum policies_id policy,
 		    bool by_folio, bool host_all)
 {
@@ -23,7 +32,8 @@ static int runs_add(struct lab_runs *runs, const struct lab_plan *plan, enum pol
 	run->opts.policy = policies_ops(policy);
 	run->opts.pins_by_folio = by_folio;
 	run->opts.host_all = host_all;
-	run->opts.guest_all = plan->touched == LAB_TOUCHED_ALL || runs->log->format != LOG_CSV;
+	run->opts.guest_all =
+		plan->touched == LAB_TOUCHED_ALL || !log_has_guest_accesses(runs->log);
 	return lab_run(&run->result, runs->log, &run->opts);
 }
 

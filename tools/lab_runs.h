@@ -18,6 +18,8 @@ enum lab_pins_by { LAB_PINS_BOTH, LAB_PINS_FOLIO, LAB_PINS_PAGE };
  * @LAB_TOUCHED_AUTO: what the log says; if it has no access of the host, both bounds
  * @LAB_TOUCHED_ACCESSED: what the log says
  * @LAB_TOUCHED_ALL: the host touches all that becomes shared, and the guest uses all RAM
+ *
+ * If the log does not show what the guest touches, the guest uses all RAM in any case.
  */
 enum lab_touched { LAB_TOUCHED_AUTO, LAB_TOUCHED_ACCESSED, LAB_TOUCHED_ALL };
 

@@ -81,7 +81,7 @@ static void touch_note_change(struct lab_changed *c, gms_pgoff_t start, gms_pgof
 {
 	if (c->nr == c->capacity) {
 		const size_t capacity = c->capacity ? c->capacity * 2 : 64;
-		struct log_range *list = reallocarray(c->list, capacity, sizeof(*list));
+		struct lab_range *list = reallocarray(c->list, capacity, sizeof(*list));
 
 		if (!list) {
 			c->lost = true;
@@ -90,7 +90,7 @@ static void touch_note_change(struct lab_changed *c, gms_pgoff_t start, gms_pgof
 		c->list = list;
 		c->capacity = capacity;
 	}
-	c->list[c->nr++] = (struct log_range) {start, end - start};
+	c->list[c->nr++] = (struct lab_range) {start, end - start};
 }
 
 void lab_note_call(void *arg, const struct sim_call *call)
@@ -125,7 +125,7 @@ int lab_changed(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
 
 	/* The faults below may split, and so make the list longer. */
 	for (size_t i = 0; !ret && i < c->nr; i++) {
-		const struct log_range range = c->list[i];
+		const struct lab_range range = c->list[i];
 
 		ret = touch_again(lab, range.start, range.nr_pages);
 		lab_rent_update(lab, range.start, range.start + range.nr_pages);

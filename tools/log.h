@@ -82,16 +82,6 @@ struct log_line {
 #define LOG_STEP_US 1000
 
 /**
- * struct log_range - a range of pages
- * @start: index of the first page
- * @nr_pages: length in pages
- */
-struct log_range {
-	gms_pgoff_t start;
-	uint64_t nr_pages;
-};
-
-/**
  * struct log_refusal - a line that was not applied
  * @line: number of the line, from 1
  * @reason: what is wrong, a static string

@@ -226,6 +226,7 @@ static json_t *study_pack_head(const struct study_case *c, const char *sha256)
 	json_object_set_new(json, "name", json_sprintf("%.12s %s", base, backing));
 	json_object_set_new(json, "sha256", json_string(sha256));
 	json_object_set_new(json, "log", tool_json_log(report->runs.log));
+	json_object_set_new(json, "memory", lab_report_pack_ram(opts));
 	json_object_set_new(json, "arch", json_string(costs_arch_name(opts->arch)));
 	json_object_set_new(json, "backing", json_string(backing));
 	json_object_set_new(json, "folios", json_integer(tool_json_count(c->result[0]->nr_folios)));

@@ -130,6 +130,37 @@ static void devices_above_ram(void **state)
 	assert_int_equal(json_number(json, "size_bytes"), 0x380040000000);
 	assert_int_equal(json_number(json, "private.pages"), 524288);
 	json_decref(json);
+	/* Under a policy, too, only RAM has folios, and the run ends. */
+	TOOL_IN(&run, log, strlen(log), "replay", "--json", "--policy", "lazy", "--backing", "2M",
+		"-");
+	assert_int_equal(run.status, 0);
+	json = run_json(&run);
+	assert_int_equal(json_number(json, "folios"), 1024);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(json, "memory"), "from")),
+		"made private at first");
+	json_decref(json);
+	run_free(&run);
+}
+
+/* Ranges of 4 PiB, again and again: every command ends soon, and says what it does not do. */
+static void ranges_of_4p(void **state)
+{
+	static const char *const backings[] = {"1G", "2M", "4K"};
+	char log[8192] = "";
+	struct run run;
+
+	(void)state;
+	for (unsigned int i = 0; i < 46; i++)
+		sprintf(log + strlen(log), "%u,%s,0x0,%" PRIu64 "\n", i,
+			i % 2 ? "to_shared" : "to_private", (uint64_t)1 << 52);
+	for (size_t i = 0; i < ARRAY_SIZE(backings); i++) {
+		TOOL_IN(&run, log, strlen(log), "replay", "--policy", "eager", "--backing",
+			backings[i], "-");
+		assert_int_equal(run.status, 2);
+		assert_non_null(strstr(run.err, "-:1: eager would take more than"));
+		run_free(&run);
+	}
 }
 
 /* A recorded log ends in the same state whether its start is given or inferred. */
@@ -301,6 +332,7 @@ int main(void)
 		cmocka_unit_test(a_request_that_was_cut),
 		cmocka_unit_test(times_of_hosts),
 		cmocka_unit_test(devices_above_ram),
+		cmocka_unit_test(ranges_of_4p),
 		cmocka_unit_test(recorded_guests_start_private),
 		cmocka_unit_test(starts_are_inferred),
 		cmocka_unit_test(starts_are_given),

@@ -378,14 +378,14 @@ static void logs_without_accesses(void **state)
 /* Memory that is a hole is neither used nor counted. */
 static void holes_are_not_memory(void **state)
 {
-	static const struct log_range ram[] = {{0, PAGES(GIB)}, {PAGES(3 * GIB), PAGES(GIB)}};
 	struct lab_opts opts = opts_of(POLICIES_LAZY, 4 * GIB, GMS_ORDER_2M, true);
 	struct lab_result r;
 
 	(void)state;
 	opts.guest_all = true;
-	opts.ram = ram;
-	opts.nr_ram = ARRAY_SIZE(ram);
+	opts.ram[0] = (struct log_ram) {0, PAGES(GIB)};
+	opts.ram[1] = (struct log_ram) {PAGES(3 * GIB), PAGES(4 * GIB)};
+	opts.nr_ram = 2;
 	run_text(&r, "0,to_private,0x0,4096\n", 22, &opts);
 	check_maps(&r, LAB_GUEST, 0, 2 * GIB, 0);
 	assert_int_equal(r.nr_folios, 1024);
