@@ -28,7 +28,7 @@ static void matrix_print_policy(FILE *out, const struct lab_run *run)
 	const struct lab_result *r = &run->result;
 	const double clock = run->opts.costs->item[COSTS_CLOCK].value;
 
-	fprintf(out, "%-17s%-11s%-11s%-8s", words->name, words->when, words->what, words->steps);
+	fprintf(out, "%-17s%-8s%-11s%-11s", words->name, words->when, words->what, words->steps);
 	fprintf(out, "%8" PRIu64 "%8" PRIu64 "%8" PRIu64, r->nr_split,
 		r->stats.splits_1g + r->stats.splits_2m, r->stats.merges_1g + r->stats.merges_2m);
 	fprintf(out, "%10.1f%8.2f%10.3f\n", lab_sum_work(&r->at_end) / 1e6,
@@ -53,7 +53,7 @@ static const char *matrix_even(char *buf, const struct lab_result *row,
 		break;
 	}
 	snprintf(buf, MATRIX_CELL, "%s %s", even.kind == LAB_EVEN_FROM ? ">" : "<",
-		 units_time(time, even.us));
+		 units_time(time, even.us, 3));
 	return buf;
 }
 
@@ -121,7 +121,7 @@ static void matrix_print_bound(FILE *out, const struct lab_report *report, bool 
 		fprintf(out, "The host touches %s\n", host_all ? "all that is shared" : "nothing");
 	fprintf(out, "%-17s%-30s%8s%8s%8s%10s%8s%10s\n", "", "Splits", "Folios", "", "", "M cycles",
 		"M c/s", "Longest");
-	fprintf(out, "%-17s%-11s%-11s%-8s%8s%8s%8s%10s%8s%10s\n", "Policy", "when", "what", "steps",
+	fprintf(out, "%-17s%-8s%-11s%-11s%8s%8s%8s%10s%8s%10s\n", "Policy", "when", "what", "steps",
 		"split", "Splits", "Merges", "of work", "of rent", "stall, ms");
 	for (enum policies_id id = 0; id < POLICIES_NR; id++)
 		matrix_print_policy(out, matrix_run(report, id, host_all));

@@ -12,9 +12,9 @@ const struct policies_words policies_words[POLICIES_NR] = {
 	[POLICIES_EAGER] = {"eager", "eager", "at once", "all shared", "1G>2M>4K", "at once"},
 	[POLICIES_EAGER_NONUNIFORM] = {"eager-nonuniform", "nonuniform", "at once", "only mixed",
 				       "1G>2M>4K", "at once"},
-	[POLICIES_LAZY_4K] = {"lazy-4k", "lazy-4k", "host touch", "all shared", "1G>4K", "never"},
-	[POLICIES_LAZY] = {"lazy", "lazy", "host touch", "only mixed", "1G>2M>4K", "never"},
-	[POLICIES_ADAPTIVE] = {"adaptive", "adaptive", "host touch", "only mixed", "1G>2M>4K",
+	[POLICIES_LAZY_4K] = {"lazy-4k", "lazy-4k", "touch", "all shared", "1G>4K", "never"},
+	[POLICIES_LAZY] = {"lazy", "lazy", "touch", "only mixed", "1G>2M>4K", "never"},
+	[POLICIES_ADAPTIVE] = {"adaptive", "adaptive", "touch", "only mixed", "1G>2M>4K",
 			       "by rent"},
 };
 

@@ -11,6 +11,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Costs that differ by less than this are called close: prices are not known that well. */
+#define STUDY_CLOSE 1.05
+
 /* The uptimes at which the sensitivity is computed: 0 is the end of the log. */
 static const struct {
 	const char *name;
@@ -153,6 +156,22 @@ static json_t *study_pack_leaders(const struct study_case *c)
 	return list;
 }
 
+/* Lists the policies that cost at most STUDY_CLOSE times the least, at the end of the log. */
+static json_t *study_pack_close(const struct study_case *c)
+{
+	const double us = (double)c->result[0]->at_end.us;
+	double least = INFINITY;
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < POLICIES_NR; i++)
+		least = fmin(least, lab_cost_at(c->result[i], us));
+	for (unsigned int i = 0; i < POLICIES_NR; i++) {
+		if (lab_cost_at(c->result[i], us) <= least * STUDY_CLOSE)
+			list = study_append(list, json_string(study_name(i)));
+	}
+	return list;
+}
+
 /* Returns true if a price is charged in a case. */
 static bool study_is_charged(const struct study_case *c, enum costs_id id)
 {
@@ -247,6 +266,7 @@ static json_t *study_pack_case(const struct study_case *c, const char *sha256,
 	failed |= json_object_set_new(json, "savings", study_pack_savings(c));
 	failed |= json_object_set_new(json, "break_even", study_pack_evens(c));
 	failed |= json_object_set_new(json, "leaders", study_pack_leaders(c));
+	failed |= json_object_set_new(json, "within_5_percent", study_pack_close(c));
 	failed |= json_object_set_new(json, "sensitivity", study_pack_sensitivity(c));
 	failed |= json_object_set_new(json, "adaptive", study_pack_adaptive(c, told));
 	if (!failed)

@@ -16,6 +16,7 @@
  *	    "savings": {"grain", "staging", "time"},
  *	    "break_even": [...],    each policy against each other
  *	    "leaders": [...],       which policy costs least, from which uptime on
+ *	    "within_5_percent": [...], the policies that cost hardly more, at the end of the log
  *	    "sensitivity": [...],   what each price does to the leader
  *	    "adaptive": {...}       how far it is from the better of eager-nonuniform and lazy
  *	  }],

@@ -10,11 +10,12 @@
 
 #include "units.h"
 
+#include <math.h>
 #include <string.h>
 
 #define TEXT_COLUMNS 76
-#define TEXT_LABEL 48
-#define TEXT_CELL 7
+#define TEXT_LABEL 44
+#define TEXT_CELL 8
 
 static const char *text_string(const json_t *json, const char *key)
 {
@@ -100,27 +101,34 @@ static void text_saving(FILE *out, const json_t *cases, const char *key, const c
 		const json_t *saving = json_object_get(json_object_get(item, "savings"), key);
 
 		if (json_is_real(saving))
-			fprintf(out, "%*.0f%%", TEXT_CELL - 1, json_real_value(saving) * 100);
+			fprintf(out, "%*ld%%", TEXT_CELL - 1,
+				lround(json_real_value(saving) * 100));
 		else
 			fprintf(out, "%*s", TEXT_CELL, "-");
 	}
 	fputc('\n', out);
 }
 
-/* Writes at which uptime the order first turns. */
+/* Writes from which uptime on eager-nonuniform costs less than lazy: they differ in time alone. */
 static void text_turns(FILE *out, const json_t *cases)
 {
-	size_t i;
-	json_t *item;
+	size_t i, j;
+	json_t *item, *even;
 
-	fprintf(out, "%-*s", TEXT_LABEL, "uptime at which another policy costs least");
+	fprintf(out, "%-*s", TEXT_LABEL, "uptime that turns lazy to eager-nonuniform");
 	json_array_foreach(cases, i, item)
 	{
-		const json_t *leaders = json_object_get(item, "leaders");
-		char time[UNITS_TEXT_SIZE] = "never";
+		char time[UNITS_TEXT_SIZE] = "-";
 
-		if (json_array_size(leaders) > 1)
-			units_time(time, text_number(json_array_get(leaders, 1), "from_s") * 1e6);
+		json_array_foreach(json_object_get(item, "break_even"), j, even)
+		{
+			if (strcmp(text_string(even, "policy"), "eager-nonuniform") ||
+			    strcmp(text_string(even, "costs_less_than"), "lazy"))
+				continue;
+			snprintf(time, sizeof(time), "%s", text_string(even, "when"));
+			if (!strcmp(time, "from"))
+				units_time(time, text_number(even, "uptime_s") * 1e6, 2);
+		}
 		fprintf(out, "%*s", TEXT_CELL, time);
 	}
 	fputc('\n', out);
@@ -140,12 +148,14 @@ static void text_assumed(FILE *out, const json_t *study)
 		 "%.0f cycles/s for 2M of private memory that 4K entries map (%s)",
 		 text_number(json_object_get(costs, "rent_2m"), "value"),
 		 text_string(json_object_get(costs, "rent_2m"), "kind"));
-	text_wrap_json(out, "  ",
-		       json_sprintf("Rent: %s, %.0f for 1G that 2M entries map (%s). A broken RMP "
-				    "entry %s. A pin lasts %g ms. Clearing is in no sum.",
-				    rents, text_number(json_object_get(costs, "rent_1g"), "value"),
-				    text_string(json_object_get(costs, "rent_1g"), "kind"),
-				    text_string(model, "rmp"), text_number(model, "pin_ms")));
+	text_wrap_json(
+		out, "  ",
+		json_sprintf("Rent: %s, %.0f for 1G that 2M entries map (%s). A broken RMP "
+			     "entry %s. A pin lasts %g ms. Clearing is in no sum.",
+			     rents, text_number(json_object_get(costs, "rent_1g"), "value"),
+			     text_string(json_object_get(costs, "rent_1g"), "kind"),
+			     strcmp(text_string(model, "rmp"), "sticky") ? "heals" : "is sticky",
+			     text_number(model, "pin_ms")));
 }
 
 /* ---- tables ---- */
@@ -162,7 +172,7 @@ static void text_figure(FILE *out, const json_t *cases, const char *title, const
 	text_head(out, cases, title);
 	json_array_foreach(first, policy, row)
 	{
-		fprintf(out, "%-17s%-11s%-11s%-9s", text_string(row, "policy"),
+		fprintf(out, "%-17s%-8s%-11s%-8s", text_string(row, "policy"),
 			text_string(row, "when"), text_string(row, "what"),
 			text_string(row, "steps"));
 		json_array_foreach(cases, i, item)

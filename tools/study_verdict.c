@@ -47,42 +47,6 @@ static const json_t *verdict_other_bound(const json_t *cases, const json_t *item
 	return NULL;
 }
 
-/* Returns what a case shows: which policy costs least, and which one later. */
-static json_t *verdict_phrase(const json_t *cases, const json_t *item)
-{
-	const json_t *leaders = json_object_get(item, "leaders");
-	const json_t *other = verdict_other_bound(cases, item);
-	json_t *text = json_sprintf("%s costs least", verdict_leader(item));
-	size_t i;
-	json_t *leader;
-
-	if (other && strcmp(verdict_leader(item), verdict_leader(other))) {
-		const bool nothing = !strcmp(verdict_string(item, "host"), "nothing");
-
-		json_decref(text);
-		return json_sprintf(
-			"nothing can be told, because the log has no access of the host "
-			"(%s costs least if the host touches nothing, %s if it touches "
-			"all that is shared)",
-			verdict_leader(nothing ? item : other),
-			verdict_leader(nothing ? other : item));
-	}
-	json_array_foreach(leaders, i, leader)
-	{
-		char time[UNITS_TEXT_SIZE];
-		json_t *longer;
-
-		if (!i)
-			continue;
-		units_time(time, json_real_value(json_object_get(leader, "from_s")) * 1e6);
-		longer = json_sprintf("%s, and from an uptime of %s on %s", json_string_value(text),
-				      time, verdict_string(leader, "policy"));
-		json_decref(text);
-		text = longer;
-	}
-	return text;
-}
-
 /* Appends text to a string. Returns the longer string, or NULL. Releases @text. */
 static json_t *verdict_join(json_t *text, const char *separator, const char *more)
 {
@@ -91,6 +55,54 @@ static json_t *verdict_join(json_t *text, const char *separator, const char *mor
 
 	json_decref(text);
 	return longer;
+}
+
+/* Appends the policies that cost hardly more than the leader. */
+static json_t *verdict_add_close(json_t *text, const json_t *item)
+{
+	const char *separator = " (less than 5% behind: ";
+	const json_t *close = json_object_get(item, "within_5_percent");
+	size_t i;
+	json_t *name;
+
+	json_array_foreach(close, i, name)
+	{
+		if (!strcmp(json_string_value(name), verdict_leader(item)))
+			continue;
+		text = verdict_join(text, separator, json_string_value(name));
+		separator = ", ";
+	}
+	return *separator == ',' ? verdict_join(text, ")", "") : text;
+}
+
+/* Returns what a case shows: which policy costs least, and which one later. */
+static json_t *verdict_phrase(const json_t *cases, const json_t *item)
+{
+	const json_t *leaders = json_object_get(item, "leaders");
+	const json_t *other = verdict_other_bound(cases, item);
+	const bool nothing = !strcmp(verdict_string(item, "host"), "nothing");
+	json_t *text, *leader;
+	size_t i;
+
+	if (other && strcmp(verdict_leader(item), verdict_leader(other)))
+		return json_sprintf(
+			"nothing can be told, because the log has no access of the host (%s costs "
+			"least if the host touches nothing, %s if it touches all that is shared)",
+			verdict_leader(nothing ? item : other),
+			verdict_leader(nothing ? other : item));
+	text = json_sprintf("%s costs least", verdict_leader(item));
+	text = verdict_add_close(text, item);
+	json_array_foreach(leaders, i, leader)
+	{
+		char time[UNITS_TEXT_SIZE];
+
+		if (!i)
+			continue;
+		units_time(time, json_real_value(json_object_get(leader, "from_s")) * 1e6, 2);
+		text = verdict_join(text, ", and from an uptime of ", time);
+		text = verdict_join(text, " on ", verdict_string(leader, "policy"));
+	}
+	return text;
 }
 
 /* Appends the names of all cases that have a phrase. Marks them as done. */

@@ -80,17 +80,17 @@ const char *units_count(char *buf, uint64_t count)
 	return buf;
 }
 
-const char *units_time(char *buf, double us)
+const char *units_time(char *buf, double us, int digits)
 {
 	static const struct {
 		const char *name;
 		double us;
-	} units[] = {{"years", 31557600e6}, {"days", 86400e6}, {"h", 3600e6},
-		     {"min", 60e6},         {"s", 1e6},        {"ms", 1e3}};
+	} units[] = {{"y", 31557600e6}, {"d", 86400e6}, {"h", 3600e6},
+		     {"min", 60e6},     {"s", 1e6},     {"ms", 1e3}};
 	unsigned int i = 0;
 
 	while (i < sizeof(units) / sizeof(*units) - 1 && us < units[i].us)
 		i++;
-	snprintf(buf, UNITS_TEXT_SIZE, "%.3g %s", us / units[i].us, units[i].name);
+	snprintf(buf, UNITS_TEXT_SIZE, "%.*g %s", digits, us / units[i].us, units[i].name);
 	return buf;
 }

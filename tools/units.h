@@ -40,12 +40,13 @@ const char *units_bytes(char *buf, uint64_t bytes);
 const char *units_count(char *buf, uint64_t count);
 
 /**
- * units_time() - write a time with its unit: "1.53 s", "2.5 days"
+ * units_time() - write a time with its unit: "1.53 s", "2.5 d"
  * @buf: UNITS_TEXT_SIZE bytes
  * @us: the time in microseconds, not negative
+ * @digits: how many digits to write
  *
  * Return: @buf.
  */
-const char *units_time(char *buf, double us);
+const char *units_time(char *buf, double us, int digits);
 
 #endif /* GMS_TOOL_UNITS_H */

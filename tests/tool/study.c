@@ -302,7 +302,7 @@ static void the_text_fits_into_a_mail(void **state)
 	static const char *const first_20[] = {"grain: only what is mixed goes to 4K",
 					       "staging: 1G goes to 2M first",
 					       "time: at the host's touch, not at once",
-					       "uptime at which another policy costs least",
+					       "uptime that turns lazy to eager-nonuniform",
 					       "A kernel counts references by folio",
 					       "Rent: "};
 
