@@ -24,6 +24,7 @@ static const struct {
 	{"tdx", COSTS_TDX, gen_load_tdx},
 	{"pkvm", COSTS_PKVM, gen_load_pkvm},
 	{"dpdk", COSTS_SNP, gen_load_dpdk},
+	{"pieces", COSTS_SNP, gen_load_pieces},
 };
 
 /* By splitmix64. */

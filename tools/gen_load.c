@@ -139,6 +139,43 @@ int gen_load_dpdk(struct gen *gen)
 }
 
 /*
+ * An SNP guest that takes small pieces of large shared buffers back, while the host has pinned
+ * other pieces: the objection to lazy splitting in the discussion of it. All figures are choices.
+ *
+ *	to_shared 2M            256 MiB, at most an eighth of memory, as huge pages of the guest
+ *	host_read               shared pieces of 64K, at random, 3,300 in a second
+ *	to_private              a piece of 64K, at random, that is shared: 400 times, every 10 ms
+ */
+int gen_load_pieces(struct gen *gen)
+{
+	const uint64_t nr = gms_order_down(gen_min(gen->nr_pages / 8, 1 << 16), GMS_ORDER_2M);
+	const uint64_t piece = 16;
+	bool taken[1 << 12] = {false}; /* pieces that the guest has taken back */
+	struct boot boot;
+	uint64_t first;
+	int ret = gen_boot(&boot, gen);
+
+	if (ret)
+		return ret;
+	first = gen_align(boot.next, GEN_2M);
+	gen_emit_steps(gen, EVENT_ACCEPT, boot.accepted, gen_align(first + nr, GEN_4M), GEN_4M);
+	gen_emit_steps(gen, EVENT_TO_SHARED, first, first + nr, GEN_2M);
+	for (int i = 0; i < 400 * 34; i++) {
+		const bool take = i % 34 == 33;
+		uint64_t nth;
+
+		do
+			nth = gen_below(gen, nr / piece);
+		while (taken[nth]);
+		taken[nth] = take;
+		gen_emit(gen, take ? EVENT_TO_PRIVATE : EVENT_HOST_READ, first + nth * piece,
+			 piece);
+		gen->now_us += 285;
+	}
+	return 0;
+}
+
+/*
  * A protected guest of pKVM, on arm64. Its memory is private until the guest shares it, page by
  * page, with a hypercall (pkvm_set_memory_decrypted()). There is no accepting: a page is the
  * guest's from its first fault on. The pool is the one that crosvm gives such a guest: 64 MiB, the

@@ -90,5 +90,6 @@ int gen_load_snp_lazy_accept(struct gen *gen);
 int gen_load_tdx(struct gen *gen);
 int gen_load_pkvm(struct gen *gen);
 int gen_load_dpdk(struct gen *gen);
+int gen_load_pieces(struct gen *gen);
 
 #endif /* GMS_TOOL_GEN_PRIV_H */

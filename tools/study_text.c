@@ -59,6 +59,19 @@ static void text_wrap_json(FILE *out, const char *indent, json_t *text)
 	json_decref(text);
 }
 
+static const json_t *text_find(const json_t *list, const char *key, const char *value)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(list, i, item)
+	{
+		if (!strcmp(text_string(item, key), value))
+			return item;
+	}
+	return NULL;
+}
+
 static void text_head(FILE *out, const json_t *cases, const char *title)
 {
 	fprintf(out, "%-*s", TEXT_LABEL, title);
@@ -168,7 +181,6 @@ static void text_figure(FILE *out, const json_t *cases, const char *title, const
 	size_t i, policy;
 	json_t *item, *row;
 
-	fputc('\n', out);
 	text_head(out, cases, title);
 	json_array_foreach(first, policy, row)
 	{
@@ -186,11 +198,11 @@ static void text_figure(FILE *out, const json_t *cases, const char *title, const
 	}
 }
 
-/* Returns the line of a matrix whose calls wait longest for pins by folio, or shortest. */
-static const json_t *text_waits_find(const json_t *matrix, bool longest)
+/* Returns the line of a matrix whose calls wait longest for pins by folio. */
+static const json_t *text_waits_most(const json_t *matrix)
 {
 	const json_t *found = NULL;
-	double best = 0;
+	double best = -1;
 	size_t i;
 	json_t *row;
 
@@ -198,7 +210,7 @@ static const json_t *text_waits_find(const json_t *matrix, bool longest)
 	{
 		const double ms = text_number(json_object_get(row, "waits_by_folio"), "ms");
 
-		if (!found || (longest ? ms > best : ms < best)) {
+		if (ms > best) {
 			found = row;
 			best = ms;
 		}
@@ -206,37 +218,31 @@ static const json_t *text_waits_find(const json_t *matrix, bool longest)
 	return found;
 }
 
-static void text_wait(FILE *out, const char *what, const json_t *row)
-{
-	const json_t *folio = json_object_get(row, "waits_by_folio");
-	const json_t *page = json_object_get(row, "waits_by_page");
-
-	fprintf(out, "    %-8s %-17s %6.0f, %10.1f ms | %6.0f, %10.1f ms\n", what,
-		text_string(row, "policy"), text_number(folio, "calls"), text_number(folio, "ms"),
-		text_number(page, "calls"), text_number(page, "ms"));
-}
-
+/* Writes, for each case, the policy whose calls wait longest. */
 static void text_waits(FILE *out, const json_t *cases)
 {
 	bool any = false;
 	size_t i;
 	json_t *item;
 
-	fputc('\n', out);
 	json_array_foreach(cases, i, item)
 	{
-		const json_t *matrix = json_object_get(item, "matrix");
-		const json_t *most = text_waits_find(matrix, true);
+		const json_t *row = text_waits_most(json_object_get(item, "matrix"));
+		const json_t *folio = json_object_get(row, "waits_by_folio");
+		const json_t *page = json_object_get(row, "waits_by_page");
 
-		if (text_number(json_object_get(most, "waits_by_folio"), "calls") <= 0)
+		if (text_number(folio, "calls") <= 0)
 			continue;
-		fprintf(out, "[%zu] Calls that wait for pins, by folio | by page *\n", i + 1);
-		text_wait(out, "longest", most);
-		text_wait(out, "shortest", text_waits_find(matrix, false));
+		if (!any)
+			fputs("\nMost waits for pins: calls, ms; by folio | by page *\n", out);
+		fprintf(out, "[%zu] %-17s %6.0f, %10.1f | %6.0f, %10.1f\n", i + 1,
+			text_string(row, "policy"), text_number(folio, "calls"),
+			text_number(folio, "ms"), text_number(page, "calls"),
+			text_number(page, "ms"));
 		any = true;
 	}
 	if (!any)
-		fputs("No call waits for a pin.\n", out);
+		fputs("\nNo call waits for a pin.\n", out);
 }
 
 static void text_depends(FILE *out, const json_t *study)
@@ -274,6 +280,20 @@ static void text_depends(FILE *out, const json_t *study)
 	text_wrap_json(out, "  ", text);
 }
 
+/* Returns true if a price is a part of some cost. */
+static bool text_is_charged(const json_t *study, const char *cost)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(json_object_get(study, "cases"), i, item)
+	{
+		if (text_find(json_object_get(item, "sensitivity"), "cost", cost))
+			return true;
+	}
+	return !strcmp(cost, "clock_hz");
+}
+
 static void text_prices(FILE *out, const json_t *study)
 {
 	static const char *const kinds[] = {"published", "derived", "measured", "assumed"};
@@ -289,7 +309,8 @@ static void text_prices(FILE *out, const json_t *study)
 		{
 			json_t *longer;
 
-			if (strcmp(text_string(item, "kind"), kinds[i]))
+			if (strcmp(text_string(item, "kind"), kinds[i]) ||
+			    !text_is_charged(study, name))
 				continue;
 			longer = json_sprintf("%s%s %s %.10g", json_string_value(text),
 					      any ? "," : "", name, text_number(item, "value"));
@@ -320,6 +341,7 @@ void study_text(FILE *out, const json_t *study)
 	text_saving(out, cases, "time", "time: at the host's touch, not at once");
 	text_turns(out, cases);
 	text_assumed(out, study);
+	fputc('\n', out);
 	text_figure(out, cases, "M cycles of work until the end of the log", "work", 1e-6, "%*.1f");
 	text_figure(out, cases, "M cycles of rent in a second, after the log", "rent_per_second",
 		    1e-6, "%*.2f");

@@ -215,13 +215,11 @@ static json_t *verdict_depends(const json_t *cases)
 int study_end(json_t *study)
 {
 	const json_t *cases = json_object_get(study, "cases");
-	json_t *verdict =
-		json_pack("{s:o, s:o, s:[s, s, s, s]}", "sentence", verdict_sentence(cases),
-			  "depends_on", verdict_depends(cases), "does_not_cover",
-			  "what the guest and its devices do that the log does not show",
-			  "page walks: the rents are assumed, and decide once the uptime is long",
-			  "vCPUs that contend for locks, TLB shootdowns, memory bandwidth",
-			  "what firmware and the architecture's module cost beyond the prices");
+	json_t *verdict = json_pack(
+		"{s:o, s:o, s:[s, s, s]}", "sentence", verdict_sentence(cases), "depends_on",
+		verdict_depends(cases), "does_not_cover", "what the log does not show",
+		"page walks (the rents are assumed, and decide in the long run)",
+		"contended locks, TLB shootdowns, memory bandwidth, firmware");
 
 	return json_object_set_new(study, "verdict", verdict) ? -ENOMEM : 0;
 }

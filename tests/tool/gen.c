@@ -117,7 +117,7 @@ static void rows_are_sound(void **state)
 			log_fini(&log);
 		}
 	}
-	assert_int_equal(gen_name(5), NULL);
+	assert_int_equal(gen_name(6), NULL);
 }
 
 /* The number of vCPUs is that of the options; without it, one for each 2 GiB, from 1 to 64. */
@@ -255,6 +255,8 @@ static void workloads_show_something(void **state)
 	assert_true(r.totals.mapped_pages[LAB_HOST][2] >= 2 * GIB_PAGES);
 	r = run("dpdk", gms_policy_lazy(), 18, true);
 	assert_in_range(r.nr_waits, 100, 200);
+	r = run("pieces", gms_policy_lazy(), 9, false);
+	assert_in_range(r.nr_split, 100, 140);
 	/* a driver takes back pages of one block */
 	r = run("pkvm", gms_policy_eager(), 9, false);
 	assert_in_range(r.nr_split, 32, 35);

@@ -331,6 +331,32 @@ static void the_text_fits_into_a_mail(void **state)
 	}
 }
 
+/* Two logs in which calls wait for pins: the longest text. */
+static void a_text_with_waits_fits_too(void **state)
+{
+	struct run log, run;
+	char *pieces, *dpdk;
+
+	(void)state;
+	TOOL(&log, "gen", "--size", "256M", "pieces");
+	assert_int_equal(log.status, 0);
+	pieces = make_file(log.out);
+	run_free(&log);
+	TOOL(&log, "gen", "--size", "256M", "dpdk");
+	assert_int_equal(log.status, 0);
+	dpdk = make_file(log.out);
+	run_free(&log);
+	TOOL(&run, "report", "--pin-time", "100", pieces, dpdk);
+	assert_int_equal(run.status, 0);
+	check_text(run.out);
+	assert_has(run.out, "\nMost waits for pins: calls, ms; by folio | by page *\n[1] ");
+	run_free(&run);
+	unlink(pieces);
+	unlink(dpdk);
+	free(pieces);
+	free(dpdk);
+}
+
 /* A policy that waits for the host's touch does not win because a log is silent about touches. */
 static void a_silent_log_has_no_winner(void **state)
 {
@@ -398,6 +424,7 @@ int main(void)
 		cmocka_unit_test(the_json_has_all_that_the_text_has),
 		cmocka_unit_test(savings_are_computed_from_the_matrix),
 		cmocka_unit_test(the_text_fits_into_a_mail),
+		cmocka_unit_test(a_text_with_waits_fits_too),
 		cmocka_unit_test(a_silent_log_has_no_winner),
 		cmocka_unit_test(too_many_logs),
 		cmocka_unit_test(prices_are_printed),
