@@ -147,6 +147,18 @@ static void text_turns(FILE *out, const json_t *cases)
 	fputc('\n', out);
 }
 
+/* Writes how far adaptive is from the better of the two policies between which it chooses. */
+static void text_adaptive(FILE *out, const json_t *cases, const char *key, const char *label)
+{
+	size_t i;
+	json_t *item;
+
+	fprintf(out, "%-*s", TEXT_LABEL, label);
+	json_array_foreach(cases, i, item) fprintf(
+		out, "%*.2fx", TEXT_CELL - 1, text_number(json_object_get(item, "adaptive"), key));
+	fputc('\n', out);
+}
+
 static void text_assumed(FILE *out, const json_t *study)
 {
 	const json_t *costs = json_object_get(study, "costs");
@@ -347,6 +359,8 @@ void study_text(FILE *out, const json_t *study)
 		    1e-6, "%*.2f");
 	text_figure(out, cases, "Longest stall of a conversion or a fault, ms", "stall_ms", 1,
 		    "%*.2f");
+	text_adaptive(out, cases, "told_the_rent", "adaptive / better of nonuniform and lazy");
+	text_adaptive(out, cases, "told_ten_times", "the same, told ten times the rent");
 	text_waits(out, cases);
 	text_depends(out, study);
 	text_prices(out, study);
