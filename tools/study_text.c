@@ -84,23 +84,29 @@ static void text_head(FILE *out, const json_t *cases, const char *title)
 
 static void text_cases(FILE *out, const json_t *cases)
 {
-	static const char *const hosts[][2] = {{"logged", "the host touches what the log says"},
-					       {"nothing", "if the host touches nothing"},
-					       {"all", "if the host touches all shared"}};
+	static const char *const hosts[][2] = {{"logged", "host as logged"},
+					       {"nothing", "host touches nothing"},
+					       {"all", "host touches all shared"}};
+	json_t *text = json_string("Cases:");
 	size_t i;
 	json_t *item;
 
 	json_array_foreach(cases, i, item)
 	{
 		const char *host = "";
+		json_t *longer;
 
 		for (size_t h = 0; h < sizeof(hosts) / sizeof(*hosts); h++) {
 			if (!strcmp(text_string(item, "host"), hosts[h][0]))
 				host = hosts[h][1];
 		}
-		fprintf(out, "[%zu] %s: %s, %.0f folios; %s\n", i + 1, text_string(item, "name"),
-			text_string(item, "arch"), text_number(item, "folios"), host);
+		longer = json_sprintf("%s%s [%zu] %s, %s, %.0f folios, %s", json_string_value(text),
+				      i ? ";" : "", i + 1, text_string(item, "name"),
+				      text_string(item, "arch"), text_number(item, "folios"), host);
+		json_decref(text);
+		text = longer;
 	}
+	text_wrap_json(out, "  ", text);
 }
 
 static void text_saving(FILE *out, const json_t *cases, const char *key, const char *label)
@@ -278,7 +284,6 @@ static void text_depends(FILE *out, const json_t *study)
 		json_decref(text);
 		text = longer;
 	}
-	fputc('\n', out);
 	text_wrap_json(out, "  ", text);
 	text = json_string("Not covered:");
 	json_array_foreach(json_object_get(verdict, "does_not_cover"), i, item)
@@ -342,10 +347,9 @@ void study_text(FILE *out, const json_t *study)
 	const json_t *cases = json_object_get(study, "cases");
 	const json_t *verdict = json_object_get(study, "verdict");
 
-	fprintf(out, "When to split a huge page of a guest_memfd, and what of it (%s)\n\n",
+	fprintf(out, "When to split a huge page of a guest_memfd, and what of it (%s)\n",
 		text_string(study, "tool"));
 	text_wrap(out, "", text_string(verdict, "sentence"));
-	fputc('\n', out);
 	text_cases(out, cases);
 	text_head(out, cases, "Work saved by");
 	text_saving(out, cases, "grain", "grain: only what is mixed goes to 4K");

@@ -17,6 +17,8 @@
 #include <math.h>
 #include <string.h>
 
+#define VERDICT_CLOSE 3
+
 static const char *verdict_string(const json_t *json, const char *key)
 {
 	const char *text = json_string_value(json_object_get(json, key));
@@ -57,11 +59,13 @@ static json_t *verdict_join(json_t *text, const char *separator, const char *mor
 	return longer;
 }
 
-/* Appends the policies that cost hardly more than the leader. */
+/* Appends the policies that cost hardly more than the leader: VERDICT_CLOSE of them by name. */
 static json_t *verdict_add_close(json_t *text, const json_t *item)
 {
-	const char *separator = " (less than 5% behind: ";
 	const json_t *close = json_object_get(item, "within_5_percent");
+	const char *separator = " (less than 5% behind: ";
+	char more[UNITS_TEXT_SIZE];
+	unsigned int nr = 0;
 	size_t i;
 	json_t *name;
 
@@ -69,10 +73,16 @@ static json_t *verdict_add_close(json_t *text, const json_t *item)
 	{
 		if (!strcmp(json_string_value(name), verdict_leader(item)))
 			continue;
-		text = verdict_join(text, separator, json_string_value(name));
+		if (nr++ < VERDICT_CLOSE)
+			text = verdict_join(text, separator, json_string_value(name));
 		separator = ", ";
 	}
-	return *separator == ',' ? verdict_join(text, ")", "") : text;
+	if (nr > VERDICT_CLOSE) {
+		snprintf(more, sizeof(more), "%u", nr - VERDICT_CLOSE);
+		text = verdict_join(text, " and ", more);
+		text = verdict_join(text, " more", "");
+	}
+	return nr ? verdict_join(text, ")", "") : text;
 }
 
 /* Returns what a case shows: which policy costs least, and which one later. */

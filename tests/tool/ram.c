@@ -98,7 +98,8 @@ static void many_ranges(void **state)
 
 	(void)state;
 	for (int i = 0; i <= LOG_MAX_RAM; i++) {
-		len += (size_t)sprintf(text + len, "0,to_private,0x%x,67108864\n", i << 27);
+		len += (size_t)sprintf(text + len, "0,to_private,0x%x,67108864\n",
+				       (unsigned int)i << 27);
 		if (i == LOG_MAX_RAM - 1) {
 			full = len;
 			assert_memory_equal(ram_of(text, 4 * GIB), "private: 0-64 128-192", 21);
