@@ -17,7 +17,8 @@
  *    of the verdicts requests a merge, the engine queries again for all of these after the change,
  *    and merges;
  *  - GMS_EV_PUNCH: for each folio of order 9 or 18 that a hole takes a part of;
- *  - GMS_EV_MAINTAIN: in gms_maintain(), for the folios of 1G blocks in which a folio is split.
+ *  - GMS_EV_MAINTAIN: in gms_maintain(), for the folios of 1G blocks in which a folio is split, or
+ *    was.
  *
  * After a split the engine queries again for the same page, until the verdict is not below the
  * order of the folio there. It merges at GMS_EV_CONVERT and GMS_EV_MAINTAIN only, and up to the
@@ -90,6 +91,13 @@ enum gms_event { GMS_EV_ALLOCATE, GMS_EV_FAULT, GMS_EV_CONVERT, GMS_EV_PUNCH, GM
  * @since: @now at the last flip; 0 if there was none. Not above @now
  * @backing_order: the order of the largest folio that the backing has at @index: 0, 9 or 18. It is
  *                 below the order of the backing in a last block that is incomplete
+ * @rest_2m: for how long the 2M block at @index has been all private since its folio was split
+ *           last, summed over all periods. In the unit of @now. 0 if it was never split, and for a
+ *           policy that does not decide GMS_EV_MAINTAIN
+ * @wait_2m: how large @rest_2m should be for a merge, by the best rule so far; UINT64_MAX: never
+ *           merge. See gms_policy_adaptive()
+ * @rest_1g: as @rest_2m, for the 1G block
+ * @wait_1g: as @wait_2m, for the 1G block
  */
 struct gms_policy_view {
 	enum gms_event event;
@@ -102,6 +110,7 @@ struct gms_policy_view {
 	uint32_t flips;
 	uint64_t now, since;
 	unsigned int backing_order;
+	uint64_t rest_2m, wait_2m, rest_1g, wait_1g;
 };
 
 /**
@@ -206,11 +215,16 @@ GMS_API const struct gms_policy_ops *gms_policy_lazy_4k(void);
 GMS_API const struct gms_policy_ops *gms_policy_lazy(void);
 
 /**
- * gms_policy_adaptive() - split as lazy does, and merge blocks that are at rest
+ * gms_policy_adaptive() - split as lazy does, and merge when that pays
  *
- * gms_maintain() merges a uniform block if its 1G block has not flipped for at least twice the
- * average time between its flips. So a block that ping-pongs stays split and a block at rest is
- * merged, whatever the unit of time. Takes no context.
+ * The host forces splits, so the policy chooses only when gms_maintain() merges. It merges a
+ * block that has been all private for long enough since its last split, summed over all periods.
+ * How long that is follows from the guest so far: of seven rules, which wait 0, 0.1, 0.3, 1, 3
+ * and 10 times merge_wait_2m (or merge_wait_1g) of struct gms_state_opts, or for ever, the policy
+ * takes the one that would have cost least in the blocks that were ever split. It starts with 1.
+ * That rule costs at most twice what the best choice in hindsight costs, besides the rent until
+ * the next call of gms_maintain(); for the choice between the seven there is no such bound. Takes
+ * no context.
  *
  * Context: Any. Pure function.
  * Return: the policy.

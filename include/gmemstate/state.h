@@ -97,6 +97,11 @@ extern "C" {
  * @clock_ns: returns the time in nanoseconds, for policies. It must be thread-safe and quick, and
  *            must not call the library. NULL: policies see a count of changes instead of a time
  * @clock_ctx: passed to @clock_ns; must be NULL if @clock_ns is NULL
+ * @merge_wait_2m: for gms_policy_adaptive(): the time in which the small mappings of a 2M block of
+ *                 private memory cost the guest as much as a merge and the next split of the
+ *                 block. In nanoseconds if there is a clock, else a count of changes. 0: 1.5 s,
+ *                 or 1500
+ * @merge_wait_1g: the same for a 1G block that is mapped by 2M. 0: 0.8 s, or 800
  */
 struct gms_state_opts {
 	size_t struct_size;
@@ -110,12 +115,13 @@ struct gms_state_opts {
 	const struct gms_allocator *allocator;
 	uint64_t (*clock_ns)(void *ctx);
 	void *clock_ctx;
+	uint64_t merge_wait_2m, merge_wait_1g;
 };
 
 /** GMS_STATE_OPTS_INIT - options with @struct_size set, and all other fields 0 or NULL */
 /* clang-format off */
 #define GMS_STATE_OPTS_INIT { sizeof(struct gms_state_opts), 0, 0, 0, \
-			      NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+			      NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 }
 /* clang-format on */
 
 /**
@@ -231,9 +237,9 @@ GMS_API uint64_t gms_state_nr_pages(const struct gms_state *state);
  * @state: the object
  * @max_blocks: the largest number of 1G blocks to visit
  *
- * Meant to be called now and then. Visits only 1G blocks in which a folio is split, and goes on
- * where the last call stopped. A block is merged into one folio only if all of its pages are
- * allocated, none is pinned, and the backend does not refuse.
+ * Meant to be called now and then. Visits only 1G blocks in which a folio is split, or was, and
+ * goes on where the last call stopped. A block is merged into one folio only if all of its pages
+ * are allocated, none is pinned, and the backend does not refuse.
  *
  * Context: Takes the convert and the invalidate lock of one 1G block at a time. May sleep.
  * Return: the number of merges; 0 if the object is frozen, if called from inside a hook or

@@ -37,11 +37,24 @@
 
 #define GMS_NR_INHIBITS 2 /* trees of inhibits: see struct gms_state */
 
+/* See rent.h. The rules are those with theta = 0, .1, .3, 1, 3, 10 and infinity. */
+enum gms_rent_kind { GMS_RENT_2M, GMS_RENT_1G, GMS_NR_RENTS };
+#define GMS_NR_SKIS 7
+
+struct gms_rent_rules {
+	bool on; /* the policy decides GMS_EV_MAINTAIN, so blocks that were split get records */
+	unsigned int best[GMS_NR_RENTS]; /* the rule that gms_maintain() found best */
+	uint64_t merge[GMS_NR_RENTS]; /* W */
+	uint64_t wait[GMS_NR_RENTS][GMS_NR_SKIS]; /* theta * W */
+};
+
 struct gms_shard {
 	uint64_t seq; /* odd while a thread holds the invalidate lock exclusively */
 	uint64_t events; /* see history.h */
 	/* gms_convert() counts a call in the shard of the first page, under the convert lock. */
 	uint64_t conversions, pages_converted, noops;
+	/* What each rule of rent.h has cost. Written under the exclusive invalidate lock. */
+	uint64_t rent[GMS_NR_RENTS][GMS_NR_SKIS];
 	struct gms_mutex convert;
 	struct gms_rwlock invalidate;
 	/* Leaf pages for a quarantine whose range begins in this shard: see quarantine.h. */
@@ -89,6 +102,7 @@ struct gms_state {
 	uint64_t (*clock_ns)(void *ctx);
 	void *clock_ctx;
 	uint64_t clock_start; /* what the clock said when the object was created */
+	struct gms_rent_rules rent; /* constant but for best, which is accessed atomically */
 	uint64_t maintain_at; /* the number of the 1G block at which gms_maintain() goes on */
 	struct gms_allocator allocator;
 	struct gms_backend backend;

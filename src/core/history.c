@@ -33,8 +33,12 @@ uint64_t gms_history_now(const struct gms_state *s, gms_pgoff_t index)
 {
 	const struct gms_shard *shard = &s->shard[gms_shard_of(index)];
 
-	if (s->clock_ns)
-		return s->clock_ns(s->clock_ctx) - s->clock_start;
+	uint64_t now;
+
+	if (s->clock_ns) {
+		now = s->clock_ns(s->clock_ctx);
+		return now > s->clock_start ? now - s->clock_start : 0;
+	}
 	return gms_load_relaxed(&s->events) + gms_load_relaxed(&shard->events) % HISTORY_BATCH;
 }
 
@@ -92,5 +96,7 @@ void gms_history_compare(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end
 			gms_store_relaxed(&b->since, gms_history_now(s, at));
 		}
 		b->mixed = mixed;
+		if (committed)
+			gms_rents_change(s, at, next);
 	}
 }

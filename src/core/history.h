@@ -22,7 +22,7 @@
 #ifndef GMS_CORE_HISTORY_H
 #define GMS_CORE_HISTORY_H
 
-#include "core.h"
+#include "rent.h"
 
 /* Counts an event in the 1G block at an index. */
 void gms_history_tick(struct gms_state *s, gms_pgoff_t index);
@@ -71,7 +71,7 @@ static inline void gms_history_before(struct gms_state *s, gms_pgoff_t start, gm
 
 /*
  * Counts the change of [start, end) as an event, and counts a flip of each 1G block that is not as
- * gms_history_before() noted. Called after the commit.
+ * gms_history_before() noted. Opens and closes the periods of rent. Called after the commit.
  */
 static inline void gms_history_after(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 	GMS_REQUIRES(gms_invalidate_lock)

@@ -82,6 +82,7 @@ static struct gms_policy_verdict restructure_decide(const struct gms_state *s,
 	view.pinned = gms_folio_pinned(&s->folios, folio);
 	view.backing_order = gms_folios_backing_order(&s->folios, index);
 	gms_history_view(s, index, &view);
+	gms_rents_view(s, index, &view);
 	s->policy.decide(s->policy_ctx, &view, &verdict);
 	verdict.order = restructure_round(verdict.order);
 cap:
@@ -102,16 +103,20 @@ static int restructure_split_step(struct gms_state *s, const struct gms_policy_q
 				  gms_pgoff_t index, struct gms_policy_verdict verdict,
 				  struct gms_folio *folio) GMS_REQUIRES_SHARED(gms_invalidate_lock)
 {
-	const struct gms_folio now = gms_folio_lock(&s->folios, index);
 	unsigned int to = GMS_ORDER_4K;
-	int err = 0;
+	struct gms_folio now;
+	int err;
 
+	if (folio->order == GMS_ORDER_1G && !(verdict.uniform && !verdict.order))
+		to = GMS_ORDER_2M;
+	err = gms_rents_make(s, *folio, to);
+	if (err)
+		return err;
+	now = gms_folio_lock(&s->folios, index);
 	if (now.index != folio->index || now.order != folio->order) {
 		*folio = now;
 		goto unlock;
 	}
-	if (now.order == GMS_ORDER_1G && !(verdict.uniform && !verdict.order))
-		to = GMS_ORDER_2M;
 	err = gms_folio_split_begin(&s->folios, now);
 	if (err == GMS_BUSY)
 		gms_count_add(&s->counters, GMS_SPLITS_DEFERRED, 1);
@@ -123,6 +128,7 @@ static int restructure_split_step(struct gms_state *s, const struct gms_policy_q
 		goto unlock;
 	*folio = gms_folio_at(&s->folios, index);
 	gms_history_tick(s, index);
+	gms_rents_split(s, now, to);
 unlock:
 	gms_folio_unlock(&s->folios, now);
 	return err;

@@ -11,6 +11,7 @@
 #include "fault.h"
 
 #include "core/entry.h"
+#include "core/rent.h"
 #include "limit.h"
 #include "populate.h"
 
@@ -40,6 +41,7 @@ static int fault_begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_a
 {
 	const bool guest = accessor == GMS_GUEST;
 	struct gms_rtree_look look;
+	bool fresh = false;
 	unsigned int order;
 	int err;
 
@@ -52,9 +54,11 @@ static int fault_begin_locked(struct gms_state *s, gms_pgoff_t index, enum gms_a
 	if (!err && !guest)
 		err = gms_folios_expose(&s->folios, fault->folio_index,
 					fault->folio_index + gms_order_pages(fault->folio_order),
-					fault->folio_order);
+					fault->folio_order, &fresh);
 	if (err)
 		return err;
+	if (gms_unlikely(fresh))
+		gms_rents_touch(s, index, index + 1);
 	order = gms_limit_fault(s, index, accessor, &look, fault->folio_order);
 	fault->prepared =
 		guest && gms_rtree_fill(s->folios.prepared, index, order) == GMS_RTREE_ALL;

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * maintain.c - merging folios in blocks that are split, as the policy decides
+ *
+ * A block in which a folio was ever split is visited even if it is whole: what it has cost under
+ * each rule of rent.h is counted, so that the best rule is known.
  */
 #include "core/entry.h"
+#include "core/rent.h"
 #include "core/restructure.h"
 
 /* Merges folios in the 1G block with a number. Returns how many merges there were. */
@@ -20,6 +24,7 @@ static uint64_t maintain_block(struct gms_state *s, uint64_t block)
 		return 0;
 	gms_ranges_one(&ranges, start, end);
 	gms_shards_lock_exclusive(s, shard);
+	gms_rents_settle(s, start);
 	merges = gms_restructure_merge_ranges(s, &query, &ranges);
 	gms_shards_unlock_exclusive(s, shard);
 	(void)gms_leave(s, GMS_ENTER_RANGE, start, end - start, 0);
@@ -37,7 +42,7 @@ uint64_t gms_maintain(struct gms_state *s, uint64_t max_blocks)
 	for (uint64_t i = 0; i < blocks->nr && max_blocks; i++) {
 		const struct gms_block *b = gms_load_acquire(&blocks->block[at]);
 
-		if (b && gms_block_is_split(blocks, b)) {
+		if (b && (gms_block_is_split(blocks, b) || gms_load_acquire(&b->rents))) {
 			merges += maintain_block(s, at);
 			max_blocks--;
 		}

@@ -9,6 +9,7 @@
  */
 #include "core/entry.h"
 #include "core/quarantine.h"
+#include "core/rent.h"
 #include "populate.h"
 
 /* Returns the number of a page in its 1G block. */
@@ -42,17 +43,23 @@ static int pin_fault_folio(struct gms_state *s, gms_pgoff_t index, gms_pgoff_t l
 {
 	const struct gms_policy_query query = {
 		.event = GMS_EV_FAULT, .accessor = GMS_HOST, .cap = GMS_ORDER_1G};
+	gms_pgoff_t start = index;
 	struct gms_folio folio;
+	bool fresh = false;
 	int err;
 
 	err = gms_restructure_fault(s, &query, index, &folio);
 	if (err)
 		return err;
-	*end = gms_folio_end(folio);
-	if (folio.order)
-		return gms_folios_expose(&s->folios, folio.index, *end, folio.order);
 	*end = s->folios.order ? gms_order_cut(index, GMS_ORDER_2M, limit) : limit;
-	return gms_folios_expose(&s->folios, index, *end, GMS_ORDER_4K);
+	if (folio.order) {
+		start = folio.index;
+		*end = gms_folio_end(folio);
+	}
+	err = gms_folios_expose(&s->folios, start, *end, folio.order, &fresh);
+	if (!err && fresh)
+		gms_rents_touch(s, index, *end < limit ? *end : limit);
+	return err;
 }
 
 /* Faults a range in one 1G block for the host. On failure *at is the page that failed. */

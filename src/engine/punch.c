@@ -19,6 +19,7 @@
 #include "core/history.h"
 #include "core/mappings.h"
 #include "core/quarantine.h"
+#include "core/rent.h"
 #include "core/restructure.h"
 #include "listener/listener.h"
 
@@ -34,6 +35,28 @@ struct punch_hole {
 	bool lost; /* map_host failed, so the hole has to be quarantined */
 };
 
+/* Returns true if the folio at @index is allocated, and crosses an end of the hole. */
+static bool punch_crosses(const struct punch_hole *h, gms_pgoff_t index)
+{
+	const struct gms_folio folio = gms_folio_at(&h->s->folios, index);
+
+	return gms_rtree_test(h->s->folios.allocated, index) &&
+	       (folio.index < h->start || gms_folio_end(folio) > h->end);
+}
+
+/* Makes the records of the splits at @index, up to an end of the hole at @edge, ahead of them. */
+static int punch_prepare_end(const struct punch_hole *h, gms_pgoff_t index, gms_pgoff_t edge)
+{
+	const struct gms_folio folio = gms_folio_at(&h->s->folios, index);
+	const bool in_2m = !gms_order_is_start(edge, GMS_ORDER_2M);
+	const struct gms_folio block = {gms_order_down(index, GMS_ORDER_2M), GMS_ORDER_2M};
+
+	if (!folio.order || !punch_crosses(h, index))
+		return 0;
+	return in_2m ? gms_rents_make(h->s, block, GMS_ORDER_4K)
+		     : gms_rents_make(h->s, folio, GMS_ORDER_2M);
+}
+
 /* Splits the folio at @index if it crosses the end of the hole at @edge. */
 static int punch_split_at(struct punch_hole *h, gms_pgoff_t index, gms_pgoff_t edge)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
@@ -48,14 +71,16 @@ static int punch_split_at(struct punch_hole *h, gms_pgoff_t index, gms_pgoff_t e
 	unsigned int above;
 	int err;
 
-	if (!gms_rtree_test(s->folios.allocated, index) ||
-	    (folio.index >= h->start && gms_folio_end(folio) <= h->end))
+	if (!punch_crosses(h, index))
 		return 0;
 	err = gms_restructure_split(s, &query, index, &folio, &above);
 	return err == GMS_BUSY ? -EAGAIN : err;
 }
 
-/* Prepares those trees that the hole changes. Returns 0 or -ENOMEM. */
+/*
+ * Prepares those trees that the hole changes, and the records of the 2M blocks that it may split.
+ * Returns 0 or -ENOMEM.
+ */
 static int punch_prepare(struct punch_hole *h) GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock)
 {
 	struct gms_folios *f = &h->s->folios;
@@ -64,6 +89,11 @@ static int punch_prepare(struct punch_hole *h) GMS_REQUIRES(gms_convert_lock, gm
 	const uint64_t nr_pages = h->end - h->start;
 	int err;
 
+	err = punch_prepare_end(h, h->start, h->start);
+	if (!err)
+		err = punch_prepare_end(h, h->end - 1, h->end);
+	if (err)
+		return err;
 	for (unsigned int i = 0; i < 3; i++) {
 		if (gms_rtree_fill_range(tree[i], h->start, nr_pages) == GMS_RTREE_NONE)
 			continue;
@@ -102,6 +132,7 @@ static void punch_commit(struct punch_hole *h) GMS_REQUIRES(gms_convert_lock, gm
 		gms_rtree_commit(h->tree[i], h->start, h->end - h->start, false, NULL);
 	gms_folios_reset(&s->folios, h->start, h->end);
 	gms_history_tick(s, h->start);
+	gms_rents_free(s, h->start, h->end);
 	gms_mappings_invalidate_end(s, &h->ranges);
 	punch_notify_freed(h);
 }

@@ -22,7 +22,7 @@
  * Locks. The lock of struct gms_blocks serialises threads that add records. folio.h says which
  * locks protect the contents of a record.
  *
- * Cost. To find a record takes one load. A record takes 240 bytes, and pins come on top.
+ * Cost. To find a record takes one load. A record takes 248 bytes, and pins come on top.
  */
 #ifndef GMS_BLOCKS_H
 #define GMS_BLOCKS_H
@@ -51,6 +51,7 @@ struct gms_block {
 	struct gms_block *next; /* the next record on the journal */
 	/* Constant. */
 	gms_pgoff_t start; /* the first page of the block */
+	void *rents; /* see core/rent.h, which allocates and frees it; NULL: nothing was recorded */
 };
 
 struct gms_blocks {

@@ -390,7 +390,8 @@ void gms_folios_unsplit(struct gms_folios *f, struct gms_block *journal)
  * The set of mapped pages says which folios are exposed. How large the host's mappings may be is
  * kept in the record of the block, because a mapping may stay when its folio is split.
  */
-int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, unsigned int order)
+int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, unsigned int order,
+		      bool *fresh)
 {
 	struct gms_block *b = gms_folios_block(f, start);
 	bool noted = true;
@@ -399,8 +400,8 @@ int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, 
 	if (order)
 		noted = order == GMS_ORDER_1G ? gms_load_relaxed(&b->exposed_1g)
 					      : gms_line_test(&b->exposed_2m, gms_block_2m(start));
-	if (gms_likely(noted &&
-		       gms_rtree_fill_range(f->mapped, start, end - start) == GMS_RTREE_ALL))
+	*fresh = !noted || gms_rtree_fill_range(f->mapped, start, end - start) != GMS_RTREE_ALL;
+	if (gms_likely(!*fresh))
 		return 0;
 	err = gms_rtree_prepare(f->mapped, start, end - start, NULL);
 	if (err)

@@ -169,9 +169,11 @@ int gms_folios_populate_pages(struct gms_folios *f, gms_pgoff_t start, uint64_t 
 
 /*
  * Notes that the host may have mappings of [start, end) from now on. The range is one folio of
- * @order, or, if @order is 0, a range of pages in one 1G block. Returns 0 or -ENOMEM.
+ * @order, or, if @order is 0, a range of pages in one 1G block. Sets *fresh to true if not all of
+ * it was exposed before, else to false. Returns 0 or -ENOMEM.
  */
-int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, unsigned int order);
+int gms_folios_expose(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end, unsigned int order,
+		      bool *fresh);
 
 /*
  * A split and a pin of one folio exclude each other. Each leaves its mark under the tree lock of

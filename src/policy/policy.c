@@ -12,7 +12,7 @@
  *	eager-nonuniform   mixed              all events but maintenance  conversion
  *	lazy-4k            touched by host    host fault                  never
  *	lazy               mixed              host fault                  never
- *	adaptive           mixed              host fault                  maintenance, at rest
+ *	adaptive           mixed              host fault                  maintenance, when it pays
  *
  * Cost. A query takes a few comparisons, and reads nothing but the view.
  */
@@ -93,25 +93,26 @@ static void policy_lazy(void *ctx, const struct gms_policy_view *v,
 		verdict->order = policy_uniform_order(v, v->folio_order);
 }
 
-/*
- * Returns true if a block is at rest. A block that flipped n times until `since` flipped every
- * since / n on average. It is at rest if it has not flipped for twice that time.
- */
-static bool policy_at_rest(const struct gms_policy_view *v)
+/* Returns true if a block has been all private for as long as the best rule waits. */
+static bool policy_has_waited(enum gms_summary summary, uint64_t rest, uint64_t wait)
 {
-	const uint64_t quiet = v->now - v->since;
-
-	return !v->flips || quiet / 2 >= v->since / v->flips;
+	return summary == GMS_ALL_PRIVATE && wait != UINT64_MAX && rest >= wait;
 }
 
 static void policy_adaptive(void *ctx, const struct gms_policy_view *v,
 			    struct gms_policy_verdict *verdict)
 {
+	const bool merge_2m = policy_has_waited(v->s2m, v->rest_2m, v->wait_2m);
+
 	policy_lazy(ctx, v, verdict);
-	if (v->event == GMS_EV_MAINTAIN && policy_at_rest(v))
-		verdict->order = policy_uniform_order(v, GMS_ORDER_1G);
-	if (verdict->order < v->folio_order && v->event == GMS_EV_MAINTAIN)
-		verdict->order = v->folio_order;
+	if (v->event != GMS_EV_MAINTAIN)
+		return;
+	if (merge_2m && v->folio_order < GMS_ORDER_2M)
+		verdict->order = GMS_ORDER_2M;
+	if (policy_has_waited(v->s1g, v->rest_1g, v->wait_1g))
+		verdict->order = GMS_ORDER_1G;
+	/* if the 1G cannot be merged, its 2M blocks still have to wait */
+	verdict->exact = !merge_2m;
 }
 
 /* Defines gms_policy_<symbol>(), for the function policy_<symbol>(). */

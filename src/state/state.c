@@ -5,6 +5,7 @@
 #include "base/opts.h"
 #include "core/entry.h"
 #include "core/quarantine.h"
+#include "core/rent.h"
 #include "listener/listener.h"
 #include "state_opts.h"
 
@@ -64,6 +65,7 @@ static int state_init(struct gms_state *s, const struct gms_state_opts *opts)
 			      &s->backend, &s->counters);
 	if (err)
 		goto no_folios;
+	gms_rents_init(s, opts->merge_wait_2m, opts->merge_wait_1g);
 	if (s->clock_ns)
 		s->clock_start = s->clock_ns(s->clock_ctx);
 	return 0;
@@ -137,6 +139,7 @@ void gms_state_destroy(struct gms_state *s)
 	gms_listeners_fini(s);
 	state_free_folios(s);
 	gms_bindings_fini(&s->bindings, &s->allocator);
+	gms_rents_fini(s);
 	gms_folios_fini(&s->folios);
 	gms_shards_fini(s);
 	gms_quarantine_fini(s);

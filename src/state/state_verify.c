@@ -3,6 +3,7 @@
  * state_verify.c - checking every invariant of a state object, by brute force
  */
 #include "core/entry.h"
+#include "core/rent.h"
 #include "state_trees.h"
 
 static const char *state_verify_trees(const struct gms_state *s)
@@ -28,6 +29,8 @@ static const char *state_verify_locked(struct gms_state *s)
 		wrong = gms_folios_verify(&s->folios);
 	if (!wrong)
 		wrong = gms_folios_verify_pins(&s->folios, s->private);
+	if (!wrong)
+		wrong = gms_rents_verify(s);
 	if (!wrong && !gms_rtree_is_within(s->folios.prepared, s->private))
 		wrong = "a prepared page is not private";
 	if (!wrong && !gms_rtree_is_within(s->inhibit[0], s->inhibit[1]))

@@ -2,6 +2,7 @@
 /*
  * stats.c - reading the counters
  */
+#include "core/rent.h"
 #include "listener/listener.h"
 #include "state_trees.h"
 
@@ -12,6 +13,7 @@ static void stats_measure(const struct gms_state *s, struct gms_stats *stats)
 	uint64_t in_use, pooled;
 
 	gms_blocks_bytes(&s->folios.blocks, &in_use, &pooled);
+	gms_rents_bytes(s, &in_use, &pooled);
 	stats->bytes_in_use =
 		sizeof(*s) + in_use + gms_bindings_bytes(&s->bindings) + gms_listeners_bytes(s);
 	stats->bytes_pooled = pooled;

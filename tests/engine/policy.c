@@ -317,71 +317,58 @@ static void rule_30_adaptive_splits_as_lazy(void **unused)
 	check_rows(gms_policy_adaptive(), lazy);
 }
 
-/* A uniform 1G is merged after two average times between flips. */
-static void rule_30_adaptive_merges_blocks_that_stay_uniform(void **unused)
+/* Rule 30: adaptive merges an all private block whose rest has reached the wait. */
+static void rule_30_adaptive_merges_what_has_waited(void **unused)
 {
+#define NEVER UINT64_MAX
 	static const struct {
-		uint32_t flips;
-		uint64_t since, now;
-		bool merge;
+		unsigned int folio_order;
+		enum gms_summary s2m, s1g;
+		uint64_t rest_2m, wait_2m, rest_1g, wait_1g;
+		unsigned int order;
+		bool exact;
 	} rows[] = {
-		/* a flip every 100 */
-		{4, 400, 400, false},
-		{4, 400, 599, false},
-		{4, 400, 600, true},
-		{4, 400, 601, true},
-		{4, 400, 100000, true},
-		/* few flips, and many flips */
-		{2, 1000000, 1000001, false},
-		{2, 1000000, 1999999, false},
-		{2, 1000000, 2000000, true},
-		{1000, 1000000, 1001999, false},
-		{1000, 1000000, 1002000, true},
-		/* a block that never flipped is merged */
-		{0, 0, 1, true},
-		{0, 0, UINT64_MAX, true},
-		/* numbers whose products need more than 64 bits */
-		{UINT32_MAX, 1ULL << 62, (1ULL << 62) + (1ULL << 30), false},
-		{UINT32_MAX, 1ULL << 62, (1ULL << 62) + (1ULL << 32), true},
-		{2, 1ULL << 62, (1ULL << 62) + (1ULL << 61), false},
-		{2, 1ULL << 62, 1ULL << 63, true},
-		{1, 1ULL << 63, UINT64_MAX, false},
+		{O4K, P, P, 99, 100, 99, 100, O4K, true},
+		{O4K, P, P, 100, 100, 99, 100, O2M, false},
+		{O4K, P, P, 99, 100, 100, 100, O1G, true},
+		{O4K, P, P, 100, 100, 100, 100, O1G, false},
+		{O2M, P, P, 0, 100, 99, 100, O2M, true},
+		{O2M, P, P, 500, 100, 99, 100, O2M, false},
+		{O2M, P, P, 0, 100, 100, 100, O1G, true},
+		{O4K, P, M, 100, 100, 100, 100, O2M, false},
+		{O4K, M, M, 100, 100, 100, 100, O4K, true},
+		{O2M, P, M, 100, 100, 100, 100, O2M, false},
+		/* shared blocks are not merged: the guest pays no rent for them */
+		{O4K, S, S, 100, 100, 100, 100, O4K, true},
+		{O2M, S, S, 100, 100, 100, 100, O2M, true},
+		{O4K, S, M, 100, 100, 100, 100, O4K, true},
+		/* at once, and never */
+		{O4K, P, M, 0, 0, 0, NEVER, O2M, false},
+		{O4K, P, P, 0, NEVER, 0, 0, O1G, true},
+		{O4K, P, P, NEVER, NEVER, NEVER, NEVER, O4K, true},
+		{O4K, P, P, NEVER, NEVER - 1, NEVER, NEVER, O2M, false},
 	};
-	static const unsigned int orders[] = {O4K, O2M};
-	size_t i, j;
+#undef NEVER
+	size_t i;
 
 	(void)unused;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		for (j = 0; j < ARRAY_SIZE(orders); j++) {
-			struct row row = {GMS_EV_MAINTAIN, HOST, GMS_SHARED, orders[j], S, S, 0, 0};
-			struct gms_policy_view view;
+		const struct row row = {GMS_EV_MAINTAIN,     HOST,        GMS_PRIVATE,
+					rows[i].folio_order, rows[i].s2m, rows[i].s1g,
+					rows[i].order,       -1};
+		struct gms_policy_view view = view_of(&row);
+		struct gms_policy_verdict verdict;
 
-			row.s2m = row.s1g = i % 2 ? P : S;
-			view = view_of(&row);
-			view.flips = rows[i].flips;
-			view.since = rows[i].since;
-			view.now = rows[i].now;
-			if (query(gms_policy_adaptive(), &view).order !=
-			    (rows[i].merge ? O1G : orders[j]))
-				fail_msg("row %zu, folio of %u", i, orders[j]);
-		}
+		view.rest_2m = rows[i].rest_2m;
+		view.wait_2m = rows[i].wait_2m;
+		view.rest_1g = rows[i].rest_1g;
+		view.wait_1g = rows[i].wait_1g;
+		verdict = query(gms_policy_adaptive(), &view);
+		if (verdict.order != rows[i].order || verdict.exact != rows[i].exact)
+			fail_msg("row %zu: order %u, exact %d", i, verdict.order, verdict.exact);
+		/* lazy merges nothing */
+		assert_int_equal(query(gms_policy_lazy(), &view).order, rows[i].folio_order);
 	}
-}
-
-/* A mixed block is not merged, however long it has been mixed. */
-static void rule_30_adaptive_does_not_merge_mixed_blocks(void **unused)
-{
-	struct row row = {GMS_EV_MAINTAIN, HOST, GMS_SHARED, O4K, M, M, 0, 0};
-	struct gms_policy_view view = view_of(&row);
-
-	(void)unused;
-	view.now = 1ULL << 50;
-	assert_int_equal(query(gms_policy_adaptive(), &view).order, O4K);
-	row.folio_order = O2M;
-	view = view_of(&row);
-	view.s2m = S;
-	view.now = 1ULL << 50;
-	assert_int_equal(query(gms_policy_adaptive(), &view).order, O2M);
 }
 
 /* The index does not change a verdict, and the history changes only those of adaptive. */
@@ -445,8 +432,7 @@ int main(void)
 		cmocka_unit_test(rule_30_lazy_4k_has_its_verdicts),
 		cmocka_unit_test(rule_30_eager_nonuniform_has_its_verdicts),
 		cmocka_unit_test(rule_30_adaptive_splits_as_lazy),
-		cmocka_unit_test(rule_30_adaptive_merges_blocks_that_stay_uniform),
-		cmocka_unit_test(rule_30_adaptive_does_not_merge_mixed_blocks),
+		cmocka_unit_test(rule_30_adaptive_merges_what_has_waited),
 		cmocka_unit_test(rule_30_verdicts_depend_only_on_the_block),
 		cmocka_unit_test(policies_have_names),
 	};

@@ -398,6 +398,7 @@ static void set_up(struct field *field, const struct setting *setting)
 	opts.nr_pages = NR_PAGES;
 	opts.folio_order = setting->folio_order;
 	opts.policy = gms_policy_by_name(setting->policy);
+	opts.merge_wait_2m = opts.merge_wait_1g = 20; /* changes: adaptive is to merge at times */
 	opts.backend = &flags;
 	if (setting->sim) {
 		assert_int_equal(sim_create(&sim_opts, &field->sim), 0);

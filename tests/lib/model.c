@@ -50,6 +50,9 @@ void model_init(struct model *model, const struct model_opts *opts)
 	model->covered = array(nr, 1);
 	model->expected = array(nr, 1);
 	model->blocks = array(model->nr_blocks, sizeof(*model->blocks));
+	model->rents_2m = array(nr / MODEL_2M + 1, sizeof(*model->rents_2m));
+	model->rents_1g = array(model->nr_blocks, sizeof(*model->rents_1g));
+	model->rent_best[0] = model->rent_best[1] = MODEL_RULE_1;
 	memset(model->private, opts->init_private, nr);
 	memset(model->limit, GMS_ORDER_1G, nr);
 	for (i = 0; i < nr; i++)
@@ -74,6 +77,8 @@ void model_fini(struct model *model)
 	free(model->covered);
 	free(model->expected);
 	free(model->blocks);
+	free(model->rents_2m);
+	free(model->rents_1g);
 	memset(model, 0, sizeof(*model));
 }
 
@@ -301,6 +306,7 @@ void model_flips_after(struct model *model, uint64_t start, uint64_t end)
 	uint8_t mixed[MODEL_MIXED_BYTES];
 	uint64_t block;
 
+	model_rent_change(model, start, end);
 	for (block = start / MODEL_1G; block <= (end - 1) / MODEL_1G; block++) {
 		find_mixed(model, block, mixed);
 		if (!memcmp(mixed, model->blocks[block].was_mixed, sizeof(mixed)))

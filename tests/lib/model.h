@@ -50,9 +50,31 @@ struct model_opts {
 /* A flag for the 1G block, and one for each of its 2M blocks. */
 #define MODEL_MIXED_BYTES (1 + 512)
 
+/* W of 2M and of 1G, in a history's time. */
+#define MODEL_MERGE_2M (12 * MODEL_TIME_STEP + 7)
+#define MODEL_MERGE_1G (7 * MODEL_TIME_STEP + 3)
+
+/* Time advances in multiples of a number with many divisors, so that policies divide evenly. */
+#define MODEL_TIME_STEP 720720ULL
+
+#define MODEL_NR_RULES 7 /* with theta = 0, .1, .3, 1, 3, 10 and infinity */
+#define MODEL_RULE_1 3
+
+/* What was done with a 2M or 1G block, and what each rule would have done with it. */
+struct model_rent {
+	bool used; /* it was split */
+	bool open; /* it is all private */
+	bool touched; /* since it is not all private */
+	uint64_t since;
+	uint64_t rested;
+	bool whole[MODEL_NR_RULES];
+	uint64_t waited[MODEL_NR_RULES];
+};
+
 struct model_block {
 	uint32_t flips;
 	uint64_t since;
+	bool visit; /* a split was tried here, so gms_maintain() visits the block */
 	/* before the current operation: */
 	uint8_t was_mixed[MODEL_MIXED_BYTES];
 	bool had_folios;
@@ -81,6 +103,9 @@ struct model {
 	uint8_t *expected; /* unmap_host had to be called for the page */
 	uint64_t no_1g; /* 1 + the 1G block that could not be merged in the current pass */
 	struct model_block *blocks; /* for each 1G block */
+	struct model_rent *rents_2m, *rents_1g; /* for each block */
+	uint64_t rent_cost[2][MODEL_NR_RULES]; /* [0]: of 2M, [1]: of 1G */
+	unsigned int rent_best[2];
 	uint64_t now; /* the object's clock */
 	uint64_t cursor; /* the block at which the next gms_maintain() begins */
 	struct gms_stats stats; /* only those that follow from the operations */
@@ -159,6 +184,23 @@ void model_set_order(struct model *model, uint64_t index, unsigned int order);
  */
 void model_flips_before(struct model *model, uint64_t start, uint64_t end);
 void model_flips_after(struct model *model, uint64_t start, uint64_t end);
+
+/* ---- rent (model_rent.c) ---- */
+
+/* Notes a split of the folio at @start. */
+void model_rent_split(struct model *model, uint64_t start, unsigned int from, unsigned int to);
+
+/* Notes that the host touches a range that it had not mapped. */
+void model_rent_touch(struct model *model, uint64_t start, uint64_t end);
+
+/* Notes a change of a range, after it; or that the memory of a range was freed. */
+void model_rent_change(struct model *model, uint64_t start, uint64_t end);
+void model_rent_free(struct model *model, uint64_t start, uint64_t end);
+
+/* Counts what the open periods have cost, and chooses the best rules. */
+void model_rent_settle(struct model *model, uint64_t start, uint64_t end);
+
+void model_rent_view(const struct model *model, uint64_t index, struct gms_policy_view *view);
 
 /* ---- comparisons (model_check.c) ---- */
 

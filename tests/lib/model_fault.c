@@ -56,17 +56,25 @@ static int refuse(const struct model *model, uint64_t index, enum gms_accessor a
 	return accessor == GMS_HOST && model->private[index] ? -EACCES : 0;
 }
 
-/* Records that the host may map the folio. It may have mapped a larger folio before. */
-static void expose(struct model *model, uint64_t index)
+/*
+ * Records that the host may map the folio at @index. It may have mapped a larger folio before. If
+ * not, it touches the pages of the folio from @index to @end.
+ */
+static void expose(struct model *model, uint64_t index, uint64_t end)
 {
 	unsigned int order = model->order[index];
 	uint64_t i = index >> order << order;
-	uint64_t end = i + (1ULL << order);
+	uint64_t next = i + (1ULL << order);
+	bool fresh = false;
 
-	for (; i < end; i++) {
-		if (model->mapped[i] <= order)
-			model->mapped[i] = (uint8_t)(1 + order);
+	for (; i < next; i++) {
+		if (model->mapped[i] > order)
+			continue;
+		model->mapped[i] = (uint8_t)(1 + order);
+		fresh = true;
 	}
+	if (fresh)
+		model_rent_touch(model, index, next < end ? next : end);
 }
 
 /* Returns true if the guest may map the block of this order. */
@@ -134,7 +142,7 @@ int model_fault_begin(struct model *model, uint64_t index, int accessor, struct 
 	if (ret)
 		return model_result(model, ret);
 	if (accessor == GMS_HOST) {
-		expose(model, index);
+		expose(model, index, index + 1);
 		model->stats.faults_host++;
 	} else {
 		model->stats.faults_guest++;
@@ -224,7 +232,7 @@ static int touch(struct model *model, uint64_t start, uint64_t end, gms_pgoff_t 
 			return ret;
 	}
 	for (i = start; i < end; i = ((i >> model->order[i]) + 1) << model->order[i])
-		expose(model, i);
+		expose(model, i, end);
 	return 0;
 }
 

@@ -11,9 +11,6 @@
 
 #define NR_HOT 3
 
-/* Time advances in multiples of a number with many divisors, so that policies divide evenly. */
-#define TIME_STEP 720720ULL
-
 static const char *const kind_names[MODEL_NR_OPS] = {
 	"convert", "fault",     "allocate", "punch",    "pin",    "unpin",
 	"inhibit", "uninhibit", "attr_set", "maintain", "repair",
@@ -215,7 +212,7 @@ void model_history_make(struct model_history *history, const struct model_opts *
 			last_pin = op;
 		if (op->kind == MODEL_CONVERT && op->refuse & 1U << SIM_APPLY)
 			refused = op;
-		op->advance = TIME_STEP * prng_below(prng, 4);
+		op->advance = MODEL_TIME_STEP * prng_below(prng, 4);
 		op->full = !prng_below(prng, every) || i + 1 == nr_ops;
 	}
 }

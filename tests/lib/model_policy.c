@@ -85,12 +85,15 @@ static struct gms_policy_verdict lazy(const struct gms_policy_view *view)
 
 static struct gms_policy_verdict adaptive(const struct gms_policy_view *view)
 {
-	struct gms_policy_verdict verdict = lazy(view);
+	bool waited_2m = view->s2m == GMS_ALL_PRIVATE && view->rest_2m >= view->wait_2m,
+	     waited_1g = view->s1g == GMS_ALL_PRIVATE && view->rest_1g >= view->wait_1g;
+	struct gms_policy_verdict verdict = {view->folio_order, false, !waited_2m};
 
-	/* now - since >= 2 * (since / flips), in whole numbers */
-	if (view->event == GMS_EV_MAINTAIN &&
-	    (view->now - view->since) * view->flips >= 2 * view->since)
-		verdict.order = larger(view->folio_order, largest(view, true));
+	if (view->event != GMS_EV_MAINTAIN)
+		return lazy(view);
+	verdict.order = larger(view->folio_order, waited_2m ? GMS_ORDER_2M : 0);
+	if (waited_1g)
+		verdict.order = GMS_ORDER_1G;
 	return verdict;
 }
 
@@ -119,6 +122,8 @@ static struct gms_policy_verdict decide(const struct model *model, uint64_t inde
 		.backing_order = model_natural(model, index),
 	};
 
+	model_rent_view(model, index, &view);
+
 	verdict = policies[model->opts.policy](&view);
 	if (verdict.order > event->cap) {
 		verdict.order = event->cap;
@@ -132,6 +137,7 @@ static void split_to(struct model *model, uint64_t index, unsigned int order)
 	unsigned int from = model->order[index];
 	uint64_t start = index >> from << from;
 
+	model_rent_split(model, start, from, order);
 	memset(model->order + start, (int)order, 1ULL << from);
 	if (from == GMS_ORDER_1G)
 		model->stats.splits_1g++;
@@ -157,6 +163,7 @@ int model_split(struct model *model, uint64_t index, const struct model_event *e
 		verdict = decide(model, index, event);
 		if (verdict.order >= from)
 			return 0;
+		model->blocks[index / MODEL_1G].visit = model->opts.policy == MODEL_ADAPTIVE;
 		if (model_first_pin(model, start, end) == end)
 			ret = model_take(model, 1U << SIM_CHECK_PINS);
 		if (ret == -EAGAIN)

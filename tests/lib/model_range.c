@@ -142,6 +142,7 @@ static int punch(struct model *model, const struct hole *hole, gms_pgoff_t *err_
 		model->blocks[block].had_folios = has_folios(model, block);
 	free_all(model, hole);
 	forget_splits(model, hole);
+	model_rent_free(model, hole->start, hole->end);
 	for (block = hole->start / MODEL_1G; block <= (hole->end - 1) / MODEL_1G; block++) {
 		if (!model->blocks[block].had_folios || has_folios(model, block))
 			continue;
@@ -200,6 +201,7 @@ static uint64_t maintain_block(struct model *model, uint64_t block)
 
 	if (end > model->nr_pages)
 		end = model->nr_pages;
+	model_rent_settle(model, i, end);
 	while (i < end) {
 		if (model->allocated[i])
 			i = model_merge(model, i, &event, &merged);
@@ -209,7 +211,7 @@ static uint64_t maintain_block(struct model *model, uint64_t block)
 	return merged;
 }
 
-/* Visits each block at most once. Blocks that are not split do not count. */
+/* Visits each block at most once. Blocks that were never split do not count. */
 uint64_t model_maintain(struct model *model, uint64_t max_blocks)
 {
 	uint64_t merged = 0;
@@ -217,7 +219,7 @@ uint64_t model_maintain(struct model *model, uint64_t max_blocks)
 
 	model->loose = MAPPING_HOOKS;
 	for (i = 0; i < model->nr_blocks && max_blocks && model->opts.folio_order; i++) {
-		if (is_split(model, model->cursor)) {
+		if (is_split(model, model->cursor) || model->blocks[model->cursor].visit) {
 			merged += maintain_block(model, model->cursor);
 			max_blocks--;
 		}

@@ -82,6 +82,8 @@ static const char *duo_init(struct duo *duo, const struct model_opts *opts)
 	state_opts.allocator = &duo->talloc.ops;
 	state_opts.clock_ns = clock_of;
 	state_opts.clock_ctx = duo;
+	state_opts.merge_wait_2m = MODEL_MERGE_2M;
+	state_opts.merge_wait_1g = MODEL_MERGE_1G;
 	if (gms_state_create(&state_opts, &duo->state))
 		return "gms_state_create() failed";
 	for (i = 0; i < MODEL_NR_ATTRS; i++) {

@@ -155,6 +155,8 @@ void rig_init(struct rig *rig, const struct rig_opts *opts)
 	state.allocator = &rig->talloc.ops;
 	state.clock_ns = opts->clock_ns;
 	state.clock_ctx = opts->clock_ctx;
+	state.merge_wait_2m = opts->merge_wait_2m;
+	state.merge_wait_1g = opts->merge_wait_1g;
 	assert_int_equal(gms_state_create(&state, &rig->state), 0);
 }
 

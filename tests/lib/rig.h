@@ -50,6 +50,7 @@ struct rig_opts {
 	void *policy_ctx;
 	uint64_t (*clock_ns)(void *ctx);
 	void *clock_ctx;
+	uint64_t merge_wait_2m, merge_wait_1g;
 	void (*tune)(struct gms_backend_ops *ops);
 };
 

@@ -232,29 +232,31 @@ static int job_maintain(struct job *job)
 	return (int)gms_maintain(job->rig->state, UINT64_MAX);
 }
 
-static uint64_t read_clock(void *ctx)
+/* Splits as lazy does, and merges in gms_maintain(). */
+static void decide_to_merge(void *ctx, const struct gms_policy_view *view,
+			    struct gms_policy_verdict *verdict)
 {
-	return *(uint64_t *)ctx;
+	gms_policy_lazy()->decide(ctx, view, verdict);
+	if (view->event == GMS_EV_MAINTAIN)
+		verdict->order = GMS_ORDER_1G;
 }
 
 /* Rule 31: a pin waits for a merge, and finds one folio. */
 static void rule_31_pins_wait_for_a_merge(void **unused)
 {
+	static const struct gms_policy_ops merging = {
+		.struct_size = sizeof(merging), .name = "merging", .decide = decide_to_merge};
 	struct rig_opts opts = all_shared;
 	struct job maintain, pin;
-	uint64_t clock = 0;
 	struct gate gate;
 	struct rig rig;
 
 	(void)unused;
-	opts.clock_ns = read_clock;
-	opts.clock_ctx = &clock;
-	opts.policy = gms_policy_adaptive();
+	opts.policy = &merging;
 	rig_init(&rig, &opts);
 	rig_convert(&rig, 9, 1, GMS_PRIVATE);
 	rig_faults(&rig, 5, GMS_HOST, GMS_ORDER_4K, GMS_ORDER_4K);
 	rig_convert(&rig, 9, 1, GMS_SHARED);
-	clock = 1000;
 	gate_close(&gate, &rig, SIM_FOLIO_MERGE, GATE_ANYWHERE);
 	maintain = job_of(&rig, job_maintain, 0, 0);
 	pin = job_of(&rig, job_pin, 5, 1);
