@@ -51,8 +51,8 @@ struct model_opts {
 #define MODEL_MIXED_BYTES (1 + 512)
 
 /* W of 2M and of 1G, in a history's time. */
-#define MODEL_MERGE_2M (12 * MODEL_TIME_STEP + 7)
-#define MODEL_MERGE_1G (7 * MODEL_TIME_STEP + 3)
+#define MODEL_MERGE_2M (3 * MODEL_TIME_STEP + 7)
+#define MODEL_MERGE_1G (2 * MODEL_TIME_STEP + 3)
 
 /* Time advances in multiples of a number with many divisors, so that policies divide evenly. */
 #define MODEL_TIME_STEP 720720ULL
@@ -106,6 +106,7 @@ struct model {
 	struct model_rent *rents_2m, *rents_1g; /* for each block */
 	uint64_t rent_cost[2][MODEL_NR_RULES]; /* [0]: of 2M, [1]: of 1G */
 	unsigned int rent_best[2];
+	uint64_t views; /* of all views at GMS_EV_MAINTAIN, by model_rent_note() */
 	uint64_t now; /* the object's clock */
 	uint64_t cursor; /* the block at which the next gms_maintain() begins */
 	struct gms_stats stats; /* only those that follow from the operations */
@@ -171,7 +172,7 @@ struct model_event {
 	unsigned int cap; /* the largest order that the verdict may have */
 };
 int model_split(struct model *model, uint64_t index, const struct model_event *event);
-bool model_wants_merge(const struct model *model, uint64_t index, const struct model_event *event);
+bool model_wants_merge(struct model *model, uint64_t index, const struct model_event *event);
 void model_undo_splits(struct model *model);
 uint64_t model_merge(struct model *model, uint64_t index, const struct model_event *event,
 		     uint64_t *merges);
@@ -201,6 +202,9 @@ void model_rent_free(struct model *model, uint64_t start, uint64_t end);
 void model_rent_settle(struct model *model, uint64_t start, uint64_t end);
 
 void model_rent_view(const struct model *model, uint64_t index, struct gms_policy_view *view);
+
+/* Mixes what a view at GMS_EV_MAINTAIN says of rent into a number, which can be compared. */
+void model_rent_note(uint64_t *views, const struct gms_policy_view *view);
 
 /* ---- comparisons (model_check.c) ---- */
 

@@ -98,7 +98,7 @@ static struct gms_policy_verdict adaptive(const struct gms_policy_view *view)
 }
 
 /* Queries the policy about a page. */
-static struct gms_policy_verdict decide(const struct model *model, uint64_t index,
+static struct gms_policy_verdict decide(struct model *model, uint64_t index,
 					const struct model_event *event)
 {
 	static struct gms_policy_verdict (*const policies[])(const struct gms_policy_view *) = {
@@ -123,6 +123,8 @@ static struct gms_policy_verdict decide(const struct model *model, uint64_t inde
 	};
 
 	model_rent_view(model, index, &view);
+	if (model->opts.policy == MODEL_ADAPTIVE) /* no other one decides GMS_EV_MAINTAIN */
+		model_rent_note(&model->views, &view);
 
 	verdict = policies[model->opts.policy](&view);
 	if (verdict.order > event->cap) {
@@ -181,7 +183,7 @@ int model_split(struct model *model, uint64_t index, const struct model_event *e
 }
 
 /* Returns true if the policy wants a larger folio at the page. */
-bool model_wants_merge(const struct model *model, uint64_t index, const struct model_event *event)
+bool model_wants_merge(struct model *model, uint64_t index, const struct model_event *event)
 {
 	return model->allocated[index] && decide(model, index, event).order > model->order[index];
 }

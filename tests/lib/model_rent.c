@@ -193,3 +193,13 @@ void model_rent_view(const struct model *model, uint64_t index, struct gms_polic
 	view->rest_2m = small->rested + (small->open ? model->now - small->since : 0);
 	view->rest_1g = large->rested + (large->open ? model->now - large->since : 0);
 }
+
+void model_rent_note(uint64_t *views, const struct gms_policy_view *view)
+{
+	const uint64_t said[] = {view->index,   view->rest_2m, view->wait_2m,
+				 view->rest_1g, view->wait_1g, view->folio_order};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(said) && view->event == GMS_EV_MAINTAIN; i++)
+		*views = (*views ^ said[i]) * 0x9e3779b97f4a7c15ULL;
+}

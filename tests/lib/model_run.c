@@ -23,6 +23,8 @@ struct duo {
 	/* for the hooks: */
 	bool ending; /* in gms_state_destroy() */
 	uint64_t start, nr_pages; /* of the current operation */
+	const struct gms_policy_ops *policy;
+	uint64_t views; /* as in the model */
 	const char *why; /* NULL, or the first wrong answer in a hook */
 };
 
@@ -56,6 +58,16 @@ static void in_hook(void *arg, const struct sim_call *call)
 		duo->why = model_compare_inside(&duo->model, duo->state, duo->start, duo->nr_pages);
 }
 
+/* Decides as the policy of the history does, and notes what it was shown. */
+static void decide_and_note(void *ctx, const struct gms_policy_view *view,
+			    struct gms_policy_verdict *verdict)
+{
+	struct duo *duo = ctx;
+
+	model_rent_note(&duo->views, view);
+	duo->policy->decide(NULL, view, verdict);
+}
+
 static const char *duo_init(struct duo *duo, const struct model_opts *opts)
 {
 	struct gms_state_opts state_opts = GMS_STATE_OPTS_INIT;
@@ -66,6 +78,7 @@ static const char *duo_init(struct duo *duo, const struct model_opts *opts)
 		.flags = opts->pins_by_folio ? GMS_BACKEND_PINS_BY_FOLIO : 0,
 		.record = MAX_CALLS,
 	};
+	struct gms_policy_ops policy;
 	unsigned int i, id;
 
 	memset(duo, 0, sizeof(*duo));
@@ -76,7 +89,11 @@ static const char *duo_init(struct duo *duo, const struct model_opts *opts)
 	state_opts.nr_pages = opts->nr_pages;
 	state_opts.flags = opts->init_private ? GMS_INIT_PRIVATE : 0;
 	state_opts.folio_order = opts->folio_order;
-	state_opts.policy = gms_policy_by_name(model_policy_name(opts->policy));
+	duo->policy = gms_policy_by_name(model_policy_name(opts->policy));
+	policy = *duo->policy;
+	policy.decide = decide_and_note;
+	state_opts.policy = &policy;
+	state_opts.policy_ctx = duo;
 	state_opts.backend = sim_ops(duo->sim);
 	state_opts.backend_ctx = duo->sim;
 	state_opts.allocator = &duo->talloc.ops;
@@ -379,6 +396,8 @@ static const char *do_op(struct duo *duo, const struct model_op *planned)
 	why = model_end(&duo->model);
 	if (!why)
 		why = compare_outcomes(op, &got, &want);
+	if (!why && duo->views != duo->model.views)
+		why = "the policy was shown other rests or waits of a block";
 	if (!why)
 		why = check_seq(duo, op, seq, &stats);
 	return why ? why : check_all(duo, op);
