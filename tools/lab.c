@@ -234,6 +234,7 @@ static int lab_create_trees(struct lab *lab)
 	return ret;
 }
 
+/* Returns how long adaptive is told that a rent takes to cost as much as a merge and a split. */
 static uint64_t lab_wait_ns(const struct lab_opts *opts, unsigned int order)
 {
 	const uint64_t ns = costs_wait_ns(opts->costs, order);
@@ -273,7 +274,8 @@ static int lab_create(struct lab *lab)
 	state_opts.backend_ctx = lab->sim;
 	state_opts.clock_ns = lab_clock_ns;
 	state_opts.clock_ctx = lab;
-	(void)lab_wait_ns; /* TODO until adaptive takes it */
+	state_opts.merge_wait_2m = lab_wait_ns(opts, GMS_ORDER_2M);
+	state_opts.merge_wait_1g = lab_wait_ns(opts, GMS_ORDER_1G);
 	return gms_state_create(&state_opts, &lab->state);
 }
 
