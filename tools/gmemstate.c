@@ -256,30 +256,61 @@ out:
 	return status;
 }
 
+/* Makes further runs for a report: with pins by folio, and with the options of @plan. */
+static int tool_study_more(struct lab_runs *runs, const struct log *log,
+			   const struct options *options, const struct lab_plan *plan)
+{
+	struct options more = *options;
+	struct lab_report report = {0};
+	int ret;
+
+	more.plan = *plan;
+	more.plan.pins = LAB_PINS_FOLIO;
+	ret = tool_run_policies(&report, log, &more);
+	*runs = report.runs;
+	return ret;
+}
+
 /* Makes the runs of one log with one backing, and adds them to a report. */
 static int tool_study_backing(json_t *study, const struct log *log, const struct options *options,
 			      const char *sha256)
 {
-	struct lab_report report = {0}, told = {0};
-	struct options ten = *options;
+	static struct study_runs runs; /* too large for a stack */
+	struct lab_plan told = options->plan, unmerged = told, other_rmp = told;
 	int ret;
 
-	ten.plan.policies = 1U << POLICIES_ADAPTIVE;
-	ten.plan.pins = LAB_PINS_FOLIO;
-	ten.plan.opts.told = 10;
-	ret = tool_run_policies(&report, log, options);
+	memset(&runs, 0, sizeof(runs));
+	told.policies = 1U << POLICIES_ADAPTIVE;
+	told.opts.told = 10;
+	unmerged.policies = 1U << POLICIES_EAGER_NONUNIFORM;
+	unmerged.opts.unmerged = true;
+	other_rmp.opts.rmp_sticky = !other_rmp.opts.rmp_sticky;
+	ret = tool_run_policies(&runs.report, log, options);
 	if (!ret)
-		ret = tool_run_policies(&told, log, &ten);
-	if (!ret && tool_runs_status(&report.runs) == TOOL_UNUSABLE)
+		ret = tool_study_more(&runs.told, log, options, &told);
+	if (!ret)
+		ret = tool_study_more(&runs.unmerged, log, options, &unmerged);
+	if (!ret)
+		ret = tool_study_more(&runs.other_rmp, log, options, &other_rmp);
+	if (!ret && tool_runs_status(&runs.report.runs) == TOOL_UNUSABLE)
 		ret = -EIO;
 	if (!ret)
-		ret = study_add(study, &report, sha256, &told.runs);
-	lab_runs_fini(&report.runs);
-	lab_runs_fini(&told.runs);
+		ret = study_add(study, &runs, sha256);
+	if (!ret)
+		tool_warn_refusals(&runs.report.runs.run[0].result.refused, options);
+	if (!ret && tool_runs_status(&runs.report.runs) == TOOL_SOME_REFUSED)
+		ret = TOOL_SOME_REFUSED;
+	lab_runs_fini(&runs.report.runs);
+	lab_runs_fini(&runs.told);
+	lab_runs_fini(&runs.unmerged);
+	lab_runs_fini(&runs.other_rmp);
 	return ret;
 }
 
-/* Adds the log options->name to a report. Returns 0, or -errno after it has printed why. */
+/*
+ * Adds the log options->name to a report. Returns an exit status, or -errno after it has printed
+ * why.
+ */
 static int tool_study_log(json_t *study, struct options *options)
 {
 	static const unsigned int orders[] = {GMS_ORDER_2M, GMS_ORDER_1G};
@@ -295,7 +326,7 @@ static int tool_study_log(json_t *study, struct options *options)
 		goto out;
 	}
 	ret = 0;
-	for (size_t i = 0; !ret && i < sizeof(orders) / sizeof(*orders); i++) {
+	for (size_t i = 0; ret >= 0 && i < sizeof(orders) / sizeof(*orders); i++) {
 		if (options->has_backing && orders[i] != given)
 			continue;
 		options->plan.opts.folio_order = orders[i];
@@ -305,7 +336,7 @@ static int tool_study_log(json_t *study, struct options *options)
 	if (ret == -ENOSPC)
 		options_error("%s: more than %d cases: give fewer logs, or --backing",
 			      options->name, STUDY_MAX_CASES);
-	else if (ret)
+	else if (ret < 0)
 		tool_print_error(options, ret);
 	tool_warn_losses(&log, options);
 	tool_warn_refusals(&log.malformed, options);
@@ -317,24 +348,24 @@ out:
 static int tool_study(struct options *options)
 {
 	json_t *study = study_new(&options->plan);
-	int ret = study ? 0 : -ENOMEM;
+	int status = TOOL_APPLIED, ret = study ? 0 : -ENOMEM;
 
 	options->plan.policies = (1U << POLICIES_NR) - 1;
 	options->plan.pins = LAB_PINS_BOTH;
-	while (!ret && options->name) {
+	while (ret >= 0 && options->name) {
 		ret = tool_study_log(study, options);
+		if (ret > status)
+			status = ret;
 		options->name = options->more ? *options->more++ : NULL;
-		if (options->name && !*options->name)
-			break;
 	}
-	if (!ret)
+	if (ret >= 0)
 		ret = study_end(study);
 	if (!ret && options->json)
-		return tool_json_write(stdout, study) ? TOOL_UNUSABLE : TOOL_APPLIED;
+		return tool_json_write(stdout, study) ? TOOL_UNUSABLE : status;
 	if (!ret)
 		study_text(stdout, study);
 	json_decref(study);
-	return ret ? TOOL_UNUSABLE : TOOL_APPLIED;
+	return ret ? TOOL_UNUSABLE : status;
 }
 
 static int tool_print_costs(const struct options *options)

@@ -53,8 +53,12 @@ double lab_exclusive(const struct lab *lab)
 static int lab_change(struct lab *lab, const struct event *event, enum gms_shareability to,
 		      bool punch)
 {
-	const bool in_use =
-		gms_rtree_fill_range(lab->used, event->start, event->nr_pages) != GMS_RTREE_NONE;
+	const uint64_t nr_pages = lab->opts->nr_pages;
+	const unsigned int order = lab->opts->folio_order;
+	const gms_pgoff_t start = gms_order_down(event->start, order);
+	const gms_pgoff_t end = gms_order_cut(event->start + event->nr_pages - 1, order, nr_pages);
+	const bool in_use = start < end &&
+			    gms_rtree_fill_range(lab->used, start, end - start) != GMS_RTREE_NONE;
 	double before;
 	int ret;
 
@@ -244,6 +248,17 @@ static uint64_t lab_wait_ns(const struct lab_opts *opts, unsigned int order)
 	return (double)ns / opts->told < 1 ? 1 : (uint64_t)((double)ns / opts->told);
 }
 
+/* Decides as the policy of the options, and merges nothing. */
+static void lab_decide_unmerged(void *ctx, const struct gms_policy_view *view,
+				struct gms_policy_verdict *verdict)
+{
+	const struct lab *lab = ctx;
+
+	lab->opts->policy->decide(NULL, view, verdict);
+	if (verdict->order > view->folio_order)
+		verdict->order = view->folio_order;
+}
+
 static int lab_create(struct lab *lab)
 {
 	const struct lab_opts *opts = lab->opts;
@@ -269,7 +284,11 @@ static int lab_create(struct lab *lab)
 	state_opts.nr_pages = opts->nr_pages;
 	state_opts.folio_order = opts->folio_order;
 	state_opts.flags = opts->init_private ? GMS_INIT_PRIVATE : 0;
-	state_opts.policy = opts->policy;
+	lab->policy = *opts->policy;
+	if (opts->unmerged)
+		lab->policy.decide = lab_decide_unmerged;
+	state_opts.policy = &lab->policy;
+	state_opts.policy_ctx = lab;
 	state_opts.backend = sim_ops(lab->sim);
 	state_opts.backend_ctx = lab->sim;
 	state_opts.clock_ns = lab_clock_ns;

@@ -80,6 +80,7 @@
  * @rmp_sticky: a 2M block of which the guest converted or accepted a part stays at 4K entries,
  *              until the guest converts or accepts all of it in one call
  * @punch: an event free punches a hole
+ * @unmerged: the policy splits, and does not merge
  * @told: adaptive is told this many times the rents; 0: the rents
  * @progress: called now and then with the events that are done; NULL: not
  * @progress_arg: passed to @progress
@@ -100,6 +101,7 @@ struct lab_opts {
 	bool host_all;
 	bool rmp_sticky;
 	bool punch;
+	bool unmerged;
 	double told;
 	void (*progress)(void *arg, size_t done);
 	void *progress_arg;
@@ -131,8 +133,8 @@ struct lab_sum {
  * @refused: events that the library refused for another reason; owned by the caller
  * @average_pages: mapped pages by accessor and level, averaged over the time of the log
  * @stall_convert: cycles of the longest exclusive part of a conversion: split, merge, zap and
- *                 convert. Conversions of memory that the guest did not use yet do not count
- * @stall_fault: cycles of the longest split in a fault of the host
+ *                 convert. Conversions in folios that the guest did not use yet do not count
+ * @stall_fault: cycles of the longest split in a fault of the guest or the host
  * @stall_maintain: cycles of the longest time for which gms_maintain() merges one 1G block
  * @at_end: the costs by the last event
  * @settled: the costs after a quiet time behind it, in which adaptive has merged what it merges

@@ -149,6 +149,16 @@ unsigned int lab_leaders(const struct lab_result *const *results, unsigned int n
 	return nr_leaders;
 }
 
+bool lab_is_close(const struct lab_result *result, const struct lab_result *least, double us,
+		  double part)
+{
+	const double rent = compare_part_at(least, COSTS_RENT_2M, us) +
+			    compare_part_at(least, COSTS_RENT_1G, us);
+	const double cost = lab_cost_at(least, us);
+
+	return compare_costs(lab_cost_at(result, us), cost + part * (cost - rent)) <= 0;
+}
+
 struct lab_turn lab_turn(const struct lab_result *const *results, unsigned int nr, enum costs_id id,
 			 double us)
 {
@@ -172,6 +182,7 @@ struct lab_turn lab_turn(const struct lab_result *const *results, unsigned int n
 		if (fabs(log(factor)) < nearest) {
 			nearest = fabs(log(factor));
 			turn.factor = factor;
+			turn.then = i;
 		}
 	}
 	return turn;

@@ -79,11 +79,26 @@ unsigned int lab_leaders(const struct lab_result *const *results, unsigned int n
  * struct lab_turn - what a price does to the order of the policies
  * @leader: which result costs least, at the price times 0.1 [0], 1 [1] and 10 [2]
  * @factor: the factor nearest to 1 at which another policy costs least; 0: there is none
+ * @then: which result costs least at that factor
  */
 struct lab_turn {
 	unsigned int leader[3];
 	double factor;
+	unsigned int then;
 };
+
+/**
+ * lab_is_close() - find out if a policy costs hardly more than another one
+ * @result: the result of the policy
+ * @least: the result of a policy that costs less, or the same
+ * @us: the uptime in microseconds, not before the last event
+ * @part: how much more, as a part of the work of @least. Rent does not count in that work, because
+ *        most of it is rent that every policy pays
+ *
+ * Return: true if it costs at most so much more.
+ */
+bool lab_is_close(const struct lab_result *result, const struct lab_result *least, double us,
+		  double part);
 
 /**
  * lab_turn() - find what a price does to the order of the policies

@@ -31,7 +31,7 @@ static void matrix_print_policy(FILE *out, const struct lab_run *run)
 	fprintf(out, "%-17s%-8s%-11s%-11s", words->name, words->when, words->what, words->steps);
 	fprintf(out, "%8" PRIu64 "%8" PRIu64 "%8" PRIu64, r->nr_split,
 		r->stats.splits_1g + r->stats.splits_2m, r->stats.merges_1g + r->stats.merges_2m);
-	fprintf(out, "%10.1f%8.2f%10.3f\n", lab_sum_work(&r->at_end) / 1e6,
+	fprintf(out, " %9.1f %7.2f %9.3f\n", lab_sum_work(&r->at_end) / 1e6,
 		(r->rate[0] + r->rate[1]) / 1e6, lab_result_stall(r) / clock * 1e3);
 }
 
@@ -71,7 +71,7 @@ static void matrix_print_evens(FILE *out, const struct lab_report *report, bool 
 	for (enum policies_id id = 0; id < POLICIES_NR; id++) {
 		fprintf(out, "%-17s", policies_words[id].name);
 		for (enum policies_id other = 0; other < POLICIES_NR; other++)
-			fprintf(out, "%13s",
+			fprintf(out, " %12s",
 				id == other
 					? "-"
 					: matrix_even(
@@ -89,7 +89,7 @@ static void matrix_print_wait(FILE *out, const struct lab_run *run)
 		snprintf(ms, sizeof(ms), "%.1f", (double)run->result.waited_us / 1000);
 		units_count(calls, run->result.nr_waits);
 	}
-	fprintf(out, "%12s%14s", calls, ms);
+	fprintf(out, " %11s %13s", calls, ms);
 }
 
 static void matrix_print_waits(FILE *out, const struct lab_report *report, bool host_all)

@@ -31,11 +31,17 @@ struct lab_report_row {
 	uint64_t (*value)(const struct lab_result *result);
 };
 
+/* Returns a number without its fraction. The largest number stands for all that are larger. */
+static uint64_t lab_report_whole(double value)
+{
+	return value < 18446744073709549568. ? (uint64_t)value : UINT64_MAX;
+}
+
 /* Defines a function that reads one number from a result. */
 #define LAB_REPORT_VALUE(name, expression)                            \
 	static uint64_t lab_report_##name(const struct lab_result *r) \
 	{                                                             \
-		return (uint64_t)(expression);                        \
+		return lab_report_whole((double)(expression));        \
 	}
 #define LAB_REPORT_MAPPED(name, accessor, level)                                                \
 	LAB_REPORT_VALUE(name##_end, r->totals.mapped_pages[accessor][level] << GMS_PAGE_SHIFT) \
@@ -173,7 +179,7 @@ static void lab_report_print_assumed(FILE *out, const struct lab_report *report)
 	const struct costs_item *item = opts->costs->item;
 
 	if (report->runs.bounds)
-		fputs("Bounds   The log has no access of the host. So each policy has two runs: in "
+		fputs("Host     The log has no access of the host. So each policy has two runs: in "
 		      "one the host\n         touches nothing, in the other all that is shared, at "
 		      "once.\n",
 		      out);

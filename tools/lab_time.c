@@ -51,9 +51,18 @@ void lab_note_merge(struct lab *lab, gms_pgoff_t start)
 	lab->merges_began = lab_exclusive(lab);
 }
 
+/* Merges as the policy decides. Looking at 16 blocks of 1G counts as a step. */
 static int time_maintain(struct lab *lab)
 {
+	const unsigned int events = lab->opts->policy->events;
+	int ret;
+
 	lab->maintained_us = lab->now_us;
+	if (events && !(events >> GMS_EV_MAINTAIN & 1))
+		return 0;
+	ret = lab_spend(lab, (lab->opts->nr_pages >> (GMS_ORDER_1G + 4)) + 1);
+	if (ret)
+		return ret;
 	lab->maintaining = true;
 	gms_maintain(lab->state, UINT64_MAX);
 	time_end_merges(lab);

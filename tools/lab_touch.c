@@ -9,13 +9,27 @@
 
 /* ---- the guest ---- */
 
-static int touch_guest_fault(struct lab *lab, gms_pgoff_t index)
+/* Begins a fault, and notes how long it splits. */
+static int touch_begin(struct lab *lab, gms_pgoff_t index, enum gms_accessor accessor,
+		       struct gms_fault *fault)
 {
-	struct gms_fault fault;
+	const double before = lab_exclusive(lab);
+	double stall;
 	int ret = lab_spend(lab, 1);
 
 	if (!ret)
-		ret = gms_fault_begin(lab->state, index, GMS_GUEST, &fault);
+		ret = gms_fault_begin(lab->state, index, accessor, fault);
+	stall = lab_exclusive(lab) - before;
+	if (stall > lab->result->stall_fault)
+		lab->result->stall_fault = stall;
+	return ret;
+}
+
+static int touch_guest_fault(struct lab *lab, gms_pgoff_t index)
+{
+	struct gms_fault fault;
+	int ret = touch_begin(lab, index, GMS_GUEST, &fault);
+
 	if (ret)
 		return ret;
 	if (!fault.prepared)
@@ -139,19 +153,12 @@ int lab_changed(struct lab *lab, gms_pgoff_t start, uint64_t nr_pages)
 
 static int touch_host_fault(struct lab *lab, gms_pgoff_t index)
 {
-	const double before = lab_exclusive(lab);
 	const uint64_t put_off = lab_pins_put_off(lab);
 	struct gms_fault fault;
-	double stall;
-	int ret = lab_spend(lab, 1);
+	int ret = touch_begin(lab, index, GMS_HOST, &fault);
 
-	if (!ret)
-		ret = gms_fault_begin(lab->state, index, GMS_HOST, &fault);
 	if (ret)
 		return ret;
-	stall = lab_exclusive(lab) - before;
-	if (stall > lab->result->stall_fault)
-		lab->result->stall_fault = stall;
 	ret = sim_map(lab->sim, index, fault.max_order, GMS_HOST);
 	gms_fault_end(lab->state, &fault);
 	lab_pins_note_put_off(lab, index, 1, put_off);

@@ -378,7 +378,7 @@ static const struct {
 	[OPTIONS_REPLAY] = {"replay", "sifjp", "no log given; - is standard input"},
 	[OPTIONS_DUMP] = {"dump", "sifj", "no log given; - is standard input"},
 	[OPTIONS_GEN] = {"gen", "sek", "no workload given"},
-	[OPTIONS_REPORT] = {"report", "sifjx" OPTIONS_LAB, "no log given"},
+	[OPTIONS_REPORT] = {"report", "sifjxbtomrcau", "no log given"},
 	[OPTIONS_COSTS] = {"costs", "rc", NULL},
 };
 
@@ -485,6 +485,11 @@ static bool options_fit(const struct options *options, const char *given)
 			options_error("--%s: not for %s", option->longName,
 				      options_commands[options->command].name);
 		}
+		return false;
+	}
+	if (options->command == OPTIONS_REPORT && options->has_backing &&
+	    !options->plan.opts.folio_order) {
+		options_error("--backing 4K: a report is about folios of 2M or 1G");
 		return false;
 	}
 	if (options->text && options->json) {

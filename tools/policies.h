@@ -2,12 +2,8 @@
 /*
  * policies.h - the policies that the tool compares, in words
  *
- * Three questions tell them apart: when a folio is split, what becomes 4K, and in which steps a 1G
- * gets there. Two policies that differ in one answer show what that answer saves:
- *
- *  time     eager-rfc and lazy-4k
- *  grain    eager-rfc and eager-nonuniform, with folios of 2M
- *  staging  eager-rfc and eager, with folios of 1G
+ * Four questions tell them apart: when a folio is split, what becomes 4K, in which steps a 1G gets
+ * there, and when folios are merged. study.c compares policies that differ in one answer.
  */
 #ifndef GMS_TOOL_POLICIES_H
 #define GMS_TOOL_POLICIES_H

@@ -13,11 +13,14 @@
  *	    "host": "logged" | "nothing" | "all", "log_us",
  *	    "runs": [...],          every number of every run, with pins by folio and by page
  *	    "matrix": [...],        a line for each policy
- *	    "savings": {"grain", "staging", "time"},
+ *	    "unmerged": {...},      eager-nonuniform, if it did not merge
+ *	    "savings": {...},       what each choice saves, and at a tenth of the price of a fault
  *	    "break_even": [...],    each policy against each other
- *	    "leaders": [...],       which policy costs least, from which uptime on
+ *	    "merging_pays": {...},  from which uptime on it pays for eager-nonuniform
+ *	    "leaders": [...],       which policies cost least, from which uptime on
  *	    "within_5_percent": [...], the policies that cost hardly more, at the end of the log
  *	    "sensitivity": [...],   what each price does to the leader
+ *	    "other_rmp": {...},     the leaders with the other value of --rmp
  *	    "adaptive": {...}       how far it is from the better of eager-nonuniform and lazy
  *	  }],
  *	  "verdict": {"sentence", "depends_on", "does_not_cover"}
@@ -35,6 +38,22 @@
 #define STUDY_MAX_CASES 4
 
 /**
+ * struct study_runs - the runs of one log with one backing
+ * @report: the runs of all policies, with both ways to count pins
+ * @told: adaptive, told ten times the rents
+ * @unmerged: eager-nonuniform, without merges
+ * @other_rmp: all policies, with the other value of lab_opts.rmp_sticky
+ *
+ * All but @report have pins by folio.
+ */
+struct study_runs {
+	struct lab_report report;
+	struct lab_runs told;
+	struct lab_runs unmerged;
+	struct lab_runs other_rmp;
+};
+
+/**
  * study_new() - begin a report
  * @plan: the conditions, with the prices
  *
@@ -45,14 +64,12 @@ json_t *study_new(const struct lab_plan *plan);
 /**
  * study_add() - add the cases of one log with one backing
  * @study: the report
- * @report: the runs of all policies
+ * @runs: the runs
  * @sha256: the checksum of the log's file, in hexadecimal
- * @told: the run of adaptive that was told a rent ten times too high, for each case
  *
  * Return: 0; -ENOMEM; -ENOSPC: there are too many cases.
  */
-int study_add(json_t *study, const struct lab_report *report, const char *sha256,
-	      const struct lab_runs *told);
+int study_add(json_t *study, const struct study_runs *runs, const char *sha256);
 
 /**
  * study_end() - add the verdict

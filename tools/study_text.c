@@ -14,8 +14,11 @@
 #include <string.h>
 
 #define TEXT_COLUMNS 76
-#define TEXT_LABEL 44
-#define TEXT_CELL 8
+#define TEXT_LABEL 40
+#define TEXT_CELL 9
+/* The same in tables of the policies. There are STUDY_MAX_CASES columns. */
+#define TEXT_WORDS 44
+#define TEXT_FIGURE 8
 
 static const char *text_string(const json_t *json, const char *key)
 {
@@ -72,11 +75,11 @@ static const json_t *text_find(const json_t *list, const char *key, const char *
 	return NULL;
 }
 
-static void text_head(FILE *out, const json_t *cases, const char *title)
+static void text_head(FILE *out, const json_t *cases, const char *title, int label, int cell)
 {
-	fprintf(out, "%-*s", TEXT_LABEL, title);
+	fprintf(out, "%-*s", label, title);
 	for (size_t i = 1; i <= json_array_size(cases); i++)
-		fprintf(out, "%*s[%zu]", TEXT_CELL - 3, "", i);
+		fprintf(out, "%*s[%zu]", cell - 3, "", i);
 	fputc('\n', out);
 }
 
@@ -100,15 +103,17 @@ static void text_cases(FILE *out, const json_t *cases)
 			if (!strcmp(text_string(item, "host"), hosts[h][0]))
 				host = hosts[h][1];
 		}
-		longer = json_sprintf("%s%s [%zu] %s, %s, %.0f folios, %s", json_string_value(text),
-				      i ? ";" : "", i + 1, text_string(item, "name"),
-				      text_string(item, "arch"), text_number(item, "folios"), host);
+		longer =
+			json_sprintf("%s%s [%zu] %s by %s, %s, %s", json_string_value(text),
+				     i ? ";" : "", i + 1, text_string(item, "name"),
+				     text_string(item, "backing"), text_string(item, "arch"), host);
 		json_decref(text);
 		text = longer;
 	}
 	text_wrap_json(out, "  ", text);
 }
 
+/* Writes what a choice saves, now and if the price of a fault were a tenth. */
 static void text_saving(FILE *out, const json_t *cases, const char *key, const char *label)
 {
 	size_t i;
@@ -117,40 +122,61 @@ static void text_saving(FILE *out, const json_t *cases, const char *key, const c
 	fprintf(out, "%-*s", TEXT_LABEL, label);
 	json_array_foreach(cases, i, item)
 	{
-		const json_t *saving = json_object_get(json_object_get(item, "savings"), key);
+		const json_t *savings = json_object_get(item, "savings");
+		const json_t *now = json_object_get(savings, key);
+		const json_t *tenth = json_object_get(json_object_get(savings, "fault_x0.1"), key);
+		char text[TEXT_CELL * 4] = "-";
 
-		if (json_is_real(saving))
-			fprintf(out, "%*ld%%", TEXT_CELL - 1,
-				lround(json_real_value(saving) * 100));
-		else
-			fprintf(out, "%*s", TEXT_CELL, "-");
+		if (json_is_real(now) && json_is_real(tenth))
+			snprintf(text, sizeof(text), "%ld|%ld%%",
+				 lround(json_real_value(now) * 100),
+				 lround(json_real_value(tenth) * 100));
+		fprintf(out, "%*s", TEXT_CELL, text);
 	}
 	fputc('\n', out);
 }
 
-/* Writes from which uptime on eager-nonuniform costs less than lazy: they differ in time alone. */
-static void text_turns(FILE *out, const json_t *cases)
+/* Writes from which uptime on it pays to merge. */
+static void text_merging(FILE *out, const json_t *cases)
 {
-	size_t i, j;
-	json_t *item, *even;
+	size_t i;
+	json_t *item;
 
-	fprintf(out, "%-*s", TEXT_LABEL, "uptime that turns lazy to eager-nonuniform");
+	fprintf(out, "%-*s", TEXT_LABEL, "uptime from which the merges pay");
 	json_array_foreach(cases, i, item)
 	{
-		char time[UNITS_TEXT_SIZE] = "-";
+		const json_t *merging = json_object_get(item, "merging_pays");
+		char time[UNITS_TEXT_SIZE];
 
-		json_array_foreach(json_object_get(item, "break_even"), j, even)
-		{
-			if (strcmp(text_string(even, "policy"), "eager-nonuniform") ||
-			    strcmp(text_string(even, "costs_less_than"), "lazy"))
-				continue;
-			snprintf(time, sizeof(time), "%s", text_string(even, "when"));
-			if (!strcmp(time, "from"))
-				units_time(time, text_number(even, "uptime_s") * 1e6, 2);
-		}
+		snprintf(time, sizeof(time), "%s", text_string(merging, "when"));
+		if (json_is_real(json_object_get(merging, "uptime_s")))
+			units_time(time, text_number(merging, "uptime_s") * 1e6, 2);
 		fprintf(out, "%*s", TEXT_CELL, time);
 	}
 	fputc('\n', out);
+}
+
+/* Writes which policy leads with the other value of --rmp, in the long run. */
+static void text_other_rmp(FILE *out, const json_t *cases)
+{
+	const json_t *first = json_object_get(json_array_get(cases, 0), "other_rmp");
+	json_t *text =
+		json_sprintf("With --rmp %s costs least, in the end:", text_string(first, "rmp"));
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(cases, i, item)
+	{
+		const json_t *list = json_object_get(json_object_get(item, "other_rmp"), "leaders");
+		json_t *longer = json_sprintf(
+			"%s%s %s in [%zu]", json_string_value(text), i ? "," : "",
+			text_string(json_array_get(list, json_array_size(list) - 1), "policy"),
+			i + 1);
+
+		json_decref(text);
+		text = longer;
+	}
+	text_wrap_json(out, "  ", text);
 }
 
 /* Writes how far adaptive is from the better of the two policies between which it chooses. */
@@ -172,9 +198,8 @@ static void text_assumed(FILE *out, const json_t *study)
 	char rents[160];
 
 	text_wrap(out, "  ",
-		  "A kernel counts references by folio: so do all figures here. Pins by page (*) "
-		  "need "
-		  "a VMM that counts them itself.");
+		  "A kernel today: references count by folio, as in all figures here; eager-rfc is "
+		  "the HugeTLB series; the rest needs splits to 2M, or at the host's fault.");
 	snprintf(rents, sizeof(rents),
 		 "%.0f cycles/s for 2M of private memory that 4K entries map (%s)",
 		 text_number(json_object_get(costs, "rent_2m"), "value"),
@@ -199,7 +224,7 @@ static void text_figure(FILE *out, const json_t *cases, const char *title, const
 	size_t i, policy;
 	json_t *item, *row;
 
-	text_head(out, cases, title);
+	text_head(out, cases, title, TEXT_WORDS, TEXT_FIGURE);
 	json_array_foreach(first, policy, row)
 	{
 		fprintf(out, "%-17s%-8s%-11s%-8s", text_string(row, "policy"),
@@ -209,7 +234,7 @@ static void text_figure(FILE *out, const json_t *cases, const char *title, const
 		{
 			const json_t *matrix = json_object_get(item, "matrix");
 
-			fprintf(out, format, TEXT_CELL,
+			fprintf(out, format, TEXT_FIGURE,
 				text_number(json_array_get(matrix, policy), key) * scale);
 		}
 		fputc('\n', out);
@@ -252,7 +277,9 @@ static void text_waits(FILE *out, const json_t *cases)
 		if (text_number(folio, "calls") <= 0)
 			continue;
 		if (!any)
-			fputs("\nMost waits for pins: calls, ms; by folio | by page *\n", out);
+			fputs("\nMost waits for pins: calls, ms; by folio | by page (a VMM that "
+			      "counts them)\n",
+			      out);
 		fprintf(out, "[%zu] %-17s %6.0f, %10.1f | %6.0f, %10.1f\n", i + 1,
 			text_string(row, "policy"), text_number(folio, "calls"),
 			text_number(folio, "ms"), text_number(page, "calls"),
@@ -278,8 +305,9 @@ static void text_depends(FILE *out, const json_t *study)
 	json_array_foreach(list, i, item)
 	{
 		json_t *longer =
-			json_sprintf("%s%s %s x%.3g", json_string_value(text), i ? "," : "",
-				     text_string(item, "cost"), text_number(item, "factor"));
+			json_sprintf("%s%s %s x%.2g (%s)", json_string_value(text), i ? "," : "",
+				     text_string(item, "cost"), text_number(item, "factor"),
+				     text_string(item, "then"));
 
 		json_decref(text);
 		text = longer;
@@ -351,21 +379,21 @@ void study_text(FILE *out, const json_t *study)
 		text_string(study, "tool"));
 	text_wrap(out, "", text_string(verdict, "sentence"));
 	text_cases(out, cases);
-	text_head(out, cases, "Work saved by");
-	text_saving(out, cases, "grain", "grain: only what is mixed goes to 4K");
+	text_head(out, cases, "Work saved (fault as priced | a tenth)", TEXT_LABEL, TEXT_CELL);
 	text_saving(out, cases, "staging", "staging: 1G goes to 2M first");
+	text_saving(out, cases, "grain", "grain: only mixed blocks go to 4K");
+	text_saving(out, cases, "merges", "merges: blocks are not merged again");
 	text_saving(out, cases, "time", "time: at the host's touch, not at once");
-	text_turns(out, cases);
+	text_merging(out, cases);
 	text_assumed(out, study);
-	fputc('\n', out);
 	text_figure(out, cases, "M cycles of work until the end of the log", "work", 1e-6, "%*.1f");
-	text_figure(out, cases, "M cycles of rent in a second, after the log", "rent_per_second",
-		    1e-6, "%*.2f");
+	text_figure(out, cases, "M cycles of rent until then", "rent", 1e-6, "%*.1f");
 	text_figure(out, cases, "Longest stall of a conversion or a fault, ms", "stall_ms", 1,
 		    "%*.2f");
 	text_adaptive(out, cases, "told_the_rent", "adaptive / better of nonuniform and lazy");
 	text_adaptive(out, cases, "told_ten_times", "the same, told ten times the rent");
 	text_waits(out, cases);
+	text_other_rmp(out, cases);
 	text_depends(out, study);
 	text_prices(out, study);
 }

@@ -6,8 +6,8 @@
  *  1. The verdict follows from the JSON of the cases alone. No policy is named in this file, but
  *     for the question below.
  *  2. A policy that waits for the host's touch does not win by the silence of a log: if a log has
- *     no access of the host, and the two bounds have different leaders, the verdict says that it
- *     cannot be told.
+ *     no access of the host, and no policy is among the best both if the host touches nothing and
+ *     if it touches all that is shared, the verdict says that nothing can be told.
  */
 #include "study.h"
 
@@ -17,6 +17,7 @@
 #include <math.h>
 #include <string.h>
 
+/* How many policies that are close are named. */
 #define VERDICT_CLOSE 3
 
 static const char *verdict_string(const json_t *json, const char *key)
@@ -26,9 +27,24 @@ static const char *verdict_string(const json_t *json, const char *key)
 	return text ? text : "";
 }
 
-static const char *verdict_leader(const json_t *item)
+/* Returns true if a list of texts has a text. */
+static bool verdict_has(const json_t *list, const char *text)
 {
-	return verdict_string(json_array_get(json_object_get(item, "leaders"), 0), "policy");
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(list, i, item)
+	{
+		if (!strcmp(json_string_value(item), text))
+			return true;
+	}
+	return false;
+}
+
+/* Returns the policies that cost least at the end of the log: more than one if they tie. */
+static const json_t *verdict_leaders(const json_t *item)
+{
+	return json_object_get(json_array_get(json_object_get(item, "leaders"), 0), "policies");
 }
 
 /* Returns the other bound of a case, or NULL if it has none. */
@@ -41,7 +57,7 @@ static const json_t *verdict_other_bound(const json_t *cases, const json_t *item
 	{
 		if (other != item &&
 		    !strcmp(verdict_string(other, "file"), verdict_string(item, "file")) &&
-		    !strcmp(verdict_string(other, "name"), verdict_string(item, "name")) &&
+		    !strcmp(verdict_string(other, "backing"), verdict_string(item, "backing")) &&
 		    (!strcmp(verdict_string(item, "host"), "nothing") ||
 		     !strcmp(verdict_string(other, "host"), "nothing")))
 			return other;
@@ -59,19 +75,33 @@ static json_t *verdict_join(json_t *text, const char *separator, const char *mor
 	return longer;
 }
 
-/* Appends the policies that cost hardly more than the leader: VERDICT_CLOSE of them by name. */
+/* Appends the texts of a list, with commas, and "and" before the last one. */
+static json_t *verdict_add_list(json_t *text, const json_t *list)
+{
+	const size_t nr = json_array_size(list);
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(list, i, item) text = verdict_join(text,
+							      !i           ? ""
+							      : i + 1 < nr ? ", "
+									   : " and ",
+							      json_string_value(item));
+	return text;
+}
+
+/* Appends the policies that cost hardly more than the leaders: VERDICT_CLOSE of them by name. */
 static json_t *verdict_add_close(json_t *text, const json_t *item)
 {
-	const json_t *close = json_object_get(item, "within_5_percent");
 	const char *separator = " (less than 5% behind: ";
 	char more[UNITS_TEXT_SIZE];
 	unsigned int nr = 0;
 	size_t i;
 	json_t *name;
 
-	json_array_foreach(close, i, name)
+	json_array_foreach(json_object_get(item, "within_5_percent"), i, name)
 	{
-		if (!strcmp(json_string_value(name), verdict_leader(item)))
+		if (verdict_has(verdict_leaders(item), json_string_value(name)))
 			continue;
 		if (nr++ < VERDICT_CLOSE)
 			text = verdict_join(text, separator, json_string_value(name));
@@ -85,24 +115,59 @@ static json_t *verdict_add_close(json_t *text, const json_t *item)
 	return nr ? verdict_join(text, ")", "") : text;
 }
 
-/* Returns what a case shows: which policy costs least, and which one later. */
+/* Returns what two cases of one log show, in which the host touches nothing, or all. */
+static json_t *verdict_unknown_host(const json_t *nothing, const json_t *all)
+{
+	const json_t *other = json_object_get(all, "within_5_percent");
+	json_t *both = json_array(), *text = json_string("");
+	size_t i;
+	json_t *name;
+
+	json_array_foreach(json_object_get(nothing, "within_5_percent"), i, name)
+	{
+		if (verdict_has(other, json_string_value(name)))
+			json_array_append(both, name);
+	}
+	if (json_array_size(both) == json_array_size(json_object_get(all, "matrix"))) {
+		text = verdict_join(text, "all cost the same, or hardly more", "");
+	} else if (json_array_size(both)) {
+		text = verdict_add_list(text, both);
+		text = verdict_join(text,
+				    " cost least or less than 5% more, whatever the host "
+				    "touches (the log does not say)",
+				    "");
+	} else {
+		text = verdict_join(text,
+				    "nothing can be told, because the log has no access of "
+				    "the host: ",
+				    "");
+		text = verdict_add_list(text, verdict_leaders(nothing));
+		text = verdict_join(text, " if it touches nothing, ", "");
+		text = verdict_add_list(text, verdict_leaders(all));
+		text = verdict_join(text, " if it touches all that is shared", "");
+	}
+	json_decref(both);
+	return text;
+}
+
+/* Returns what a case shows: which policies cost least, and which ones later. */
 static json_t *verdict_phrase(const json_t *cases, const json_t *item)
 {
-	const json_t *leaders = json_object_get(item, "leaders");
 	const json_t *other = verdict_other_bound(cases, item);
 	const bool nothing = !strcmp(verdict_string(item, "host"), "nothing");
 	json_t *text, *leader;
 	size_t i;
 
-	if (other && strcmp(verdict_leader(item), verdict_leader(other)))
-		return json_sprintf(
-			"nothing can be told, because the log has no access of the host (%s costs "
-			"least if the host touches nothing, %s if it touches all that is shared)",
-			verdict_leader(nothing ? item : other),
-			verdict_leader(nothing ? other : item));
-	text = json_sprintf("%s costs least", verdict_leader(item));
+	if (other)
+		return verdict_unknown_host(nothing ? item : other, nothing ? other : item);
+	if (json_array_size(verdict_leaders(item)) ==
+	    json_array_size(json_object_get(item, "matrix")))
+		return json_string("all policies cost the same");
+	text = verdict_add_list(json_string(""), verdict_leaders(item));
+	text = verdict_join(text, json_array_size(verdict_leaders(item)) > 1 ? " cost" : " costs",
+			    " least");
 	text = verdict_add_close(text, item);
-	json_array_foreach(leaders, i, leader)
+	json_array_foreach(json_object_get(item, "leaders"), i, leader)
 	{
 		char time[UNITS_TEXT_SIZE];
 
@@ -110,39 +175,34 @@ static json_t *verdict_phrase(const json_t *cases, const json_t *item)
 			continue;
 		units_time(time, json_real_value(json_object_get(leader, "from_s")) * 1e6, 2);
 		text = verdict_join(text, ", and from an uptime of ", time);
-		text = verdict_join(text, " on ", verdict_string(leader, "policy"));
+		text = verdict_join(text, " on ", "");
+		text = verdict_add_list(text, json_object_get(leader, "policies"));
 	}
 	return text;
 }
 
-/* Appends the names of all cases that have a phrase. Marks them as done. */
+/* Appends the numbers of all cases that have a phrase. Marks them as done. */
 static json_t *verdict_add_cases(json_t *text, const json_t *cases, const json_t *phrases,
 				 const char *phrase, unsigned int *done)
 {
-	const char *separator = " on ";
-	const char *last = "";
-	size_t i;
-	json_t *item;
+	const char *separator = " in ";
+	char number[UNITS_TEXT_SIZE];
 
-	json_array_foreach(cases, i, item)
-	{
-		const char *name = verdict_string(item, "name");
-
+	for (size_t i = 0; i < json_array_size(cases); i++) {
 		if (strcmp(json_string_value(json_array_get(phrases, i)), phrase))
 			continue;
 		*done |= 1U << i;
-		if (!strcmp(name, last))
-			continue; /* the other bound of the same case */
-		text = verdict_join(text, separator, name);
+		snprintf(number, sizeof(number), "[%zu]", i + 1);
+		text = verdict_join(text, separator, number);
 		separator = ", ";
-		last = name;
 	}
 	return text;
 }
 
 static json_t *verdict_sentence(const json_t *cases)
 {
-	json_t *phrases = json_array(), *text = json_string("With these prices and rents");
+	json_t *phrases = json_array(),
+	       *text = json_string("By work and rent until the end of the log");
 	const char *separator = ", ";
 	unsigned int done = 0;
 	size_t i;
@@ -159,7 +219,7 @@ static json_t *verdict_sentence(const json_t *cases)
 
 		if (done >> i & 1)
 			continue;
-		text = verdict_join(text, separator, phrase);
+		text = verdict_join(text, separator, phrase ? phrase : "");
 		text = verdict_add_cases(text, cases, phrases, phrase, &done);
 		separator = "; ";
 	}
@@ -195,10 +255,13 @@ static int verdict_note(json_t *list, const json_t *item)
 		if (strcmp(verdict_string(known, "cost"), cost))
 			continue;
 		if (fabs(log(factor)) < fabs(log(old)))
-			return json_object_set_new(known, "factor", json_real(factor));
+			return json_object_set_new(known, "factor", json_real(factor)) |
+			       json_object_set(known, "then", json_object_get(item, "then"));
 		return 0;
 	}
-	return json_array_append_new(list, json_pack("{s:s, s:f}", "cost", cost, "factor", factor));
+	return json_array_append_new(list,
+				     json_pack("{s:s, s:f, s:O}", "cost", cost, "factor", factor,
+					       "then", json_object_get(item, "then")));
 }
 
 static json_t *verdict_depends(const json_t *cases)
@@ -225,11 +288,12 @@ static json_t *verdict_depends(const json_t *cases)
 int study_end(json_t *study)
 {
 	const json_t *cases = json_object_get(study, "cases");
-	json_t *verdict = json_pack(
-		"{s:o, s:o, s:[s, s, s]}", "sentence", verdict_sentence(cases), "depends_on",
-		verdict_depends(cases), "does_not_cover", "what the log does not show",
-		"page walks (the rents are assumed, and decide in the long run)",
-		"contended locks, TLB shootdowns, memory bandwidth, firmware");
+	json_t *verdict =
+		json_pack("{s:o, s:o, s:[s, s, s]}", "sentence", verdict_sentence(cases),
+			  "depends_on", verdict_depends(cases), "does_not_cover",
+			  "what the log does not show, and a guest that goes on as in the log",
+			  "page walks (the rents are assumed), large shared mappings",
+			  "contended locks, TLB shootdowns, memory bandwidth, firmware");
 
 	return json_object_set_new(study, "verdict", verdict) ? -ENOMEM : 0;
 }

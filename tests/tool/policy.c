@@ -348,7 +348,7 @@ static void the_table(void **state)
 	TOOL(&run, "replay", "--init", "private", "--policy", "lazy", DATA("A.snp.qemu.log"));
 	assert_int_equal(run.status, 0);
 	assert_has(run.out, "(size: how far the log reaches, rounded up to 1G)");
-	assert_has(run.out, "Bounds   The log has no access of the host.");
+	assert_has(run.out, "Host     The log has no access of the host.");
 	assert_has(run.out, "Guest    assumed to use all memory, all the time\n");
 	run_free(&run);
 }
@@ -403,6 +403,18 @@ static void odd_logs(void **state)
 	run_free(&run);
 }
 
+/* Checks that the tool takes no such options, and says why. */
+static void check_refusal(const char *const *args, const char *says)
+{
+	struct run run;
+
+	tool_run(&run, args, "", 0);
+	assert_int_equal(run.status, 2);
+	assert_string_equal(run.out, "");
+	assert_has(run.err, says);
+	run_free(&run);
+}
+
 static void bad_options(void **state)
 {
 	static const struct {
@@ -425,12 +437,6 @@ static void bad_options(void **state)
 		 "--costs /nonexistent: No such file"},
 		{{"replay", "--touch", "all", "x"}, "--touch: only with --policy"},
 		{{"replay", "--text", "x"}, "--text: not for replay"},
-		{{"report"}, "report: no log given"},
-		{{"report", "--policy", "all", "x"}, "--policy: not for report"},
-		{{"report", "--text", "--json", "x"}, "--text: not with --json"},
-		{{"report", "/nonexistent"}, "/nonexistent: No such file"},
-		{{"costs", "x"}, "x: costs takes no argument"},
-		{{"costs", "--json"}, "--json: not for costs"},
 		{{"replay", "--backing", "1G", "x"}, "--backing: only with --policy"},
 		{{"replay", "--pins", "page", "x"}, "--pins: only with --policy"},
 		{{"replay", "--punch", "x"}, "--punch: only with --policy"},
@@ -463,15 +469,29 @@ static void bad_options(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct run run;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		check_refusal(cases[i].args, cases[i].says);
+}
 
-		tool_run(&run, cases[i].args, "", 0);
-		assert_int_equal(run.status, 2);
-		assert_string_equal(run.out, "");
-		assert_has(run.err, cases[i].says);
-		run_free(&run);
-	}
+static void bad_options_of_reports(void **state)
+{
+	static const struct {
+		const char *args[8];
+		const char *says;
+	} cases[] = {
+		{{"report"}, "report: no log given"},
+		{{"report", "--policy", "all", "x"}, "--policy: not for report"},
+		{{"report", "--text", "--json", "x"}, "--text: not with --json"},
+		{{"report", "--backing", "4K", "x"}, "--backing 4K: a report is about"},
+		{{"report", "--pins", "page", "x"}, "--pins: not for report"},
+		{{"report", "/nonexistent"}, "/nonexistent: No such file"},
+		{{"costs", "x"}, "x: costs takes no argument"},
+		{{"costs", "--json"}, "--json: not for costs"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		check_refusal(cases[i].args, cases[i].says);
 }
 
 /* replay reads what gen prints. Another seed gives another log. */
@@ -508,7 +528,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recorded_logs), cmocka_unit_test(logs_of_conversions),
 		cmocka_unit_test(the_table),     cmocka_unit_test(odd_logs),
-		cmocka_unit_test(bad_options),   cmocka_unit_test(generating),
+		cmocka_unit_test(bad_options),   cmocka_unit_test(bad_options_of_reports),
+		cmocka_unit_test(generating),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
