@@ -117,7 +117,7 @@ static void matrix_print_waits(FILE *out, const struct lab_report *report, bool 
 
 static void matrix_print_bound(FILE *out, const struct lab_report *report, bool host_all)
 {
-	if (report->runs.bounds)
+	if (report->runs.host_unknown)
 		fprintf(out, "The host touches %s\n", host_all ? "all that is shared" : "nothing");
 	fprintf(out, "%-17s%-30s%8s%8s%8s%10s%8s%10s\n", "", "Splits", "Folios", "", "", "M cycles",
 		"M c/s", "Longest");

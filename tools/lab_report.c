@@ -170,7 +170,7 @@ static const char *lab_report_touched(const struct lab_report *report, const str
 {
 	if (run->opts.host_all)
 		return "all shared";
-	return report->runs.bounds ? "nothing" : "as logged";
+	return report->runs.host_unknown ? "nothing" : "as logged";
 }
 
 static void lab_report_print_assumed(FILE *out, const struct lab_report *report)
@@ -178,7 +178,7 @@ static void lab_report_print_assumed(FILE *out, const struct lab_report *report)
 	const struct lab_opts *opts = &report->runs.run[0].opts;
 	const struct costs_item *item = opts->costs->item;
 
-	if (report->runs.bounds)
+	if (report->runs.host_unknown)
 		fputs("Host     The log has no access of the host. So each policy has two runs: in "
 		      "one the host\n         touches nothing, in the other all that is shared, at "
 		      "once.\n",
@@ -333,7 +333,8 @@ int lab_report_json(FILE *out, const struct lab_report *report)
 				      json_string(opts->rmp_sticky ? "sticky" : "heals"));
 	failed |= json_object_set_new(json, "pin_us", json_integer(tool_json_count(opts->pin_us)));
 	failed |= json_object_set_new(json, "guest_uses_all", json_boolean(opts->guest_all));
-	failed |= json_object_set_new(json, "bounds", json_boolean(report->runs.bounds));
+	failed |=
+		json_object_set_new(json, "host_unknown", json_boolean(report->runs.host_unknown));
 	failed |= json_object_set_new(json, "punch", json_boolean(opts->punch));
 	failed |= json_object_set_new(
 		json, "folios",

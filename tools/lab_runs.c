@@ -44,8 +44,8 @@ int lab_runs_make(struct lab_runs *runs, const struct log *log, const struct lab
 
 	runs->log = log;
 	runs->nr = 0;
-	runs->bounds = plan->touched == LAB_TOUCHED_AUTO && !log_has_host_accesses(log);
-	for (int host_all = all; host_all <= (all || runs->bounds); host_all++) {
+	runs->host_unknown = plan->touched == LAB_TOUCHED_AUTO && !log_has_host_accesses(log);
+	for (int host_all = all; host_all <= (all || runs->host_unknown); host_all++) {
 		for (enum lab_pins_by by = LAB_PINS_FOLIO; by <= LAB_PINS_PAGE; by++) {
 			if (plan->pins != LAB_PINS_BOTH && plan->pins != by)
 				continue;

@@ -8,14 +8,15 @@
 #include "lab_compare.h"
 #include "policies.h"
 
-/* Each policy, with pins by folio and by page, and with both bounds of what the host touches. */
+/* Each policy, with pins by folio and by page, and with a host that touches nothing, or all. */
 #define LAB_MAX_RUNS (POLICIES_NR * 4)
 
 enum lab_pins_by { LAB_PINS_BOTH, LAB_PINS_FOLIO, LAB_PINS_PAGE };
 
 /**
  * enum lab_touched - what is touched
- * @LAB_TOUCHED_AUTO: what the log says; if it has no access of the host, both bounds
+ * @LAB_TOUCHED_AUTO: what the log says; if it has no access of the host: both a host that touches
+ *                    nothing, and one that touches all that becomes shared
  * @LAB_TOUCHED_ACCESSED: what the log says
  * @LAB_TOUCHED_ALL: the host touches all that becomes shared, and the guest uses all RAM
  *
@@ -52,15 +53,15 @@ struct lab_run {
 /**
  * struct lab_runs - the runs of a plan, on one log
  * @log: the log
- * @bounds: the log has no access of the host, so there are two runs of each: the host touches
- *          nothing, and the host touches all that becomes shared
+ * @host_unknown: the log has no access of the host, so there are two runs of each: the host
+ *                touches nothing, and the host touches all that becomes shared
  * @nr: number of runs
- * @run: the runs. Bounds come one after the other, the lower one first; then pins, by folio
- *       first; then policies
+ * @run: the runs. Those of a host that touches nothing come before those of one that touches all;
+ *       within these, pins by folio come first; within these are the policies
  */
 struct lab_runs {
 	const struct log *log;
-	bool bounds;
+	bool host_unknown;
 	unsigned int nr;
 	struct lab_run run[LAB_MAX_RUNS];
 };

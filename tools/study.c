@@ -323,9 +323,9 @@ static json_t *study_pack_head(const struct study_case *c, const char *sha256)
 	const struct lab_opts *opts = &c->run[0]->opts;
 	const char *base = strrchr(report->name, '/');
 	const char *backing = lab_report_backing_name(opts->folio_order);
-	const char *host = !report->runs.bounds ? opts->host_all ? "all" : "logged"
-			   : c->host_all        ? "all"
-						: "nothing";
+	const char *host = !report->runs.host_unknown ? opts->host_all ? "all" : "logged"
+			   : c->host_all              ? "all"
+						      : "nothing";
 	json_t *json = tool_json_head(report->name, report->runs.log, opts->nr_pages,
 				      report->size_from_log, opts->init_private);
 

@@ -223,8 +223,9 @@ GMS_API const struct gms_policy_ops *gms_policy_lazy(void);
  * and 10 times merge_wait_2m (or merge_wait_1g) of struct gms_state_opts, or for ever, the policy
  * takes the one that would have cost least in the blocks that were ever split. It starts with 1.
  * That rule costs at most twice what the best choice in hindsight costs, besides the rent until
- * the next call of gms_maintain(); for the choice between the seven there is no such bound. Takes
- * no context.
+ * the next call of gms_maintain(). The bound is that of 2M blocks, or of 1G blocks, by themselves:
+ * a merge of a 1G that comes before its 2M blocks have waited merges these, too, and the sum has
+ * no bound then. For the choice between the seven there is none, either. Takes no context.
  *
  * Context: Any. Pure function.
  * Return: the policy.

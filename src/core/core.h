@@ -42,19 +42,21 @@ enum gms_rent_kind { GMS_RENT_2M, GMS_RENT_1G, GMS_NR_RENTS };
 #define GMS_NR_SKIS 7
 
 struct gms_rent_rules {
-	bool on; /* the policy decides GMS_EV_MAINTAIN, so blocks that were split get records */
 	unsigned int best[GMS_NR_RENTS]; /* the rule that gms_maintain() found best */
 	uint64_t merge[GMS_NR_RENTS]; /* W */
 	uint64_t wait[GMS_NR_RENTS][GMS_NR_SKIS]; /* theta * W */
 };
+
+/* What each rule of rent.h has cost in a shard. Written under its exclusive invalidate lock. */
+struct gms_rent_costs {
+	uint64_t cost[GMS_NR_RENTS][GMS_NR_SKIS];
+} __attribute__((aligned(64)));
 
 struct gms_shard {
 	uint64_t seq; /* odd while a thread holds the invalidate lock exclusively */
 	uint64_t events; /* see history.h */
 	/* gms_convert() counts a call in the shard of the first page, under the convert lock. */
 	uint64_t conversions, pages_converted, noops;
-	/* What each rule of rent.h has cost. Written under the exclusive invalidate lock. */
-	uint64_t rent[GMS_NR_RENTS][GMS_NR_SKIS];
 	struct gms_mutex convert;
 	struct gms_rwlock invalidate;
 	/* Leaf pages for a quarantine whose range begins in this shard: see quarantine.h. */
@@ -88,6 +90,7 @@ struct gms_state {
 	struct gms_rtree *private;
 	uint64_t nr_pages;
 	bool frozen;
+	bool rents; /* the policy decides GMS_EV_MAINTAIN: blocks that were split get records */
 	unsigned int nr_attrs;
 	uint64_t quarantined; /* how many pages are quarantined */
 	bool inhibited; /* false: no page was ever inhibited. Never becomes false again */
@@ -110,6 +113,7 @@ struct gms_state {
 	uint64_t events __attribute__((aligned(64))); /* see history.h */
 	struct gms_counters counters;
 	struct gms_shard shard[GMS_NR_SHARDS];
+	struct gms_rent_costs rent_costs[GMS_NR_SHARDS];
 };
 
 #endif /* GMS_CORE_H */

@@ -65,7 +65,7 @@ static uint64_t rent_time(const struct gms_rent *r, uint64_t now)
 static void rent_settle(struct gms_state *s, struct gms_rent *r, enum gms_rent_kind kind,
 			gms_pgoff_t index, uint64_t now)
 {
-	uint64_t *const costs = s->shard[gms_shard_of(index)].rent[kind];
+	uint64_t *const costs = s->rent_costs[gms_shard_of(index)].cost[kind];
 	const uint64_t time = rent_time(r, now);
 
 	if (!r->open)
@@ -120,7 +120,8 @@ static void rent_change(struct gms_state *s, struct gms_rent *r, enum gms_rent_k
 
 /*
  * Notes a split. In an open period only a hole or a policy of the caller splits. Then the period
- * begins anew, without costs: another thread may be settling a record of the shard.
+ * begins anew, and what it has cost since it was settled last is dropped: under the shared lock
+ * another thread may be noting a split in the same shard, so nothing is added to the costs.
  */
 static void rent_split(const struct gms_state *s, struct gms_rent *r, enum gms_rent_kind kind,
 		       gms_pgoff_t index, uint64_t now)
@@ -264,10 +265,13 @@ static void rent_free(struct gms_state *s, struct gms_rent *r, enum gms_rent_kin
 		return;
 	rent_settle(s, r, kind, index, now);
 	r->whole = (1U << GMS_NR_SKIS) - 1;
+	gms_store_relaxed(&r->touched, 0);
 }
 
 void gms_rents_free(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
+	if (!s->rents)
+		return;
 	gms_for_each_1g(from, to, start, end) {
 		struct gms_rents *rents = gms_rents_at(s, from);
 		const uint64_t now = rents ? gms_history_now(s, from) : 0;
@@ -297,15 +301,19 @@ void gms_rents_settle(struct gms_state *s, gms_pgoff_t index)
 			rent_settle(s, r, GMS_RENT_2M, at, now);
 	for (unsigned int kind = 0; kind < GMS_NR_RENTS; kind++) {
 		uint64_t cost[GMS_NR_SKIS] = {0};
+		unsigned int best;
 
 		for (unsigned int i = 0; i < GMS_NR_SHARDS * GMS_NR_SKIS; i++) {
 			uint64_t *sum = &cost[i % GMS_NR_SKIS];
-			const struct gms_shard *shard = &s->shard[i / GMS_NR_SKIS];
+			const struct gms_rent_costs *costs = &s->rent_costs[i / GMS_NR_SKIS];
 
 			*sum = gms_ski_add(*sum,
-					   gms_load_relaxed(&shard->rent[kind][i % GMS_NR_SKIS]));
+					   gms_load_relaxed(&costs->cost[kind][i % GMS_NR_SKIS]));
 		}
-		gms_store_relaxed(&s->rent.best[kind], gms_ski_best(cost));
+		best = gms_ski_best(cost);
+		/* Every fault reads the cache line. So it is written only if it changes. */
+		if (best != gms_load_relaxed(&s->rent.best[kind]))
+			gms_store_relaxed(&s->rent.best[kind], best);
 	}
 }
 
@@ -314,7 +322,7 @@ static uint64_t rent_view(const struct gms_rent *r, uint64_t now)
 	return gms_ski_add(gms_load_relaxed(&r->rested), rent_time(r, now));
 }
 
-void gms_rents_view(const struct gms_state *s, gms_pgoff_t index, struct gms_policy_view *view)
+void gms_rents_view_slow(const struct gms_state *s, gms_pgoff_t index, struct gms_policy_view *view)
 {
 	const struct gms_rents *rents = gms_rents_at(s, index);
 	const struct gms_rent *r = rents ? rents_find(rents, index) : NULL;
@@ -334,7 +342,7 @@ static const char *rent_verify(const struct gms_state *s, const struct gms_rent 
 {
 	if (r->used && r->open != rent_is_private(s, kind, index))
 		return "a period of rent is open in a block that is not all private, or closed in "
-		       "one";
+		       "a block that is";
 	for (unsigned int i = 0; r->used && i < GMS_NR_SKIS; i++) {
 		const struct gms_ski ski = rent_load(r, i);
 
@@ -348,7 +356,7 @@ const char *gms_rents_verify(const struct gms_state *s)
 {
 	const char *wrong = NULL;
 
-	for (uint64_t i = 0; !wrong && s->rent.on && i < s->folios.blocks.nr; i++) {
+	for (uint64_t i = 0; !wrong && s->rents && i < s->folios.blocks.nr; i++) {
 		const gms_pgoff_t start = i << GMS_ORDER_1G;
 		const struct gms_rents *rents = gms_rents_at(s, start);
 		struct gms_rent *r;
@@ -367,7 +375,7 @@ void gms_rents_init(struct gms_state *s, uint64_t merge_2m, uint64_t merge_1g)
 	const uint64_t asked[GMS_NR_RENTS] = {[GMS_RENT_2M] = merge_2m, [GMS_RENT_1G] = merge_1g};
 	const unsigned int events = s->policy.events;
 
-	s->rent.on = !events || (events >> GMS_EV_MAINTAIN & 1);
+	s->rents = !events || (events >> GMS_EV_MAINTAIN & 1);
 	for (unsigned int kind = 0; kind < GMS_NR_RENTS; kind++) {
 		const uint64_t merge =
 			asked[kind] ? asked[kind] : rent_defaults[kind][!s->clock_ns];
@@ -390,7 +398,7 @@ static bool rents_group_is_used(const struct gms_rent *group)
 
 void gms_rents_bytes(const struct gms_state *s, uint64_t *in_use, uint64_t *pooled)
 {
-	for (uint64_t i = 0; s->rent.on && i < s->folios.blocks.nr; i++) {
+	for (uint64_t i = 0; s->rents && i < s->folios.blocks.nr; i++) {
 		const struct gms_rents *rents = gms_rents_at(s, i << GMS_ORDER_1G);
 		uint64_t used = 0, all = 0;
 
@@ -414,7 +422,7 @@ void gms_rents_fini(struct gms_state *s)
 {
 	const struct gms_allocator *a = &s->allocator;
 
-	for (uint64_t i = 0; s->rent.on && i < s->folios.blocks.nr; i++) {
+	for (uint64_t i = 0; s->rents && i < s->folios.blocks.nr; i++) {
 		struct gms_rents *rents = gms_rents_at(s, i << GMS_ORDER_1G);
 
 		for (unsigned int j = 0; rents && j < GMS_RENT_GROUPS; j++)

@@ -162,21 +162,21 @@ static inline struct gms_rents *gms_rents_at(const struct gms_state *s, gms_pgof
 static inline int gms_rents_make(struct gms_state *s, struct gms_folio folio, unsigned int to)
 	GMS_EXCLUDES(gms_folio_locks)
 {
-	return s->rent.on ? gms_rents_make_slow(s, folio, to) : 0;
+	return s->rents ? gms_rents_make_slow(s, folio, to) : 0;
 }
 
 /* Notes that the folio, for which gms_rents_make() was called, has been split. */
 static inline void gms_rents_split(struct gms_state *s, struct gms_folio folio, unsigned int to)
 	GMS_REQUIRES(gms_folio_locks)
 {
-	if (s->rent.on)
+	if (s->rents)
 		gms_rents_split_slow(s, folio, to);
 }
 
 /* Notes that the host touches [start, end) in one 1G block, and had not mapped it. */
 static inline void gms_rents_touch(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 {
-	if (gms_rents_at(s, start))
+	if (s->rents && gms_rents_at(s, start))
 		gms_rents_touch_slow(s, start, end);
 }
 
@@ -184,7 +184,7 @@ static inline void gms_rents_touch(struct gms_state *s, gms_pgoff_t start, gms_p
 static inline void gms_rents_change(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end)
 	GMS_REQUIRES(gms_invalidate_lock)
 {
-	if (gms_rents_at(s, start))
+	if (s->rents && gms_rents_at(s, start))
 		gms_rents_change_slow(s, start, end);
 }
 
@@ -201,7 +201,17 @@ void gms_rents_settle(struct gms_state *s, gms_pgoff_t index) GMS_REQUIRES(gms_i
 /* Returns what is wrong with the records, or NULL. No other thread may be changing them. */
 const char *gms_rents_verify(const struct gms_state *s);
 
+void gms_rents_view_slow(const struct gms_state *s, gms_pgoff_t index,
+			 struct gms_policy_view *view);
+
 /* Fills in the members rest_2m, wait_2m, rest_1g and wait_1g of a view. */
-void gms_rents_view(const struct gms_state *s, gms_pgoff_t index, struct gms_policy_view *view);
+static inline void gms_rents_view(const struct gms_state *s, gms_pgoff_t index,
+				  struct gms_policy_view *view)
+{
+	view->rest_2m = view->rest_1g = 0;
+	view->wait_2m = view->wait_1g = GMS_SKI_NEVER;
+	if (s->rents)
+		gms_rents_view_slow(s, index, view);
+}
 
 #endif /* GMS_CORE_RENT_H */

@@ -109,6 +109,11 @@ static int restructure_split_step(struct gms_state *s, const struct gms_policy_q
 
 	if (folio->order == GMS_ORDER_1G && !(verdict.uniform && !verdict.order))
 		to = GMS_ORDER_2M;
+	/* A split that a pin puts off needs no record, and no memory. */
+	if (gms_folio_pinned(&s->folios, *folio)) {
+		gms_count_add(&s->counters, GMS_SPLITS_DEFERRED, 1);
+		return GMS_BUSY;
+	}
 	err = gms_rents_make(s, *folio, to);
 	if (err)
 		return err;

@@ -40,6 +40,7 @@ struct gms_block {
 	/* bit i: the host may have a mapping of order 9 of the i-th 2M block */
 	struct gms_line exposed_2m;
 	struct gms_pins *pins; /* NULL: no page was ever pinned */
+	void *rents; /* see core/rent.h, which allocates and frees it; NULL: nothing was recorded */
 	/* History, for policies. Written under the exclusive invalidate lock. */
 	uint64_t since; /* the time of the last flip */
 	uint32_t flips; /* see core/history.h */
@@ -51,7 +52,6 @@ struct gms_block {
 	struct gms_block *next; /* the next record on the journal */
 	/* Constant. */
 	gms_pgoff_t start; /* the first page of the block */
-	void *rents; /* see core/rent.h, which allocates and frees it; NULL: nothing was recorded */
 };
 
 struct gms_blocks {

@@ -153,6 +153,7 @@ static void free_block(struct model *model, uint64_t index, unsigned int big)
 		return;
 	settle(model, rent, big);
 	memset(rent->whole, 1, sizeof(rent->whole));
+	rent->touched = false;
 }
 
 void model_rent_free(struct model *model, uint64_t start, uint64_t end)

@@ -459,6 +459,44 @@ static void rule_30_only_split_blocks_have_records(void **unused)
 	assert_int_equal(adaptive[3] - lazy[3], 2 * table + 3 * group);
 }
 
+/* The host has touched memory that a hole frees. That splits no block that is filled again. */
+static void rule_30_a_hole_forgets_a_touch(void **unused)
+{
+	struct rig rig;
+
+	(void)unused;
+	init(&rig, 4 * T_2M, GMS_ORDER_2M);
+	touch(&rig, 0, 0);
+	rig_convert(&rig, 5, 1, GMS_SHARED);
+	rig_faults(&rig, 5, GMS_HOST, GMS_ORDER_4K, GMS_ORDER_4K);
+	assert_int_equal(gms_punch_hole(rig.state, 0, T_2M, NULL), 0);
+	rig_faults(&rig, 6, GMS_GUEST, GMS_ORDER_2M, GMS_ORDER_4K);
+	rig_convert(&rig, 5, 1, GMS_PRIVATE);
+	clock_now += 20 * W_2M;
+	assert_int_equal(see(&rig, 0)->wait_2m, W_2M);
+	rig_fini(&rig);
+}
+
+/* A host fault in a pinned folio is answered unsplit, also if there is no memory for a record. */
+static void rule_29_a_split_that_is_put_off_needs_no_memory(void **unused)
+{
+	struct gms_fault fault;
+	struct rig rig;
+
+	(void)unused;
+	init(&rig, 4 * T_2M, GMS_ORDER_2M);
+	rig_convert(&rig, 0, T_2M, GMS_SHARED);
+	assert_int_equal(gms_pin(rig.state, 7, 1, NULL), 0);
+	rig_convert(&rig, 5, 1, GMS_PRIVATE);
+	talloc_fail(&rig.talloc, 0, UINT64_MAX);
+	assert_int_equal(rig_fault(&rig, 9, GMS_HOST, &fault), 0);
+	talloc_fail_never(&rig.talloc);
+	assert_int_equal(fault.max_order, GMS_ORDER_4K);
+	assert_int_equal(rig_stats(&rig).splits_deferred, 1);
+	gms_unpin(rig.state, 7, 1);
+	rig_fini(&rig);
+}
+
 /* Rule 14: without memory for a record the fault fails, and nothing is split. */
 static void rule_14_a_split_needs_its_record(void **unused)
 {
@@ -551,6 +589,8 @@ int main(void)
 		cmocka_unit_test(rule_30_adaptive_counts_changes_without_a_clock),
 		cmocka_unit_test(rule_30_the_default_waits_are_of_seconds),
 		cmocka_unit_test(rule_30_only_split_blocks_have_records),
+		cmocka_unit_test(rule_30_a_hole_forgets_a_touch),
+		cmocka_unit_test(rule_29_a_split_that_is_put_off_needs_no_memory),
 		cmocka_unit_test(rule_14_a_split_needs_its_record),
 		cmocka_unit_test(rule_30_maintain_goes_on_where_it_stopped),
 		cmocka_unit_test(rule_30_maintain_ends),

@@ -290,7 +290,7 @@ static void logs_of_conversions(void **state)
 		json = run_json(&run);
 		run_free(&run);
 		list = json_object_get(json, "policies");
-		assert_true(json_is_true(json_object_get(json, "bounds")));
+		assert_true(json_is_true(json_object_get(json, "host_unknown")));
 		assert_int_equal(json_array_size(list), 4); /* two bounds, pins by folio and page */
 		for (size_t j = 0; j < 4; j++) {
 			lazy = json_array_get(list, j);
