@@ -96,6 +96,7 @@ static void text_cases(FILE *out, const json_t *cases)
 
 	json_array_foreach(cases, i, item)
 	{
+		char time[UNITS_TEXT_SIZE];
 		const char *host = "";
 		json_t *longer;
 
@@ -104,9 +105,10 @@ static void text_cases(FILE *out, const json_t *cases)
 				host = hosts[h][1];
 		}
 		longer =
-			json_sprintf("%s%s [%zu] %s by %s, %s, %s", json_string_value(text),
+			json_sprintf("%s%s [%zu] %s, %s pages, %s, %s, %s", json_string_value(text),
 				     i ? ";" : "", i + 1, text_string(item, "name"),
-				     text_string(item, "backing"), text_string(item, "arch"), host);
+				     text_string(item, "backing"), text_string(item, "arch"), host,
+				     units_time(time, text_number(item, "log_us"), 2));
 		json_decref(text);
 		text = longer;
 	}
@@ -142,13 +144,15 @@ static void text_merging(FILE *out, const json_t *cases)
 	size_t i;
 	json_t *item;
 
-	fprintf(out, "%-*s", TEXT_LABEL, "uptime from which the merges pay");
+	fprintf(out, "%-*s", TEXT_LABEL, "merging pays its work from an uptime of");
 	json_array_foreach(cases, i, item)
 	{
 		const json_t *merging = json_object_get(item, "merging_pays");
 		char time[UNITS_TEXT_SIZE];
 
 		snprintf(time, sizeof(time), "%s", text_string(merging, "when"));
+		if (!strcmp(time, "same"))
+			snprintf(time, sizeof(time), "-");
 		if (json_is_real(json_object_get(merging, "uptime_s")))
 			units_time(time, text_number(merging, "uptime_s") * 1e6, 2);
 		fprintf(out, "%*s", TEXT_CELL, time);
@@ -195,23 +199,24 @@ static void text_assumed(FILE *out, const json_t *study)
 {
 	const json_t *costs = json_object_get(study, "costs");
 	const json_t *model = json_object_get(study, "model");
-	char rents[160];
+	char rents[256];
 
 	text_wrap(out, "  ",
-		  "A kernel today: references count by folio, as in all figures here; eager-rfc is "
-		  "the HugeTLB series; the rest needs splits to 2M, or at the host's fault.");
+		  "Today a pin holds up its whole folio, as in all figures. HugeTLB's RFC is "
+		  "eager-rfc; others need splits to 2M; lazy, adaptive at host faults, too.");
 	snprintf(rents, sizeof(rents),
-		 "%.0f cycles/s for 2M of private memory that 4K entries map (%s)",
+		 "%.0f cycles/s for each 2M of private memory by 4K, %.0f for each 1G not by 1G",
 		 text_number(json_object_get(costs, "rent_2m"), "value"),
-		 text_string(json_object_get(costs, "rent_2m"), "kind"));
-	text_wrap_json(
-		out, "  ",
-		json_sprintf("Rent: %s, %.0f for 1G that 2M entries map (%s). A broken RMP "
-			     "entry %s. A pin lasts %g ms. Clearing is in no sum.",
-			     rents, text_number(json_object_get(costs, "rent_1g"), "value"),
-			     text_string(json_object_get(costs, "rent_1g"), "kind"),
-			     strcmp(text_string(model, "rmp"), "sticky") ? "heals" : "is sticky",
-			     text_number(model, "pin_ms")));
+		 text_number(json_object_get(costs, "rent_1g"), "value"));
+	text_wrap_json(out, "  ",
+		       json_sprintf("Assumed: rent, the cost of small mappings, of %s; a split RMP "
+				    "entry %s; a pin ends after %g ms. Zeroing is left out. x|y: a "
+				    "fault as priced | at a tenth.",
+				    rents,
+				    strcmp(text_string(model, "rmp"), "sticky")
+					    ? "is 2M again when its block is private"
+					    : "stays 4K until the guest accepts its block",
+				    text_number(model, "pin_ms")));
 }
 
 /* ---- tables ---- */
@@ -375,19 +380,19 @@ void study_text(FILE *out, const json_t *study)
 	const json_t *cases = json_object_get(study, "cases");
 	const json_t *verdict = json_object_get(study, "verdict");
 
-	fprintf(out, "When to split a huge page of a guest_memfd, and what of it (%s)\n",
+	fprintf(out, "When to split a huge page of a guest_memfd, and how far (%s)\n",
 		text_string(study, "tool"));
 	text_wrap(out, "", text_string(verdict, "sentence"));
 	text_cases(out, cases);
-	text_head(out, cases, "Work saved (fault as priced | a tenth)", TEXT_LABEL, TEXT_CELL);
-	text_saving(out, cases, "staging", "staging: 1G goes to 2M first");
-	text_saving(out, cases, "grain", "grain: only mixed blocks go to 4K");
-	text_saving(out, cases, "merges", "merges: blocks are not merged again");
+	text_head(out, cases, "Each step to lazy saves, of what is left", TEXT_LABEL, TEXT_CELL);
+	text_saving(out, cases, "staging", "staging: 1G to 2M, then 2M to 4K");
+	text_saving(out, cases, "grain", "grain: 4K only where a 2M is mixed");
+	text_saving(out, cases, "merges", "no merging: what is split stays split");
 	text_saving(out, cases, "time", "time: at the host's touch, not at once");
 	text_merging(out, cases);
 	text_assumed(out, study);
-	text_figure(out, cases, "M cycles of work until the end of the log", "work", 1e-6, "%*.1f");
-	text_figure(out, cases, "M cycles of rent until then", "rent", 1e-6, "%*.1f");
+	text_figure(out, cases, "Million cycles of work, without rent", "work", 1e-6, "%*.1f");
+	text_figure(out, cases, "Million cycles of rent, until the end", "rent", 1e-6, "%*.1f");
 	text_figure(out, cases, "Longest stall of a conversion or a fault, ms", "stall_ms", 1,
 		    "%*.2f");
 	text_adaptive(out, cases, "told_the_rent", "adaptive / better of nonuniform and lazy");

@@ -18,7 +18,7 @@
 #include <string.h>
 
 /* How many policies that are close are named. */
-#define VERDICT_CLOSE 3
+#define VERDICT_CLOSE 2
 
 static const char *verdict_string(const json_t *json, const char *key)
 {
@@ -93,7 +93,7 @@ static json_t *verdict_add_list(json_t *text, const json_t *list)
 /* Appends the policies that cost hardly more than the leaders: VERDICT_CLOSE of them by name. */
 static json_t *verdict_add_close(json_t *text, const json_t *item)
 {
-	const char *separator = " (less than 5% behind: ";
+	const char *separator = " (within 5%: ";
 	char more[UNITS_TEXT_SIZE];
 	unsigned int nr = 0;
 	size_t i;
@@ -288,12 +288,11 @@ static json_t *verdict_depends(const json_t *cases)
 int study_end(json_t *study)
 {
 	const json_t *cases = json_object_get(study, "cases");
-	json_t *verdict =
-		json_pack("{s:o, s:o, s:[s, s, s]}", "sentence", verdict_sentence(cases),
-			  "depends_on", verdict_depends(cases), "does_not_cover",
-			  "what the log does not show, and a guest that goes on as in the log",
-			  "page walks (the rents are assumed), large shared mappings",
-			  "contended locks, TLB shootdowns, memory bandwidth, firmware");
+	json_t *verdict = json_pack("{s:o, s:o, s:[s, s, s]}", "sentence", verdict_sentence(cases),
+				    "depends_on", verdict_depends(cases), "does_not_cover",
+				    "what the log does not show, or a guest that goes on",
+				    "page walks, large shared mappings",
+				    "contention, TLB shootdowns, bandwidth, firmware");
 
 	return json_object_set_new(study, "verdict", verdict) ? -ENOMEM : 0;
 }

@@ -323,13 +323,13 @@ static void the_text_fits_into_a_mail(void **state)
 		{DATA("A.csv"), DATA("C.csv"), NULL},
 		{DATA("C.snp.qemu.log"), NULL},
 	};
-	static const char *const first_20[] = {"staging: 1G goes to 2M first",
-					       "grain: only mixed blocks go to 4K",
-					       "merges: blocks are not merged again",
+	static const char *const first_20[] = {"staging: 1G to 2M, then 2M to 4K",
+					       "grain: 4K only where a 2M is mixed",
+					       "no merging: what is split stays split",
 					       "time: at the host's touch, not at once",
-					       "uptime from which the merges pay",
-					       "A kernel today: references count by folio",
-					       "Rent: "};
+					       "merging pays its work from an uptime of",
+					       "Today a pin holds up its whole folio",
+					       "Assumed: rent, the cost of small mappings, of"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(logs); i++) {
