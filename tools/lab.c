@@ -397,10 +397,11 @@ double lab_sum_rent(const struct lab_sum *sum)
 
 double lab_sum_work(const struct lab_sum *sum)
 {
-	double cycles = -lab_sum_rent(sum);
+	double cycles = 0;
 
 	for (int id = 0; id < COSTS_NR; id++)
-		cycles += sum->part[id];
+		if (id != COSTS_RENT_2M && id != COSTS_RENT_1G)
+			cycles += sum->part[id];
 	return cycles;
 }
 
