@@ -545,5 +545,14 @@ int main(void)
 		cmocka_unit_test(prices_are_printed),
 	};
 
+	const struct CMUnitTest quick[] = {
+		cmocka_unit_test(ties_are_named),
+		cmocka_unit_test(what_is_not_applied_is_said),
+		cmocka_unit_test(prices_are_printed),
+	};
+
+	/* Under valgrind the command runs under valgrind, too. */
+	if (test_on_valgrind())
+		return cmocka_run_group_tests(quick, NULL, NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
