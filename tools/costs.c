@@ -111,17 +111,17 @@ enum costs_id costs_of_work(enum sim_work work, enum costs_arch arch, double *un
 	return id == COSTS_APPLY || id == COSTS_PREPARE ? id + arch : id;
 }
 
-double costs_cycles(const struct costs *costs, enum costs_arch arch, const uint64_t *done)
+void costs_add_up(const struct costs *costs, enum costs_arch arch, const uint64_t *done,
+		  double *part)
 {
-	double cycles = 0, units;
+	double units;
 
 	for (enum sim_work work = 0; work < SIM_NR_WORK; work++) {
 		const enum costs_id id = costs_of_work(work, arch, &units);
 
 		if (id != COSTS_NR)
-			cycles += (double)done[work] * costs->item[id].value / units;
+			part[id] += (double)done[work] * costs->item[id].value / units;
 	}
-	return cycles;
 }
 
 uint64_t costs_wait_ns(const struct costs *costs, unsigned int order)
@@ -189,8 +189,7 @@ static int costs_read_items(struct costs *costs, json_t *list, char *error, size
 	const char *name;
 	json_t *json;
 
-	json_object_foreach(list, name, json)
-	{
+	json_object_foreach(list, name, json) {
 		const int id = costs_find(name);
 		int ret;
 

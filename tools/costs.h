@@ -134,14 +134,14 @@ const char *costs_arch_name(enum costs_arch arch);
 enum costs_id costs_of_work(enum sim_work work, enum costs_arch arch, double *units);
 
 /**
- * costs_cycles() - return what work costs
+ * costs_add_up() - add up what work costs, by price
  * @costs: the prices
  * @arch: the architecture
  * @done: units of work, by enum sim_work
- *
- * Return: cycles, without those for clearing.
+ * @part: cycles by enum costs_id, to which those of the work are added. Clearing is left out
  */
-double costs_cycles(const struct costs *costs, enum costs_arch arch, const uint64_t *done);
+void costs_add_up(const struct costs *costs, enum costs_arch arch, const uint64_t *done,
+		  double *part);
 
 /**
  * costs_wait_ns() - return how long a rent takes to cost as much as a merge and a split

@@ -34,14 +34,13 @@ int lab_spend(struct lab *lab, uint64_t nr)
 
 double lab_exclusive(const struct lab *lab)
 {
-	struct sim_totals totals;
-	uint64_t done[SIM_NR_WORK];
+	const enum costs_id apply = COSTS_APPLY + lab->opts->arch;
+	struct lab_sum sum;
 
-	sim_totals(lab->sim, &totals);
-	memcpy(done, totals.work, sizeof(done));
-	done[SIM_WORK_PREPARE] = done[SIM_WORK_FAULT] = 0;
-	done[SIM_WORK_ALLOC] = done[SIM_WORK_FREE] = 0;
-	return costs_cycles(lab->opts->costs, lab->opts->arch, done);
+	lab_add_up(lab, &sum);
+	return sum.part[COSTS_SPLIT_1G] + sum.part[COSTS_SPLIT_2M] + sum.part[COSTS_MERGE_1G] +
+	       sum.part[COSTS_MERGE_2M] + sum.part[COSTS_ZAP] + sum.part[COSTS_CONVERT] +
+	       sum.part[apply];
 }
 
 /* ---- events ---- */
@@ -77,7 +76,7 @@ static int lab_change(struct lab *lab, const struct event *event, enum gms_share
 static int lab_convert(struct lab *lab, const struct event *event)
 {
 	const enum gms_shareability to = event_converts_to(event->op);
-	const gms_pgoff_t start = event->start, end = start + event->nr_pages;
+	const gms_pgoff_t start = event->start;
 	const uint64_t put_off = lab_pins_put_off(lab);
 	int ret = lab_change(lab, event, to, false);
 
@@ -87,12 +86,10 @@ static int lab_convert(struct lab *lab, const struct event *event)
 		ret = lab_rent_break(lab, start, event->nr_pages);
 	if (!ret && to == GMS_SHARED && event->nr_pages == lab->opts->nr_pages)
 		ret = gms_rtree_clear(lab->used, start, event->nr_pages);
-	if (!ret && lab->opts->guest_all)
-		ret = lab_changed(lab, start, event->nr_pages);
 	if (!ret && to == GMS_SHARED && lab->opts->host_all)
 		ret = lab_host_touch(lab, start, event->nr_pages, false);
 	if (!ret && event->op == EVENT_ACCEPT)
-		return lab_use(lab, start, end - start);
+		return lab_use(lab, start, event->nr_pages);
 	return ret ? ret : lab_changed(lab, start, event->nr_pages);
 }
 

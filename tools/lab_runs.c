@@ -4,19 +4,15 @@
  */
 #include "lab_runs.h"
 
-bool log_has_host_accesses(const struct log *log)
-{
-	for (size_t i = 0; i < log->nr_events; i++) {
-		if (log->events[i].op == EVENT_HOST_READ || log->events[i].op == EVENT_HOST_WRITE)
-			return true;
-	}
-	return false;
-}
+/* The ops that show what the host touches, and what the guest touches. */
+#define RUNS_HOST (1U << EVENT_HOST_READ | 1U << EVENT_HOST_WRITE)
+#define RUNS_GUEST (1U << EVENT_ACCEPT | 1U << EVENT_GUEST_TOUCH)
 
-static bool log_has_guest_accesses(const struct log *log)
+/* Returns true if a log has an event of one of these ops (bits 1U << enum event_op). */
+static bool runs_log_has(const struct log *log, unsigned int ops)
 {
 	for (size_t i = 0; i < log->nr_events; i++) {
-		if (log->events[i].op == EVENT_ACCEPT || log->events[i].op == EVENT_GUEST_TOUCH)
+		if (ops >> log->events[i].op & 1)
 			return true;
 	}
 	return false;
@@ -33,7 +29,7 @@ static int runs_add(struct lab_runs *runs, const struct lab_plan *plan, enum pol
 	run->opts.pins_by_folio = by_folio;
 	run->opts.host_all = host_all;
 	run->opts.guest_all =
-		plan->touched == LAB_TOUCHED_ALL || !log_has_guest_accesses(runs->log);
+		plan->touched == LAB_TOUCHED_ALL || !runs_log_has(runs->log, RUNS_GUEST);
 	return lab_run(&run->result, runs->log, &run->opts);
 }
 
@@ -44,7 +40,7 @@ int lab_runs_make(struct lab_runs *runs, const struct log *log, const struct lab
 
 	runs->log = log;
 	runs->nr = 0;
-	runs->host_unknown = plan->touched == LAB_TOUCHED_AUTO && !log_has_host_accesses(log);
+	runs->host_unknown = plan->touched == LAB_TOUCHED_AUTO && !runs_log_has(log, RUNS_HOST);
 	for (int host_all = all; host_all <= (all || runs->host_unknown); host_all++) {
 		for (enum lab_pins_by by = LAB_PINS_FOLIO; by <= LAB_PINS_PAGE; by++) {
 			if (plan->pins != LAB_PINS_BOTH && plan->pins != by)

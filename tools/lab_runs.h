@@ -91,7 +91,4 @@ void lab_runs_fini(struct lab_runs *runs);
 const struct lab_run *lab_runs_find(const struct lab_runs *runs, enum policies_id policy,
 				    bool by_folio, bool host_all);
 
-/** log_has_host_accesses() - return true if the host accesses memory in a log */
-bool log_has_host_accesses(const struct log *log);
-
 #endif /* GMS_TOOL_LAB_RUNS_H */

@@ -91,18 +91,11 @@ int lab_pass_until(struct lab *lab, uint64_t us)
 void lab_add_up(const struct lab *lab, struct lab_sum *sum)
 {
 	struct sim_totals totals;
-	double units;
 
 	sim_totals(lab->sim, &totals);
 	memset(sum, 0, sizeof(*sum));
 	sum->us = lab->now_us - lab->started_us;
-	for (enum sim_work work = 0; work < SIM_NR_WORK; work++) {
-		const enum costs_id id = costs_of_work(work, lab->opts->arch, &units);
-
-		if (id != COSTS_NR)
-			sum->part[id] += (double)totals.work[work] / units *
-					 lab->opts->costs->item[id].value;
-	}
+	costs_add_up(lab->opts->costs, lab->opts->arch, totals.work, sum->part);
 	sum->part[COSTS_RENT_2M] = lab->rents[0];
 	sum->part[COSTS_RENT_1G] = lab->rents[1];
 }

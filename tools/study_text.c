@@ -11,6 +11,7 @@
 #include "units.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TEXT_COLUMNS 76
@@ -55,11 +56,28 @@ static void text_wrap(FILE *out, const char *indent, const char *text)
 	fputc('\n', out);
 }
 
-/* Writes a text that json_sprintf() made, and releases it. */
-static void text_wrap_json(FILE *out, const char *indent, json_t *text)
+/* Words that are collected, to be wrapped together. */
+struct text_words {
+	FILE *file;
+	char *words;
+	size_t size;
+};
+
+/* Begins to collect words. Returns the stream to write them to, or NULL without memory. */
+static FILE *text_begin(struct text_words *text)
 {
-	text_wrap(out, indent, text ? json_string_value(text) : "");
-	json_decref(text);
+	*text = (struct text_words) {0};
+	text->file = open_memstream(&text->words, &text->size);
+	return text->file;
+}
+
+/* Writes the words that were collected, if there are any, wrapped. */
+static void text_end(struct text_words *text, FILE *out)
+{
+	fclose(text->file);
+	if (text->size)
+		text_wrap(out, "  ", text->words);
+	free(text->words);
 }
 
 static const json_t *text_find(const json_t *list, const char *key, const char *value)
@@ -67,8 +85,7 @@ static const json_t *text_find(const json_t *list, const char *key, const char *
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		if (!strcmp(text_string(item, key), value))
 			return item;
 	}
@@ -90,29 +107,28 @@ static void text_cases(FILE *out, const json_t *cases)
 	static const char *const hosts[][2] = {{"logged", "host as logged"},
 					       {"nothing", "host touches nothing"},
 					       {"all", "host touches all shared"}};
-	json_t *text = json_string("Cases:");
+	struct text_words text;
+	FILE *words = text_begin(&text);
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(cases, i, item)
-	{
+	if (!words)
+		return;
+	fputs("Cases:", words);
+	json_array_foreach(cases, i, item) {
 		char time[UNITS_TEXT_SIZE];
 		const char *host = "";
-		json_t *longer;
 
 		for (size_t h = 0; h < sizeof(hosts) / sizeof(*hosts); h++) {
 			if (!strcmp(text_string(item, "host"), hosts[h][0]))
 				host = hosts[h][1];
 		}
-		longer =
-			json_sprintf("%s%s [%zu] %s, %s pages, %s, %s, %s", json_string_value(text),
-				     i ? ";" : "", i + 1, text_string(item, "name"),
-				     text_string(item, "backing"), text_string(item, "arch"), host,
-				     units_time(time, text_number(item, "log_us"), 2));
-		json_decref(text);
-		text = longer;
+		fprintf(words, "%s [%zu] %s, %s pages, %s, %s, %s", i ? ";" : "", i + 1,
+			text_string(item, "name"), text_string(item, "backing"),
+			text_string(item, "arch"), host,
+			units_time(time, text_number(item, "log_us"), 2));
 	}
-	text_wrap_json(out, "  ", text);
+	text_end(&text, out);
 }
 
 /* Writes what a choice saves, now and if the price of a fault were a tenth. */
@@ -122,8 +138,7 @@ static void text_saving(FILE *out, const json_t *cases, const char *key, const c
 	json_t *item;
 
 	fprintf(out, "%-*s", TEXT_LABEL, label);
-	json_array_foreach(cases, i, item)
-	{
+	json_array_foreach(cases, i, item) {
 		const json_t *savings = json_object_get(item, "savings");
 		const json_t *now = json_object_get(savings, key);
 		const json_t *tenth = json_object_get(json_object_get(savings, "fault_x0.1"), key);
@@ -145,8 +160,7 @@ static void text_merging(FILE *out, const json_t *cases)
 	json_t *item;
 
 	fprintf(out, "%-*s", TEXT_LABEL, "merging pays its work from an uptime of");
-	json_array_foreach(cases, i, item)
-	{
+	json_array_foreach(cases, i, item) {
 		const json_t *merging = json_object_get(item, "merging_pays");
 		char time[UNITS_TEXT_SIZE];
 
@@ -164,23 +178,22 @@ static void text_merging(FILE *out, const json_t *cases)
 static void text_other_rmp(FILE *out, const json_t *cases)
 {
 	const json_t *first = json_object_get(json_array_get(cases, 0), "other_rmp");
-	json_t *text =
-		json_sprintf("With --rmp %s costs least, in the end:", text_string(first, "rmp"));
+	struct text_words text;
+	FILE *words = text_begin(&text);
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(cases, i, item)
-	{
+	if (!words)
+		return;
+	fprintf(words, "With --rmp %s costs least, in the end:", text_string(first, "rmp"));
+	json_array_foreach(cases, i, item) {
 		const json_t *list = json_object_get(json_object_get(item, "other_rmp"), "leaders");
-		json_t *longer = json_sprintf(
-			"%s%s %s in [%zu]", json_string_value(text), i ? "," : "",
+
+		fprintf(words, "%s %s in [%zu]", i ? "," : "",
 			text_string(json_array_get(list, json_array_size(list) - 1), "policy"),
 			i + 1);
-
-		json_decref(text);
-		text = longer;
 	}
-	text_wrap_json(out, "  ", text);
+	text_end(&text, out);
 }
 
 /* Writes how far adaptive is from the better of the two policies between which it chooses. */
@@ -190,8 +203,9 @@ static void text_adaptive(FILE *out, const json_t *cases, const char *key, const
 	json_t *item;
 
 	fprintf(out, "%-*s", TEXT_LABEL, label);
-	json_array_foreach(cases, i, item) fprintf(
-		out, "%*.2fx", TEXT_CELL - 1, text_number(json_object_get(item, "adaptive"), key));
+	json_array_foreach(cases, i, item)
+		fprintf(out, "%*.2fx", TEXT_CELL - 1,
+			text_number(json_object_get(item, "adaptive"), key));
 	fputc('\n', out);
 }
 
@@ -199,24 +213,27 @@ static void text_assumed(FILE *out, const json_t *study)
 {
 	const json_t *costs = json_object_get(study, "costs");
 	const json_t *model = json_object_get(study, "model");
-	char rents[256];
+	struct text_words text;
+	FILE *words = text_begin(&text);
 
 	text_wrap(out, "  ",
 		  "Today a pin holds up its whole folio, as in all figures. HugeTLB's RFC is "
 		  "eager-rfc; others need splits to 2M; lazy, adaptive at host faults, too.");
-	snprintf(rents, sizeof(rents),
-		 "%.0f cycles/s for each 2M of private memory by 4K, %.0f for each 1G not by 1G",
-		 text_number(json_object_get(costs, "rent_2m"), "value"),
-		 text_number(json_object_get(costs, "rent_1g"), "value"));
-	text_wrap_json(out, "  ",
-		       json_sprintf("Assumed: rent, the cost of small mappings, of %s; a split RMP "
-				    "entry %s; a pin ends after %g ms. Zeroing is left out. x|y: a "
-				    "fault as priced | at a tenth.",
-				    rents,
-				    strcmp(text_string(model, "rmp"), "sticky")
-					    ? "is 2M again when its block is private"
-					    : "stays 4K until the guest accepts its block",
-				    text_number(model, "pin_ms")));
+	if (!words)
+		return;
+	fprintf(words,
+		"Assumed: rent, the cost of small mappings, of %.0f cycles/s for each 2M of "
+		"private "
+		"memory by 4K, %.0f for each 1G not by 1G; a split RMP entry %s; a pin ends after "
+		"%g "
+		"ms. Zeroing is left out. x|y: a fault as priced | at a tenth.",
+		text_number(json_object_get(costs, "rent_2m"), "value"),
+		text_number(json_object_get(costs, "rent_1g"), "value"),
+		strcmp(text_string(model, "rmp"), "sticky")
+			? "is 2M again when its block is private"
+			: "stays 4K until the guest accepts its block",
+		text_number(model, "pin_ms"));
+	text_end(&text, out);
 }
 
 /* ---- tables ---- */
@@ -230,13 +247,11 @@ static void text_figure(FILE *out, const json_t *cases, const char *title, const
 	json_t *item, *row;
 
 	text_head(out, cases, title, TEXT_WORDS, TEXT_FIGURE);
-	json_array_foreach(first, policy, row)
-	{
+	json_array_foreach(first, policy, row) {
 		fprintf(out, "%-17s%-8s%-11s%-8s", text_string(row, "policy"),
 			text_string(row, "when"), text_string(row, "what"),
 			text_string(row, "steps"));
-		json_array_foreach(cases, i, item)
-		{
+		json_array_foreach(cases, i, item) {
 			const json_t *matrix = json_object_get(item, "matrix");
 
 			fprintf(out, format, TEXT_FIGURE,
@@ -254,8 +269,7 @@ static const json_t *text_waits_most(const json_t *matrix)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(matrix, i, row)
-	{
+	json_array_foreach(matrix, i, row) {
 		const double ms = text_number(json_object_get(row, "waits_by_folio"), "ms");
 
 		if (ms > best) {
@@ -273,8 +287,7 @@ static void text_waits(FILE *out, const json_t *cases)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(cases, i, item)
-	{
+	json_array_foreach(cases, i, item) {
 		const json_t *row = text_waits_most(json_object_get(item, "matrix"));
 		const json_t *folio = json_object_get(row, "waits_by_folio");
 		const json_t *page = json_object_get(row, "waits_by_page");
@@ -299,35 +312,29 @@ static void text_depends(FILE *out, const json_t *study)
 {
 	const json_t *verdict = json_object_get(study, "verdict");
 	const json_t *list = json_object_get(verdict, "depends_on");
-	json_t *text, *item;
+	struct text_words text;
+	FILE *words = text_begin(&text);
+	json_t *item;
 	size_t i;
 
-	text = json_string(
-		json_array_size(list)
-			? "What costs least turns if one price is multiplied, at the end of "
-			  "the log or after a day:"
-			: "No price, times 0.1 or 10, changes which policy costs least.");
+	if (!words)
+		return;
+	fputs(json_array_size(list)
+		      ? "What costs least turns if one price is multiplied, at the end of "
+			"the log or after a day:"
+		      : "No price, times 0.1 or 10, changes which policy costs least.",
+	      words);
 	json_array_foreach(list, i, item)
-	{
-		json_t *longer =
-			json_sprintf("%s%s %s x%.2g (%s)", json_string_value(text), i ? "," : "",
-				     text_string(item, "cost"), text_number(item, "factor"),
-				     text_string(item, "then"));
-
-		json_decref(text);
-		text = longer;
-	}
-	text_wrap_json(out, "  ", text);
-	text = json_string("Not covered:");
+		fprintf(words, "%s %s x%.2g (%s)", i ? "," : "", text_string(item, "cost"),
+			text_number(item, "factor"), text_string(item, "then"));
+	text_end(&text, out);
+	words = text_begin(&text);
+	if (!words)
+		return;
+	fputs("Not covered:", words);
 	json_array_foreach(json_object_get(verdict, "does_not_cover"), i, item)
-	{
-		json_t *longer = json_sprintf("%s%s %s", json_string_value(text), i ? ";" : "",
-					      json_string_value(item));
-
-		json_decref(text);
-		text = longer;
-	}
-	text_wrap_json(out, "  ", text);
+		fprintf(words, "%s %s", i ? ";" : "", json_string_value(item));
+	text_end(&text, out);
 }
 
 /* Returns true if a price is a part of some cost. */
@@ -336,8 +343,7 @@ static bool text_is_charged(const json_t *study, const char *cost)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(json_object_get(study, "cases"), i, item)
-	{
+	json_array_foreach(json_object_get(study, "cases"), i, item) {
 		if (text_find(json_object_get(item, "sensitivity"), "cost", cost))
 			return true;
 	}
@@ -352,26 +358,22 @@ static void text_prices(FILE *out, const json_t *study)
 	json_t *item;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		json_t *text = json_sprintf("Prices, %s:", kinds[i]);
-		bool any = false;
+		const char *separator = "";
+		struct text_words text;
+		FILE *words = text_begin(&text);
 
-		json_object_foreach((json_t *)costs, name, item)
-		{
-			json_t *longer;
-
+		if (!words)
+			return;
+		json_object_foreach((json_t *)costs, name, item) {
 			if (strcmp(text_string(item, "kind"), kinds[i]) ||
 			    !text_is_charged(study, name))
 				continue;
-			longer = json_sprintf("%s%s %s %.10g", json_string_value(text),
-					      any ? "," : "", name, text_number(item, "value"));
-			json_decref(text);
-			text = longer;
-			any = true;
+			if (!*separator)
+				fprintf(words, "Prices, %s:", kinds[i]);
+			fprintf(words, "%s %s %.10g", separator, name, text_number(item, "value"));
+			separator = ",";
 		}
-		if (any)
-			text_wrap_json(out, "  ", text);
-		else
-			json_decref(text);
+		text_end(&text, out);
 	}
 }
 

@@ -33,8 +33,7 @@ static bool verdict_has(const json_t *list, const char *text)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		if (!strcmp(json_string_value(item), text))
 			return true;
 	}
@@ -53,8 +52,7 @@ static const json_t *verdict_other_bound(const json_t *cases, const json_t *item
 	size_t i;
 	json_t *other;
 
-	json_array_foreach(cases, i, other)
-	{
+	json_array_foreach(cases, i, other) {
 		if (other != item &&
 		    !strcmp(verdict_string(other, "file"), verdict_string(item, "file")) &&
 		    !strcmp(verdict_string(other, "backing"), verdict_string(item, "backing")) &&
@@ -82,11 +80,12 @@ static json_t *verdict_add_list(json_t *text, const json_t *list)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(list, i, item) text = verdict_join(text,
-							      !i           ? ""
-							      : i + 1 < nr ? ", "
-									   : " and ",
-							      json_string_value(item));
+	json_array_foreach(list, i, item)
+		text = verdict_join(text,
+				    !i           ? ""
+				    : i + 1 < nr ? ", "
+						 : " and ",
+				    json_string_value(item));
 	return text;
 }
 
@@ -99,8 +98,7 @@ static json_t *verdict_add_close(json_t *text, const json_t *item)
 	size_t i;
 	json_t *name;
 
-	json_array_foreach(json_object_get(item, "within_5_percent"), i, name)
-	{
+	json_array_foreach(json_object_get(item, "within_5_percent"), i, name) {
 		if (verdict_has(verdict_leaders(item), json_string_value(name)))
 			continue;
 		if (nr++ < VERDICT_CLOSE)
@@ -123,8 +121,7 @@ static json_t *verdict_unknown_host(const json_t *nothing, const json_t *all)
 	size_t i;
 	json_t *name;
 
-	json_array_foreach(json_object_get(nothing, "within_5_percent"), i, name)
-	{
+	json_array_foreach(json_object_get(nothing, "within_5_percent"), i, name) {
 		if (verdict_has(other, json_string_value(name)))
 			json_array_append(both, name);
 	}
@@ -167,8 +164,7 @@ static json_t *verdict_phrase(const json_t *cases, const json_t *item)
 	text = verdict_join(text, json_array_size(verdict_leaders(item)) > 1 ? " cost" : " costs",
 			    " least");
 	text = verdict_add_close(text, item);
-	json_array_foreach(json_object_get(item, "leaders"), i, leader)
-	{
+	json_array_foreach(json_object_get(item, "leaders"), i, leader) {
 		char time[UNITS_TEXT_SIZE];
 
 		if (!i)
@@ -248,8 +244,7 @@ static int verdict_note(json_t *list, const json_t *item)
 
 	if (factor <= 0)
 		return 0;
-	json_array_foreach(list, i, known)
-	{
+	json_array_foreach(list, i, known) {
 		const double old = json_real_value(json_object_get(known, "factor"));
 
 		if (strcmp(verdict_string(known, "cost"), cost))
@@ -271,10 +266,8 @@ static json_t *verdict_depends(const json_t *cases)
 	size_t i, j;
 	json_t *item, *turn;
 
-	json_array_foreach(cases, i, item)
-	{
-		json_array_foreach(json_object_get(item, "sensitivity"), j, turn)
-		{
+	json_array_foreach(cases, i, item) {
+		json_array_foreach(json_object_get(item, "sensitivity"), j, turn) {
 			if (verdict_turns(turn))
 				failed |= verdict_note(list, turn) != 0;
 		}

@@ -227,8 +227,7 @@ static double number(const json_t *item, const char *policy, const char *key)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(json_object_get(item, "matrix"), i, row)
-	{
+	json_array_foreach(json_object_get(item, "matrix"), i, row) {
 		if (!strcmp(string(row, "policy"), policy))
 			return json_number_value(json_object_get(row, key));
 	}
@@ -259,8 +258,7 @@ static void savings_are_computed_from_the_matrix(void **state)
 	assert_int_equal(run.status, 0);
 	json = run_json(&run);
 	run_free(&run);
-	json_array_foreach(json_object_get(json, "cases"), i, item)
-	{
+	json_array_foreach(json_object_get(json, "cases"), i, item) {
 		const double rfc = number(item, "eager-rfc", "work");
 		const double nonuniform = number(item, "eager-nonuniform", "work");
 		const double unmerged = part(item, "unmerged", "work");
@@ -280,8 +278,7 @@ static void savings_are_computed_from_the_matrix(void **state)
 			assert_true(part(item, "merging_pays", "uptime_s") > 60 &&
 				    fabs(part(item, "merging_pays", "2m_blocks") - 1) < 1e-6);
 		assert_string_equal(string(json_object_get(item, "other_rmp"), "rmp"), "sticky");
-		json_array_foreach(json_object_get(item, "break_even"), j, even)
-		{
+		json_array_foreach(json_object_get(item, "break_even"), j, even) {
 			const char *a = string(even, "policy"),
 				   *b = string(even, "costs_less_than");
 			const double more = number(item, a, "rent_per_second") -
