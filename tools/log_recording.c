@@ -201,6 +201,7 @@ int log_recording_open(struct log_source *source)
 		return ret;
 	}
 	if (!reader->child) {
+		free(reader);
 		close(ends[0]);
 		recording_run_child(source->fd, ends[1]);
 	}
