@@ -291,38 +291,38 @@ static void starts_are_given(void **state)
 	}
 }
 
+/* Checks that a log of @nr conversions has its time told, or that it has none. */
+static void check_speed(const char *log, size_t nr, bool told)
+{
+	json_t *json = replay_json(log, 0, NULL, NULL);
+	const json_t *time = json_object_get(json, "time");
+	const json_t *total = json_object_get(time, "total_ns");
+	const json_t *each = json_object_get(time, "ns_per_conversion");
+	struct run run;
+
+	assert_int_equal(json_number(json, "time.calls"), nr);
+	assert_true(told ? json_is_integer(total) : json_is_null(total));
+	assert_true(told ? json_is_real(each) : json_is_null(each));
+	json_decref(json);
+	TOOL_IN(&run, log, strlen(log), "replay", "-");
+	assert_int_equal(run.status, 0);
+	assert_int_equal(!!strstr(run.out, " ns a conversion"), told);
+	run_free(&run);
+}
+
 /* A number that depends on the host's clock is not printed for a few conversions. */
 static void a_short_log_has_no_speed(void **state)
 {
 	const size_t nr = 10000;
-	char *log = calloc(nr, 32);
-	struct run run;
-	json_t *json;
+	char *log = calloc(nr, 32), *end = log;
 
 	(void)state;
 	assert_non_null(log);
 	for (size_t i = 0; i < nr; i++)
-		strcpy(log + strlen(log), i % 2 ? "1,to_shared,0,4096\n" : "1,to_private,0,4096\n");
-	json = replay_json(log, 0, NULL, NULL);
-	assert_int_equal(json_number(json, "time.calls"), nr);
-	assert_true(json_is_integer(json_object_get(json_object_get(json, "time"), "total_ns")));
-	assert_true(
-		json_is_real(json_object_get(json_object_get(json, "time"), "ns_per_conversion")));
-	json_decref(json);
-	TOOL_IN(&run, log, strlen(log), "replay", "-");
-	assert_non_null(strstr(run.out, " ns a conversion"));
-	run_free(&run);
-
+		end = stpcpy(end, i % 2 ? "1,to_shared,0,4096\n" : "1,to_private,0,4096\n");
+	check_speed(log, nr, true);
 	*strrchr(log, '1') = '\0'; /* without the last line */
-	json = replay_json(log, 0, NULL, NULL);
-	assert_int_equal(json_number(json, "time.calls"), nr - 1);
-	assert_true(json_is_null(json_object_get(json_object_get(json, "time"), "total_ns")));
-	assert_true(
-		json_is_null(json_object_get(json_object_get(json, "time"), "ns_per_conversion")));
-	json_decref(json);
-	TOOL_IN(&run, log, strlen(log), "replay", "-");
-	assert_null(strstr(run.out, " ns a conversion"));
-	run_free(&run);
+	check_speed(log, nr - 1, false);
 	free(log);
 }
 
