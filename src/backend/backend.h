@@ -45,7 +45,7 @@ bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, 
 /* Returns the innermost frame for @b of the calling thread; NULL: the thread has none. */
 static inline const struct gms_hook_frame *gms_backend_frame(const struct gms_backend *b)
 {
-	const struct gms_hook_frame *f = *gms_thread_hooks();
+	const struct gms_hook_frame *f = gms_thread_hooks();
 
 	while (gms_unlikely(f != NULL) && f->backend != b)
 		f = f->next;
@@ -79,10 +79,9 @@ static inline bool gms_backend_in_hook(const struct gms_backend *b)
 static inline void gms_backend_enter(const struct gms_backend *b, struct gms_hook_frame *f,
 				     bool listener)
 {
-	void **hooks = gms_thread_hooks();
-
-	*f = (struct gms_hook_frame) {.backend = b, .next = *hooks, .listener = listener};
-	*hooks = f;
+	*f = (struct gms_hook_frame) {
+		.backend = b, .next = gms_thread_hooks(), .listener = listener};
+	gms_thread_set_hooks(f);
 }
 
 /*
@@ -91,7 +90,7 @@ static inline void gms_backend_enter(const struct gms_backend *b, struct gms_hoo
  */
 static inline int gms_backend_leave(struct gms_hook_frame *f, int err)
 {
-	*gms_thread_hooks() = f->next;
+	gms_thread_set_hooks(f->next);
 	return err > 0 ? -EIO : err;
 }
 

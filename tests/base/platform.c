@@ -336,30 +336,26 @@ static void test_waiting_writer_comes_before_later_readers(void **state)
 	}
 }
 
-struct identity {
-	const void *self;
-	unsigned int slot;
-};
-
-static struct identity identities[2 * GMS_NR_SLOTS];
+/* The slot of each thread. The address of its element is the thread's list of hooks. */
+static unsigned int slots[2 * GMS_NR_SLOTS];
 
 static void run_identity(struct worker *worker)
 {
-	struct identity *me = &identities[worker->number];
+	unsigned int *const me = &slots[worker->number];
 
-	me->slot = gms_slot();
-	me->self = gms_thread_hooks();
+	worker_expect(worker, !gms_thread_hooks(), "a new thread has a list of hooks");
+	*me = gms_slot();
+	gms_thread_set_hooks(me);
 	tickets++;
-	while (tickets < ARRAY_SIZE(identities))
-		sched_yield(); /* no thread ends here, so that none gets the address of another */
-	worker_expect(worker, gms_slot() == me->slot, "the slot of a thread has changed");
-	worker_expect(worker, gms_thread_hooks() == me->self,
-		      "the identity of a thread has changed");
+	while (tickets < ARRAY_SIZE(slots))
+		sched_yield(); /* until every thread has set its list */
+	worker_expect(worker, gms_slot() == *me, "the slot of a thread has changed");
+	worker_expect(worker, gms_thread_hooks() == me, "the list of a thread has changed");
 }
 
-static void test_threads_share_slots_evenly_and_have_identities(void **state)
+static void test_threads_share_slots_evenly_and_have_their_own_hooks(void **state)
 {
-	struct worker workers[ARRAY_SIZE(identities)] = {0};
+	struct worker workers[ARRAY_SIZE(slots)] = {0};
 	unsigned int in_slot[GMS_NR_SLOTS] = {0};
 
 	(void)state;
@@ -367,12 +363,10 @@ static void test_threads_share_slots_evenly_and_have_identities(void **state)
 	for (unsigned int i = 0; i < ARRAY_SIZE(workers); i++)
 		workers[i] = (struct worker) {.run = run_identity, .number = i};
 	workers_run(workers, ARRAY_SIZE(workers));
+	assert_null(gms_thread_hooks());
 	for (unsigned int i = 0; i < ARRAY_SIZE(workers); i++) {
-		assert_true(identities[i].slot < GMS_NR_SLOTS);
-		in_slot[identities[i].slot]++;
-		assert_ptr_not_equal(identities[i].self, gms_thread_hooks());
-		for (unsigned int k = 0; k < i; k++)
-			assert_ptr_not_equal(identities[i].self, identities[k].self);
+		assert_true(slots[i] < GMS_NR_SLOTS);
+		in_slot[slots[i]]++;
 	}
 	for (unsigned int i = 0; i < GMS_NR_SLOTS; i++)
 		assert_int_equal(in_slot[i], ARRAY_SIZE(workers) / GMS_NR_SLOTS);
@@ -436,7 +430,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_thread_knows_what_it_holds),
 		cmocka_unit_test(test_a_dropped_object_leaves_its_place),
-		cmocka_unit_test(test_threads_share_slots_evenly_and_have_identities),
+		cmocka_unit_test(test_threads_share_slots_evenly_and_have_their_own_hooks),
 		cmocka_unit_test(test_spinlock_excludes),
 		cmocka_unit_test(test_mutex_excludes),
 		cmocka_unit_test(test_rwlock_excludes_writers),

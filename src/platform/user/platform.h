@@ -238,10 +238,15 @@ static inline bool gms_thread_holds(const void *object)
 	return gms_unlikely(gms_thread.nr_held) && gms_thread_holds_slow(object);
 }
 
-/* Returns where the calling thread's list of hooks begins. The caller keeps the list. */
-static inline void **gms_thread_hooks(void)
+/* Returns the first element of the calling thread's list of hooks. The caller keeps the list. */
+static inline void *gms_thread_hooks(void)
 {
-	return &gms_thread.hooks;
+	return gms_thread.hooks;
+}
+
+static inline void gms_thread_set_hooks(void *hooks)
+{
+	gms_thread.hooks = hooks;
 }
 
 /* Returns true if the calling thread holds no shared lock of any object and is inside no hook. */
