@@ -17,21 +17,11 @@
 #include "oracle.h"
 #include "test.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
-/* Runs a history in a new process. Returns true if the history passes. */
-static bool passes(const struct model_history *history)
+static bool fails(const void *history)
 {
 	size_t failed;
-	int status = -1;
-	pid_t pid;
 
-	fflush(NULL);
-	pid = fork();
-	if (!pid)
-		_exit(model_history_run(history, &failed) ? 1 : 0);
-	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+	return model_history_run(history, &failed) != NULL;
 }
 
 static void run_or_shrink(struct model_history *history, uint64_t seed)
@@ -39,7 +29,7 @@ static void run_or_shrink(struct model_history *history, uint64_t seed)
 	size_t failed = 0;
 	const char *why;
 
-	if (getenv("GMS_TEST_FORK") && !passes(history)) {
+	if (test_forks() && test_fails(fails, history)) {
 		model_history_shrink(history);
 		fprintf(stderr, "GMS_TEST_SEED=%llu fails or crashes; shrunk:\n",
 			(unsigned long long)seed);

@@ -2,22 +2,12 @@
 /*
  * gate.c - stops threads inside a hook, so that a test chooses the interleaving
  */
-#define _GNU_SOURCE
 #include "gate.h"
 
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 /* Nothing but a deadlock takes longer than this, not even under valgrind. */
 #define DEADLINE_S 120
-
-static void nap(void)
-{
-	const struct timespec ms = {.tv_nsec = 1000000};
-
-	nanosleep(&ms, NULL);
-}
 
 /* ---- gates ---- */
 
@@ -114,7 +104,7 @@ static void *job_main(void *arg)
 {
 	struct job *job = arg;
 
-	atomic_store(&job->tid, (int)syscall(SYS_gettid));
+	atomic_store(&job->tid, test_thread());
 	job->ret = job->run(job);
 	atomic_store(&job->done, true);
 	return NULL;
@@ -131,30 +121,16 @@ void job_start(struct job *job)
 	}
 }
 
-/* In the stat file, the state of a thread follows its name, which is in brackets. */
-static bool is_asleep(int tid)
-{
-	char path[64], line[256];
-	const char *state;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	file = fopen(path, "r");
-	if (!file)
-		return false;
-	state = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
-	fclose(file);
-	return state && state[1] == ' ' && state[2] == 'S';
-}
-
 bool job_waits(struct job *job)
 {
 	unsigned int naps, times = 0;
+	int tid;
 
 	/* A thread that sleeps a few times in a row is not merely between two steps. */
 	for (naps = 0; naps < 1000 && times < 5 && !atomic_load(&job->done); naps++) {
-		nap();
-		times = atomic_load(&job->tid) && is_asleep(atomic_load(&job->tid)) ? times + 1 : 0;
+		test_nap();
+		tid = atomic_load(&job->tid);
+		times = tid && test_thread_sleeps(tid) ? times + 1 : 0;
 	}
 	return !atomic_load(&job->done);
 }
@@ -162,7 +138,7 @@ bool job_waits(struct job *job)
 bool job_ends(struct job *job)
 {
 	for (unsigned int naps = 0; naps < DEADLINE_S * 1000 && !atomic_load(&job->done); naps++)
-		nap();
+		test_nap();
 	return atomic_load(&job->done);
 }
 

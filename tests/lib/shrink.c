@@ -6,32 +6,19 @@
 
 #include "test.h"
 
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static bool fails(const struct shrink *shrink)
+static bool shrink_fails(const void *arg)
 {
+	const struct shrink *shrink = arg;
 	size_t failed;
-	int status;
-	pid_t pid;
 
-	if (!getenv("GMS_TEST_FORK"))
-		return shrink->run(shrink->history, &failed) != NULL;
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		return false;
-	if (!pid)
-		_exit(shrink->run(shrink->history, &failed) ? 1 : 0);
-	return waitpid(pid, &status, 0) == pid && status != 0;
+	return shrink->run(shrink->history, &failed) != NULL;
 }
 
 void shrink_end(const struct shrink *shrink)
 {
 	size_t failed;
 
-	if (!getenv("GMS_TEST_FORK") && shrink->run(shrink->history, &failed))
+	if (!test_forks() && shrink->run(shrink->history, &failed))
 		*shrink->nr_ops = failed + 1;
 }
 
@@ -48,7 +35,7 @@ static bool try_without(const struct shrink *shrink, size_t at, size_t count)
 	memcpy(removed, place, size);
 	memmove(place, place + size, tail);
 	*shrink->nr_ops -= count;
-	still_fails = fails(shrink);
+	still_fails = test_fails(shrink_fails, shrink);
 	if (!still_fails) {
 		memmove(place + size, place, tail);
 		memcpy(place, removed, size);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * test.h - cmocka, the sizes of this build, seeds and iteration counts; every test includes it
+ * test.h - cmocka, the sizes of this build, and what the tests need from the system; every test
+ * includes it
+ *
+ * The functions are in test.c. In a kernel, where many of the tests run, too, they are in
+ * kernel/tests/test.c.
  *
  * The tests of the tree are built twice from one source, with the product's fan-out of 512 and
  * with a tiny fan-out of 4. So they use T_2M and T_1G for the pages of a leaf block and a top
@@ -35,7 +39,9 @@
 #define T_2M (1ULL << T_ORDER_2M)
 #define T_1G (1ULL << T_ORDER_1G)
 
+#ifndef ARRAY_SIZE
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#endif
 
 /* For checks that return NULL, or a text that says what is wrong. */
 #define assert_fine(expr)                     \
@@ -57,5 +63,29 @@ uint64_t test_iters(uint64_t normal);
 
 /* Returns the seed: GMS_TEST_SEED from the environment, or a fixed number. */
 uint64_t test_seed(void);
+
+/* Returns true if GMS_TEST_FORK is set: a history runs in a process of its own. */
+bool test_forks(void);
+
+/*
+ * Calls a function, in a new process if test_forks(). Returns what it returns; true if the process
+ * crashes.
+ */
+bool test_fails(bool (*fails)(const void *arg), const void *arg);
+
+/* Returns a number of the calling thread, not 0, by which test_thread_sleeps() knows it. */
+int test_thread(void);
+
+/* Returns true if a thread sleeps. */
+bool test_thread_sleeps(int thread);
+
+/* Sleeps for a millisecond. */
+void test_nap(void);
+
+/*
+ * Makes a crash end the process. cmocka's handlers of signals would jump to the stack of the main
+ * thread, from any thread.
+ */
+void test_end_on_crash(void);
 
 #endif /* GMS_TESTS_TEST_H */

@@ -2,8 +2,6 @@
 /*
  * threads.c - runs threads that start together and report errors by a text
  */
-#include <signal.h>
-
 #include "test.h"
 #include "threads.h"
 
@@ -16,23 +14,12 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-/* cmocka's signal handlers would jump to the stack of the main thread, from any thread. */
-static void end_on_crash(void)
-{
-	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(signals); i++)
-		signal(signals[i], SIG_DFL);
-}
-
 void workers_run(struct worker *workers, unsigned int count)
 {
 	pthread_barrier_t start;
 	unsigned int i;
 
-	end_on_crash();
-
+	test_end_on_crash();
 	assert_int_equal(pthread_barrier_init(&start, NULL, count), 0);
 	for (i = 0; i < count; i++) {
 		workers[i].start = &start;

@@ -9,8 +9,6 @@
  * take no lock where their calls are serialised, so ThreadSanitizer sees calls that are not.
  */
 #define _GNU_SOURCE
-#include <time.h>
-
 #include "gate.h"
 #include "mirror.h"
 #include "threads.h"
@@ -306,13 +304,6 @@ static uint64_t any_page(struct prng *prng)
 	return places[prng_below(prng, ARRAY_SIZE(places))] + prng_below(prng, T_2M + 99);
 }
 
-static void nap(void)
-{
-	const struct timespec ms = {.tv_nsec = 1000000};
-
-	nanosleep(&ms, NULL);
-}
-
 static const char *convert_any(struct prng *prng)
 {
 	const enum gms_shareability to = prng_chance(prng, 50) ? GMS_PRIVATE : GMS_SHARED;
@@ -325,7 +316,7 @@ static const char *convert_any(struct prng *prng)
 		nr_pages = MANY_PAGES - start;
 	flags = prng_chance(prng, 30) ? GMS_CONVERT_RESUMABLE : 0;
 	while ((rc = gms_convert(field.rig.state, start, nr_pages, to, flags, NULL)) == -EPERM)
-		nap(); /* until the object is thawed */
+		test_nap(); /* until the object is thawed */
 	if (!rc)
 		atomic_fetch_add_explicit(&field.converted, 1, memory_order_relaxed);
 	else if (rc == -EAGAIN && to == GMS_PRIVATE)
@@ -406,7 +397,7 @@ static void run_listeners(struct worker *worker)
 		else if (i % 16 == 0 || field.refusals)
 			worker->why = check_frozen();
 		if (field.refusals)
-			nap();
+			test_nap();
 	}
 }
 

@@ -15,23 +15,11 @@
 #include "ops.h"
 #include "test.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
-/* Runs a history in a new process. Returns 0, or how the process failed. */
-static int run_forked(const struct history *history)
+static bool fails(const void *history)
 {
-	int status = -1;
 	size_t failed;
-	pid_t pid;
 
-	fflush(NULL);
-	pid = fork();
-	if (!pid)
-		_exit(history_run(history, &failed) ? 1 : 0);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return -1;
-	return status;
+	return history_run(history, &failed) != NULL;
 }
 
 static void run_or_shrink(struct history *history, uint64_t seed)
@@ -39,7 +27,7 @@ static void run_or_shrink(struct history *history, uint64_t seed)
 	const char *why;
 	size_t failed = 0;
 
-	if (getenv("GMS_TEST_FORK") && run_forked(history)) {
+	if (test_forks() && test_fails(fails, history)) {
 		history_shrink(history);
 		fprintf(stderr, "GMS_TEST_SEED=%llu fails or crashes; shrunk:\n",
 			(unsigned long long)seed);
