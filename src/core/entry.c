@@ -4,6 +4,8 @@
  */
 #include "entry.h"
 
+#include "trace.h"
+
 /* ---- shards, and their locks ---- */
 
 gms_shards gms_shards_of_many(gms_pgoff_t start, gms_pgoff_t end)
@@ -153,6 +155,7 @@ int gms_refused(struct gms_state *s, int err)
 		which = GMS_REFUSED_BACKEND;
 	}
 	gms_count_add(&s->counters, which, 1);
+	gms_trace_refused(&s->folios, err);
 	return err;
 }
 

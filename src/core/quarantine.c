@@ -5,6 +5,7 @@
 #include "quarantine.h"
 
 #include "mappings.h"
+#include "trace.h"
 
 static struct gms_rtree_spare *quarantine_spare(struct gms_state *s, gms_pgoff_t start)
 {
@@ -33,6 +34,7 @@ void gms_quarantine_commit_locked(struct gms_state *s, const struct gms_quaranti
 			nr_pages - gms_rtree_count(s->quarantine, q->start, nr_pages));
 	gms_rtree_spare_spend(s->quarantine, q->start, nr_pages, quarantine_spare(s, q->start));
 	gms_rtree_commit(s->quarantine, q->start, nr_pages, true, NULL);
+	gms_trace_quarantine(&s->folios, q->start, nr_pages);
 }
 
 void gms_quarantine_commit(struct gms_state *s, const struct gms_quarantine *q)

@@ -28,6 +28,7 @@
 #include "core/quarantine.h"
 #include "core/restructure.h"
 #include "listener/listener.h"
+#include "trace.h"
 
 /*
  * A conversion that is under way. It is on the stack, which is in the caches: when it was a part
@@ -514,6 +515,7 @@ int gms_convert(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, enum 
 		err = convert_resumable(s, start, nr_pages, to, &failed);
 	else
 		err = convert_atomic(s, start, nr_pages, to, &failed);
+	gms_trace_convert(&s->folios, start, nr_pages, to, err);
 	if (err && err_index)
 		*err_index = failed;
 	return err;

@@ -14,6 +14,7 @@
 #include "core/rent.h"
 #include "limit.h"
 #include "populate.h"
+#include "trace.h"
 
 /* Finds the folio at an index: allocates it if it is not, and splits it as the policy decides. */
 static int fault_find_folio(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor,
@@ -94,6 +95,7 @@ static int fault_begin(struct gms_state *s, gms_pgoff_t index, const uint64_t *g
 		(void)gms_leave_shared(s, index, 1, 0);
 		return err == FAULT_MOVED ? err : gms_refused(s, err);
 	}
+	gms_trace_fault(&s->folios, index, accessor, fault->max_order);
 	gms_count_add(&s->counters, accessor == GMS_HOST ? GMS_FAULTS_HOST : GMS_FAULTS_GUEST, 1);
 	return 0;
 }

@@ -8,6 +8,8 @@
  */
 #include "folio.h"
 
+#include "trace.h"
+
 /* ---- creating and destroying ---- */
 
 /* Splits the last 1G and the last 2M block if they are incomplete. */
@@ -323,6 +325,7 @@ int gms_folio_split_locked(struct gms_folios *f, struct gms_folio folio, unsigne
 	}
 	folio_tree_unlock(f, folio.index);
 	gms_count_add(f->counters, folio.order == GMS_ORDER_2M ? GMS_SPLITS_2M : GMS_SPLITS_1G, 1);
+	gms_trace_split(f, folio.index, folio.order, to);
 	return 0;
 }
 
@@ -348,6 +351,7 @@ static int folio_try_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int
 	} else {
 		gms_store_release(&b->split_1g, 0);
 	}
+	gms_trace_merge(f, folio.index, from, to);
 	return 0;
 }
 
