@@ -48,14 +48,22 @@ struct field {
 	uint64_t refused; /* number of calls that failed */
 };
 
-static _Thread_local struct prng dice;
+static _Atomic uint64_t dice; /* the state of the generator that all threads use */
+
+static uint64_t roll(uint64_t bound)
+{
+	struct prng prng;
+
+	prng_init(&prng, atomic_fetch_add(&dice, 0x9e3779b97f4a7c15ULL));
+	return prng_below(&prng, bound);
+}
 
 /* Lets other threads run, at random. */
 static void dawdle(void)
 {
 	uint64_t i;
 
-	for (i = prng_below(&dice, 4); i; i--)
+	for (i = roll(4); i; i--)
 		sched_yield();
 }
 
@@ -182,12 +190,12 @@ static void choose_inside(const struct field *field, struct linear_op *op,
 {
 	const struct layout *layout = field->layout;
 
-	op->page = (unsigned int)prng_below(&dice, LINEAR_PAGES);
+	op->page = (unsigned int)roll(LINEAR_PAGES);
 	op->kind = field->query;
 	/* A conversion of both shards would wait for the fault, and a query for the conversion. */
 	if (layout->ranges && layout->shard[op->page] != layout->shard[begun->page])
 		op->page = begun->page;
-	switch (prng_below(&dice, 6)) {
+	switch (roll(6)) {
 	case 0:
 	case 1:
 		op->kind = LINEAR_END;
@@ -216,14 +224,14 @@ static void choose_outside(const struct field *field, struct linear_op *op)
 		LINEAR_BEGIN,   LINEAR_PIN,     LINEAR_UNPIN,   LINEAR_UNPIN, LINEAR_PUNCH,
 	};
 
-	op->kind = kinds[prng_below(&dice, ARRAY_SIZE(kinds))];
-	if (prng_chance(&dice, 20) || (op->kind == LINEAR_PUNCH && layout->folio_order))
+	op->kind = kinds[roll(ARRAY_SIZE(kinds))];
+	if (roll(100) < 20 || (op->kind == LINEAR_PUNCH && layout->folio_order))
 		op->kind = field->query;
-	op->page = (unsigned int)prng_below(&dice, LINEAR_PAGES);
-	op->to = prng_chance(&dice, 50);
+	op->page = (unsigned int)roll(LINEAR_PAGES);
+	op->to = roll(100) < 50;
 	if (layout->ranges && (op->kind == LINEAR_CONVERT || op->kind == LINEAR_PUNCH) &&
 	    op->page < layout->in_a_row)
-		op->nr_pages += (unsigned int)prng_below(&dice, layout->in_a_row - op->page);
+		op->nr_pages += (unsigned int)roll(layout->in_a_row - op->page);
 }
 
 static void keep(struct field *field, const struct linear_op *op)
@@ -279,7 +287,7 @@ static const char *set_up(struct field *field)
 						   LINEAR_IS_ALLOCATED, LINEAR_IS_PINNED};
 	const struct layout *layout = field->layout;
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
-	bool private = prng_chance(&dice, 50);
+	bool private = roll(100) < 50;
 	unsigned int page;
 
 	memset(&field->history, 0, sizeof(field->history));
@@ -287,7 +295,7 @@ static const char *set_up(struct field *field)
 	field->history.one_folio = layout->folio_order != 0;
 	field->query = LINEAR_IS_PRIVATE;
 	if (!layout->ranges)
-		field->query = queries[prng_below(&dice, ARRAY_SIZE(queries))];
+		field->query = queries[roll(ARRAY_SIZE(queries))];
 	opts.nr_pages = 17 * BLOCK_1G;
 	opts.flags = private ? GMS_INIT_PRIVATE : 0;
 	opts.folio_order = layout->folio_order;
@@ -331,7 +339,8 @@ static void run_histories(struct worker *worker)
 	struct field *field = worker->shared;
 	uint64_t round;
 
-	prng_init(&dice, test_seed() + 1000 * worker->number + field->layout->in_a_row);
+	if (!worker->number)
+		atomic_store(&dice, test_seed() + field->layout->in_a_row);
 	for (round = 0; round < worker->rounds; round++) {
 		if (!worker->number) {
 			worker->why = set_up(field);

@@ -39,7 +39,7 @@
 #define T_2M (1ULL << T_ORDER_2M)
 #define T_1G (1ULL << T_ORDER_1G)
 
-#ifndef ARRAY_SIZE
+#ifndef ARRAY_SIZE /* the kernel has it */
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #endif
 

@@ -2,8 +2,8 @@
 /*
  * threads.c - runs threads that start together and report errors by a text
  */
-#include "test.h"
 #include "threads.h"
+#include "test.h"
 
 static void *worker_main(void *arg)
 {

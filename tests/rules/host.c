@@ -47,7 +47,7 @@ static void rule_28_with_map_host_only_changed_pages_are_unmapped(void **unused)
 {
 	struct gms_backend_ops faulting = vmm_by_page;
 	struct gms_fault fault;
-	struct vmm v;
+	static struct vmm v;
 
 	(void)unused;
 	for (int own = 0; own < 2; own++) {
@@ -72,7 +72,7 @@ static void rule_28_with_map_host_only_changed_pages_are_unmapped(void **unused)
 static void rule_12_no_hook_is_called_behind_a_pin(void **unused)
 {
 	gms_pgoff_t at;
-	struct vmm v;
+	static struct vmm v;
 
 	(void)unused;
 	vmm_init(&v, gms_policy_lazy(), 0, &vmm_by_page);
@@ -101,7 +101,7 @@ static void rule_12_no_hook_is_called_behind_a_pin(void **unused)
 static void rule_12_the_first_pin_of_both_kinds_is_named(void **unused)
 {
 	gms_pgoff_t at;
-	struct vmm v;
+	static struct vmm v;
 
 	(void)unused;
 	vmm_init(&v, gms_policy_lazy(), 0, &vmm_by_page);
@@ -122,7 +122,7 @@ static void rule_16_a_failure_maps_shared_pages_again(void **unused)
 {
 	static const enum hook steps[] = {UNMAP, PINS, SPLIT, APPLY};
 	static const int errs[] = {-EIO, -EAGAIN, -ENOSPC, -EBUSY};
-	struct vmm v;
+	static struct vmm v;
 
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
@@ -142,7 +142,7 @@ static void rule_16_a_failure_maps_shared_pages_again(void **unused)
 /* Rule 39: if map_host fails the whole range is quarantined and unmapped. */
 static void rule_39_a_failed_map_host_quarantines(void **unused)
 {
-	struct vmm v;
+	static struct vmm v;
 
 	(void)unused;
 	vmm_init(&v, gms_policy_lazy(), 0, &vmm_by_page);
@@ -159,7 +159,7 @@ static void rule_39_a_failed_map_host_quarantines(void **unused)
 /* Rule 32: a hole unmaps its pages from the host, and maps those that are shared again. */
 static void rule_32_a_hole_maps_shared_pages_again(void **unused)
 {
-	struct vmm v;
+	static struct vmm v;
 
 	(void)unused;
 	vmm_init(&v, gms_policy_lazy(), 0, &vmm_by_page);
@@ -181,7 +181,7 @@ static void rule_32_a_hole_maps_shared_pages_again(void **unused)
 /* Rules 34 and 39: listeners withdraw a quarantined hole, whether the hole was made or not. */
 static void rule_34_a_quarantined_hole_is_withdrawn(void **unused)
 {
-	struct vmm v;
+	static struct vmm v;
 
 	(void)unused;
 	for (int fails = 0; fails < 2; fails++) {
@@ -208,7 +208,7 @@ static void rule_34_a_quarantined_hole_is_withdrawn(void **unused)
 /* Rule 39: a hole maps no quarantined page for the host. */
 static void rule_39_a_hole_maps_no_quarantined_page(void **unused)
 {
-	struct vmm v;
+	static struct vmm v;
 
 	(void)unused;
 	vmm_init(&v, gms_policy_lazy(), 0, &vmm_by_page);
@@ -226,7 +226,7 @@ static void rule_39_a_hole_maps_no_quarantined_page(void **unused)
 /* Rule 16: if unmap_host fails, map_host is called for the runs up to the one that failed. */
 static void rule_16_a_failed_unmap_host_maps_its_runs_again(void **unused)
 {
-	struct vmm v;
+	static struct vmm v;
 
 	(void)unused;
 	for (unsigned int nth = 1; nth <= 3; nth++) {
@@ -255,7 +255,7 @@ static void rule_17_eagain_of_unmap_host_names_no_page(void **unused)
 {
 	struct gms_backend_ops busy = vmm_by_page;
 	gms_pgoff_t at;
-	struct vmm v;
+	static struct vmm v;
 
 	(void)unused;
 	busy.unmap_host = unmap_host_is_busy;
@@ -282,7 +282,7 @@ static void rule_17_eagain_of_unmap_host_names_no_page(void **unused)
 /* Rule 39: gms_repair() to private unmaps all of its pages from the host, also private ones. */
 static void rule_39_repair_to_private_unmaps_all_pages(void **unused)
 {
-	struct vmm v;
+	static struct vmm v;
 
 	(void)unused;
 	vmm_init(&v, gms_policy_lazy(), GMS_INIT_PRIVATE, &vmm_by_page);

@@ -90,7 +90,7 @@ static void private_pages_are_never_mapped_for_the_host(void **unused)
 							 gms_policy_eager_nonuniform()};
 	const uint64_t rounds = test_iters(300);
 	uint64_t quarantined = 0, undone = 0;
-	struct vmm v;
+	static struct vmm v;
 
 	(void)unused;
 	for (uint64_t round = 0; round < rounds; round++) {

@@ -36,8 +36,17 @@ struct meeting {
 	_Atomic bool waiting, done;
 };
 
-static _Thread_local struct meeting *stopped; /* not NULL in the first thread */
-static _Thread_local unsigned int nr_allocs;
+/* What stops the first thread. Written by that thread, whose number is stopped_thread. */
+static _Atomic int stopped_thread;
+static struct meeting *stopped;
+static unsigned int nr_allocs;
+
+static void stop_here(struct meeting *meeting)
+{
+	stopped = meeting;
+	nr_allocs = 0;
+	atomic_store(&stopped_thread, test_thread());
+}
 
 static void wait_for(_Atomic bool *flag)
 {
@@ -50,7 +59,7 @@ static void *stopping_alloc(void *ctx, size_t size, size_t align)
 	struct talloc *talloc = ctx;
 	void *made = talloc->ops.alloc(talloc, size, align);
 
-	if (stopped && nr_allocs++ == stopped->stop_at) {
+	if (atomic_load(&stopped_thread) == test_thread() && nr_allocs++ == stopped->stop_at) {
 		atomic_store(&stopped->waiting, true);
 		wait_for(&stopped->done);
 	}
@@ -71,8 +80,8 @@ static void prepare_and_meet(struct worker *worker)
 	struct gms_rtree *tree = meeting->twin.tree;
 	int rc;
 
-	nr_allocs = 0;
-	stopped = me == FIRST ? meeting : NULL;
+	if (me == FIRST)
+		stop_here(meeting);
 	if (me == SECOND)
 		wait_for(&meeting->waiting);
 	rc = gms_rtree_prepare(tree, meeting->start[me], meeting->nr[me], NULL);
@@ -80,7 +89,8 @@ static void prepare_and_meet(struct worker *worker)
 		atomic_store(&meeting->done, true);
 	else
 		atomic_store(&meeting->waiting, true); /* if the thread did not allocate */
-	stopped = NULL;
+	if (me == FIRST)
+		atomic_store(&stopped_thread, 0);
 	worker_expect(worker, !rc, "prepare failed");
 	worker_expect(worker, gms_rtree_is_prepared(tree, meeting->start[me], meeting->nr[me]),
 		      "gms_rtree_is_prepared() is false after prepare");
@@ -161,8 +171,8 @@ static void prepare_only(struct worker *worker)
 	struct meeting *meeting = worker->shared;
 	const unsigned int me = worker->number;
 
-	nr_allocs = 0;
-	stopped = me == FIRST ? meeting : NULL;
+	if (me == FIRST)
+		stop_here(meeting);
 	if (me == SECOND)
 		wait_for(&meeting->waiting);
 	worker_expect(
@@ -171,7 +181,8 @@ static void prepare_only(struct worker *worker)
 		"prepare failed");
 	if (me == SECOND)
 		atomic_store(&meeting->done, true);
-	stopped = NULL;
+	if (me == FIRST)
+		atomic_store(&stopped_thread, 0);
 }
 
 static void test_one_leaf_page_stays(void **state)
