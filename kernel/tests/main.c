@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * main.c - the tests of the library as a module
+ *
+ * Each program of tests/ that runs here is a function. In a kernel with KUnit each is a case of
+ * KUnit, and in other kernels the module prints TAP, one line for each test.
+ *
+ *	insmod gmemstate_test.ko [only=GLOB,...] [seed=N] [divisor=N]
+ *	insmod gmemstate_test.ko show=1        no tests: an object to look at in debugfs
+ *	insmod gmemstate_test.ko plant=NAME    no tests: a bug for a checker to find (plant.c)
+ */
+#include "main.h"
+
+#include <linux/glob.h>
+#include <linux/kernel.h>
+#include <linux/module.h>
+#if IS_ENABLED(CONFIG_KUNIT)
+#include <kunit/test.h>
+#endif
+
+static char *only[32] = {"*"};
+static unsigned int nr_only = 1;
+module_param_array(only, charp, &nr_only, 0444);
+MODULE_PARM_DESC(only, "the programs to run, such as rules_*");
+
+static bool show;
+module_param(show, bool, 0444);
+MODULE_PARM_DESC(show, "make an object in debugfs, and run no tests");
+
+static char *plant;
+module_param(plant, charp, 0444);
+MODULE_PARM_DESC(plant, "the name of a bug to make, and run no tests");
+
+struct program {
+	const char *name;
+	int (*main)(void); /* returns the number of tests that failed */
+};
+
+#define PROGRAM(name) int test_main_##name(void);
+#include "programs.h"
+#undef PROGRAM
+
+#define PROGRAM(name) {#name, test_main_##name},
+static const struct program programs[] = {
+#include "programs.h"
+};
+
+static const struct program *running;
+static unsigned int nr_tests, nr_failed;
+
+void test_report(const char *name, enum test_result result)
+{
+	nr_tests++;
+	nr_failed += result == TEST_FAILED;
+	pr_info("%sok %u - %s: %s%s\n", result == TEST_FAILED ? "not " : "", nr_tests,
+		running->name, name, result == TEST_SKIPPED ? " # SKIP" : "");
+}
+
+static bool is_wanted(const struct program *program)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_only; i++) {
+		if (glob_match(only[i], program->name))
+			return true;
+	}
+	return false;
+}
+
+static int run_program(const struct program *program)
+{
+	running = program;
+	return program->main();
+}
+
+#if IS_ENABLED(CONFIG_KUNIT)
+
+static const void *next_program(const void *previous, char *description)
+{
+	const struct program *p = previous ? (const struct program *)previous + 1 : programs;
+
+	if (plant || show)
+		return NULL;
+	while (p < programs + ARRAY_SIZE(programs) && !is_wanted(p))
+		p++;
+	if (p == programs + ARRAY_SIZE(programs))
+		return NULL;
+	strscpy(description, p->name, KUNIT_PARAM_DESC_SIZE);
+	return p;
+}
+
+static void run_case(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, run_program(test->param_value), 0);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM(run_case, next_program),
+	{},
+};
+
+static struct kunit_suite suite = {
+	.name = "gmemstate",
+	.test_cases = cases,
+};
+kunit_test_suite(suite);
+
+#else
+
+/* The module stays loaded after a failure, because threads of the test may be running. */
+static void run_all(void)
+{
+	unsigned int i;
+
+	pr_info("TAP version 13\n");
+	for (i = 0; i < ARRAY_SIZE(programs); i++) {
+		if (is_wanted(&programs[i]) && run_program(&programs[i]) < 0)
+			test_report("the program did not run", TEST_FAILED);
+	}
+	pr_info("1..%u\n", nr_tests);
+	if (nr_failed)
+		__module_get(THIS_MODULE);
+}
+
+#endif
+
+static int __init test_init(void)
+{
+	if (plant)
+		return test_plant(plant);
+	if (show)
+		return test_show();
+#if !IS_ENABLED(CONFIG_KUNIT)
+	run_all();
+#endif
+	return 0;
+}
+
+static void __exit test_fini(void)
+{
+	test_show_end();
+}
+
+module_init(test_init);
+module_exit(test_fini);
+
+MODULE_LICENSE("Dual BSD/GPL");
+MODULE_DESCRIPTION("tests of gmemstate");
