@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * engine.c - the peer gms_convert(): the tree with its locks, sequence numbers, folios and pins
+ *
+ * The object has no backend and no listeners, so a conversion is what it costs by itself. Locked
+ * peers are the maple tree and the XArray with the locks that the kernel has around them, and
+ * nothing else: see engine_maple.c and engine_xarray.c.
+ */
+#include <gmemstate/state.h>
+
+#include <linux/compiler.h>
+
+#include "bench.h"
+
+static void peer_store(void *o, u64 start, u64 nr_pages, bool private)
+{
+	gms_convert(o, start, nr_pages, private ? GMS_PRIVATE : GMS_SHARED, 0, NULL);
+}
+
+static bool peer_load(void *o, u64 page)
+{
+	return gms_is_private(o, page);
+}
+
+#include "rows.h"
+
+static void *engine_create(u64 nr_pages, bool private)
+{
+	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+	struct gms_state *s;
+
+	opts.nr_pages = nr_pages;
+	opts.flags = private ? GMS_INIT_PRIVATE : 0;
+	return gms_state_create(&opts, &s) ? NULL : s;
+}
+
+static void *engine_create_rcu(u64 nr_pages)
+{
+	return engine_create(nr_pages, true);
+}
+
+static void engine_destroy(void *o)
+{
+	gms_state_destroy(o);
+}
+
+const struct bench_peer bench_engine = {
+	.name = "gms_convert",
+	.create = engine_create,
+	.create_rcu = engine_create_rcu,
+	.destroy = engine_destroy,
+	.store = rows_store,
+	.load = rows_load,
+};
