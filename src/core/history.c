@@ -90,6 +90,7 @@ void gms_history_compare(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end
 
 		if (!b)
 			continue;
+		gms_cond_resched();
 		mixed = history_mixed(s, at, next);
 		if (committed && mixed != b->mixed) {
 			gms_store_relaxed(&b->flips, b->flips + 1);

@@ -71,6 +71,7 @@ bool gms_ranges_next_in_tree(const struct gms_ranges *ranges, struct gms_ranges_
 /* Makes the next range of the list the current one. Returns false if there is none. */
 static inline bool gms_ranges_next(const struct gms_ranges *ranges, struct gms_ranges_walk *walk)
 {
+	gms_cond_resched();
 	if (!ranges->kept)
 		return gms_ranges_next_in_tree(ranges, walk);
 	if (walk->next == ranges->nr)

@@ -179,6 +179,7 @@ int gms_restructure_split_ranges(struct gms_state *s, const struct gms_policy_qu
 			unsigned int above;
 			int err;
 
+			gms_cond_resched();
 			err = gms_restructure_split(s, query, index, &folio, &above);
 			if (err && err != GMS_BUSY)
 				return err;
@@ -243,6 +244,7 @@ uint64_t gms_restructure_merge_ranges(struct gms_state *s, const struct gms_poli
 			const struct gms_policy_verdict verdict =
 				restructure_decide(s, query, m.at, folio);
 
+			gms_cond_resched();
 			restructure_merge_at(s, &m, folio, verdict);
 		}
 	}

@@ -115,6 +115,7 @@ static int pin_reserve(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, 
 	int err = 0;
 
 	gms_for_each_1g(b, next, start, end) {
+		gms_cond_resched();
 		*at = b;
 		err = gms_folios_make_block(f, b);
 		if (!err)
@@ -158,8 +159,10 @@ static int pin_locked(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, g
 	if (s->folios.order)
 		gms_for_each_1g(b, next, start, end)
 			gms_folio_wait_splits(&s->folios, b, next);
-	gms_for_each_1g(b, next, start, end)
+	gms_for_each_1g(b, next, start, end) {
+		gms_cond_resched();
 		pin_do_steps(s, gms_folios_block(&s->folios, b)->pins, b, next, gms_pins_commit);
+	}
 	return 0;
 }
 

@@ -50,6 +50,7 @@ int gms_populate_range(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end, 
 		       GMS_RTREE_ALL))
 		return 0;
 	while (gms_rtree_next(s->folios.allocated, *at, end, &run)) {
+		gms_cond_resched();
 		if (run.set) {
 			*at += run.nr_pages;
 		} else if (gms_folios_are_pages(&s->folios)) {

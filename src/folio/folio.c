@@ -519,6 +519,7 @@ void gms_folios_free(struct gms_folios *f, gms_pgoff_t start, gms_pgoff_t end)
 			const struct gms_folio folio =
 				folio_merge_up(f, at, run.start + run.nr_pages);
 
+			gms_cond_resched();
 			gms_backend_folio_free(f->backend, folio.index, folio.order);
 			gms_count_add(f->counters, GMS_FOLIOS_FREED, 1);
 			at = gms_folio_end(folio);

@@ -39,6 +39,7 @@ const char *gms_folios_verify(const struct gms_folios *f)
 		const gms_pgoff_t at = i << GMS_ORDER_1G;
 		const struct gms_block *b = f->blocks.block[i];
 
+		gms_cond_resched();
 		if (b)
 			wrong = folio_verify_places(f, b);
 		else if (f->order &&

@@ -131,6 +131,11 @@ static inline void gms_cpu_relax(void)
 	cpu_relax();
 }
 
+static inline void gms_cond_resched(void)
+{
+	cond_resched();
+}
+
 static inline void gms_spin_init(struct gms_spinlock *lock, const void *object, enum gms_rank rank,
 				 unsigned int key)
 {
