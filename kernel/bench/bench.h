@@ -20,14 +20,19 @@
 #define BENCH_1T (1024 * BENCH_1G)
 
 enum bench_row {
-	ROW_CREATE_1T, /* create an object of 1T, all private, and destroy it */
+	ROW_CREATE_1T, /* create an object of 1T, all private */
 	ROW_FLIP_4K, /* one page of 16G, all private, becomes shared, and private again */
 	ROW_CONVERT_4K, /* one page of 16G in which 2M blocks are mixed, here and there */
 	ROW_CONVERT_2M, /* an aligned 2M of 16G */
 	ROW_CONVERT_1G, /* an aligned 1G of 16G */
 	ROW_LOAD, /* is a page of the mixed 16G private? */
 	ROW_LOAD_WRITER, /* the same, while another thread converts as in ROW_CONVERT_4K */
-	ROW_WRITER, /* what a conversion of that thread costs */
+	ROW_LOAD_THE_WRITER, /* what a conversion of that thread costs */
+	ROW_FAULT, /* a fault of the guest in the first 1G: begin and end, nothing to do */
+	ROW_FAULT_SAME, /* the same, while another thread converts pages of the same 1G */
+	ROW_FAULT_SAME_WRITER,
+	ROW_FAULT_OTHER, /* the same, while the other thread converts pages of the next 1G */
+	ROW_FAULT_OTHER_WRITER,
 	BENCH_NR_ROWS
 };
 
@@ -40,6 +45,9 @@ struct bench_peer {
 	/* Do @nr operations of a row from a point of a sequence. Return the point after them. */
 	u64 (*store)(void *o, enum bench_row row, u64 x, unsigned int nr);
 	u64 (*load)(void *o, u64 x, unsigned int nr);
+	/* NULL: the peer has no locks */
+	u64 (*fault)(void *o, u64 x, unsigned int nr);
+	u64 (*convert_in)(void *o, u64 x, unsigned int nr, unsigned int block_1g);
 };
 
 extern const struct bench_peer bench_ours, bench_maple, bench_xarray;

@@ -22,6 +22,17 @@ static bool peer_load(void *o, u64 page)
 	return gms_is_private(o, page);
 }
 
+static bool peer_fault(void *o, u64 page)
+{
+	struct gms_fault fault;
+
+	if (gms_fault_begin(o, page, GMS_GUEST, &fault))
+		return false;
+	gms_fault_end(o, &fault);
+	return true;
+}
+
+#define PEER_HAS_LOCKS
 #include "rows.h"
 
 static void *engine_create(u64 nr_pages, bool private)
@@ -31,7 +42,14 @@ static void *engine_create(u64 nr_pages, bool private)
 
 	opts.nr_pages = nr_pages;
 	opts.flags = private ? GMS_INIT_PRIVATE : 0;
-	return gms_state_create(&opts, &s) ? NULL : s;
+	if (gms_state_create(&opts, &s))
+		return NULL;
+	/* Faults find memory, as those of a running guest do. */
+	if (nr_pages == BENCH_16G && gms_allocate(s, 0, nr_pages, NULL)) {
+		gms_state_destroy(s);
+		return NULL;
+	}
+	return s;
 }
 
 static void *engine_create_rcu(u64 nr_pages)
@@ -51,4 +69,6 @@ const struct bench_peer bench_engine = {
 	.destroy = engine_destroy,
 	.store = rows_store,
 	.load = rows_load,
+	.fault = rows_fault,
+	.convert_in = rows_convert_in,
 };

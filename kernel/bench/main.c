@@ -4,9 +4,10 @@
  *
  *	insmod gmemstate_bench.ko [rounds=N]
  *
- * Each round measures a batch of each peer, one after another, so that all peers see the same
- * machine. A figure is the median over the rounds, in ns for an operation, and behind it is its
- * ratio to ours. Before the first round an object is brought to the state in which it stays.
+ * A batch is as many operations as take a millisecond at least. Each round measures a batch of
+ * each peer, one after another, so that all peers see the same machine. A figure is the median
+ * over the rounds, in ns for an operation, and behind it is its ratio to ours. Before the first
+ * round an object is brought to the state in which it stays.
  */
 #include <linux/completion.h>
 #include <linux/kernel.h>
@@ -25,62 +26,71 @@ MODULE_PARM_DESC(rounds, "measurements of each row");
 
 #define MAX_ROUNDS 31
 #define MAX_PEERS 3
+#define BENCH_CREATES 16
 
 static const char *const row_names[BENCH_NR_ROWS] = {
-	[ROW_CREATE_1T] = "create and destroy 1T",
+	[ROW_CREATE_1T] = "create 1T",
 	[ROW_FLIP_4K] = "4K, all else uniform",
 	[ROW_CONVERT_4K] = "4K, 512 mixed 2M",
 	[ROW_CONVERT_2M] = "2M",
 	[ROW_CONVERT_1G] = "1G",
 	[ROW_LOAD] = "load",
 	[ROW_LOAD_WRITER] = "load beside a writer",
-	[ROW_WRITER] = "4K beside a reader",
+	[ROW_LOAD_THE_WRITER] = "4K beside loads",
+	[ROW_FAULT] = "fault",
+	[ROW_FAULT_SAME] = "fault beside 4K, same 1G",
+	[ROW_FAULT_SAME_WRITER] = "4K beside faults, same 1G",
+	[ROW_FAULT_OTHER] = "fault beside 4K, other 1G",
+	[ROW_FAULT_OTHER_WRITER] = "4K beside faults, other 1G",
 };
 
-/* Operations in a batch, and before the first batch. The XArray stores 2^18 entries for a 1G. */
-static const unsigned int row_batch[BENCH_NR_ROWS] = {
-	[ROW_CREATE_1T] = 16,      [ROW_FLIP_4K] = 4096, [ROW_CONVERT_4K] = 4096,
-	[ROW_CONVERT_2M] = 64,     [ROW_CONVERT_1G] = 2, [ROW_LOAD] = 16384,
-	[ROW_LOAD_WRITER] = 16384,
-};
+/* Operations before the first batch. The XArray stores 2^18 entries for a 1G. */
 static const unsigned int row_burn[BENCH_NR_ROWS] = {
 	[ROW_FLIP_4K] = 1 << 15, [ROW_CONVERT_4K] = 1 << 20, [ROW_CONVERT_2M] = 1 << 12,
-	[ROW_CONVERT_1G] = 8,    [ROW_LOAD] = 1 << 16,       [ROW_LOAD_WRITER] = 1 << 16,
+	[ROW_CONVERT_1G] = 8,    [ROW_LOAD] = 1 << 18,       [ROW_LOAD_WRITER] = 1 << 18,
 };
+
+/* The row that says what the other thread's operation costs, in a row with two threads; or 0. */
+static unsigned int row_of_writer(enum bench_row row)
+{
+	const bool two = row == ROW_LOAD_WRITER || row == ROW_FAULT_SAME || row == ROW_FAULT_OTHER;
+
+	return two ? row + 1 : 0;
+}
 
 /* One row of one peer. */
 struct bench_cell {
 	const struct bench_peer *peer;
 	void *o;
 	u64 x;
-	u64 ns[MAX_ROUNDS]; /* picoseconds for an operation */
+	unsigned int batch;
+	u64 ps[MAX_ROUNDS]; /* for an operation, in picoseconds */
 	u64 writer_ps[MAX_ROUNDS];
 };
 
 /* ---- one batch ---- */
 
-static bool do_creates(const struct bench_peer *peer, unsigned int nr)
+/* Returns the time that it takes to create an object of 1T, in ps; 0: no memory. */
+static u64 time_creates(const struct bench_peer *peer)
 {
-	unsigned int i;
+	void *made[BENCH_CREATES];
+	unsigned int nr = 0;
+	u64 ns = ktime_get_ns();
 
-	for (i = 0; i < nr; i++) {
-		void *o = peer->create(BENCH_1T, true);
-
-		if (!o)
-			return false;
-		peer->destroy(o);
-	}
-	return true;
+	while (nr < BENCH_CREATES && (made[nr] = peer->create(BENCH_1T, true)))
+		nr++;
+	ns = ktime_get_ns() - ns;
+	if (nr < BENCH_CREATES)
+		ns = 0;
+	while (nr)
+		peer->destroy(made[--nr]);
+	return ns * 1000 / BENCH_CREATES;
 }
 
 static void do_batch(struct bench_cell *c, enum bench_row row, unsigned int nr)
 {
 	unsigned int done, step;
 
-	if (row == ROW_CREATE_1T) {
-		do_creates(c->peer, nr);
-		return;
-	}
 	for (done = 0; done < nr; done += step) {
 		step = min(nr - done, 4096U);
 		c->x = row == ROW_LOAD || row == ROW_LOAD_WRITER
@@ -93,11 +103,21 @@ static void do_batch(struct bench_cell *c, enum bench_row row, unsigned int nr)
 /* Returns the time of a batch in ps for an operation. */
 static u64 time_batch(struct bench_cell *c, enum bench_row row)
 {
-	u64 ns = ktime_get_ns();
+	u64 ns;
 
-	do_batch(c, row, row_batch[row]);
+	if (row == ROW_CREATE_1T)
+		return time_creates(c->peer);
+	ns = ktime_get_ns();
+	do_batch(c, row, c->batch);
 	ns = ktime_get_ns() - ns;
-	return ns * 1000 / row_batch[row];
+	return ns * 1000 / c->batch;
+}
+
+/* Sets the size of a batch. */
+static void size_batch(struct bench_cell *c, enum bench_row row)
+{
+	for (c->batch = 2; time_batch(c, row) * c->batch < NSEC_PER_MSEC * 1000; c->batch *= 2)
+		;
 }
 
 /* ---- a writer beside a reader ---- */
@@ -105,6 +125,7 @@ static u64 time_batch(struct bench_cell *c, enum bench_row row)
 struct writer {
 	const struct bench_peer *peer;
 	void *o;
+	enum bench_row row;
 	bool stop;
 	u64 ps; /* for a conversion */
 	struct completion running, done;
@@ -116,7 +137,10 @@ static int writer_main(void *arg)
 	u64 x = 1, stores = 0, ns = ktime_get_ns();
 
 	while (!READ_ONCE(w->stop)) {
-		x = w->peer->store(w->o, ROW_CONVERT_4K, x, 256);
+		if (w->row == ROW_LOAD_WRITER)
+			x = w->peer->store(w->o, ROW_CONVERT_4K, x, 256);
+		else
+			x = w->peer->convert_in(w->o, x, 256, w->row == ROW_FAULT_OTHER);
 		stores += 256;
 		if (stores == 256)
 			complete(&w->running);
@@ -126,9 +150,9 @@ static int writer_main(void *arg)
 	kthread_complete_and_exit(&w->done, 0);
 }
 
-static int time_beside_writer(struct bench_cell *c, unsigned int round)
+static int time_beside_writer(struct bench_cell *c, enum bench_row row, unsigned int round)
 {
-	struct writer w = {.peer = c->peer, .o = c->o};
+	struct writer w = {.peer = c->peer, .o = c->o, .row = row};
 	struct task_struct *task;
 	unsigned int i;
 	u64 ps = 0;
@@ -140,10 +164,10 @@ static int time_beside_writer(struct bench_cell *c, unsigned int round)
 		return PTR_ERR(task);
 	wait_for_completion(&w.running);
 	for (i = 0; i < 16; i++)
-		ps += time_batch(c, ROW_LOAD_WRITER);
+		ps += time_batch(c, row);
 	WRITE_ONCE(w.stop, true);
 	wait_for_completion(&w.done);
-	c->ns[round] = ps / 16;
+	c->ps[round] = ps / 16;
 	c->writer_ps[round] = w.ps;
 	return 0;
 }
@@ -169,15 +193,18 @@ static int begin_cell(struct bench_cell *c, const struct bench_peer *peer, enum 
 	c->peer = peer;
 	c->x = 1;
 	c->o = NULL;
+	if (row >= ROW_FAULT && !peer->fault)
+		return 1;
 	if (row == ROW_CREATE_1T)
-		return peer->lacks_1t ? 1 : do_creates(peer, 1) ? 0 : -ENOMEM;
-	c->o = row == ROW_LOAD_WRITER ? peer->create_rcu(BENCH_16G) : peer->create(BENCH_16G, true);
+		return peer->lacks_1t ? 1 : time_creates(peer) ? 0 : -ENOMEM;
+	c->o = row >= ROW_LOAD_WRITER ? peer->create_rcu(BENCH_16G) : peer->create(BENCH_16G, true);
 	if (!c->o)
 		return -ENOMEM;
-	if (row == ROW_LOAD || row == ROW_LOAD_WRITER)
+	if (row >= ROW_LOAD)
 		c->x = peer->store(c->o, ROW_CONVERT_4K, 1, row_burn[row]);
 	else
 		do_batch(c, row, row_burn[row]);
+	size_batch(c, row);
 	return 0;
 }
 
@@ -217,15 +244,15 @@ static int run_row(const struct bench_peer *const *peers, struct bench_cell *cel
 		for (i = 0; i < MAX_PEERS && err >= 0; i++) {
 			if (!does[i])
 				continue;
-			if (row == ROW_LOAD_WRITER)
-				err = time_beside_writer(&cells[i], round);
+			if (row_of_writer(row))
+				err = time_beside_writer(&cells[i], row, round);
 			else
-				cells[i].ns[round] = time_batch(&cells[i], row);
+				cells[i].ps[round] = time_batch(&cells[i], row);
 		}
 	}
 	for (i = 0; i < MAX_PEERS; i++) {
 		if (does[i] && err >= 0) {
-			ps[i] = median(cells[i].ns);
+			ps[i] = median(cells[i].ps);
 			writer[i] = median(cells[i].writer_ps);
 		}
 		if (cells[i].o)
@@ -235,8 +262,8 @@ static int run_row(const struct bench_peer *const *peers, struct bench_cell *cel
 	if (err < 0)
 		return err;
 	print_row(row, ps, MAX_PEERS);
-	if (row == ROW_LOAD_WRITER)
-		print_row(ROW_WRITER, writer, MAX_PEERS);
+	if (row_of_writer(row))
+		print_row(row_of_writer(row), writer, MAX_PEERS);
 	return 0;
 }
 
@@ -249,11 +276,15 @@ static int run_table(const struct bench_peer *const *peers, struct bench_cell *c
 	pr_info("gms-bench: | ns for an operation | %s | %s | %s |\n", peers[0]->name,
 		peers[1]->name, peers[2]->name);
 	pr_info("gms-bench: |---|---|---|---|\n");
-	for (row = 0; row < ROW_WRITER && !err; row++) {
-		if (row == ROW_LOAD_WRITER && num_online_cpus() < 2)
+	for (row = 0; row < BENCH_NR_ROWS && !err; row++) {
+		if (row >= ROW_FAULT && !peers[0]->fault)
+			continue;
+		if (row_of_writer(row) && num_online_cpus() < 2)
 			pr_info("gms-bench: skipped: %s (one processor)\n", row_names[row]);
 		else
 			err = run_row(peers, cells, row);
+		if (row_of_writer(row))
+			row++;
 	}
 	return err;
 }

@@ -119,8 +119,8 @@ static int bind(struct gms_state *s)
 }
 
 /*
- * Creates an object, with each allocation failing in turn. Some of the failures do no harm, because
- * vmalloc() has the memory.
+ * Creates an object, with each allocation failing in turn. Some of the failures do no harm,
+ * because vmalloc() has the memory.
  */
 static struct gms_state *create_failing(unsigned int *injected)
 {

@@ -17,8 +17,8 @@
  *  gms_spin_*            Mutual exclusion for a few instructions. The holder does not sleep, and
  *                        so does not allocate
  *  gms_cpu_relax         Pauses in a loop that waits for another thread
- *  gms_cond_resched      Lets other threads run. Loops over more than 1G call it once for each 1G or
- *                        folio, with locks held that allow sleeping: a kernel may not preempt
+ *  gms_cond_resched      Lets other threads run: a kernel may not preempt. Loops over more than 1G
+ *                        call it for each 1G or folio, with no lock held but such as allow sleep
  *  gms_slot              A number below GMS_NR_SLOTS that stays with the thread. Threads are
  *                        spread evenly over the numbers
  *  gms_mutex_*           Mutual exclusion. The holder may sleep. Not recursive
