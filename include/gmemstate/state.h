@@ -28,6 +28,9 @@
  *     gms_unlock_shared(): each call for the same object that takes a convert or an invalidate
  *     lock. A conversion of another thread may be waiting for this thread.
  *
+ * In a kernel (__KERNEL__) no call returns -EDEADLK: such a call waits for its own thread, and
+ * lockdep reports it.
+ *
  * The library knows the first four objects in which a thread has a fault open or holds
  * gms_lock_shared(). A thread that does so in more objects at once has to avoid these calls by
  * itself.
