@@ -27,7 +27,7 @@ static void pins_leaf_set_state(struct gms_pins *pins, unsigned int leaf, unsign
 	if (state == was)
 		return;
 	gms_store_release(p, (old & ~(3ULL << shift)) | (uint64_t)state << shift);
-	gms_store_relaxed(&pins->nr_any, pins->nr_any + (state & PINS_ANY) - (was & PINS_ANY));
+	gms_store_release(&pins->nr_any, pins->nr_any + (state & PINS_ANY) - (was & PINS_ANY));
 	pins->nr_dirty += (state & PINS_DIRTY) / PINS_DIRTY - (was & PINS_DIRTY) / PINS_DIRTY;
 }
 
@@ -43,6 +43,7 @@ static void pins_plane_set(struct gms_pins *pins, unsigned int p, uint64_t *word
  */
 static void pins_leaf_fill(struct gms_pins *pins, unsigned int leaf)
 {
+	gms_fence_release();
 	for (unsigned int p = 0; p < pins->nr_planes; p++) {
 		const bool bit = pins->uniform >> p & 1;
 
@@ -117,7 +118,7 @@ static void pins_clean_set_any(struct gms_pins *pins, bool any)
 		gms_store_release(&pins->state[i], new);
 		pins->nr_dirty -= idle ? gms_popcount(idle) : 0;
 	}
-	gms_store_relaxed(&pins->nr_any, any ? pins->nr_any + nr_clean : pins->nr_any - nr_clean);
+	gms_store_release(&pins->nr_any, any ? pins->nr_any + nr_clean : pins->nr_any - nr_clean);
 }
 
 /* Clears uniform if no leaf is clean: it is then the count of no page (I2). */

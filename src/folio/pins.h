@@ -113,12 +113,15 @@ bool gms_pins_first(const struct gms_pins *pins, unsigned int lo, unsigned int h
 /* Returns how many bytes are allocated. */
 size_t gms_pins_bytes(const struct gms_pins *pins);
 
-/* Returns true if a page of [lo, hi) is pinned. */
+/*
+ * Returns true if a page of [lo, hi) is pinned. If it returns false, what a thread did before its
+ * last unpin happened before: hence the acquire, and the release where the number is stored.
+ */
 static inline bool gms_pins_any(const struct gms_pins *pins, unsigned int lo, unsigned int hi)
 {
 	unsigned int page;
 
-	if (!pins || !gms_load_relaxed(&pins->nr_any))
+	if (!pins || !gms_load_acquire(&pins->nr_any))
 		return false;
 	return hi - lo == GMS_PINS_PAGES || gms_pins_first(pins, lo, hi, &page);
 }
