@@ -81,7 +81,7 @@ static void *plant_write(void *tree)
 {
 	unsigned int i;
 
-	for (i = 0; i < 200000; i++) {
+	for (i = 0; i < 400000; i++) {
 		gms_rtree_set(tree, i % 8, 1);
 		gms_rtree_clear(tree, i % 8, 1);
 	}

@@ -96,7 +96,7 @@ static gms_always_inline void gms_word_put(uint64_t *p, uint64_t mask, bool v)
 {
 	const uint64_t w = gms_load_relaxed(p);
 
-	gms_store_release(p, v ? w | mask : w & ~mask);
+	gms_store_sole(p, v ? w | mask : w & ~mask);
 }
 
 static gms_always_inline void gms_line_put(struct gms_line *l, unsigned int i, bool v)

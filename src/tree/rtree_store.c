@@ -77,7 +77,7 @@ static gms_always_inline uint8_t store_load_kind(const uint8_t *byte)
 /* Stores a kind, and clears the other bits of the byte unless @kind has them. */
 static gms_always_inline void store_put_kind(uint8_t *byte, unsigned int kind)
 {
-	gms_store_release(byte, (uint8_t)kind);
+	gms_store_sole(byte, (uint8_t)kind);
 }
 
 /* ---- cutting a range ---- */
@@ -153,9 +153,9 @@ static gms_always_inline void store_leaf(struct gms_group *node, unsigned int i,
 	leaf = gms_leaf(node, i);
 	if (fill != GMS_RTREE_MIXED) {
 		store_fill_leaf(leaf, !set);
-		gms_store_release(word, states | bit << 32);
+		gms_store_sole(word, states | bit << 32);
 	} else if (gms_line_rest_is(leaf, a, b, set)) {
-		gms_store_release(word, store_with_uniform(states, bit, set));
+		gms_store_sole(word, store_with_uniform(states, bit, set));
 		return;
 	}
 	gms_line_store(leaf, a, b, set);
@@ -173,7 +173,7 @@ static void store_states(struct gms_group *node, unsigned int first, unsigned in
 		const uint64_t after = store_with_uniform(before, mask, set);
 
 		if (after != before)
-			gms_store_release(word, after);
+			gms_store_sole(word, after);
 	}
 }
 
@@ -382,7 +382,7 @@ static gms_always_inline void store_word(uint64_t *word, uint64_t before, uint64
 		r->word = word;
 		r->before = before;
 	}
-	gms_store_release(word, after);
+	gms_store_sole(word, after);
 }
 
 /*

@@ -56,6 +56,7 @@
 #define gms_load_acquire(p) weak_typed_load(p, WEAK_ACQUIRE, #p)
 #define gms_store_relaxed(p, v) weak_typed_store(p, v, WEAK_RELAXED, #p)
 #define gms_store_release(p, v) weak_typed_store(p, v, WEAK_RELEASE, #p)
+#define gms_store_sole(p, v) gms_store_release(p, v)
 #define gms_fetch_add_relaxed(p, v)                                               \
 	((__typeof__(*(p)))weak_add(p, sizeof(*(p)), (uint64_t)(v), WEAK_RELAXED, \
 				    WEAK_SITE(WEAK_ADD, WEAK_RELAXED, #p)))

@@ -24,6 +24,7 @@
 #include <linux/cache.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
+#include <linux/kcsan-checks.h>
 #include <linux/limits.h>
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
@@ -36,10 +37,16 @@
 #include <linux/string.h>
 #include <linux/types.h>
 
+#include <asm/page.h>
+
 #include <gmemstate/alloc.h>
 
 #ifndef CONFIG_64BIT
 #error "gmemstate needs a 64-bit kernel: it accesses words of 64 bits atomically"
+#endif
+
+#if PAGE_SHIFT != 12
+#error "gmemstate needs pages of 4 KiB"
 #endif
 
 #ifndef UINT64_MAX
@@ -58,6 +65,11 @@
 #define gms_load_acquire(p) smp_load_acquire(p)
 #define gms_store_relaxed(p, v) WRITE_ONCE(*(p), v)
 #define gms_store_release(p, v) smp_store_release(p, v)
+#define gms_store_sole(p, v)                   \
+	do {                                   \
+		ASSERT_EXCLUSIVE_WRITER(*(p)); \
+		smp_store_release(p, v);       \
+	} while (0)
 #define gms_fence_acquire() smp_mb()
 #define gms_fence_release() smp_mb()
 
@@ -73,7 +85,12 @@ static __always_inline atomic64_t *gms_word_atomic(uint64_t *p)
 /* Stores @new in *place if *place is @old. Returns what *place was. */
 static inline void *gms_cmpxchg_pointer(void **place, void *old, void *new)
 {
-	return cmpxchg(place, old, new);
+	void *was = cmpxchg(place, old, new);
+
+	/* A cmpxchg() that fails orders nothing. */
+	if (was != old)
+		smp_acquire__after_ctrl_dep();
+	return was;
 }
 
 #define gms_prefetch(p) prefetch(p)

@@ -9,6 +9,8 @@
  *
  *  gms_load_acquire      No later access is made before the load
  *  gms_store_release     No earlier access is made after the store
+ *  gms_store_sole        gms_store_release() by the only thread that may write the word now: a platform
+ *                        with a checker of races can check that
  *  gms_fence_acquire     No access that follows the fence is made before a load that precedes it
  *  gms_fence_release     No access that precedes the fence is made after a store that follows it
  *  gms_cmpxchg_pointer   Stores a pointer if it finds the expected one, and returns what it found;
@@ -59,6 +61,7 @@
 #define gms_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define gms_store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define gms_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define gms_store_sole(p, v) gms_store_release(p, v)
 #define gms_add_relaxed(p, v) ((void)__atomic_fetch_add(p, v, __ATOMIC_RELAXED))
 #define gms_fetch_add_relaxed(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
 #define gms_fence_acquire() __atomic_thread_fence(__ATOMIC_ACQUIRE)
