@@ -89,13 +89,13 @@ void gms_folios_fini(struct gms_folios *f)
 /* ---- locks ---- */
 
 static void folio_tree_lock(struct gms_folios *f, gms_pgoff_t index)
-	GMS_ACQUIRE(gms_tree_locks) GMS_NO_TSA
+	GMS_ACQUIRE(gms_tree_locks) GMS_NO_TSA GMS_SPIN_ACQUIRES
 {
 	gms_spin_lock(&f->tree[gms_shard_of(index)].lock);
 }
 
 static void folio_tree_unlock(struct gms_folios *f, gms_pgoff_t index)
-	GMS_RELEASE(gms_tree_locks) GMS_NO_TSA
+	GMS_RELEASE(gms_tree_locks) GMS_NO_TSA GMS_SPIN_RELEASES
 {
 	gms_spin_unlock(&f->tree[gms_shard_of(index)].lock);
 }

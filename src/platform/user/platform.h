@@ -149,6 +149,10 @@ struct gms_spinlock {
 	GMS_PLACE
 };
 
+/* A checker of kernels needs these annotations. */
+#define GMS_SPIN_ACQUIRES
+#define GMS_SPIN_RELEASES
+
 void gms_spin_lock_slow(struct gms_spinlock *lock);
 
 static inline void gms_cpu_relax(void)
