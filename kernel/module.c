@@ -28,5 +28,4 @@ module_exit(gms_module_exit);
 
 MODULE_LICENSE("Dual BSD/GPL");
 MODULE_DESCRIPTION("which pages of a guest_memfd are private, and how they are converted");
-MODULE_VERSION(__stringify(GMS_VERSION_MAJOR) "." __stringify(GMS_VERSION_MINOR) "." __stringify(
-	GMS_VERSION_PATCH));
+MODULE_VERSION(__stringify(GMS_VERSION_MAJOR.GMS_VERSION_MINOR.GMS_VERSION_PATCH));

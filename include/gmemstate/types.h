@@ -44,9 +44,9 @@ extern "C" {
  * example, stands for all locks of that rank, and no object of that name exists.
  */
 #if defined(__clang__)
-#define GMS_TSA(x) __attribute__((x))
+#define GMS_TSA(...) __attribute__((__VA_ARGS__))
 #else
-#define GMS_TSA(x)
+#define GMS_TSA(...)
 #endif
 #define GMS_EXCLUDES(...) GMS_TSA(locks_excluded(__VA_ARGS__))
 #define GMS_REQUIRES(...) GMS_TSA(requires_capability(__VA_ARGS__))

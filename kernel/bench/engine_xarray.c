@@ -14,7 +14,7 @@
 #include "xarray.h"
 
 struct engine_xarray {
-	struct mutex slots_lock;
+	struct mutex slots_lock; /* is held over a conversion */
 	rwlock_t mmu_lock;
 	u64 invalidate_seq;
 	struct xarray xa;

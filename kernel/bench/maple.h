@@ -19,8 +19,8 @@
 static inline int maple_store_locked(struct maple_tree *tree, unsigned long start,
 				     unsigned long last, bool private)
 {
-	void *const entry = private ? MAPLE_PRIVATE : MAPLE_SHARED;
 	MA_STATE(mas, tree, start, start);
+	void *const entry = private ? MAPLE_PRIVATE : MAPLE_SHARED;
 
 	if (mas_walk(&mas) == entry && mas.last >= last)
 		return 0;

@@ -36,14 +36,14 @@ struct program {
 	int (*main)(void); /* returns the number of tests that failed */
 };
 
-#define PROGRAM(name) int test_main_##name(void);
+/* programs.h declares the functions; PROGRAMS is a list of PROGRAM() of each. */
 #include "programs.h"
-#undef PROGRAM
 
-#define PROGRAM(name) {#name, test_main_##name},
-static const struct program programs[] = {
-#include "programs.h"
-};
+#define PROGRAM(name_)                                    \
+	{                                                 \
+		.name = #name_, .main = test_main_##name_ \
+	}
+static const struct program programs[] = {PROGRAMS};
 
 static const struct program *running;
 static unsigned int nr_tests, nr_failed;
@@ -103,6 +103,7 @@ static struct kunit_suite suite = {
 	.name = "gmemstate",
 	.test_cases = cases,
 };
+
 kunit_test_suite(suite);
 
 #else

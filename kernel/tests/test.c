@@ -210,7 +210,7 @@ void test_resched(void)
 
 /* Each mutex has a class of its own: the tests nest mutexes as they like. */
 struct test_mutex {
-	struct mutex lock;
+	struct mutex lock; /* has the class @key */
 	struct lock_class_key key;
 };
 
@@ -399,7 +399,8 @@ int test_run_group(const struct CMUnitTest *tests, size_t nr, int (*setup)(void 
 		enum test_result result = TEST_PASSED;
 		pthread_t thread;
 
-		test_failed = test_skipped = false;
+		test_failed = false;
+		test_skipped = false;
 		if (pthread_create(&thread, NULL, test_main, (void *)&tests[i]))
 			return -1;
 		pthread_join(thread, NULL);

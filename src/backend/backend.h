@@ -47,7 +47,7 @@ static inline const struct gms_hook_frame *gms_backend_frame(const struct gms_ba
 {
 	const struct gms_hook_frame *f = gms_thread_hooks();
 
-	while (gms_unlikely(f != NULL) && f->backend != b)
+	while (gms_unlikely(f) && f->backend != b)
 		f = f->next;
 	return f;
 }

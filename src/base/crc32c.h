@@ -13,13 +13,12 @@
 
 #include "platform.h"
 
-/* The XOR of @x with each combination of @a, @b and @c. */
-#define GMS_CRC32C_HALF(a, b, c, x)                                                \
-	x, x ^ (a), x ^ (b), x ^ (a) ^ (b), x ^ (c), x ^ (a) ^ (c), x ^ (b) ^ (c), \
-		x ^ (a) ^ (b) ^ (c)
-#define GMS_CRC32C_ROW(a, b, c, d)                                        \
-	{                                                                 \
-		GMS_CRC32C_HALF(a, b, c, 0U), GMS_CRC32C_HALF(a, b, c, d) \
+/* The XOR of each combination of @a, @b, @c and @d. */
+#define GMS_CRC32C_ROW(a, b, c, d)                                                         \
+	{                                                                                  \
+		0U, (a), (b), (a) ^ (b), (c), (a) ^ (c), (b) ^ (c), (a) ^ (b) ^ (c), (d),  \
+			(d) ^ (a), (d) ^ (b), (d) ^ (a) ^ (b), (d) ^ (c), (d) ^ (a) ^ (c), \
+			(d) ^ (b) ^ (c), (d) ^ (a) ^ (b) ^ (c)                             \
 	}
 
 /* Returns the CRC-32C of @size bytes. */

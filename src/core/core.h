@@ -110,6 +110,7 @@ struct gms_state {
 	struct gms_allocator allocator;
 	struct gms_backend backend;
 	struct gms_folios folios;
+
 	uint64_t events __attribute__((aligned(64))); /* see history.h */
 	struct gms_counters counters;
 	struct gms_shard shard[GMS_NR_SHARDS];

@@ -152,7 +152,7 @@ static inline int gms_enter_shared(struct gms_state *s, unsigned int flags, gms_
 
 /* Releases what gms_enter_shared() took. Counts a refusal unless @err is 0. Returns @err. */
 static inline int gms_leave_shared(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
-				   int err) GMS_RELEASE_SHARED(gms_invalidate_lock) GMS_NO_TSA
+				   int err) GMS_NO_TSA GMS_RELEASE_SHARED(gms_invalidate_lock)
 {
 	gms_thread_drop(s);
 	gms_shards_unlock_shared(s, start, start + nr_pages);

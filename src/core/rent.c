@@ -341,8 +341,7 @@ static const char *rent_verify(const struct gms_state *s, const struct gms_rent 
 			       enum gms_rent_kind kind, gms_pgoff_t index)
 {
 	if (r->used && r->open != rent_is_private(s, kind, index))
-		return "a period of rent is open in a block that is not all private, or closed in "
-		       "a block that is";
+		return "a period of rent is not open exactly while its block is all private";
 	for (unsigned int i = 0; r->used && i < GMS_NR_SKIS; i++) {
 		const struct gms_ski ski = rent_load(r, i);
 

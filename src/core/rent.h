@@ -208,8 +208,10 @@ void gms_rents_view_slow(const struct gms_state *s, gms_pgoff_t index,
 static inline void gms_rents_view(const struct gms_state *s, gms_pgoff_t index,
 				  struct gms_policy_view *view)
 {
-	view->rest_2m = view->rest_1g = 0;
-	view->wait_2m = view->wait_1g = GMS_SKI_NEVER;
+	view->rest_2m = 0;
+	view->rest_1g = 0;
+	view->wait_2m = GMS_SKI_NEVER;
+	view->wait_1g = GMS_SKI_NEVER;
 	if (s->rents)
 		gms_rents_view_slow(s, index, view);
 }

@@ -145,8 +145,10 @@ static int convert_apply(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock, g
 			continue;
 		convert_undo(c, i, done);
 		/* If the error is -EAGAIN, the first page that was not applied is in use. */
-		if (!c->broken && range.start + done < range.end)
-			c->err_index = c->stop = range.start + done;
+		if (!c->broken && range.start + done < range.end) {
+			c->stop = range.start + done;
+			c->err_index = c->stop;
+		}
 	}
 	if (err)
 		gms_mappings_invalidate_end(s, &c->ranges);
@@ -219,7 +221,8 @@ static int convert_locked(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock, 
 	return 0;
 
 unsplit:
-	c->undone |= c->journal != NULL;
+	if (c->journal)
+		c->undone = true;
 	gms_folios_unsplit(&s->folios, c->journal);
 	gms_folios_forget_splits(c->journal);
 map_host:
@@ -346,7 +349,8 @@ static void convert_begin(struct convert_txn *c, struct gms_state *s, gms_pgoff_
 	c->start = start;
 	c->end = end;
 	c->to = to;
-	c->err_index = c->stop = start;
+	c->stop = start;
+	c->err_index = start;
 	c->changed = 0;
 }
 
@@ -359,7 +363,10 @@ static void convert_begin_change(struct convert_txn *c, uint64_t nr_changes)
 	c->whole = nr_changes == c->end - c->start;
 	c->has_listener = gms_listeners_overlap(s, c->start, c->end);
 	c->queried = s->folios.order && gms_policy_wants(s, GMS_EV_CONVERT, GMS_HOST);
-	c->merge = c->undone = c->broken = c->quarantined = false;
+	c->merge = false;
+	c->undone = false;
+	c->broken = false;
+	c->quarantined = false;
 	c->notified = (struct gms_notified) {0};
 	c->journal = NULL;
 	c->query = (struct gms_policy_query) {.event = GMS_EV_CONVERT,
@@ -395,7 +402,8 @@ static int convert_range(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 	int err;
 
 	if (quarantined < c->end) {
-		c->err_index = c->stop = quarantined;
+		c->stop = quarantined;
+		c->err_index = quarantined;
 		return -ENOTRECOVERABLE;
 	}
 	nr = convert_count_changes(c);

@@ -54,7 +54,9 @@ int gms_folios_init(struct gms_folios *f, uint64_t nr_pages, unsigned int order,
 	f->order = order;
 	f->backend = backend;
 	f->counters = counters;
-	f->allocated = f->prepared = f->mapped = NULL;
+	f->allocated = NULL;
+	f->prepared = NULL;
+	f->mapped = NULL;
 	err = gms_blocks_init(&f->blocks, nr_pages, order, a, f);
 	if (err)
 		return err;
@@ -346,11 +348,10 @@ static int folio_try_merge(struct gms_folios *f, gms_pgoff_t index, unsigned int
 		gms_count_add(f->counters, GMS_MERGES_REFUSED, 1);
 		return -EBUSY;
 	}
-	if (to == GMS_ORDER_2M) {
+	if (to == GMS_ORDER_2M)
 		gms_line_put(&b->split_2m, gms_block_2m(index), false);
-	} else {
+	else
 		gms_store_release(&b->split_1g, 0);
-	}
 	gms_trace_merge(f, folio.index, from, to);
 	return 0;
 }

@@ -94,7 +94,7 @@ static inline struct gms_block *gms_folios_block(const struct gms_folios *f, gms
 /* Makes sure that the 1G block at an index has a record. Returns 0 or -ENOMEM. Allocates. */
 static inline int gms_folios_make_block(struct gms_folios *f, gms_pgoff_t index)
 {
-	if (gms_likely(gms_folios_block(f, index) != NULL))
+	if (gms_likely(gms_folios_block(f, index)))
 		return 0;
 	return gms_blocks_make(&f->blocks, index);
 }

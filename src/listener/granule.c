@@ -73,7 +73,8 @@ static bool granule_next_candidates(struct gms_granule_walk *w)
 			return true;
 		}
 	}
-	g->start = g->end = 0;
+	g->start = 0;
+	g->end = 0;
 	return false;
 }
 

@@ -247,8 +247,9 @@ int gms_listener_register(struct gms_state *s, const struct gms_listener_ops *gi
 int gms_listener_unregister(struct gms_state *s, unsigned int id)
 {
 	const unsigned int flags = GMS_ENTER_WHOLE | GMS_ENTER_FROZEN;
-	struct gms_listener *l;
 	struct gms_ranges ranges;
+	struct gms_granules granules = {&ranges, GMS_GRANULES_TOUCHED};
+	struct gms_listener *l;
 	int err;
 
 	err = gms_enter(s, flags, 0, s->nr_pages);
@@ -259,8 +260,7 @@ int gms_listener_unregister(struct gms_state *s, unsigned int id)
 	err = -EINVAL;
 	if (l) {
 		gms_ranges_one(&ranges, l->start, l->end);
-		err = gms_listener_withdraw_or_restore(
-			s, l, &(struct gms_granules) {&ranges, GMS_GRANULES_TOUCHED});
+		err = gms_listener_withdraw_or_restore(s, l, &granules);
 	}
 	if (!err) {
 		listener_remove(s, l);

@@ -22,10 +22,9 @@ bool gms_range_is(const struct gms_state *s, gms_pgoff_t start, uint64_t nr_page
 }
 
 /* The library casts between the two: a summary is the fill of the block in the private pages. */
-_Static_assert((int)GMS_ALL_SHARED == (int)GMS_RTREE_NONE &&
-		       (int)GMS_ALL_PRIVATE == (int)GMS_RTREE_ALL &&
-		       (int)GMS_MIXED == (int)GMS_RTREE_MIXED,
-	       "a summary is a fill");
+_Static_assert((int)GMS_ALL_SHARED == (int)GMS_RTREE_NONE, "a summary is a fill");
+_Static_assert((int)GMS_ALL_PRIVATE == (int)GMS_RTREE_ALL, "a summary is a fill");
+_Static_assert((int)GMS_MIXED == (int)GMS_RTREE_MIXED, "a summary is a fill");
 
 enum gms_summary gms_summary(const struct gms_state *s, gms_pgoff_t index, unsigned int order)
 {

@@ -157,8 +157,11 @@ int gms_rtree_spare_fill(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pag
 	for (unsigned int i = 0; i < 2; i++) {
 		struct gms_group *group = NULL;
 
-		if ((at[i] & GMS_BLOCK_MASK) && !(group = rtree_make_group(t, at[i])))
-			return -ENOMEM;
+		if (at[i] & GMS_BLOCK_MASK) {
+			group = rtree_make_group(t, at[i]);
+			if (!group)
+				return -ENOMEM;
+		}
 		if (!(at[i] & GMS_LEAF_MASK) || gms_load_acquire(&group->page) || spare->page[i])
 			continue;
 		spare->page[i] = rtree_alloc_page(t);

@@ -15,8 +15,8 @@
  *
  *	tree   top                node (in a chunk of 32)        leaf page
  *	+----+-----------------+  +---------------------------+  +------------------------+
- *	| .. | kind kind .. *--+->| states *| states *| ...   |  | leaf | leaf | ... leaf |
- *	|    | kind kind .. *  |  |        ||         `-------+->| 512 bits each          |
+ *	| .. | kind|kind|.. *--+->| states *| states *| ...   |  | leaf | leaf | ... leaf |
+ *	|    | kind|kind|.. *  |  |        ||         `-------+->| 512 bits each          |
  *	+----+-----------------+  +--------|+-----------------+  +------------------------+
  *	                                   `-> another leaf page
  *

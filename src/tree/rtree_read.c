@@ -37,7 +37,8 @@ struct gms_rtree_look gms_rtree_look(const struct gms_rtree *t, gms_pgoff_t inde
 
 	if (gms_unlikely(index >= t->nr_pages))
 		return look;
-	look.fill_1g = look.fill_2m = gms_kind(t, gms_block_of(index));
+	look.fill_1g = gms_kind(t, gms_block_of(index));
+	look.fill_2m = look.fill_1g;
 	if (look.fill_1g == GMS_RTREE_MIXED) {
 		node = gms_node(t, gms_block_of(index));
 		look.fill_2m = gms_state_fill(gms_states(node, i), i);

@@ -410,7 +410,7 @@ static gms_always_inline bool store_pages(struct gms_group *group, uint64_t i, u
 		const uint64_t now = gms_load_relaxed(word), then = set ? now | mask : now & ~mask;
 
 		/* the block becomes uniform only if no other word of the leaf differs from @set */
-		if (then != gms_word_of(set) || gms_line_count_unlike(leaf, set) != (now != then)) {
+		if (then != gms_word_of(set) || gms_line_count_unlike(leaf, set) > !!(now ^ then)) {
 			store_word(word, now, then, r);
 			return true;
 		}

@@ -147,8 +147,9 @@ static gms_always_inline void walk_next_run(struct walk_cursor *c, struct gms_rt
 	bool set, entered = false;
 
 	if (fill == GMS_RTREE_MIXED) {
-		fill = gms_state_fill(
-			gms_load_acquire(gms_word_in_group(walk_enter_group(c, from), i)), i);
+		const uint64_t *states = gms_word_in_group(walk_enter_group(c, from), i);
+
+		fill = gms_state_fill(gms_load_acquire(states), i);
 		next = (from | GMS_LEAF_MASK) + 1;
 		entered = next & (WALK_GROUP_PAGES - 1);
 	}

@@ -42,14 +42,14 @@ typedef struct test_stream FILE;
 #define stderr ((FILE *)1)
 #define stdout ((FILE *)0)
 
-__attribute__((format(printf, 2, 3))) void test_print(FILE *to, const char *fmt, ...);
+__printf(2, 3) void test_print(FILE *to, const char *fmt, ...);
 #define printf(...) test_print(stdout, __VA_ARGS__)
 #define fprintf(...) test_print(__VA_ARGS__)
 #define print_message(...) test_print(stdout, __VA_ARGS__)
 #define print_error(...) test_print(stderr, __VA_ARGS__)
-#define fflush(stream) ((void)0)
+#define fflush(stream) ((void)(stream))
 
-__attribute__((format(printf, 3, 4))) int snprintf(char *buf, size_t size, const char *fmt, ...);
+__printf(3, 4) int snprintf(char *buf, size_t size, const char *fmt, ...);
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list args);
 
 void *test_realloc(void *ptr, size_t size);
@@ -94,6 +94,7 @@ struct test_timespec {
 	long long tv_sec;
 	long tv_nsec;
 };
+
 #define timespec test_timespec
 void clock_gettime(int clock, struct timespec *now);
 
@@ -142,7 +143,7 @@ struct CMUnitTest {
 #f, f, setup, teardown                      \
 	}
 #define cmocka_run_group_tests_name(name, tests, setup, teardown) \
-	test_run_group(tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)
+	((void)(name), test_run_group(tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown))
 #define cmocka_run_group_tests(tests, setup, teardown) \
 	cmocka_run_group_tests_name("", tests, setup, teardown)
 
@@ -151,19 +152,18 @@ int test_run_group(const struct CMUnitTest *tests, size_t nr, int (*setup)(void 
 		   int (*teardown)(void **state));
 
 /* Note what becomes of the test that runs. */
-__attribute__((format(printf, 3, 4))) void test_fail(const char *file, int line, const char *fmt,
-						     ...);
+__printf(3, 4) void test_fail(const char *file, int line, const char *fmt, ...);
 void test_skip(void);
 
 struct completion;
 struct completion *test_thread_done(void);
-__attribute__((noreturn)) void kthread_complete_and_exit(struct completion *done, long code);
+__noreturn void kthread_complete_and_exit(struct completion *done, long code);
 
 /*
  * Ends the calling thread, and with it the test. Inline, because objtool knows by their names the
  * functions of the kernel that do not return, and no others.
  */
-__attribute__((noreturn)) static inline void test_end(void)
+__noreturn static inline void test_end(void)
 {
 	kthread_complete_and_exit(test_thread_done(), 0);
 }

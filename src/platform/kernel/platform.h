@@ -62,16 +62,18 @@
 #define GMS_UNROLL_ALL _Pragma("GCC unroll 64")
 
 #define gms_load_relaxed(p) READ_ONCE(*(p))
-#define gms_load_acquire(p) smp_load_acquire(p)
+#define gms_load_acquire(p) smp_load_acquire(p) /* before all that follows */
 #define gms_store_relaxed(p, v) WRITE_ONCE(*(p), v)
-#define gms_store_release(p, v) smp_store_release(p, v)
-#define gms_store_sole(p, v)                   \
-	do {                                   \
-		ASSERT_EXCLUSIVE_WRITER(*(p)); \
-		smp_store_release(p, v);       \
+#define gms_store_release(p, v) smp_store_release(p, v) /* after all that precedes */
+#define gms_store_sole(p, v)                            \
+	do {                                            \
+		__auto_type sole_ = (p);                \
+                                                        \
+		ASSERT_EXCLUSIVE_WRITER(*sole_);        \
+		smp_store_release(sole_, v); /* same */ \
 	} while (0)
-#define gms_fence_acquire() smp_mb()
-#define gms_fence_release() smp_mb()
+#define gms_fence_acquire() smp_mb() /* the loads that precede: before all that follows */
+#define gms_fence_release() smp_mb() /* the stores that follow: after all that precedes */
 
 /* The two functions are for words of 64 bits: others do not compile. */
 #define gms_fetch_add_relaxed(p, v) ((u64)atomic64_fetch_add_relaxed((s64)(v), gms_word_atomic(p)))
@@ -135,11 +137,11 @@ extern const char *const gms_lock_names[GMS_NR_RANKS];
 	lockdep_set_class_and_name(lock, &gms_lock_keys[rank][(key) % GMS_NR_KEYS], \
 				   gms_lock_names[rank])
 #else
-#define gms_place_set(lock, rank, key) ((void)(rank), (void)(key))
+#define gms_place_set(lock, rank, key) ((void)(lock), (void)(rank), (void)(key))
 #endif
 
 struct gms_spinlock {
-	spinlock_t lock;
+	spinlock_t lock; /* is held with interrupts disabled */
 	unsigned long flags; /* the interrupt state of the thread that holds the lock */
 };
 
@@ -213,7 +215,7 @@ static inline bool gms_thread_is_outside(void)
 }
 
 struct gms_mutex {
-	struct mutex lock;
+	struct mutex lock; /* has the class of its rank and key */
 };
 
 static inline int gms_mutex_init(struct gms_mutex *mutex, const void *object, enum gms_rank rank,
