@@ -18,43 +18,41 @@ static struct dentry *debugfs_root;
 
 /* ---- runs: one line a run; the position is the page at which the next run begins ---- */
 
-static void *runs_at(struct seq_file *m, loff_t *pos)
-{
-	const struct gms_state *s = m->private;
-
-	return *pos < gms_state_nr_pages(s) ? pos : NULL;
-}
+/*
+ * A reader shows the run that it has found, and goes on where that run ends. So lines ascend and
+ * do not overlap, whatever changes meanwhile.
+ */
+struct debugfs_runs {
+	const struct gms_state *state;
+	struct gms_run run;
+};
 
 static void *runs_start(struct seq_file *m, loff_t *pos)
 {
-	return runs_at(m, pos);
-}
-
-static struct gms_run runs_find(const struct gms_state *s, gms_pgoff_t at)
-{
+	struct debugfs_runs *r = m->private;
 	struct gms_iter iter;
-	struct gms_run run = {};
 
-	gms_iter_init(&iter, s, at, gms_state_nr_pages(s) - at);
-	gms_iter_next(&iter, &run);
-	return run;
-}
-
-static int runs_show(struct seq_file *m, void *v)
-{
-	const struct gms_run run = runs_find(m->private, *(loff_t *)v);
-
-	seq_printf(m, "%#llx %#llx %s\n", run.start, run.nr_pages,
-		   run.shareability == GMS_PRIVATE ? "private" : "shared");
-	return 0;
+	if (*pos >= gms_state_nr_pages(r->state))
+		return NULL;
+	gms_iter_init(&iter, r->state, *pos, gms_state_nr_pages(r->state) - *pos);
+	return gms_iter_next(&iter, &r->run) ? r : NULL;
 }
 
 static void *runs_next(struct seq_file *m, void *v, loff_t *pos)
 {
-	const struct gms_run run = runs_find(m->private, *pos);
+	const struct debugfs_runs *r = v;
 
-	*pos += run.nr_pages ? run.nr_pages : 1;
-	return runs_at(m, pos);
+	*pos = r->run.start + r->run.nr_pages;
+	return runs_start(m, pos);
+}
+
+static int runs_show(struct seq_file *m, void *v)
+{
+	const struct debugfs_runs *r = v;
+
+	seq_printf(m, "%#llx %#llx %s\n", r->run.start, r->run.nr_pages,
+		   r->run.shareability == GMS_PRIVATE ? "private" : "shared");
+	return 0;
 }
 
 static void runs_stop(struct seq_file *m, void *v)
@@ -88,7 +86,7 @@ static void *summary_next(struct seq_file *m, void *v, loff_t *pos)
 	return summary_at(m, pos);
 }
 
-/* Counts the mixed 2M blocks, and the folios by the order of the folio at their first page. */
+/* Counts the 2M blocks that are mixed, and those whose first folio is of 4K. */
 static int summary_show(struct seq_file *m, void *v)
 {
 	static const char *const names[] = {
@@ -103,7 +101,7 @@ static int summary_show(struct seq_file *m, void *v)
 		mixed += gms_summary(s, at, GMS_ORDER_2M) == GMS_MIXED;
 		small += gms_folio_order(s, at) == GMS_ORDER_4K;
 	}
-	seq_printf(m, "%#llx %s private_pages=%llu mixed_2m=%u folio_order=%u split_2m=%u\n", start,
+	seq_printf(m, "%#llx %s private_pages=%llu mixed_2m=%u folio_order=%u order_4k=%u\n", start,
 		   names[summary], gms_count(s, start, end - start, GMS_PRIVATE), mixed,
 		   gms_folio_order(s, start), small);
 	return 0;
@@ -179,24 +177,23 @@ DEFINE_SHOW_ATTRIBUTE(stats);
 
 /* ---- files ---- */
 
-static int debugfs_seq_open(struct inode *inode, struct file *file,
-			    const struct seq_operations *ops)
-{
-	const int err = seq_open(file, ops);
-
-	if (!err)
-		((struct seq_file *)file->private_data)->private = inode->i_private;
-	return err;
-}
-
 static int runs_open(struct inode *inode, struct file *file)
 {
-	return debugfs_seq_open(inode, file, &runs_ops);
+	struct debugfs_runs *r = __seq_open_private(file, &runs_ops, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	r->state = inode->i_private;
+	return 0;
 }
 
 static int summary_open(struct inode *inode, struct file *file)
 {
-	return debugfs_seq_open(inode, file, &summary_ops);
+	const int err = seq_open(file, &summary_ops);
+
+	if (!err)
+		((struct seq_file *)file->private_data)->private = inode->i_private;
+	return err;
 }
 
 static const struct file_operations runs_fops = {
@@ -204,7 +201,7 @@ static const struct file_operations runs_fops = {
 	.open = runs_open,
 	.read = seq_read,
 	.llseek = seq_lseek,
-	.release = seq_release,
+	.release = seq_release_private,
 };
 
 static const struct file_operations summary_fops = {

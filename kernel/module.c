@@ -8,14 +8,18 @@
 #include <gmemstate/version.h>
 
 #include "debugfs.h"
+#include "lockdep.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
 static int __init gms_module_init(void)
 {
-	gms_debugfs_init();
-	return 0;
+	int err = gms_lockdep_init();
+
+	if (!err)
+		gms_debugfs_init();
+	return err;
 }
 
 static void __exit gms_module_exit(void)

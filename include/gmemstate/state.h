@@ -28,8 +28,9 @@
  *     gms_unlock_shared(): each call for the same object that takes a convert or an invalidate
  *     lock. A conversion of another thread may be waiting for this thread.
  *
- * In a kernel (__KERNEL__) no call returns -EDEADLK: such a call waits for its own thread, and
- * lockdep reports it.
+ * In a kernel (__KERNEL__) no call returns -EDEADLK, whatever the other headers say. Such a call
+ * may deadlock, and lockdep reports it. A thread must not lock a second object, either, while it
+ * holds a lock of a first one.
  *
  * The library knows the first four objects in which a thread has a fault open or holds
  * gms_lock_shared(). A thread that does so in more objects at once has to avoid these calls by
@@ -42,7 +43,7 @@
  *
  * GMS_DEBUG. This option of the build checks invariants and the order of all locks at run time.
  * If a check fails, the library writes one line to the standard error (the file, the line, and
- * the lock or the condition), and traps.
+ * the lock or the condition), and traps. A kernel warns once, and goes on.
  *
  * Usage:
  *

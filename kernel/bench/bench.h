@@ -45,7 +45,7 @@ struct bench_peer {
 	/* Do @nr operations of a row from a point of a sequence. Return the point after them. */
 	u64 (*store)(void *o, enum bench_row row, u64 x, unsigned int nr);
 	u64 (*load)(void *o, u64 x, unsigned int nr);
-	/* NULL: the peer has no locks */
+	/* NULL: the peer answers no faults */
 	u64 (*fault)(void *o, u64 x, unsigned int nr);
 	u64 (*convert_in)(void *o, u64 x, unsigned int nr, unsigned int block_1g);
 };

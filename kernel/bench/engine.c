@@ -8,13 +8,14 @@
  */
 #include <gmemstate/state.h>
 
+#include <linux/bug.h>
 #include <linux/compiler.h>
 
 #include "bench.h"
 
 static void peer_store(void *o, u64 start, u64 nr_pages, bool private)
 {
-	gms_convert(o, start, nr_pages, private ? GMS_PRIVATE : GMS_SHARED, 0, NULL);
+	WARN_ON_ONCE(gms_convert(o, start, nr_pages, private ? GMS_PRIVATE : GMS_SHARED, 0, NULL));
 }
 
 static bool peer_load(void *o, u64 page)
@@ -26,7 +27,7 @@ static bool peer_fault(void *o, u64 page)
 {
 	struct gms_fault fault;
 
-	if (gms_fault_begin(o, page, GMS_GUEST, &fault))
+	if (WARN_ON_ONCE(gms_fault_begin(o, page, GMS_GUEST, &fault)))
 		return false;
 	gms_fault_end(o, &fault);
 	return true;

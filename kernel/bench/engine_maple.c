@@ -2,9 +2,9 @@
 /*
  * engine_maple.c - peer: the maple tree under an invalidate lock, as in a guest_memfd (v13)
  *
- * A store holds the rw_semaphore exclusively. The spinlock of the tree is taken as well, because
- * an external lock is only for lockdep, and costs nothing here. Readers take no lock: the tree is
- * in RCU mode.
+ * A store holds the rw_semaphore exclusively, which is the external lock of the tree: the tree's
+ * spinlock is not used. Readers take no lock: the tree is in RCU mode. A conversion of the series
+ * also invalidates KVM's mappings, which is left out.
  */
 #include <linux/rwsem.h>
 #include <linux/slab.h>
@@ -22,9 +22,7 @@ static void peer_store(void *o, u64 start, u64 nr_pages, bool private)
 	struct engine_maple *e = o;
 
 	down_write(&e->invalidate);
-	mtree_lock(&e->tree);
 	WARN_ON_ONCE(maple_store_locked(&e->tree, start, start + nr_pages - 1, private));
-	mtree_unlock(&e->tree);
 	up_write(&e->invalidate);
 }
 
@@ -55,7 +53,8 @@ static void *engine_maple_create(u64 nr_pages, bool private)
 	if (!e)
 		return NULL;
 	init_rwsem(&e->invalidate);
-	mt_init_flags(&e->tree, MT_FLAGS_USE_RCU);
+	mt_init_flags(&e->tree, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_EXTERN);
+	mt_set_external_lock(&e->tree, &e->invalidate);
 	peer_store(e, 0, nr_pages, private);
 	return e;
 }
@@ -69,7 +68,10 @@ static void engine_maple_destroy(void *o)
 {
 	struct engine_maple *e = o;
 
+	synchronize_rcu();
+	down_write(&e->invalidate);
 	maple_destroy_unused(&e->tree);
+	up_write(&e->invalidate);
 	kfree(e);
 }
 

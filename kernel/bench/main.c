@@ -10,6 +10,7 @@
  * round an object is brought to the state in which it stays.
  */
 #include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
@@ -159,9 +160,11 @@ static int time_beside_writer(struct bench_cell *c, enum bench_row row, unsigned
 
 	init_completion(&w.running);
 	init_completion(&w.done);
-	task = kthread_run(writer_main, &w, "gms_bench_writer");
+	task = kthread_create(writer_main, &w, "gms_bench_writer");
 	if (IS_ERR(task))
 		return PTR_ERR(task);
+	kthread_bind(task, cpumask_last(cpu_online_mask));
+	wake_up_process(task);
 	wait_for_completion(&w.running);
 	for (i = 0; i < 16; i++)
 		ps += time_batch(c, row);
@@ -298,6 +301,8 @@ static int __init bench_init(void)
 	int err;
 
 	rounds = clamp(rounds, 1U, (unsigned int)MAX_ROUNDS);
+	/* the other thread of a row has the last processor */
+	set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(cpu_online_mask)));
 	cells = kcalloc(MAX_PEERS, sizeof(*cells), GFP_KERNEL);
 	if (!cells)
 		return -ENOMEM;

@@ -48,7 +48,12 @@ static void *maple_create_rcu(u64 nr_pages)
 
 static void maple_destroy(void *o)
 {
-	maple_destroy_unused(o);
+	struct maple_tree *tree = o;
+
+	synchronize_rcu();
+	mtree_lock(tree);
+	maple_destroy_unused(tree);
+	mtree_unlock(tree);
 	kfree(o);
 }
 

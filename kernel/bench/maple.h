@@ -3,7 +3,8 @@
  * maple.h - a maple tree with one entry for each run of pages of one shareability
  *
  * As in the series for guest_memfd (v13), shared pages have an entry, too, and a store joins its
- * range with neighbours that have the same entry. The series allocates before it stores; to store
+ * range with neighbours that have the same entry. For that it descends from the root again, as the
+ * series does. The series allocates before it stores; to store
  * with mas_store_gfp() is faster, so that is done here.
  */
 #ifndef BENCH_MAPLE_H
@@ -37,14 +38,13 @@ static inline int maple_store_locked(struct maple_tree *tree, unsigned long star
 }
 
 /*
- * Destroys the tree, which no reader uses any more. As the kernel does with the tree of an mm: in
- * RCU mode, Linux 6.12 would free the nodes by mt_free_walk(), which crashes now and then.
+ * Destroys the tree at once, as the kernel does with that of an mm. No reader uses it any more.
+ * The caller holds its lock.
  */
 static inline void maple_destroy_unused(struct maple_tree *tree)
 {
-	synchronize_rcu();
 	mt_clear_in_rcu(tree);
-	mtree_destroy(tree);
+	__mt_destroy(tree);
 }
 
 #endif /* BENCH_MAPLE_H */

@@ -1,35 +1,54 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * ours.c - peer: the range tree, as its users call it
+ * ours.c - peer: the range tree, with a spinlock of the caller's around each store
+ *
+ * The maple tree and the XArray have a spinlock of their own. The tree has none, so its caller
+ * prepares a store, which may allocate, and commits it under a spinlock.
  */
-#include <gmemstate/rtree.h>
-
+#include <linux/bug.h>
 #include <linux/compiler.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+#include <gmemstate/rtree.h>
 
 #include "bench.h"
 
+struct ours {
+	spinlock_t lock; /* around commits */
+	struct gms_rtree *tree;
+};
+
 static void peer_store(void *o, u64 start, u64 nr_pages, bool private)
 {
-	if (private)
-		gms_rtree_set(o, start, nr_pages);
-	else
-		gms_rtree_clear(o, start, nr_pages);
+	struct ours *ours = o;
+
+	if (WARN_ON_ONCE(gms_rtree_prepare(ours->tree, start, nr_pages, NULL)))
+		return;
+	spin_lock(&ours->lock);
+	gms_rtree_commit(ours->tree, start, nr_pages, private, NULL);
+	spin_unlock(&ours->lock);
 }
 
 static bool peer_load(void *o, u64 page)
 {
-	return gms_rtree_test(o, page);
+	return gms_rtree_test(((struct ours *)o)->tree, page);
 }
 
 #include "rows.h"
 
 static void *ours_create(u64 nr_pages, bool private)
 {
-	struct gms_rtree *t;
+	struct ours *ours = kzalloc(sizeof(*ours), GFP_KERNEL);
+	const enum gms_rtree_fill fill = private ? GMS_RTREE_ALL : GMS_RTREE_NONE;
 
-	if (gms_rtree_create(nr_pages, private ? GMS_RTREE_ALL : GMS_RTREE_NONE, NULL, &t))
+	if (!ours)
 		return NULL;
-	return t;
+	spin_lock_init(&ours->lock);
+	if (!gms_rtree_create(nr_pages, fill, NULL, &ours->tree))
+		return ours;
+	kfree(ours);
+	return NULL;
 }
 
 static void *ours_create_rcu(u64 nr_pages)
@@ -39,7 +58,10 @@ static void *ours_create_rcu(u64 nr_pages)
 
 static void ours_destroy(void *o)
 {
-	gms_rtree_destroy(o);
+	struct ours *ours = o;
+
+	gms_rtree_destroy(ours->tree);
+	kfree(ours);
 }
 
 const struct bench_peer bench_ours = {

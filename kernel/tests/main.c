@@ -52,6 +52,8 @@ void test_report(const char *name, enum test_result result)
 {
 	nr_tests++;
 	nr_failed += result == TEST_FAILED;
+	if (nr_failed == 1 && result == TEST_FAILED)
+		__module_get(THIS_MODULE); /* threads of the test may be running: it stays loaded */
 	pr_info("%sok %u - %s: %s%s\n", result == TEST_FAILED ? "not " : "", nr_tests,
 		running->name, name, result == TEST_SKIPPED ? " # SKIP" : "");
 }
@@ -65,6 +67,24 @@ static bool is_wanted(const struct program *program)
 			return true;
 	}
 	return false;
+}
+
+/* Returns false if a pattern of the parameter "only" is the name of no program. */
+static bool only_is_right(void)
+{
+	unsigned int i, p;
+
+	for (i = 0; i < nr_only; i++) {
+		for (p = 0; p < ARRAY_SIZE(programs); p++) {
+			if (glob_match(only[i], programs[p].name))
+				break;
+		}
+		if (p == ARRAY_SIZE(programs)) {
+			pr_err("# there is no program %s\n", only[i]);
+			return false;
+		}
+	}
+	return true;
 }
 
 static int run_program(const struct program *program)
@@ -108,25 +128,24 @@ kunit_test_suite(suite);
 
 #else
 
-/* The module stays loaded after a failure, because threads of the test may be running. */
 static void run_all(void)
 {
 	unsigned int i;
 
 	pr_info("TAP version 13\n");
 	for (i = 0; i < ARRAY_SIZE(programs); i++) {
-		if (is_wanted(&programs[i]) && run_program(&programs[i]) < 0)
+		if (is_wanted(&programs[i]) && run_program(&programs[i]) && !nr_failed)
 			test_report("the program did not run", TEST_FAILED);
 	}
 	pr_info("1..%u\n", nr_tests);
-	if (nr_failed)
-		__module_get(THIS_MODULE);
 }
 
 #endif
 
 static int __init test_init(void)
 {
+	if (!only_is_right())
+		return -EINVAL;
 	if (plant)
 		return test_plant(plant);
 	if (show)

@@ -7,6 +7,8 @@
  *
  *	bounds     KASAN: a snapshot is written past the end of its buffer
  *	inversion  lockdep: invalidate locks of two shards are taken in descending order
+ *	order      lockdep: a conversion in one shard while the thread has a fault open in another
+ *	shift      UBSAN: an order that is too large for its type
  *	sleep      DEBUG_ATOMIC_SLEEP: a conversion under a spinlock
  *	leak       kmemleak: an object that nothing points to
  *	race       KCSAN: two threads write to one tree without a lock
@@ -60,6 +62,24 @@ static void plant_inversion(struct gms_state *s)
 	gms_unlock_shared(s, 1UL << GMS_ORDER_1G, 1);
 }
 
+static void plant_order(struct gms_state *s)
+{
+	struct gms_fault fault;
+
+	if (gms_fault_begin(s, 0, GMS_GUEST, &fault))
+		return;
+	gms_convert(s, 1UL << GMS_ORDER_1G, 1, GMS_PRIVATE, 0, NULL);
+	gms_fault_end(s, &fault);
+}
+
+static void plant_shift(struct gms_state *s)
+{
+	unsigned int order = 64;
+
+	OPTIMIZER_HIDE_VAR(order);
+	pr_info("# a block of %llu pages\n", gms_order_pages(order));
+}
+
 static void plant_sleep(struct gms_state *s)
 {
 	static DEFINE_SPINLOCK(lock);
@@ -110,7 +130,8 @@ int test_plant(const char *name)
 		void (*make)(struct gms_state *s);
 	} plants[] = {
 		{"bounds", plant_bounds}, {"inversion", plant_inversion}, {"sleep", plant_sleep},
-		{"leak", plant_leak},     {"race", plant_race},
+		{"order", plant_order},   {"shift", plant_shift},         {"leak", plant_leak},
+		{"race", plant_race},
 	};
 	struct gms_state *s;
 	unsigned int i;

@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/overflow.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -53,6 +54,11 @@ bool test_forks(void)
 bool test_fails(bool (*fails)(const void *arg), const void *arg)
 {
 	return fails(arg);
+}
+
+bool test_in_kernel(void)
+{
+	return true;
 }
 
 int test_thread(void)
@@ -112,7 +118,7 @@ static struct piece *piece_of(void *ptr)
 int posix_memalign(void **ptr, size_t align, size_t size)
 {
 	const size_t front = ALIGN(sizeof(struct piece), align);
-	char *raw = kvmalloc(front + size + align, GFP_KERNEL | __GFP_NOWARN);
+	char *raw = kvmalloc(size_add(size, front + align), GFP_KERNEL | __GFP_NOWARN);
 	char *to;
 
 	if (!raw)
@@ -143,7 +149,7 @@ void *test_realloc(void *old, size_t size)
 
 void *test_calloc(size_t nr, size_t size)
 {
-	void *new = test_realloc(NULL, nr * size);
+	void *new = test_realloc(NULL, array_size(nr, size));
 
 	return new ? memset(new, 0, nr * size) : NULL;
 }

@@ -82,6 +82,7 @@ const char *gms_folios_verify_pins(struct gms_folios *f, const struct gms_rtree 
 	for (uint64_t i = 0; !wrong && i < f->blocks.nr; i++) {
 		struct gms_spinlock *lock = &f->tree[gms_shard_of(i << GMS_ORDER_1G)].lock;
 
+		gms_cond_resched();
 		if (!f->blocks.block[i])
 			continue;
 		gms_spin_lock(lock);

@@ -93,6 +93,11 @@ bool test_fails(bool (*fails)(const void *arg), const void *arg)
 	return status != 0;
 }
 
+bool test_in_kernel(void)
+{
+	return false;
+}
+
 int test_thread(void)
 {
 	return (int)syscall(SYS_gettid);

@@ -73,6 +73,17 @@ bool test_forks(void);
  */
 bool test_fails(bool (*fails)(const void *arg), const void *arg);
 
+/*
+ * Returns true in a kernel. There the library knows nothing of the calling thread, so no call
+ * returns -EDEADLK; and a thread locks one object at a time.
+ */
+bool test_in_kernel(void);
+#define skip_in_kernel()              \
+	do {                          \
+		if (test_in_kernel()) \
+			skip();       \
+	} while (0)
+
 /* Returns a number of the calling thread, not 0, by which test_thread_sleeps() knows it. */
 int test_thread(void);
 

@@ -116,6 +116,7 @@ static void rule_38_hooks_and_listeners_cannot_freeze(void **unused)
 	struct rig rig;
 
 	(void)unused;
+	skip_in_kernel();
 	rig_init(&rig, &three_blocks);
 	rig.arg = &in;
 	rig.hook = freeze_in_hook;

@@ -491,6 +491,7 @@ static void rule_34_a_listener_may_not_change_its_object(void **unused)
 	struct rig rig;
 
 	(void)unused;
+	skip_in_kernel();
 	rig_init(&rig, &all_shared);
 	assert_int_equal(gms_attr_create(rig.state, &in.attr), 0);
 	assert_int_equal(gms_bind(rig.state, 0, 0, T_2M, &in.binding), 0);
@@ -534,6 +535,7 @@ static void rule_34_a_hook_inside_a_listener_may_not_pin(void **unused)
 	struct rig rig;
 
 	(void)unused;
+	skip_in_kernel();
 	init_mirror(&rig, &all_private, 0, 8, 8, 0);
 	mirror.hook = allocate;
 	mirror.arg = &allocated;
@@ -561,6 +563,7 @@ static void rule_34_a_listener_may_change_another_object(void **unused)
 	struct rig rig, other;
 
 	(void)unused;
+	skip_in_kernel();
 	rig_init(&other, &all_shared);
 	init_mirror(&rig, &all_shared, 0, 16, 8, 0);
 	mirror.hook = convert_other;

@@ -5,7 +5,6 @@
  * Tests rules 7, 17, 18 and 19, and R5. misuse.c tests calls that wait for their own thread.
  */
 #include <sched.h>
-#include <unistd.h>
 
 #include "gate.h"
 

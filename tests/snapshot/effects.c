@@ -177,6 +177,7 @@ static void rule_37_a_hook_cannot_save(void **unused)
 	struct rig rig;
 
 	(void)unused;
+	skip_in_kernel();
 	rig_init(&rig, &all_private);
 	rig.arg = &times;
 	rig.hook = save_in_hook;
@@ -213,6 +214,7 @@ static void rule_37_a_listener_cannot_save(void **unused)
 	struct rig rig;
 
 	(void)unused;
+	skip_in_kernel();
 	rig_init(&rig, &all_private);
 	snap_save(&before, rig.state);
 	rig.arg = &times;

@@ -11,13 +11,15 @@
 #include <linux/vmalloc.h>
 
 /*
- * Returns the size to ask kmalloc() for. Its memory is aligned to any power of two that is its
- * size, and otherwise to ARCH_KMALLOC_MINALIGN only. kmalloc() rounds most sizes up to a power of
- * two anyway.
+ * Returns the size to ask kmalloc() for. Memory of a size that is a power of two is aligned to
+ * that size, and other memory to ARCH_KMALLOC_MINALIGN only. kmalloc() rounds most sizes up
+ * anyway. What does not come from its caches begins with a page.
  */
 static size_t platform_slab_size(size_t size, size_t align)
 {
-	return align <= ARCH_KMALLOC_MINALIGN ? size : roundup_pow_of_two(size);
+	if (align <= ARCH_KMALLOC_MINALIGN || size > KMALLOC_MAX_CACHE_SIZE)
+		return size;
+	return roundup_pow_of_two(max(size, align));
 }
 
 /*
@@ -32,7 +34,7 @@ static void *platform_alloc(void *ctx, size_t size, size_t align)
 		return NULL;
 	if (size == PAGE_SIZE)
 		return (void *)__get_free_page(gfp);
-	return kvmalloc(size < PAGE_SIZE ? platform_slab_size(size, align) : size, gfp);
+	return kvmalloc(platform_slab_size(size, align), gfp);
 }
 
 static void platform_free(void *ctx, void *ptr, size_t size, size_t align)

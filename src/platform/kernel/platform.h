@@ -7,14 +7,15 @@
  *
  *  1. The model of memory is the kernel's (LKMM). Fences are smp_mb(), because smp_rmb() and
  *     smp_wmb() order accesses of one kind only.
- *  2. Spinlocks disable interrupts, so gms_unpin() may be called in any context. A thread releases
- *     them in the reverse of the order in which it took them.
- *  3. The kernel keeps nothing for the calling thread. So a call that would wait for its own
- *     thread does not return -EDEADLK: it waits, and lockdep reports it.
+ *  2. Spinlocks disable interrupts, so gms_unpin() may be called in interrupts, too, though not in
+ *     an NMI. A thread releases spinlocks in the reverse of the order in which it took them.
+ *  3. The kernel keeps nothing for the calling thread. So no call returns -EDEADLK. A call that
+ *     user space would refuse may deadlock, and lockdep reports it.
  *  4. lockdep checks the order of locks. Each lock has the class of its rank and of its key modulo
  *     GMS_NR_KEYS, because a thread may hold the locks of all 16 shards at once, and the
- *     subclasses of one class end at 8. Objects share their classes, so a hook or a listener
- *     must not call another object.
+ *     subclasses of one class end at 8. Objects share their classes. So a thread that holds a lock
+ *     of one object, or has a fault of it open, or is inside its hook or listener, must not lock
+ *     another object.
  */
 #ifndef GMS_PLATFORM_H
 #define GMS_PLATFORM_H

@@ -9,8 +9,8 @@
  *
  *  gms_load_acquire      No later access is made before the load
  *  gms_store_release     No earlier access is made after the store
- *  gms_store_sole        gms_store_release() by the only thread that may write the word now: a platform
- *                        with a checker of races can check that
+ *  gms_store_sole        gms_store_release() by the only thread that may write the word now. A
+ *                        kernel has a checker of that
  *  gms_fence_acquire     No access that follows the fence is made before a load that precedes it
  *  gms_fence_release     No access that precedes the fence is made after a store that follows it
  *  gms_cmpxchg_pointer   Stores a pointer if it finds the expected one, and returns what it found;
@@ -21,14 +21,13 @@
  *  gms_cpu_relax         Pauses in a loop that waits for another thread
  *  gms_cond_resched      Lets other threads run: a kernel may not preempt. Loops over more than 1G
  *                        call it for each 1G or folio, with no lock held but such as allow sleep
- *  gms_slot              A number below GMS_NR_SLOTS that stays with the thread. Threads are
- *                        spread evenly over the numbers
+ *  gms_slot              A number below GMS_NR_SLOTS, which spreads threads over cache lines. A
+ *                        hint: in a kernel it is that of the processor, and may change
  *  gms_mutex_*           Mutual exclusion. The holder may sleep. Not recursive
  *  gms_rwlock_*          Many readers or one writer. The holder may sleep. Not recursive, not even
  *                        for readers. A thread unlocks only what it has locked. The caller
  *                        serialises writers by a mutex, which it holds from before write_lock
- *                        until write_unlock has returned. Neither side starves: a waiting writer
- *                        keeps new readers out, and when it unlocks, waiting readers come first
+ *                        until write_unlock has returned. Neither side starves
  *  gms_thread_*          What the platform keeps for the calling thread: the objects whose shared
  *                        locks it holds, and a list of the hooks that it is inside. A platform
  *                        that keeps nothing answers as if both were empty
