@@ -28,7 +28,7 @@ struct scene {
 	struct timer_list timer;
 	struct completion done;
 	const char *why;
-	_Atomic bool ended; /* the interrupts */
+	atomic_bool ended; /* the interrupts */
 };
 
 /* Makes every query, and releases the pins. */

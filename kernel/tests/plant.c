@@ -7,7 +7,7 @@
  *
  *	bounds     KASAN: a snapshot is written past the end of its buffer
  *	inversion  lockdep: invalidate locks of two shards are taken in descending order
- *	order      lockdep: a conversion in one shard while the thread has a fault open in another
+ *	nested     lockdep: a conversion in one shard while the thread has a fault open in another
  *	shift      UBSAN: an order that is too large for its type
  *	sleep      DEBUG_ATOMIC_SLEEP: a conversion under a spinlock
  *	leak       kmemleak: an object that nothing points to
@@ -62,7 +62,7 @@ static void plant_inversion(struct gms_state *s)
 	gms_unlock_shared(s, 1UL << GMS_ORDER_1G, 1);
 }
 
-static void plant_order(struct gms_state *s)
+static void plant_nested(struct gms_state *s)
 {
 	struct gms_fault fault;
 
@@ -130,7 +130,7 @@ int test_plant(const char *name)
 		void (*make)(struct gms_state *s);
 	} plants[] = {
 		{"bounds", plant_bounds}, {"inversion", plant_inversion}, {"sleep", plant_sleep},
-		{"order", plant_order},   {"shift", plant_shift},         {"leak", plant_leak},
+		{"nested", plant_nested}, {"shift", plant_shift},         {"leak", plant_leak},
 		{"race", plant_race},
 	};
 	struct gms_state *s;

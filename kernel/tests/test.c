@@ -149,9 +149,10 @@ void *test_realloc(void *old, size_t size)
 
 void *test_calloc(size_t nr, size_t size)
 {
-	void *new = test_realloc(NULL, array_size(nr, size));
+	const size_t bytes = array_size(nr, size);
+	void *new = test_realloc(NULL, bytes);
 
-	return new ? memset(new, 0, nr * size) : NULL;
+	return new ? memset(new, 0, bytes) : NULL;
 }
 
 /* ---- threads ---- */
