@@ -70,7 +70,8 @@ static void engine_maple_destroy(void *o)
 
 	synchronize_rcu();
 	down_write(&e->invalidate);
-	maple_destroy_unused(&e->tree);
+	mt_clear_in_rcu(&e->tree);
+	__mt_destroy(&e->tree);
 	up_write(&e->invalidate);
 	kfree(e);
 }

@@ -46,15 +46,15 @@ static void *maple_create_rcu(u64 nr_pages)
 	return maple_create_with(nr_pages, true, MT_FLAGS_USE_RCU);
 }
 
+/* No reader is left, so the nodes can be freed at once, as the kernel does with the tree of an mm. */
 static void maple_destroy(void *o)
 {
 	struct maple_tree *tree = o;
 
 	synchronize_rcu();
-	mtree_lock(tree);
-	maple_destroy_unused(tree);
-	mtree_unlock(tree);
-	kfree(o);
+	mt_clear_in_rcu(tree);
+	mtree_destroy(tree);
+	kfree(tree);
 }
 
 const struct bench_peer bench_maple = {

@@ -37,14 +37,4 @@ static inline int maple_store_locked(struct maple_tree *tree, unsigned long star
 	return mas_store_gfp(&mas, entry, GFP_KERNEL_ACCOUNT);
 }
 
-/*
- * Destroys the tree at once, as the kernel does with that of an mm. No reader uses it any more.
- * The caller holds its lock.
- */
-static inline void maple_destroy_unused(struct maple_tree *tree)
-{
-	mt_clear_in_rcu(tree);
-	__mt_destroy(tree);
-}
-
 #endif /* BENCH_MAPLE_H */
