@@ -31,19 +31,6 @@ static bool peer_load(void *o, u64 page)
 	return mtree_load(&((struct engine_maple *)o)->tree, page) == MAPLE_PRIVATE;
 }
 
-/* A fault of KVM asks whether the page is private, under the lock that keeps that as it is. */
-static bool peer_fault(void *o, u64 page)
-{
-	struct engine_maple *e = o;
-	bool private;
-
-	down_read(&e->invalidate);
-	private = peer_load(e, page);
-	up_read(&e->invalidate);
-	return private;
-}
-
-#define PEER_HAS_LOCKS
 #include "rows.h"
 
 static void *engine_maple_create(u64 nr_pages, bool private)
@@ -83,6 +70,4 @@ const struct bench_peer bench_engine_maple = {
 	.destroy = engine_maple_destroy,
 	.store = rows_store,
 	.load = rows_load,
-	.fault = rows_fault,
-	.convert_in = rows_convert_in,
 };

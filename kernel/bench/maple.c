@@ -46,7 +46,7 @@ static void *maple_create_rcu(u64 nr_pages)
 	return maple_create_with(nr_pages, true, MT_FLAGS_USE_RCU);
 }
 
-/* No reader is left, so the nodes can be freed at once, as the kernel does with the tree of an mm. */
+/* No reader is left, so the nodes are freed at once, as the kernel does with the tree of an mm. */
 static void maple_destroy(void *o)
 {
 	struct maple_tree *tree = o;
