@@ -14,6 +14,7 @@
 # build		builds a preset, and configures it first if that was not done before
 # git_here	runs git in the source tree, even if another user owns the tree
 # files		lists the files of the tree
+# debian_headers	prints the folder of the headers of a kernel
 
 # shellcheck disable=SC2034 # for the scripts that source this file
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -72,4 +73,15 @@ git_here() { git -c safe.directory="$root" -C "$root" "$@"; }
 # Also lists new files that git does not track yet.
 files() {
 	(cd "$root" && git_here ls-files --cached --others --exclude-standard -- "$@" | sort -u)
+}
+
+# debian_headers series: prints the folder of the newest installed headers of a series of Debian's
+# kernels. Those that are real-time, or for clouds, have other configurations.
+debian_headers() {
+	local found
+
+	found=$(printf '%s\n' /usr/src/linux-headers-"$1".*-amd64 |
+		grep -vE -- '-(rt|cloud)-' | sort -V | tail -n 1)
+	[[ -d $found ]] || die "no headers of Linux $1 in /usr/src"
+	echo "$found"
 }

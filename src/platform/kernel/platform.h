@@ -42,6 +42,8 @@
 
 #include <gmemstate/alloc.h>
 
+#include "../rank.h"
+
 #ifndef CONFIG_64BIT
 #error "gmemstate needs a 64-bit kernel: it accesses words of 64 bits atomically"
 #endif
@@ -116,17 +118,6 @@ static inline void *gms_cmpxchg_pointer(void **place, void *old, void *new)
  * to the cgroup of the thread that allocates.
  */
 const struct gms_allocator *gms_platform_allocator(void);
-
-/* The ranks of locks, the outermost first. */
-enum gms_rank {
-	GMS_RANK_CONVERT = 1,
-	GMS_RANK_LISTENER,
-	GMS_RANK_INVALIDATE,
-	GMS_RANK_FOLIO,
-	GMS_RANK_TREE,
-	GMS_RANK_BLOCKS,
-	GMS_NR_RANKS
-};
 
 #define GMS_NR_KEYS 16
 

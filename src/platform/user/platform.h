@@ -48,6 +48,8 @@
 
 #include <gmemstate/alloc.h>
 
+#include "../rank.h"
+
 #define gms_likely(x) __builtin_expect(!!(x), 1)
 #define gms_unlikely(x) __builtin_expect(!!(x), 0)
 #define gms_always_inline inline __attribute__((always_inline))
@@ -104,17 +106,6 @@ static inline void *gms_cmpxchg_pointer(void **place, void *old, void *new)
 
 /* Returns the allocator that is used where a caller passes NULL for one. */
 const struct gms_allocator *gms_platform_allocator(void);
-
-/* The ranks of locks, the outermost first. */
-enum gms_rank {
-	GMS_RANK_CONVERT = 1,
-	GMS_RANK_LISTENER,
-	GMS_RANK_INVALIDATE,
-	GMS_RANK_FOLIO,
-	GMS_RANK_TREE,
-	GMS_RANK_BLOCKS,
-	GMS_NR_RANKS
-};
 
 /* The place of a lock in the order of locks. */
 struct gms_place {
