@@ -23,7 +23,9 @@ static bool peer_load(void *o, u64 page)
 	return gms_is_private(o, page);
 }
 
-static bool peer_fault(void *o, u64 page)
+#include "rows.h"
+
+static noinline bool engine_do_fault(void *o, u64 page)
 {
 	struct gms_fault fault;
 
@@ -33,8 +35,33 @@ static bool peer_fault(void *o, u64 page)
 	return true;
 }
 
-#define PEER_HAS_LOCKS
-#include "rows.h"
+/* Faults anywhere in the first 1G. */
+static u64 engine_fault(void *o, u64 x, unsigned int nr)
+{
+	unsigned int i, sum = 0;
+
+	for (i = 0; i < nr; i++) {
+		x = bench_next(x);
+		sum += engine_do_fault(o, bench_page(x, 18));
+	}
+	OPTIMIZER_HIDE_VAR(sum);
+	return x;
+}
+
+/* Converts single pages in every 16th 2M of a 1G. */
+static u64 engine_convert_in(void *o, u64 x, unsigned int nr, unsigned int block_1g)
+{
+	const u64 base = block_1g * BENCH_1G;
+	unsigned int i;
+
+	for (i = 0; i < nr; i += 2) {
+		x = bench_next(x);
+		rows_clear(o, base + bench_page(x, 5) * 16 * BENCH_2M + (x >> 40) % BENCH_2M, 1);
+		x = bench_next(x);
+		rows_set(o, base + bench_page(x, 5) * 16 * BENCH_2M + (x >> 40) % BENCH_2M, 1);
+	}
+	return x;
+}
 
 static void *engine_create(u64 nr_pages, bool private)
 {
@@ -70,6 +97,6 @@ const struct bench_peer bench_engine = {
 	.destroy = engine_destroy,
 	.store = rows_store,
 	.load = rows_load,
-	.fault = rows_fault,
-	.convert_in = rows_convert_in,
+	.fault = engine_fault,
+	.convert_in = engine_convert_in,
 };

@@ -6,7 +6,6 @@
  *
  *	void peer_store(void *o, u64 start, u64 nr_pages, bool private)
  *	bool peer_load(void *o, u64 page)
- *	bool peer_fault(void *o, u64 page)		with PEER_HAS_LOCKS
  *
  * The mixed blocks of the rows CONVERT_4K and LOAD are every 16th 2M block of 16G, so there are
  * 512 of them.
@@ -79,38 +78,3 @@ static u64 rows_load(void *o, u64 x, unsigned int nr)
 	OPTIMIZER_HIDE_VAR(sum);
 	return x;
 }
-
-#ifdef PEER_HAS_LOCKS
-static noinline bool rows_do_fault(void *o, u64 page)
-{
-	return peer_fault(o, page);
-}
-
-/* Faults anywhere in the first 1G. */
-static u64 rows_fault(void *o, u64 x, unsigned int nr)
-{
-	unsigned int i, sum = 0;
-
-	for (i = 0; i < nr; i++) {
-		x = bench_next(x);
-		sum += rows_do_fault(o, bench_page(x, 18));
-	}
-	OPTIMIZER_HIDE_VAR(sum);
-	return x;
-}
-
-/* Converts single pages in every 16th 2M of a 1G. */
-static u64 rows_convert_in(void *o, u64 x, unsigned int nr, unsigned int block_1g)
-{
-	const u64 base = block_1g * BENCH_1G;
-	unsigned int i;
-
-	for (i = 0; i < nr; i += 2) {
-		x = bench_next(x);
-		rows_clear(o, base + bench_page(x, 5) * 16 * BENCH_2M + (x >> 40) % BENCH_2M, 1);
-		x = bench_next(x);
-		rows_set(o, base + bench_page(x, 5) * 16 * BENCH_2M + (x >> 40) % BENCH_2M, 1);
-	}
-	return x;
-}
-#endif
