@@ -63,6 +63,7 @@ int bare_create(struct compare *c)
 		.nr_pages = BARE_PAGES,
 		.gfn = BARE_GFN,
 		.bare = true,
+		.keeps = true,
 		.tally = &c->tally,
 		.stamp = &c->stamp,
 	};

@@ -46,7 +46,7 @@ void row_converted(struct row *row, uint64_t at, uint64_t nr_pages, enum gms_sha
 		if (page->private == (to == GMS_PRIVATE))
 			continue;
 		page->private = to == GMS_PRIVATE;
-		if (!row->bare)
+		if (!row->keeps)
 			page->words = (struct words) {0, 0};
 	}
 }
@@ -152,6 +152,13 @@ int check_guest_in_hook(struct row *row, uint64_t at)
 		       row->pages[at].words);
 	row->tally->guest++;
 	return 0;
+}
+
+void check_content(struct row *row, uint64_t at, const char *name, struct words words)
+{
+	const struct seen found = {.answer = ANSWER_DATA, .words = words};
+
+	compare_answer(row, at, name, &found, ANSWER_DATA, row->pages[at].words);
 }
 
 void check_host(struct row *row, uint64_t at, uint64_t nr_pages, enum probe_mode mode)

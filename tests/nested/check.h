@@ -10,7 +10,8 @@
  *	guest           what was written last       what the guest wrote since; at first 0
  *	host            the same memory             SIGBUS
  *
- * A converted page is a new one, filled with 0.
+ * A converted page is a new one, filled with 0. In place it keeps what it holds, in both
+ * directions: there the guest always sees what was written last.
  *
  * The memslot of a bare row has no guest_memfd. There the guest gets KVM_EXIT_MEMORY_FAULT for a
  * private page. When the page is shared again, it holds what was written before.
@@ -45,6 +46,7 @@ struct row {
 	uint64_t gfn; /* of the first page */
 	unsigned char *host; /* where the host sees the first page; NULL: it does not probe */
 	bool bare;
+	bool keeps; /* a converted page keeps what it holds */
 	struct page *pages;
 	struct tally *tally;
 	uint64_t *stamp; /* the value that the next writes write */
@@ -67,6 +69,9 @@ int check_guest(struct row *row, uint64_t at, uint64_t nr_pages, enum probe_mode
  * a hook: does not call the library. Returns 0; -errno: the guest is stuck.
  */
 int check_guest_in_hook(struct row *row, uint64_t at);
+
+/* Compares what a shared page was found to hold, other than by a touch, with the array. */
+void check_content(struct row *row, uint64_t at, const char *name, struct words words);
 
 /* Touches a part of the row as the host, and compares. */
 void check_host(struct row *row, uint64_t at, uint64_t nr_pages, enum probe_mode mode);

@@ -2,12 +2,16 @@
 /*
  * compare.c - random conversions on real memory: compares KVM with the library
  *
- *	compare [--pages N] [--conversions N] [--seed N] [--mode any|attributes|memslots]
- *	        [--plant attribute|deaf|slot|host|lost]
+ *	compare [--pages N] [--conversions N] [--seed N]
+ *	        [--mode any|in-place|attributes|memslots] [--folio-order 0|9] [--policy NAME]
+ *	        [--plant attribute|deaf|slot|host|lost|skip|drained]
  *
  * After each conversion the guest and the host touch its range and the page on each side, and
  * after every 100th conversion all pages. The answers are compared (check.h). The last line
  * counts the mismatches. With an odd seed all pages are private at first.
+ *
+ * --folio-order and --policy are for a conversion in place, and say which folios the guest_memfd
+ * has. Without them the parameters of the kernel decide.
  *
  * Exit status:
  *
@@ -25,6 +29,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backing.h"
+
 #define CHECK_ALL_EVERY 100
 #define BARE_EVERY 4
 #define REPORT_EVERY 2500
@@ -32,8 +38,9 @@
 static int usage(void)
 {
 	fputs("usage: compare [--pages N] [--conversions N] [--seed N]\n"
-	      "               [--mode any|attributes|memslots]\n"
-	      "               [--plant attribute|deaf|slot|host|lost]\n",
+	      "               [--mode any|in-place|attributes|memslots]\n"
+	      "               [--folio-order 0|9] [--policy NAME]\n"
+	      "               [--plant attribute|deaf|slot|host|lost|skip|drained]\n",
 	      stderr);
 	return EXIT_CANNOT;
 }
@@ -42,7 +49,7 @@ static int parse(int argc, char **argv, struct options *options)
 {
 	for (int i = 1; i < argc; i += 2) {
 		const char *name = argv[i], *value = argv[i + 1];
-		int err = -EINVAL;
+		int err;
 
 		if (!value)
 			return -EINVAL;
@@ -52,10 +59,10 @@ static int parse(int argc, char **argv, struct options *options)
 			err = setup_number(value, &options->conversions);
 		else if (!strcmp(name, "--seed"))
 			err = setup_number(value, &options->seed);
-		else if (!strcmp(name, "--mode"))
-			err = setup_mode(value, &options->mode);
 		else if (!strcmp(name, "--plant"))
 			err = plant_parse(value, &options->plant);
+		else
+			err = setup_way(name, value, &options->way);
 		if (err)
 			return err;
 	}
@@ -71,8 +78,8 @@ static int create_memory(struct compare *c)
 	int err;
 
 	opts.vm_fd = c->m.vm;
-	opts.way = c->options.mode;
-	err = setup_memory(&c->memory, &opts, c->options.pages, private, compare_backend(c));
+	c->memory.nr_pages = c->options.pages;
+	err = setup_memory(&c->memory, &opts, &c->options.way, private, compare_backend(c));
 	if (err)
 		return err;
 	c->row = (struct row) {
@@ -80,8 +87,9 @@ static int create_memory(struct compare *c)
 		.state = c->memory.state,
 		.start = c->memory.start,
 		.nr_pages = c->memory.nr_pages,
-		.gfn = MAIN_GFN,
+		.gfn = c->memory.gfn,
 		.host = c->memory.host,
+		.keeps = c->in_place,
 		.tally = &c->tally,
 		.stamp = &c->stamp,
 	};
@@ -90,11 +98,12 @@ static int create_memory(struct compare *c)
 
 static int create(struct compare *c)
 {
-	int err = setup_machine(&c->m, &c->options.mode);
+	int err = setup_machine(&c->m, &c->options.way.mode);
 
 	if (err)
 		return err;
-	c->attributes = c->options.mode == GMS_KVM_ATTRIBUTES;
+	c->attributes = c->options.way.mode == GMS_KVM_ATTRIBUTES;
+	c->in_place = c->options.way.mode == GMS_KVM_IN_PLACE;
 	err = create_memory(c);
 	if (!err && c->attributes)
 		err = bare_create(c);
@@ -146,6 +155,8 @@ static int run(struct compare *c, uint64_t *done)
 	const struct options *options = &c->options;
 	int err = check_all(c);
 
+	if (c->in_place)
+		backing_report(c->memory.guest_memfd, c->m.vm);
 	for (*done = 0; !err && *done < options->conversions;) {
 		err = plant(c, *done);
 		/* the planted mismatch is found: later ones would only follow from it */
@@ -168,6 +179,13 @@ static int report(const struct compare *c, uint64_t done)
 {
 	const struct tally *t = &c->tally;
 
+	if (c->in_place) {
+		printf("references: %llu conversions refused, %llu at another page; %llu to a "
+		       "large folio\n",
+		       (unsigned long long)c->referred, (unsigned long long)c->others,
+		       (unsigned long long)c->large);
+		backing_report(c->memory.guest_memfd, c->m.vm);
+	}
 	printf("%llu x SIGBUS, %llu x KVM_EXIT_MEMORY_FAULT; refused: %llu for a pin, %llu by a "
 	       "hook\n",
 	       (unsigned long long)t->sigbus, (unsigned long long)t->memory_faults,
@@ -183,6 +201,7 @@ int main(int argc, char **argv)
 	static struct compare c = {
 		.options = {.pages = PROBE_MAX, .conversions = 10000, .seed = 1},
 		.m = MACHINE_INIT,
+		.memory = MEMORY_INIT,
 	};
 	uint64_t done = 0;
 	int err;
@@ -202,7 +221,7 @@ int main(int argc, char **argv)
 		return EXIT_SKIPPED;
 	}
 	if (!err) {
-		printf("compare: %llu pages, by %s, seed %llu%s%s\n",
+		printf("compare: %llu pages, %s, seed %llu%s%s\n",
 		       (unsigned long long)c.options.pages,
 		       gms_kvm_way_name(gms_kvm_get_way(c.memory.kvm)),
 		       (unsigned long long)c.options.seed, c.options.plant ? ", planted: " : "",

@@ -4,15 +4,14 @@
  *
  * Before 8 of 100 conversions a shared page of the range is pinned. In 7 of 100 the first, second
  * or third call of the backend's apply fails, if there is one. Then the library undoes the steps
- * before it, and neither the guest nor the host may see a change.
+ * before it, and neither the guest nor the host may see a change. In place, the kernel has to
+ * refuse some of 15 more in 100, because a pipe refers to a page (refer.c).
  */
 #include "compare.h"
 
 #include <gmemstate/order.h>
 
 #include <errno.h>
-
-#include "attributes.h"
 
 /* The backend's hooks, with apply replaced. Their ctx is the backend's, hence the pointer. */
 static struct compare *hooked;
@@ -52,6 +51,23 @@ static int check_before(struct compare *c, gms_pgoff_t start, uint64_t nr_pages)
 	return err ? err : check_guest_in_hook(&c->row, at + nr_pages - 1);
 }
 
+/* Converts all of a run but one page in the middle, and says that all is done. */
+static int apply_but_one(struct compare *c, void *ctx, gms_pgoff_t start, uint64_t nr_pages,
+			 enum gms_shareability to)
+{
+	const struct gms_backend_ops *ops = gms_kvm_backend();
+	const uint64_t before = nr_pages / 2, after = nr_pages - before - 1;
+	gms_pgoff_t unused = 0;
+	int err = 0;
+
+	c->skip = false;
+	if (before)
+		err = ops->apply(ctx, start, before, to, &unused);
+	if (!err && after)
+		err = ops->apply(ctx, start + before + 1, after, to, &unused);
+	return err;
+}
+
 static int hook_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
 		      gms_pgoff_t *failed)
 {
@@ -64,9 +80,11 @@ static int hook_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_
 		c->apply_failed = true;
 		return -EIO;
 	}
+	if (c->skip)
+		return apply_but_one(c, ctx, start, nr_pages, to);
 	err = gms_kvm_backend()->apply(ctx, start, nr_pages, to, failed);
 	if (!err && c->deaf && to == GMS_PRIVATE)
-		err = set_attributes(c->m.vm, MAIN_GFN + start - c->row.start, nr_pages, false);
+		err = memory_deceive(&c->memory, start - c->row.start, nr_pages, false);
 	return err;
 }
 
@@ -77,14 +95,6 @@ const struct gms_backend_ops *compare_backend(struct compare *c)
 	hooks.apply = hook_apply;
 	return &hooks;
 }
-
-struct conversion {
-	uint64_t at, nr_pages; /* in the row */
-	enum gms_shareability to;
-	unsigned int flags;
-	bool pinned;
-	uint64_t pin;
-};
 
 /* Draws a range: 1 to 300 pages, whole 2M blocks, or a run that needs no conversion. */
 static void draw_range(struct compare *c, struct conversion *v)
@@ -122,29 +132,31 @@ static void draw_pin(struct compare *c, struct conversion *v)
 			 (unsigned long long)pin, private ? "private" : "shared", err);
 	v->pinned = !err;
 	v->pin = pin;
+	if (v->pinned && v->to == GMS_PRIVATE)
+		v->stop = pin;
 }
 
 /* Judges what the library answered, and converts the same pages of the array. */
 static void judge(struct compare *c, const struct conversion *v, int err, gms_pgoff_t err_index)
 {
 	uint64_t done = v->nr_pages, stopped = err_index - c->row.start;
-	bool pin = v->pinned && v->to == GMS_PRIVATE;
-	int want = pin ? -EAGAIN : c->apply_failed ? -EIO : 0;
+	bool refused = v->stop != NO_PAGE;
+	int want = refused ? -EAGAIN : c->apply_failed ? -EIO : 0;
 
-	/* in a resumable conversion a hook may fail in a block before that of the pinned page */
-	if (pin && c->apply_failed)
-		want = err;
 	if (err != want || (err && (stopped < v->at || stopped >= v->at + v->nr_pages)) ||
-	    (err == -EAGAIN && stopped != v->pin))
+	    (refused && stopped != v->stop))
 		mismatch(&c->tally,
-			 "pages %llu + %llu to %s: gms_convert() returns %d at %lld, not %d",
+			 "pages %llu + %llu to %s: gms_convert() returns %d at %lld, not %d at "
+			 "%lld",
 			 (unsigned long long)v->at, (unsigned long long)v->nr_pages,
 			 v->to == GMS_PRIVATE ? "private" : "shared", err,
-			 err ? (long long)stopped : -1LL, want);
+			 err ? (long long)stopped : -1LL, want,
+			 refused ? (long long)v->stop : -1LL);
 	if (err)
 		done = v->flags & GMS_CONVERT_RESUMABLE ? stopped - v->at : 0;
 	row_converted(&c->row, v->at, done, v->to);
-	c->pinned += err == -EAGAIN;
+	c->pinned += err == -EAGAIN && v->pinned;
+	c->referred += err == -EAGAIN && !v->pinned;
 	c->failed += err == -EIO;
 }
 
@@ -159,23 +171,51 @@ static int check_around(struct compare *c, const struct conversion *v)
 	return err;
 }
 
+/* Converts, and judges the answer. Returns what the library returned. */
+static int convert(struct compare *c, const struct conversion *v)
+{
+	gms_pgoff_t err_index = 0;
+	int err;
+
+	c->apply_failed = false;
+	err = gms_convert(c->row.state, c->row.start + v->at, v->nr_pages, v->to, v->flags,
+			  &err_index);
+	c->fail_apply = 0;
+	judge(c, v, err, err_index);
+	return err;
+}
+
+/* Drops the references, and then makes a conversion that they have stopped. */
+static int release_and_convert(struct compare *c, struct conversion *v)
+{
+	bool again = v->stop != NO_PAGE;
+	int err = refer_release(c);
+
+	if (err || !again)
+		return err;
+	v->stop = NO_PAGE;
+	convert(c, v);
+	return c->hook_err ? c->hook_err : check_around(c, v);
+}
+
 int convert_something(struct compare *c)
 {
 	uint64_t trouble = draw(c, 100);
-	struct conversion v = {0};
-	gms_pgoff_t err_index = 0;
-	int err;
+	struct conversion v = {.stop = NO_PAGE};
+	int err = 0;
 
 	draw_range(c, &v);
 	if (trouble < 8)
 		draw_pin(c, &v);
-	c->fail_apply = trouble >= 8 && trouble < 15 ? 1 + (unsigned int)draw(c, 3) : 0;
-	c->apply_failed = false;
-
-	err = gms_convert(c->row.state, c->row.start + v.at, v.nr_pages, v.to, v.flags, &err_index);
-	c->fail_apply = 0;
-	judge(c, &v, err, err_index);
+	else if (trouble < 15)
+		c->fail_apply = 1 + (unsigned int)draw(c, 3);
+	else if (trouble < 30 && c->in_place)
+		err = refer_take(c, &v);
+	if (err)
+		return err;
+	convert(c, &v);
 	if (v.pinned)
 		gms_unpin(c->row.state, c->row.start + v.pin, 1);
-	return c->hook_err ? c->hook_err : check_around(c, &v);
+	err = c->hook_err ? c->hook_err : check_around(c, &v);
+	return !err && c->nr_held ? release_and_convert(c, &v) : err;
 }

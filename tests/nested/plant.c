@@ -8,13 +8,13 @@
 #include "compare.h"
 
 #include <errno.h>
+#include <linux/kvm.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "attributes.h"
-
 static const char *const plant_names[PLANT_NR] = {
-	"nothing", "attribute", "deaf", "slot", "host", "lost",
+	"nothing", "attribute", "deaf", "slot", "host", "lost", "skip", "drained",
 };
 
 const char *plant_name(enum plant plant)
@@ -47,7 +47,7 @@ static int plant_attribute(struct compare *c)
 {
 	uint64_t at = draw(c, c->row.nr_pages);
 
-	return set_attributes(c->m.vm, MAIN_GFN + at, 1, !c->row.pages[at].private);
+	return memory_deceive(&c->memory, at, 1, !c->row.pages[at].private);
 }
 
 /* Deletes the first memslot of the backend. */
@@ -71,6 +71,19 @@ static int plant_host(struct compare *c)
 		 MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
 		return -errno;
 	return 0;
+}
+
+/* Discards a page that was written. */
+static int plant_discarded(struct compare *c)
+{
+	uint64_t nr_pages = c->row.nr_pages, from = draw(c, nr_pages), at;
+
+	for (uint64_t i = 0; i < nr_pages; i++) {
+		at = (from + i) % nr_pages;
+		if (c->row.pages[at].words.first)
+			return memory_discard(&c->memory, at, 1);
+	}
+	return -ENOENT;
 }
 
 /* Converts a page there and back, and leaves the array as it is. */
@@ -99,7 +112,13 @@ int plant_now(struct compare *c)
 	case PLANT_HOST:
 		return plant_host(c);
 	case PLANT_LOST:
-		return plant_lost(c);
+		return c->in_place ? plant_discarded(c) : plant_lost(c);
+	case PLANT_SKIP:
+		c->skip = true;
+		return 0;
+	case PLANT_DRAINED:
+		c->drained = true;
+		return c->in_place ? 0 : -EINVAL;
 	default:
 		return 0;
 	}

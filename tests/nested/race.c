@@ -3,7 +3,8 @@
  * race.c - several vCPUs touch and convert the same memory at once: each sees what it may
  *
  *	race [--pages N] [--conversions N] [--rounds N] [--vcpus N] [--seed N]
- *	     [--mode any|attributes|memslots] [--plant window|deaf|lost|running]
+ *	     [--mode any|in-place|attributes|memslots] [--folio-order 0|9] [--policy NAME]
+ *	     [--plant window|deaf|lost|running]
  *
  * All of this happens at once: each vCPU has a thread, which touches pages and makes the
  * conversions that its guest requests. A balloon converts, too. The host touches and pins pages,
@@ -31,12 +32,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_PAGES (1ULL << 20)
+#include "backing.h"
+
+#define MAX_PAGES (1ULL << 19)
 
 static int usage(void)
 {
 	fputs("usage: race [--pages N] [--conversions N] [--rounds N] [--vcpus N] [--seed N]\n"
-	      "            [--mode any|attributes|memslots] [--plant window|deaf|lost|running]\n",
+	      "            [--mode any|in-place|attributes|memslots] [--folio-order 0|9]\n"
+	      "            [--policy NAME] [--plant window|deaf|lost|running]\n",
 	      stderr);
 	return EXIT_CANNOT;
 }
@@ -45,7 +49,7 @@ static int parse(int argc, char **argv, struct race_options *options)
 {
 	for (int i = 1; i < argc; i += 2) {
 		const char *name = argv[i], *value = argv[i + 1];
-		int err = -EINVAL;
+		int err;
 
 		if (!value)
 			return -EINVAL;
@@ -59,10 +63,10 @@ static int parse(int argc, char **argv, struct race_options *options)
 			err = setup_number(value, &options->vcpus);
 		else if (!strcmp(name, "--seed"))
 			err = setup_number(value, &options->seed);
-		else if (!strcmp(name, "--mode"))
-			err = setup_mode(value, &options->mode);
 		else if (!strcmp(name, "--plant"))
 			err = race_plant_parse(value, &options->plant);
+		else
+			err = setup_way(name, value, &options->way);
 		if (err)
 			return err;
 	}
@@ -110,8 +114,9 @@ static int create(struct race *r)
 {
 	struct gms_kvm_opts opts = GMS_KVM_OPTS_INIT;
 	bool private = r->options.seed % 2;
-	int err = setup_machine(&r->m, &r->options.mode);
+	int err = setup_machine(&r->m, &r->options.way.mode);
 
+	r->in_place = r->options.way.mode == GMS_KVM_IN_PLACE;
 	if (!err)
 		err = create_vcpus(r);
 	if (!err)
@@ -119,11 +124,11 @@ static int create(struct race *r)
 	if (err)
 		return err;
 	opts.vm_fd = r->m.vm;
-	opts.way = r->options.mode;
 	opts.stop_vcpus = vcpus_stop;
 	opts.resume_vcpus = vcpus_resume;
 	opts.ctx = &r->vcpus;
-	err = setup_memory(&r->memory, &opts, r->options.pages, private, model_backend(r));
+	r->memory.nr_pages = r->options.pages;
+	err = setup_memory(&r->memory, &opts, &r->options.way, private, model_backend(r));
 	if (!err)
 		err = host_start();
 	return err ? err : race_vcpus_start(r);
@@ -251,6 +256,10 @@ static int report(struct race *r)
 	       (unsigned long long)t->raced, (unsigned long long)t->sigbus,
 	       (unsigned long long)t->asked, (unsigned long long)t->overlapped,
 	       (unsigned long long)t->pinned, (unsigned long long)t->failed);
+	if (r->in_place) {
+		printf("%llu references were taken\n", (unsigned long long)t->referred);
+		backing_report(r->memory.guest_memfd, r->m.vm);
+	}
 	printf("exits: %llu KVM_EXIT_MEMORY_FAULT, %llu -EFAULT, %llu MMIO, %llu to be stopped\n",
 	       (unsigned long long)t->memory_faults, (unsigned long long)t->efaults,
 	       (unsigned long long)t->mmio, (unsigned long long)t->stopped);
@@ -271,6 +280,7 @@ int main(int argc, char **argv)
 			    .vcpus = VCPUS_MAX,
 			    .seed = 1},
 		.m = MACHINE_INIT,
+		.memory = MEMORY_INIT,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.clock = 1,
 	};
@@ -290,7 +300,7 @@ int main(int argc, char **argv)
 		return EXIT_SKIPPED;
 	}
 	if (!err) {
-		printf("race: %llu pages, %u vCPUs, by %s, seed %llu%s%s\n",
+		printf("race: %llu pages, %u vCPUs, %s, seed %llu%s%s\n",
 		       (unsigned long long)r.options.pages, r.vcpus.nr,
 		       gms_kvm_way_name(gms_kvm_get_way(r.memory.kvm)),
 		       (unsigned long long)r.options.seed, r.options.plant ? ", planted: " : "",

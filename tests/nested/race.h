@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "check.h"
+#include "hold.h"
 #include "setup.h"
 #include "vcpus.h"
 
@@ -43,7 +44,7 @@ struct race_options {
 	uint64_t rounds;
 	uint64_t vcpus;
 	uint64_t seed;
-	enum gms_kvm_way mode;
+	struct way way;
 	enum race_plant plant;
 };
 
@@ -54,6 +55,7 @@ struct race_tally {
 	_Atomic uint64_t conversions, asked; /* all; those that the guest requested */
 	_Atomic uint64_t overlapped; /* conversions beside another one of the same pages */
 	_Atomic uint64_t pinned, failed; /* conversions refused for a pin; by a hook */
+	_Atomic uint64_t referred; /* references that the host took, in place */
 	/* exits that the guest did not cause */
 	_Atomic uint64_t stopped, memory_faults, efaults, mmio;
 };
@@ -90,6 +92,7 @@ struct race {
 	_Atomic int err; /* the error of a thread that is stuck */
 	uint64_t seeds; /* number of calls of race_seed() */
 	bool deaf; /* RACE_DEAF */
+	bool in_place;
 };
 
 /* Returns the next random number, which is below @below (xorshift64*). */

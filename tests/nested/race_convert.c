@@ -5,7 +5,8 @@
  * Each converter has an open request while it is in gms_convert(). If no other request overlapped
  * it, its pages are judged: all of them are converted, or those before the page that stopped the
  * conversion. If another one overlapped it, only its answer is judged: -EAGAIN needs a pinned
- * page, and -EIO needs a hook that failed.
+ * page, and -EIO needs a hook that failed. In place a reference to any page of a folio is as good
+ * as a pin of the page that is named.
  */
 #include "race.h"
 
@@ -114,6 +115,20 @@ static bool was_pinned(const struct race *r, uint64_t page, uint64_t since)
 	return atomic_load(&r->pins[page]) || atomic_load(&r->unpinned[page]) >= since;
 }
 
+/* Returns true if the page, or a page that may be in the same folio, was pinned. */
+static bool folio_was_pinned(const struct race *r, uint64_t page, uint64_t since)
+{
+	const uint64_t nr_pages = gms_order_pages(r->memory.folio_order);
+	const gms_pgoff_t index = r->memory.start + page;
+	const gms_pgoff_t first = gms_order_down(index, r->memory.folio_order);
+
+	for (gms_pgoff_t i = first; i < first + nr_pages; i++)
+		if (i >= r->memory.start && i < r->memory.start + r->memory.nr_pages &&
+		    was_pinned(r, i - r->memory.start, since))
+			return true;
+	return false;
+}
+
 /* Returns true if the library may return @err and stop at @stopped. */
 static bool answer_ok(const struct race *r, const struct wish *wish, int err, uint64_t stopped,
 		      uint64_t since, bool apply_failed)
@@ -123,7 +138,7 @@ static bool answer_ok(const struct race *r, const struct wish *wish, int err, ui
 	if (stopped < wish->at || stopped >= wish->at + wish->nr_pages)
 		return false;
 	if (err == -EAGAIN)
-		return wish->to == GMS_PRIVATE && was_pinned(r, stopped, since);
+		return wish->to == GMS_PRIVATE && folio_was_pinned(r, stopped, since);
 	return err == -EIO && apply_failed;
 }
 
@@ -147,6 +162,9 @@ void race_convert(struct race *r, uint64_t *rng, unsigned int converter, const s
 
 	if (atomic_fetch_sub(&r->left, 1) <= 0)
 		return;
+	/* The host may have taken a reference to what became shared: that could not be undone. */
+	if (r->in_place && wish->to == GMS_SHARED)
+		fail = 0;
 	open_request(r, mine, wish);
 	model_begin(wish, fail);
 	err = gms_convert(r->memory.state, r->memory.start + wish->at, wish->nr_pages, wish->to,

@@ -5,6 +5,9 @@
  * The host touches a page under a fault (shared pages only), under a pin, under gms_lock_shared()
  * (a private page gives SIGBUS), or with nothing held. In the first three cases the page must not
  * be converted meanwhile.
+ *
+ * In place some pins are references instead, which only the kernel knows (hold.h). They are taken
+ * while conversions of the page are in progress.
  */
 #include "race.h"
 
@@ -17,6 +20,8 @@
 
 struct pin {
 	uint64_t at, nr_pages;
+	bool reference;
+	struct hold hold; /* if it is a reference */
 	struct look looks[MAX_PINNED];
 };
 
@@ -144,6 +149,48 @@ static void count_pins(struct race *r, const struct pin *pin, bool pinned)
 	}
 }
 
+/*
+ * Waits for a conversion of a page that was in progress when a reference was taken. From then on
+ * the page stays shared.
+ */
+static void settle(struct race *r, uint64_t page)
+{
+	gms_pgoff_t index = r->memory.start + page;
+	int err = gms_lock_shared(r->memory.state, index, 1);
+
+	if (err) {
+		race_mismatch(r, "page %llu: gms_lock_shared() returns %d",
+			      (unsigned long long)page, err);
+		return;
+	}
+	if (gms_is_private(r->memory.state, index))
+		race_mismatch(r, "page %llu: the host has a reference, and it is private",
+			      (unsigned long long)page);
+	gms_unlock_shared(r->memory.state, index, 1);
+}
+
+static void refer_to_page(struct host *h, uint64_t at)
+{
+	struct pin *pin = &h->pins[h->nr_pins];
+	struct race *r = h->r;
+	int err;
+
+	*pin = (struct pin) {.at = at, .nr_pages = 1, .reference = true};
+	count_pins(r, pin, true);
+	err = hold_take(&pin->hold, r->memory.host + at * PROBE_PAGE);
+	if (err) {
+		count_pins(r, pin, false);
+		if (err != -EFAULT)
+			race_mismatch(r, "page %llu: vmsplice() returns %d", (unsigned long long)at,
+				      err);
+		return;
+	}
+	settle(r, at);
+	look_begin(r, at, &pin->looks[0]);
+	h->nr_pins++;
+	atomic_fetch_add(&r->tally.referred, 1);
+}
+
 static void pin_pages(struct host *h, uint64_t at)
 {
 	struct pin *pin = &h->pins[h->nr_pins];
@@ -151,6 +198,7 @@ static void pin_pages(struct host *h, uint64_t at)
 	int err;
 
 	pin->at = at;
+	pin->reference = false;
 	pin->nr_pages = 1 + race_draw(&h->rng, MAX_PINNED);
 	if (pin->nr_pages > r->options.pages - at)
 		pin->nr_pages = r->options.pages - at;
@@ -168,11 +216,38 @@ static void pin_pages(struct host *h, uint64_t at)
 	h->nr_pins++;
 }
 
+/*
+ * Drops a reference, and judges what the pipe held like a touch. The page may be converted as soon
+ * as the pipe is empty, so the touch is not still.
+ */
+static void drop_reference(struct race *r, struct pin *pin)
+{
+	static unsigned char copy[PROBE_PAGE] __attribute__((aligned(8)));
+	const struct touch touch = {
+		.writer = RACE_HOST,
+		.answer = ANSWER_DATA,
+		.words = (void *)(copy + model_words_offset(pin->at)),
+	};
+	struct look look;
+	int err;
+
+	look_begin(r, pin->at, &look);
+	err = hold_read(&pin->hold, copy);
+	if (err)
+		race_mismatch(r, "page %llu: the pipe returns %d", (unsigned long long)pin->at,
+			      err);
+	else
+		look_end(r, &look, &touch);
+}
+
 static void unpin_pages(struct host *h, unsigned int i)
 {
-	const struct pin *pin = &h->pins[i];
+	struct pin *pin = &h->pins[i];
 
-	gms_unpin(h->r->memory.state, h->r->memory.start + pin->at, pin->nr_pages);
+	if (pin->reference)
+		drop_reference(h->r, pin);
+	else
+		gms_unpin(h->r->memory.state, h->r->memory.start + pin->at, pin->nr_pages);
 	count_pins(h->r, pin, false);
 	h->pins[i] = h->pins[--h->nr_pins];
 }
@@ -203,7 +278,10 @@ static void do_something(struct host *h)
 	switch (race_draw(&h->rng, 8)) {
 	case 0:
 		if (h->nr_pins < NR_PINS) {
-			pin_pages(h, page);
+			if (r->in_place && race_draw(&h->rng, 2))
+				refer_to_page(h, page);
+			else
+				pin_pages(h, page);
 			break;
 		}
 		/* fallthrough */

@@ -24,13 +24,16 @@
  *      wrong side.
  *
  * An undone conversion lowers the generation again, and the page has its former content.
+ *
+ * In place a page is one memory in all of its generations. So M2 is void, and M3 is stricter:
+ *
+ *  M3' In place a word holds the number of its writer's last note or a later one, whatever the
+ *      generations are, and whether the touches were stable or not.
  */
 #include "race.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-#include "attributes.h"
 
 #define TAG 0xaULL
 
@@ -207,12 +210,15 @@ static int hook_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_
 	}
 	take_in_hand(r, start, nr_pages);
 	err = gms_kvm_backend()->apply(ctx, start, nr_pages, to, failed);
-	if (err)
+	/* -EAGAIN in place: the engine calls undo for the pages before *failed */
+	if (err == -EAGAIN && r->in_place)
+		nr_pages = *failed - start;
+	else if (err)
 		race_mismatch(r, "the backend's apply returns %d", err);
-	else
+	if (!err || err == -EAGAIN)
 		next_generation(r, start, nr_pages);
 	if (!err && r->deaf && to == GMS_PRIVATE)
-		err = set_attributes(r->m.vm, MAIN_GFN + start - r->memory.start, nr_pages, false);
+		err = memory_deceive(&r->memory, start - r->memory.start, nr_pages, false);
 	return err;
 }
 
@@ -271,6 +277,29 @@ static struct range look_range(const struct look *look, uint64_t cell, bool stil
 	};
 }
 
+/* Checks M2. @before and @after are the notes of the writer of the word. */
+static bool other_side(const struct range *range, uint32_t number, uint64_t before, uint64_t after)
+{
+	for (int i = 0; i < 2; i++) {
+		uint64_t note = i ? after : before;
+
+		if (note_number(note) == number && note_stable(note) &&
+		    (note_generation(note) < range->first || note_generation(note) > range->last))
+			return true;
+	}
+	return false;
+}
+
+/* Checks M3 and M3'. A word that is 0 has number 0. */
+static bool write_lost(const struct race *r, const struct range *range, uint32_t number,
+		       uint64_t before)
+{
+	if (r->in_place)
+		return number < note_number(before);
+	return range->stable && note_stable(before) &&
+	       (number ? number < note_number(before) : note_generation(before) == range->first);
+}
+
 /* Checks M1 to M3 for the word of one writer. @before and @after are the writer's notes. */
 static void check_word(struct race *r, const struct range *range, const struct touch *touch,
 		       unsigned int writer, uint64_t before, uint64_t after)
@@ -282,15 +311,9 @@ static void check_word(struct race *r, const struct range *range, const struct t
 	if (word && (word != model_value(writer, range->page, number) ||
 		     number > atomic_load(&r->issued[writer])))
 		wrong = "which was never written there";
-	for (int i = 0; word && !wrong && i < 2; i++) {
-		uint64_t note = i ? after : before;
-
-		if (note_number(note) == number && note_stable(note) &&
-		    (note_generation(note) < range->first || note_generation(note) > range->last))
-			wrong = "which was on the other side";
-	}
-	if (!wrong && range->stable && note_stable(before) &&
-	    (word ? number < note_number(before) : note_generation(before) == range->first))
+	if (word && !wrong && !r->in_place && other_side(range, number, before, after))
+		wrong = "which was on the other side";
+	if (!wrong && write_lost(r, range, number, before))
 		wrong = "and a later write is lost";
 	if (wrong)
 		race_mismatch(r,

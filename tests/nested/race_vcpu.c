@@ -82,7 +82,7 @@ static void batch_begin(struct batch *b)
 
 static void add_touch(struct batch *b, uint64_t page, enum probe_mode mode)
 {
-	const uint64_t words = (MAIN_GFN + page) * PROBE_PAGE + model_words_offset(page);
+	const uint64_t words = (b->r->memory.gfn + page) * PROBE_PAGE + model_words_offset(page);
 	const uint64_t n = b->command->count;
 	volatile struct entry *entry = &b->command->entries[n];
 
@@ -107,7 +107,7 @@ static void add_request(struct batch *b)
 	volatile struct entry *entry = &b->command->entries[b->command->count++];
 	struct wish wish = draw_wish(b->r, &b->rng, b->i);
 
-	entry->gpa = (MAIN_GFN + wish.at) * PROBE_PAGE;
+	entry->gpa = (b->r->memory.gfn + wish.at) * PROBE_PAGE;
 	entry->value = wish.nr_pages << 1 | (wish.to == GMS_PRIVATE);
 	entry->flags = RACE_CONVERT_BIT;
 }
@@ -125,7 +125,7 @@ static int convert_asked(struct batch *b)
 	const uint64_t next = b->command->next;
 	volatile const struct entry *entry = &b->command->entries[next];
 	struct wish wish = {
-		.at = entry->gpa / PROBE_PAGE - MAIN_GFN,
+		.at = entry->gpa / PROBE_PAGE - b->r->memory.gfn,
 		.nr_pages = entry->value >> 1,
 		.to = entry->value & 1 ? GMS_PRIVATE : GMS_SHARED,
 	};

@@ -13,7 +13,10 @@
 
 #include "machine.h"
 
-/* Where the guest sees the memory: below 4G, because the guest maps no more. */
+/*
+ * The guest sees the memory at its index plus this. So gfn and index agree modulo 1G, and KVM can
+ * map by 2M. All of it is below 3G: the guest maps no more than 4G.
+ */
 #define MAIN_GFN ((1ULL << 30) >> 12)
 
 #define FIRST_SLOT 1
@@ -22,17 +25,24 @@
 #define EXIT_CANNOT 2
 #define EXIT_SKIPPED 77
 
-/* Parse an argument of the command line. Return 0 or -EINVAL. */
+/* How the memory is converted, and in place the flags of its guest_memfd (backing.h). */
+struct way {
+	enum gms_kvm_way mode;
+	uint64_t flags;
+};
+
+/* Parses a number of the command line. Returns 0 or -EINVAL. */
 int setup_number(const char *text, uint64_t *number);
-int setup_mode(const char *name, enum gms_kvm_way *mode);
+
+/* Parses "--mode NAME", "--folio-order 0|9" or "--policy NAME". Returns 0 or -EINVAL. */
+int setup_way(const char *name, const char *value, struct way *way);
 
 /* Returns true if /dev/kvm can be opened. */
 bool setup_have_kvm(void);
 
 /*
- * Creates a VM that offers *mode. If *mode is GMS_KVM_ANY, sets it to attributes, or to memslots
- * where KVM has no attributes. In place is not tested: the programs expect a converted page to be
- * a new one. Returns 0; -EOPNOTSUPP: KVM does not offer the mode; -errno.
+ * Creates a VM that offers *mode. If *mode is GMS_KVM_ANY, sets it to the first mode that KVM
+ * offers. Returns 0; -EOPNOTSUPP: KVM does not offer the mode; -errno.
  */
 int setup_machine(struct machine *m, enum gms_kvm_way *mode);
 
@@ -45,16 +55,38 @@ struct memory {
 	struct gms_state *state;
 	gms_pgoff_t start; /* index of the first page */
 	uint64_t nr_pages;
+	uint64_t gfn; /* of the first page */
 	unsigned char *host; /* where the host sees the first page */
+	int vm;
+	int guest_memfd; /* in place; else -1 */
+	uint64_t offset; /* of index 0 in the guest_memfd, in pages */
+	unsigned int folio_order; /* in place: of the guest_memfd's folios */
 };
 
+/* A memory that was not created. memory_destroy() accepts it. */
+#define MEMORY_INIT                \
+	{                          \
+		.guest_memfd = -1, \
+	}
+
 /*
- * Creates memory and state, and maps the pages. The caller sets the VM, the mode and the
- * callbacks for vCPUs in @opts; the function sets the rest. The hooks' ctx is the struct gms_kvm.
- * Returns 0 or -errno. Call memory_destroy() even after a failure.
+ * Creates memory and state, and maps the pages. The caller sets nr_pages in @memory, and the VM
+ * and the callbacks for vCPUs in @opts; the function sets the rest. In place it creates the
+ * guest_memfd itself, and the backend uses that. The hooks' ctx is the struct gms_kvm. Returns 0;
+ * -EINVAL: only a conversion in place has flags; -errno. Call memory_destroy() even after a
+ * failure.
  */
-int setup_memory(struct memory *memory, struct gms_kvm_opts *opts, uint64_t nr_pages, bool private,
-		 const struct gms_backend_ops *backend);
+int setup_memory(struct memory *memory, struct gms_kvm_opts *opts, const struct way *way,
+		 bool private, const struct gms_backend_ops *backend);
 void memory_destroy(struct memory *memory);
+
+/*
+ * Makes KVM see pages as private or as shared, without the library. @at counts from the first
+ * page. In place, or by attributes. Returns 0 or -errno.
+ */
+int memory_deceive(const struct memory *memory, uint64_t at, uint64_t nr_pages, bool private);
+
+/* Discards pages in place, without the library: they hold 0 then. Returns 0 or -errno. */
+int memory_discard(const struct memory *memory, uint64_t at, uint64_t nr_pages);
 
 #endif /* SETUP_H */
