@@ -16,13 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "uapi.h"
-
-/* The flags of kernel/gmem/uapi.h. */
-#define BACKING_POLICY(n) ((uint64_t)(n) << 8)
-#define BACKING_POLICY_MASK BACKING_POLICY(7)
-#define BACKING_4K (1ULL << 11)
-#define BACKING_2M (1ULL << 12)
+#include "../../kernel/gmem/uapi.h"
 
 static const char *const policies[] = {
 	"default", "eager-rfc", "eager", "eager-nonuniform", "lazy-4k", "lazy", "adaptive",
@@ -30,11 +24,11 @@ static const char *const policies[] = {
 
 static int parse_order(const char *value, uint64_t *flags)
 {
-	*flags &= ~(BACKING_4K | BACKING_2M);
+	*flags &= ~(GUEST_MEMFD_FLAG_4K | GUEST_MEMFD_FLAG_2M);
 	if (!strcmp(value, "0"))
-		*flags |= BACKING_4K;
+		*flags |= GUEST_MEMFD_FLAG_4K;
 	else if (!strcmp(value, "9"))
-		*flags |= BACKING_2M;
+		*flags |= GUEST_MEMFD_FLAG_2M;
 	else
 		return -EINVAL;
 	return 0;
@@ -42,10 +36,10 @@ static int parse_order(const char *value, uint64_t *flags)
 
 static int parse_policy(const char *value, uint64_t *flags)
 {
-	*flags &= ~BACKING_POLICY_MASK;
+	*flags &= ~GUEST_MEMFD_FLAG_POLICY_MASK;
 	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
 		if (!strcmp(value, policies[i])) {
-			*flags |= BACKING_POLICY(i);
+			*flags |= GUEST_MEMFD_FLAG_POLICY(i);
 			return 0;
 		}
 	return -EINVAL;
@@ -76,8 +70,8 @@ unsigned int backing_folio_order(uint64_t flags)
 	unsigned int order = GMS_ORDER_4K;
 	FILE *file;
 
-	if (flags & (BACKING_4K | BACKING_2M))
-		return flags & BACKING_2M ? GMS_ORDER_2M : GMS_ORDER_4K;
+	if (flags & (GUEST_MEMFD_FLAG_4K | GUEST_MEMFD_FLAG_2M))
+		return flags & GUEST_MEMFD_FLAG_2M ? GMS_ORDER_2M : GMS_ORDER_4K;
 	file = fopen("/sys/module/gmem/parameters/order", "re");
 	if (file && fscanf(file, "%u", &order) != 1)
 		order = GMS_ORDER_4K;
