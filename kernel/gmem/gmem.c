@@ -402,7 +402,10 @@ static vm_fault_t gmem_map(struct gms_gmem *g, struct vm_fault *vmf, struct foli
 	return ret;
 }
 
-/* The reference on the folio keeps it from being split, until it is mapped. */
+/*
+ * Maps under the lock of the folio: a split unmaps the folio first, and relies on that nobody maps
+ * it meanwhile. The split need not be the state's.
+ */
 vm_fault_t gms_gmem_fault(struct gms_gmem *g, struct vm_fault *vmf)
 {
 	struct gms_fault fault;
@@ -414,11 +417,12 @@ vm_fault_t gms_gmem_fault(struct gms_gmem *g, struct vm_fault *vmf)
 		return VM_FAULT_NOPAGE;
 	if (err)
 		return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
-	folio = filemap_get_folio(g->inode->i_mapping, vmf->pgoff);
+	folio = filemap_lock_folio(g->inode->i_mapping, vmf->pgoff);
 	if (WARN_ON_ONCE(IS_ERR(folio))) {
 		ret = VM_FAULT_SIGBUS;
 	} else {
 		ret = gmem_map(g, vmf, folio, fault.max_order);
+		folio_unlock(folio);
 		folio_put(folio);
 	}
 	gms_fault_end(g->state, &fault);

@@ -24,8 +24,10 @@
  *      KVM, from before it zaps until the new state is published. The range that is compared with
  *      faults is widened to whole 2M blocks: a fault elsewhere in the block may have seen it
  *      uniform.
- *  G4  A folio of the state of order 9 is one folio of the page cache, or 512 of order 0, if there
- *      was no free 2M page. A mapping is never larger than the folio in the page cache.
+ *  G4  A folio of the state of order 9 is one folio of the page cache, or 512 of order 0: if there
+ *      was no free 2M page, or if mm has split it by itself (for madvise(MADV_PAGEOUT), or for a
+ *      memory error). A mapping is never larger than the folio in the page cache.
+ *  G5  A folio is mapped for the host under its lock, as everywhere in mm.
  */
 #ifndef GMS_GMEM_H
 #define GMS_GMEM_H
