@@ -125,6 +125,9 @@ judge() {
 		return
 	fi
 	case $command in
+	load\ *--plant*) # its exit status is 1 then
+		[[ $last =~ \ [1-9][0-9]*\ mismatches$ ]] && status=0 || status=1
+		;;
 	*--plant*) [[ $last =~ ^[0-9]+\ conversions,.*\ [1-9][0-9]*\ mismatches$ ]] || status=1 ;;
 	*--conversions*)
 		[[ $last =~ ^([0-9]+)\ conversions,\ [1-9].*\ [1-9][0-9]*\ host\ probes,\ 0\ mismatches$ &&

@@ -8,9 +8,10 @@
  *
  *  - KVM has one from kvm_gmem_get_pfn() until it has mapped the page, or given up;
  *  - get_user_pages_fast() has one until it has seen that the page table changed;
- *  - a folio of order 0 that was just added is on a list of its CPU, before it comes to the LRU.
+ *  - a folio that was just added, mlocked or munlocked is on a list of its CPU, until that is
+ *    drained.
  *
- * So a folio with such references is looked at again, a few times.
+ * So the lists are drained, and the folio is looked at again, a few times.
  */
 #include "folio.h"
 
@@ -97,7 +98,7 @@ static bool folio_settle(struct folio *folio, int held)
 	for (i = 0; i < FOLIO_LOOKS; i++) {
 		if (folio_ref_count(folio) == folio_expected_ref_count(folio) + held)
 			return true;
-		if (!i && !folio_test_lru(folio))
+		if (i == 1)
 			lru_add_drain_all();
 		else
 			usleep_range(20, 100);

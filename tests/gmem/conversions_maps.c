@@ -205,6 +205,31 @@ static void populate(void **state)
 	close_memory(&g);
 }
 
+/* The kernel keeps references on pages of a locked mapping, in batches of each CPU. */
+static void locked_mapping(void **state)
+{
+	const uint64_t stamp = new_stamp();
+	struct gmem g;
+
+	(void)state;
+	open_memory(&g, PAGES);
+	converts(&g, 0, PAGES, SHARED);
+	assert_int_equal(mlock(g.host, PAGES * PAGE), 0);
+	host_writes(&g, 0, PAGES, stamp);
+	for (uint64_t page = 3; page < 40; page += 3) {
+		converts(&g, page, 1, PRIVATE);
+		pages_hold(&g, page - 1, 1, SHARED, stamp);
+		pages_hold(&g, page, 1, PRIVATE, stamp);
+	}
+	converts(&g, 0, PAGES, PRIVATE);
+	pages_hold(&g, 0, PAGES, PRIVATE, stamp);
+	converts(&g, 0, PAGES, SHARED);
+	assert_int_equal(munlock(g.host, PAGES * PAGE), 0);
+	pages_hold(&g, 0, PAGES, SHARED, stamp);
+	converts(&g, 5, 600, PRIVATE);
+	close_memory(&g);
+}
+
 /* Moves a mapping to addresses that nobody uses. Returns NULL if it fails. */
 static unsigned char *move_mapping(unsigned char *at, uint64_t nr_pages, uint64_t shift)
 {
@@ -528,11 +553,12 @@ static void beside_fork(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(two_mappings),     cmocka_unit_test(two_processes),
 	cmocka_unit_test(dont_need),        cmocka_unit_test(populate),
-	cmocka_unit_test(other_advice),     cmocka_unit_test(moved_mapping),
-	cmocka_unit_test(part_of_the_file), cmocka_unit_test(refused_mappings),
-	cmocka_unit_test(system_calls),     cmocka_unit_test(beside_dont_need),
-	cmocka_unit_test(beside_populate),  cmocka_unit_test(beside_munmap),
-	cmocka_unit_test(beside_mremap),    cmocka_unit_test(beside_fork),
+	cmocka_unit_test(other_advice),     cmocka_unit_test(locked_mapping),
+	cmocka_unit_test(moved_mapping),    cmocka_unit_test(part_of_the_file),
+	cmocka_unit_test(refused_mappings), cmocka_unit_test(system_calls),
+	cmocka_unit_test(beside_dont_need), cmocka_unit_test(beside_populate),
+	cmocka_unit_test(beside_munmap),    cmocka_unit_test(beside_mremap),
+	cmocka_unit_test(beside_fork),
 };
 
 const struct test_list maps_tests = {tests, LENGTH(tests)};
