@@ -69,6 +69,18 @@ static void step_take(struct place at, struct pin *pin, const struct pin_kind *k
 		fail_at(at, "%s of page %llu: %d", kind->name, (unsigned long long)page, err);
 }
 
+/* Returns the kind of pin of a test. Tests of slow I/O run for some variants only. */
+static const struct pin_kind *kind_of(void **state)
+{
+	const struct pin_kind *kind = *state;
+	const bool often = variant.policy == POLICY_DEFAULT || variant.policy == POLICY_EAGER ||
+			   variant.policy == POLICY_LAZY;
+
+	if (kind->slow && (variant.first == PRIVATE || !often))
+		skip();
+	return kind;
+}
+
 /* Ends a pin, and compares what the holder has read. */
 #define releases(pin, stamp) step_release(HERE, pin, stamp)
 
@@ -129,6 +141,7 @@ static void step_refuses_pinned(struct place at, const struct gmem *g, uint64_t 
 
 static void refused(void **state)
 {
+	const struct pin_kind *kind = kind_of(state);
 	const uint64_t ranges[][2] = {
 		{AT, 1}, {AT - 5, 6}, {AT, 300}, {AT - 3, 7}, {BLOCK, BLOCK}, {5, AT}, {0, PAGES},
 	};
@@ -138,7 +151,7 @@ static void refused(void **state)
 
 	stamp = open_filled(&g);
 	guest_reads(&g, 0, PAGES, stamp);
-	takes(&pin, *state, &g, AT);
+	takes(&pin, kind, &g, AT);
 	for (size_t i = 0; i < LENGTH(ranges); i++)
 		refuses_pinned(&g, ranges[i][0], ranges[i][1], AT);
 	host_reads(&g, AT - 1, 3, stamp);
@@ -157,12 +170,13 @@ static void refused(void **state)
 
 static void hole_refused(void **state)
 {
+	const struct pin_kind *kind = kind_of(state);
 	struct pin pin = {0};
 	uint64_t stamp;
 	struct gmem g;
 
 	stamp = open_filled(&g);
-	takes(&pin, *state, &g, AT);
+	takes(&pin, kind, &g, AT);
 	returns(-EAGAIN, gmem_punch(g.fd, AT, 1));
 	returns(-EAGAIN, gmem_punch(g.fd, AT - 10, 20));
 	returns(-EAGAIN, gmem_punch(g.fd, BLOCK, BLOCK));
@@ -272,7 +286,7 @@ static void to_shared_works(void **state)
 /* No pin is possible while a page is private, and a pin that failed leaves nothing behind. */
 static void private_page(void **state)
 {
-	const struct pin_kind *kind = *state;
+	const struct pin_kind *kind = kind_of(state);
 	struct pin pin = {.kind = kind};
 	uint64_t stamp;
 	struct gmem g;
@@ -297,7 +311,7 @@ static void private_page(void **state)
 /* Live: the holder reads what the host writes while the page is pinned. It is the same page. */
 static void data_of_the_holder(void **state)
 {
-	const struct pin_kind *kind = *state;
+	const struct pin_kind *kind = kind_of(state);
 	const uint64_t later = new_stamp();
 	struct pin pin = {0};
 	uint64_t stamp;
@@ -319,12 +333,13 @@ static void data_of_the_holder(void **state)
 /* The mapping goes, and the page stays pinned. */
 static void unmapped(void **state)
 {
+	const struct pin_kind *kind = kind_of(state);
 	struct pin pin = {0};
 	uint64_t stamp;
 	struct gmem g;
 
 	stamp = open_filled(&g);
-	takes(&pin, *state, &g, AT);
+	takes(&pin, kind, &g, AT);
 	assert_int_equal(madvise(g.host, PAGES * PAGE, MADV_DONTNEED), 0);
 	refuses_pinned(&g, AT - 7, 20, AT);
 	assert_int_equal(munmap(g.host, PAGES * PAGE), 0);
@@ -342,13 +357,14 @@ static void unmapped(void **state)
 /* All of the memory goes, and new memory comes. The holder still reads the old data. */
 static void destroyed(void **state)
 {
+	const struct pin_kind *kind = kind_of(state);
 	const uint64_t other = new_stamp();
 	struct pin pin = {0};
 	uint64_t stamp;
 	struct gmem g;
 
 	stamp = open_filled(&g);
-	takes(&pin, *state, &g, AT);
+	takes(&pin, kind, &g, AT);
 	close_memory(&g);
 	open_memory(&g, PAGES);
 	converts(&g, 0, PAGES, SHARED);

@@ -53,6 +53,7 @@ struct pin_kind {
 	 */
 	int (*release)(struct pin *pin, unsigned char *copy);
 
+	bool slow; /* a pin takes pins_direct_ms, and ends by itself then */
 	bool live; /* the holder reads the pages at the end, and not when they are pinned */
 };
 

@@ -23,7 +23,7 @@
 #define DEVICE_MB "16"
 #define DEVICE_PAGES (16ULL << 8)
 
-uint64_t pins_direct_ms = 500;
+uint64_t pins_direct_ms = 2000;
 
 static int set_attribute(const char *name, const char *value)
 {
@@ -203,6 +203,7 @@ const struct pin_kind pin_direct_write = {
 	.take = direct_write_take,
 	.holds = direct_holds,
 	.release = direct_release,
+	.slow = true,
 };
 
 const struct pin_kind pin_direct_read = {
@@ -210,4 +211,5 @@ const struct pin_kind pin_direct_read = {
 	.take = direct_read_take,
 	.holds = direct_holds,
 	.release = direct_release,
+	.slow = true,
 };
