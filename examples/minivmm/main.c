@@ -2,6 +2,10 @@
 /*
  * main.c - minivmm: a VMM with the library in it, a real guest, and real private memory
  *
+ *	minivmm [--way in-place|attributes|memslots]
+ *
+ * Without --way the memory is converted in the first of these modes that KVM offers.
+ *
  * The VMM's use of the library is in four places:
  *
  *  vm_create()                  memory from gms_kvm, a state over it, bindings, a listener (vm.c)
@@ -13,7 +17,7 @@
  * what should hold then. A touch of private memory raises SIGBUS, and the checks count that, too.
  * A time in the output is that of the step that its line names, without the exit from the guest.
  * The last line and the exit status say whether all checks held. Exit status 77: there is no
- * suitable KVM.
+ * suitable KVM. 2: the options are wrong.
  *
  *	vm.c       a machine, its memory, the state     guest.c  the program in the VM
  *	machine.c  the machine's vCPUs                  guest.h  the protocol of guest and host
@@ -179,7 +183,7 @@ static int minivmm_run_guest(struct vm *vm);
  */
 static void minivmm_restore(const struct vm *vm, const void *snapshot, size_t size)
 {
-	struct vm other = {0};
+	struct vm other = {.way = vm->way};
 	struct gms_iter iter;
 	struct gms_run run;
 	double begin = check_now_us();
@@ -384,12 +388,38 @@ static bool minivmm_has_kvm(void)
 	return fd >= 0;
 }
 
-int main(void)
+/* Parses the command line. Returns 0 or -EINVAL. */
+static int minivmm_parse(int argc, char **argv, enum gms_kvm_way *way)
+{
+	static const char *const names[] = {
+		[GMS_KVM_ANY] = "any",
+		[GMS_KVM_IN_PLACE] = "in-place",
+		[GMS_KVM_ATTRIBUTES] = "attributes",
+		[GMS_KVM_MEMSLOTS] = "memslots",
+	};
+
+	if (argc == 1)
+		return 0;
+	if (argc != 3 || strcmp(argv[1], "--way"))
+		return -EINVAL;
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(argv[2], names[i])) {
+			*way = (enum gms_kvm_way)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+int main(int argc, char **argv)
 {
 	struct vm vm = {0};
 	double begin = check_now_us();
 	int rc;
 
+	if (minivmm_parse(argc, argv, &vm.way)) {
+		fprintf(stderr, "usage: minivmm [--way in-place|attributes|memslots]\n");
+		return 2;
+	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	check_catch_sigbus();
 	if (!minivmm_has_kvm()) {

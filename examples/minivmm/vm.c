@@ -61,6 +61,7 @@ int vm_create(struct vm *vm, const void *snapshot, size_t size)
 		return rc;
 
 	kvm_opts.vm_fd = vm->machine.vm;
+	kvm_opts.way = vm->way;
 	kvm_opts.nr_pages = GUEST_PAGES;
 	kvm_opts.first_slot = 1; /* memslot 0 is the machine's */
 	kvm_opts.nr_slots = 256;

@@ -13,6 +13,7 @@
 #include "mirror.h"
 
 struct vm {
+	enum gms_kvm_way way; /* the mode to ask for; set before vm_create() */
 	struct machine machine;
 	struct gms_kvm *kvm;
 	struct gms_state *state;
