@@ -157,10 +157,7 @@ int gms_gmem_folio_split(struct gms_gmem_folios *f, pgoff_t index)
 
 /* ---- merging ---- */
 
-/*
- * The pages that become one folio. Those that were taken are locked, and their count of references
- * is frozen at 0, so nobody finds them in the page cache.
- */
+/* The pages that become one folio. Those that were taken are locked, and we have a reference. */
 struct folio_merge {
 	struct folio *new;
 	unsigned int taken;
@@ -169,14 +166,51 @@ struct folio_merge {
 
 #define FOLIO_REFS 2 /* of a page that is taken: one of the page cache, and ours */
 
+/*
+ * Allocates the folio of a merge, for the cgroup that pays for the pages: a worker may be merging.
+ * Returns it locked; NULL if the page cache has one folio for the block already; or an error.
+ */
+struct folio *gms_gmem_folio_merge_begin(struct gms_gmem_folios *f, pgoff_t index)
+{
+	struct folio *old = filemap_get_folio(f->mapping, index), *new = NULL;
+	struct mem_cgroup *memcg, *active;
+	int err;
+
+	if (WARN_ON_ONCE(IS_ERR(old)))
+		return old;
+	if (folio_test_large(old))
+		goto put;
+	new = ERR_PTR(-EOPNOTSUPP);
+	if (!READ_ONCE(f->can_copy))
+		goto put;
+	new = folio_new(f, index, GMS_ORDER_2M, 0);
+	if (!new) {
+		new = ERR_PTR(-ENOMEM);
+		goto put;
+	}
+	memcg = get_mem_cgroup_from_folio(old);
+	active = set_active_memcg(memcg);
+	err = mem_cgroup_charge(new, NULL, GFP_KERNEL);
+	set_active_memcg(active);
+	mem_cgroup_put(memcg);
+	if (err) {
+		folio_put(new);
+		new = ERR_PTR(err);
+	} else {
+		__folio_set_locked(new);
+	}
+put:
+	folio_put(old);
+	return new;
+}
+
 static int folio_take(struct gms_gmem_folios *f, struct folio_merge *m, pgoff_t index)
 {
 	struct folio *folio = filemap_lock_folio(f->mapping, index);
 
 	if (WARN_ON_ONCE(IS_ERR(folio)))
 		return PTR_ERR(folio);
-	if (folio_test_large(folio) || folio_test_hwpoison(folio) || !folio_settle(folio, 1) ||
-	    !folio_ref_freeze(folio, FOLIO_REFS)) {
+	if (folio_test_large(folio) || folio_test_hwpoison(folio) || !folio_settle(folio, 1)) {
 		folio_unlock(folio);
 		folio_put(folio);
 		return -EBUSY;
@@ -190,12 +224,12 @@ static void folio_give_back(struct folio_merge *m)
 	while (m->taken) {
 		struct folio *folio = m->old[--m->taken];
 
-		folio_ref_unfreeze(folio, FOLIO_REFS);
 		folio_unlock(folio);
 		folio_put(folio);
 	}
 }
 
+/* Nobody writes to the pages: they are not mapped, and had no other reference when taken. */
 static int folio_copy_pages(struct folio_merge *m)
 {
 	unsigned int i;
@@ -209,19 +243,38 @@ static int folio_copy_pages(struct folio_merge *m)
 	return 0;
 }
 
+/* Freezes the references of all pages, or of none: who looks a page up then has to look again. */
+static bool folio_freeze_all(struct folio_merge *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < FOLIO_NR_PAGES; i++)
+		if (!folio_ref_freeze(m->old[i], FOLIO_REFS))
+			break;
+	if (i == FOLIO_NR_PAGES)
+		return true;
+	while (i--)
+		folio_ref_unfreeze(m->old[i], FOLIO_REFS);
+	return false;
+}
+
 /*
- * Puts the new folio into the page cache, over the pages that were taken. The nodes that the entry
- * needs exist, because the pages are below them. So the store allocates nothing.
+ * Puts the new folio into the page cache, over the pages. The nodes that the entry needs exist,
+ * because the pages are below them. So the store allocates nothing. Returns 0 or -EBUSY.
  */
-static void folio_replace(struct gms_gmem_folios *f, struct folio_merge *m, pgoff_t index)
+static int folio_replace(struct gms_gmem_folios *f, struct folio_merge *m, pgoff_t index)
 {
 	XA_STATE_ORDER(xas, &f->mapping->i_pages, index, GMS_ORDER_2M);
 	unsigned int i;
 
+	xas_lock_irq(&xas);
+	if (!folio_freeze_all(m)) {
+		xas_unlock_irq(&xas);
+		return -EBUSY;
+	}
 	m->new->mapping = f->mapping;
 	m->new->index = index;
 	folio_ref_add(m->new, FOLIO_NR_PAGES);
-	xas_lock_irq(&xas);
 	xas_store(&xas, m->new);
 	WARN_ON_ONCE(xas_error(&xas));
 	lruvec_stat_mod_folio(m->new, NR_FILE_PAGES, FOLIO_NR_PAGES);
@@ -230,6 +283,7 @@ static void folio_replace(struct gms_gmem_folios *f, struct folio_merge *m, pgof
 		lruvec_stat_mod_folio(m->old[i], NR_FILE_PAGES, -1);
 	xas_unlock_irq(&xas);
 	folio_add_lru(m->new);
+	return 0;
 }
 
 static void folio_free_old(struct folio_merge *m)
@@ -244,58 +298,34 @@ static void folio_free_old(struct folio_merge *m)
 	}
 }
 
-/* Returns true if the page cache has one folio for the block at @index already. */
-static bool folio_is_whole(struct gms_gmem_folios *f, pgoff_t index)
-{
-	struct folio *folio = filemap_get_folio(f->mapping, index);
-	bool whole;
-
-	if (IS_ERR(folio))
-		return false;
-	whole = folio_test_large(folio);
-	folio_put(folio);
-	return whole;
-}
-
 /*
  * Merges by copying, because the pages of the block are anywhere. The caller holds the locks of
  * the state, so there is no fault in the block; has unmapped it from the host; and invalidates it
- * in KVM meanwhile. Pages that the hardware encrypts for their place cannot be copied.
+ * in KVM meanwhile.
  */
-int gms_gmem_folio_merge(struct gms_gmem_folios *f, pgoff_t index)
+int gms_gmem_folio_merge_end(struct gms_gmem_folios *f, pgoff_t index, struct folio *new)
 {
-	struct folio_merge *m;
-	int err = -ENOMEM;
+	struct folio_merge *m = kzalloc(sizeof(*m), GFP_KERNEL);
+	int err = m ? 0 : -ENOMEM;
 
-	if (IS_ENABLED(CONFIG_HAVE_KVM_ARCH_GMEM_CONVERT))
-		return -EOPNOTSUPP;
-	if (folio_is_whole(f, index))
-		return 0;
-	m = kzalloc(sizeof(*m), GFP_KERNEL);
-	if (!m)
-		return -ENOMEM;
-	m->new = folio_new(f, index, GMS_ORDER_2M, 0);
-	if (!m->new)
-		goto free;
-	err = mem_cgroup_charge(m->new, NULL, GFP_KERNEL);
 	if (err)
 		goto put;
-	__folio_set_locked(m->new);
+	m->new = new;
 	while (!err && m->taken < FOLIO_NR_PAGES)
 		err = folio_take(f, m, index + m->taken);
 	if (!err)
 		err = folio_copy_pages(m);
+	if (!err)
+		err = folio_replace(f, m, index);
 	if (err) {
 		folio_give_back(m);
 	} else {
-		folio_replace(f, m, index);
 		folio_free_old(m);
 		atomic64_inc(&f->copies);
 	}
-	folio_unlock(m->new);
-put:
-	folio_put(m->new);
-free:
 	kfree(m);
+put:
+	folio_unlock(new);
+	folio_put(new);
 	return err;
 }

@@ -170,13 +170,17 @@ static int gmem_folio_merge(void *ctx, gms_pgoff_t index, unsigned int from, uns
 {
 	struct gms_gmem *g = ctx;
 	const pgoff_t end = index + gms_order_pages(to);
+	struct folio *new;
 	int err;
 
 	if (g->freeing)
 		return 0;
+	new = gms_gmem_folio_merge_begin(&g->folios, index);
+	if (IS_ERR_OR_NULL(new))
+		return PTR_ERR_OR_ZERO(new);
 	unmap_mapping_pages(g->inode->i_mapping, index, end - index, false);
 	kvm_gmem_invalidate_start(g->inode, index, end);
-	err = gms_gmem_folio_merge(&g->folios, index);
+	err = gms_gmem_folio_merge_end(&g->folios, index, new);
 	kvm_gmem_invalidate_end(g->inode, index, end);
 	return err;
 }
@@ -196,15 +200,18 @@ static const struct gms_backend_ops gmem_backend = {
 /* ---- the life of an object ---- */
 
 #define GMEM_MAINTAIN_MS 100
-#define GMEM_MAINTAIN_BLOCKS 64 /* of 1G, at a time */
+#define GMEM_MAINTAIN_BLOCKS 64 /* of 1G, each time */
 
 static void gmem_maintain(struct work_struct *work)
 {
 	struct gms_gmem *g = container_of(to_delayed_work(work), struct gms_gmem, maintain);
+	unsigned int i;
 
-	filemap_invalidate_lock_shared(g->inode->i_mapping);
-	gms_maintain(g->state, GMEM_MAINTAIN_BLOCKS);
-	filemap_invalidate_unlock_shared(g->inode->i_mapping);
+	for (i = 0; i < GMEM_MAINTAIN_BLOCKS; i++) {
+		filemap_invalidate_lock_shared(g->inode->i_mapping);
+		gms_maintain(g->state, 1);
+		filemap_invalidate_unlock_shared(g->inode->i_mapping);
+	}
 	queue_delayed_work(system_long_wq, &g->maintain, msecs_to_jiffies(GMEM_MAINTAIN_MS));
 }
 
@@ -330,6 +337,11 @@ struct folio *gms_gmem_get_folio(struct gms_gmem *g, pgoff_t index)
 		return ERR_PTR(err);
 	folio = filemap_lock_folio(g->inode->i_mapping, index);
 	gms_fault_end(g->state, &fault);
+	if (!IS_ERR(folio) && folio_contain_hwpoisoned_page(folio)) {
+		folio_unlock(folio);
+		folio_put(folio);
+		return ERR_PTR(-EHWPOISON);
+	}
 	return folio;
 }
 
@@ -352,6 +364,16 @@ gfn_t gms_gmem_end_gfn(gfn_t end)
 	return gms_order_up(end - 1, GMS_ORDER_2M);
 }
 
+/* Returns true if the entry is not what it was when the fault was taken. */
+static bool gmem_pte_changed(const struct vm_fault *vmf)
+{
+	const pte_t pte = ptep_get(vmf->pte);
+
+	if (vmf->flags & FAULT_FLAG_ORIG_PTE_VALID) /* a marker of userfaultfd, for example */
+		return !pte_same(pte, vmf->orig_pte);
+	return !pte_none(pte);
+}
+
 /*
  * Maps one page of a folio for the host. finish_fault() would map all of the folio, of which other
  * pages may be private.
@@ -365,7 +387,7 @@ static vm_fault_t gmem_map_page(struct gms_gmem *g, struct vm_fault *vmf, struct
 	vmf->pte = pte_offset_map_lock(mm, vmf->pmd, vmf->address, &vmf->ptl);
 	if (!vmf->pte)
 		return VM_FAULT_NOPAGE; /* another thread has mapped 2M meanwhile, or unmapped them */
-	if (pte_none(ptep_get(vmf->pte))) {
+	if (!gmem_pte_changed(vmf)) {
 		folio_get(folio);
 		set_pte_range(vmf, folio, folio_file_page(folio, vmf->pgoff), 1, vmf->address);
 		add_mm_counter(mm, mm_counter_file(folio), 1);
@@ -391,8 +413,7 @@ static vm_fault_t gmem_map(struct gms_gmem *g, struct vm_fault *vmf, struct foli
 {
 	vm_fault_t ret;
 
-	if (folio_test_hwpoison(folio) ||
-	    (folio_test_large(folio) && folio_test_has_hwpoisoned(folio)))
+	if (folio_contain_hwpoisoned_page(folio))
 		return VM_FAULT_HWPOISON;
 	if (max_order < GMS_ORDER_2M || !gmem_can_map_2m(vmf, folio))
 		return gmem_map_page(g, vmf, folio);
@@ -507,16 +528,28 @@ static int gmem_check_attributes(const struct gms_gmem *g, const struct kvm *kvm
 	return 0;
 }
 
+/* Returns true if the host can read the private pages of a VM. */
+static bool gmem_can_copy(const struct kvm *kvm)
+{
+#ifdef CONFIG_X86
+	if (kvm->arch.vm_type == KVM_X86_SW_PROTECTED_VM)
+		return true;
+#endif
+	return !kvm_arch_has_private_mem(kvm);
+}
+
 static long gmem_set_attributes(struct gms_gmem *g, struct kvm *kvm,
 				struct kvm_memory_attributes2 *a)
 {
 	const enum gms_shareability to = a->attributes ? GMS_PRIVATE : GMS_SHARED;
 	const u64 begin = ktime_get_ns();
-	gms_pgoff_t at;
+	gms_pgoff_t at = 0;
 	int err = gmem_check_attributes(g, kvm, a);
 
 	if (err)
 		return err;
+	/* Only what was converted before is ever merged. */
+	WRITE_ONCE(g->folios.can_copy, gmem_can_copy(kvm));
 	filemap_invalidate_lock_shared(g->inode->i_mapping);
 	err = gms_convert(g->state, a->offset >> PAGE_SHIFT, a->size >> PAGE_SHIFT, to, 0, &at);
 	filemap_invalidate_unlock_shared(g->inode->i_mapping);
