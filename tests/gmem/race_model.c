@@ -210,6 +210,8 @@ static void check_answer(struct race *r, const struct look *look, uint64_t cell,
 {
 	const bool still = look->cell == cell && !(cell & CELL_CONVERTERS);
 	const bool is_host = touch->writer >= RACE_VCPUS;
+	/* A pin ends in the touch that reads the pipe, so a conversion may come before its end. */
+	const uint64_t pinned_cell = touch->writer == RACE_NOBODY ? look->cell : cell;
 	bool ok = touch->answer == ANSWER_DATA;
 
 	if (is_host && !touch->pinned) {
@@ -217,7 +219,7 @@ static void check_answer(struct race *r, const struct look *look, uint64_t cell,
 		if (still && (cell & CELL_KNOWN))
 			ok = touch->answer == (cell & CELL_PRIVATE ? ANSWER_SIGBUS : ANSWER_DATA);
 	} else if (touch->pinned) {
-		ok = ok && !(cell_is_known(cell) && (cell & CELL_PRIVATE));
+		ok = ok && !(cell_is_known(pinned_cell) && (pinned_cell & CELL_PRIVATE));
 	} else {
 		ok = ok && (!touch->faults || !still);
 	}
