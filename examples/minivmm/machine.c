@@ -5,16 +5,18 @@
  * A VMM has all of this already, in another form. Only the memory fault exit has to do with
  * private memory: the guest touched a shared page as private, or a private page as shared.
  *
- * The guest has no kernel: no interrupts, no descriptor tables, no system calls. Each exception
- * is a triple fault (MACHINE_BROKEN). At CPL3 hlt is an exception as well, so the guest stops by
- * port I/O.
+ * The guest has no kernel: no interrupts and no system calls. Each exception ends the guest, and
+ * tells which it was (MACHINE_EXCEPTION). At CPL3 hlt is an exception as well, so the guest stops
+ * by port I/O.
  */
 #include "machine.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/kvm.h>
 #include <linux/kvm_para.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -42,6 +44,25 @@ struct machine_memory_fault {
 
 #define MACHINE_PTE_USER 0x7ULL /* present, writable, for CPL3 */
 #define MACHINE_PTE_2M (1ULL << 7)
+
+/*
+ * The memory at MACHINE_HANDLERS. Each exception has its handler, which pushes its vector and
+ * leaves the guest by a port. A vCPU handles exceptions on a stack of its own, behind its TSS.
+ */
+#define MACHINE_IDT MACHINE_HANDLERS
+#define MACHINE_GDT (MACHINE_HANDLERS + 0x400)
+#define MACHINE_HANDLER(vector) (MACHINE_HANDLERS + 0x800 + (vector)*8)
+#define MACHINE_TSS(number) (MACHINE_HANDLERS + 0x1000 + (number)*0x100)
+
+#define MACHINE_NR_VECTORS 32U
+#define MACHINE_HAS_ERROR_CODE 0x60227d00U /* a bit per vector: 8, 10 to 14, 17, 21, 29, 30 */
+#define MACHINE_MAX_VCPUS 256U
+#define MACHINE_TSS_IST1 0x24 /* the offset of its stack in the TSS */
+#define MACHINE_TSS_SIZE 0x68
+
+#define MACHINE_CODE_SELECTOR 0x8
+#define MACHINE_CODE_DESCRIPTOR 0x00209b0000000000ULL /* 64-bit code for CPL0 */
+#define MACHINE_INTERRUPT_GATE 0x8e01ULL /* present, for CPL0, with the first stack of the TSS */
 
 static int machine_ioctl(int fd, unsigned long request, void *arg)
 {
@@ -71,6 +92,34 @@ static void machine_make_page_tables(unsigned char *low)
 		entries[i] = i << 21 | MACHINE_PTE_2M | MACHINE_PTE_USER;
 }
 
+/* Makes the tables and the handlers of exceptions, for all vCPUs that may be added. */
+static void machine_make_handlers(unsigned char *low)
+{
+	uint64_t *idt = (uint64_t *)(low + MACHINE_IDT), *gdt = (uint64_t *)(low + MACHINE_GDT);
+
+	gdt[MACHINE_CODE_SELECTOR / 8] = MACHINE_CODE_DESCRIPTOR;
+	for (unsigned int i = 0; i < MACHINE_NR_VECTORS; i++) {
+		const uint64_t at = MACHINE_HANDLER(i);
+		unsigned char *code = low + at;
+
+		idt[2 * i] = (at & 0xffff) | MACHINE_CODE_SELECTOR << 16 |
+			     MACHINE_INTERRUPT_GATE << 32 | (at & 0xffff0000) << 32;
+		if (!(MACHINE_HAS_ERROR_CODE & 1U << i)) {
+			*code++ = 0x6a; /* push $0 */
+			*code++ = 0;
+		}
+		*code++ = 0x6a; /* push $vector */
+		*code++ = (unsigned char)i;
+		*code++ = 0xe6; /* out %al, $port */
+		*code++ = MACHINE_EXCEPTION_PORT;
+	}
+	for (unsigned int i = 0; i < MACHINE_MAX_VCPUS; i++) {
+		const uint64_t stack_end = MACHINE_TSS(i + 1);
+
+		memcpy(low + MACHINE_TSS(i) + MACHINE_TSS_IST1, &stack_end, sizeof(stack_end));
+	}
+}
+
 static int machine_make_low_memory(struct machine *m)
 {
 	struct kvm_userspace_memory_region slot = {
@@ -84,6 +133,7 @@ static int machine_make_low_memory(struct machine *m)
 		return -errno;
 	m->low = low;
 	machine_make_page_tables(m->low);
+	machine_make_handlers(m->low);
 	slot.userspace_addr = (uintptr_t)low;
 	return machine_ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &slot);
 }
@@ -125,7 +175,10 @@ int machine_add_vcpu(const struct machine *m, unsigned int number, struct machin
 {
 	int rc;
 
-	*vcpu = (struct machine_vcpu) {.fd = -1};
+	*vcpu = (struct machine_vcpu) {.fd = -1, .number = number};
+	if (number >= MACHINE_MAX_VCPUS)
+		return -EINVAL;
+	vcpu->frame = (const uint64_t *)(m->low + MACHINE_TSS(number + 1));
 	vcpu->fd = rc = machine_ioctl_nr(m->vm, KVM_CREATE_VCPU, number);
 	if (rc >= 0)
 		rc = machine_map_run(m, vcpu);
@@ -204,8 +257,8 @@ int machine_enable_hypercalls(struct machine *m)
 }
 
 /*
- * Puts a vCPU into long mode with flat segments. There is no descriptor table, because the guest
- * loads no segment. The interrupt table is empty, so each exception is a triple fault.
+ * Puts a vCPU into long mode with flat segments. The guest loads no segment, so the descriptor
+ * table has only what the handlers of exceptions need.
  */
 static int machine_set_long_mode(const struct machine_vcpu *vcpu, unsigned char cpl)
 {
@@ -231,7 +284,17 @@ static int machine_set_long_mode(const struct machine_vcpu *vcpu, unsigned char 
 	data.db = 1;
 	sregs.cs = code;
 	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
-	sregs.idt.limit = sregs.gdt.limit = 0;
+	sregs.tr = (struct kvm_segment) {
+		.base = MACHINE_TSS(vcpu->number),
+		.limit = MACHINE_TSS_SIZE - 1,
+		.selector = 2 << 3,
+		.type = 11, /* a busy TSS */
+		.present = 1,
+	};
+	sregs.idt.base = MACHINE_IDT;
+	sregs.idt.limit = MACHINE_NR_VECTORS * 16 - 1;
+	sregs.gdt.base = MACHINE_GDT;
+	sregs.gdt.limit = 2 * 8 - 1;
 	sregs.cr0 = MACHINE_CR0_LONG_MODE;
 	sregs.cr3 = MACHINE_PAGE_TABLES;
 	sregs.cr4 = MACHINE_CR4_PAE;
@@ -273,11 +336,43 @@ int machine_start(const struct machine *m, struct machine_vcpu *vcpu, uint64_t a
 	return rc;
 }
 
-static void machine_read_io(const struct kvm_run *run, struct machine_exit *exit)
+/* Reads what an exception and its handler have pushed, from the end of the stack: ss first. */
+static void machine_read_exception(const struct machine_vcpu *vcpu, struct machine_exit *exit)
 {
+	const uint64_t *frame = vcpu->frame;
+	struct kvm_sregs sregs = {0};
+
+	machine_ioctl(vcpu->fd, KVM_GET_SREGS, &sregs);
+	exit->kind = MACHINE_EXCEPTION;
+	exit->value = frame[-7];
+	exit->args[0] = frame[-6]; /* error code */
+	exit->args[1] = frame[-5]; /* rip */
+	exit->args[2] = frame[-4]; /* cs */
+	exit->args[3] = frame[-3]; /* rflags */
+	exit->args[4] = frame[-2]; /* rsp */
+	exit->args[5] = sregs.cr2;
+}
+
+static void machine_read_broken(const struct machine_vcpu *vcpu, struct machine_exit *exit)
+{
+	struct kvm_regs regs = {0};
+
+	machine_ioctl(vcpu->fd, KVM_GET_REGS, &regs);
+	exit->kind = MACHINE_BROKEN;
+	exit->value = vcpu->run->exit_reason;
+	exit->args[1] = regs.rip;
+}
+
+static void machine_read_io(const struct machine_vcpu *vcpu, struct machine_exit *exit)
+{
+	const struct kvm_run *run = vcpu->run;
+
+	if (run->io.port == MACHINE_EXCEPTION_PORT) {
+		machine_read_exception(vcpu, exit);
+		return;
+	}
 	if (run->io.count != 1) { /* rep outs, rep ins */
-		exit->kind = MACHINE_BROKEN;
-		exit->value = run->exit_reason;
+		machine_read_broken(vcpu, exit);
 		return;
 	}
 	exit->kind = run->io.direction == KVM_EXIT_IO_OUT ? MACHINE_OUT : MACHINE_IN;
@@ -320,7 +415,7 @@ int machine_run(struct machine_vcpu *vcpu, struct machine_exit *exit)
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
-		machine_read_io(run, exit);
+		machine_read_io(vcpu, exit);
 		break;
 	case KVM_EXIT_MMIO:
 		machine_read_mmio(run, exit);
@@ -338,11 +433,26 @@ int machine_run(struct machine_vcpu *vcpu, struct machine_exit *exit)
 		exit->kind = MACHINE_HALT;
 		break;
 	default:
-		exit->kind = MACHINE_BROKEN;
-		exit->value = run->exit_reason;
+		machine_read_broken(vcpu, exit);
 		break;
 	}
 	return 0;
+}
+
+void machine_explain(const struct machine_exit *exit, char *text, size_t size)
+{
+	const uint64_t *args = exit->args;
+
+	if (exit->kind == MACHINE_EXCEPTION)
+		snprintf(text, size,
+			 "exception %" PRIu64 ", error code %#" PRIx64 ", cs:rip %" PRIx64
+			 ":%#" PRIx64 ", rflags %#" PRIx64 ", rsp %#" PRIx64 ", cr2 %#" PRIx64,
+			 exit->value, args[0], args[2], args[1], args[3], args[4], args[5]);
+	else if (exit->kind == MACHINE_BROKEN)
+		snprintf(text, size, "KVM's exit %" PRIu64 ", rip %#" PRIx64, exit->value, args[1]);
+	else
+		snprintf(text, size, "exit %d, port %#x, gpa %#" PRIx64 ", value %" PRIu64,
+			 (int)exit->kind, exit->port, exit->gpa, exit->value);
 }
 
 void machine_exit_at_once(struct machine_vcpu *vcpu, bool now)

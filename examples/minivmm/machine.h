@@ -7,7 +7,8 @@
  * machine_enable_hypercalls() it runs at CPL0. Its first 4 GiB are mapped one to one. The lowest
  * 1 MiB is the machine's own, ordinary memory: page tables, code, stack. Memory that is to be
  * converted lies above it: the user of the machine provides that memory. The vCPUs share the page
- * tables, the code and the stack, so code for several vCPUs must not use the stack.
+ * tables, the code and the stack, so code for several vCPUs must not use the stack. An exception
+ * ends the guest (MACHINE_EXCEPTION).
  */
 #ifndef MACHINE_H
 #define MACHINE_H
@@ -22,13 +23,18 @@ struct kvm_run;
 #define MACHINE_CODE 0x1000 /* the code, 32 KiB at most; a vCPU starts at its first byte */
 #define MACHINE_STACK 0xf000 /* the end of the stack of 16 KiB */
 #define MACHINE_PAGE_TABLES 0x10000
+#define MACHINE_HANDLERS 0x20000 /* what handles an exception: tables, code, stacks */
 #define MACHINE_LOW_FREE 0x40000 /* from here to MACHINE_LOW_SIZE: free for the machine's user */
+
+#define MACHINE_EXCEPTION_PORT 0xff /* the machine's own */
 
 #define MACHINE_VM_DEFAULT 0UL
 #define MACHINE_VM_SW_PROTECTED 1UL
 
 struct machine_vcpu {
 	int fd;
+	unsigned int number;
+	const uint64_t *frame; /* the end of the stack for exceptions, as the host sees it */
 	struct kvm_run *run;
 	size_t run_size;
 };
@@ -54,7 +60,8 @@ enum machine_exit_kind {
 	MACHINE_MEMORY_FAULT, /* KVM_EXIT_MEMORY_FAULT: sets gpa, size in bytes, private */
 	MACHINE_HYPERCALL, /* value (its number), args */
 	MACHINE_HALT,
-	MACHINE_BROKEN, /* value (the exit's number): a triple fault, or another exit */
+	MACHINE_EXCEPTION, /* value (its vector), args (error code, rip, cs, rflags, rsp, cr2) */
+	MACHINE_BROKEN, /* value (the exit's number), args[1] (rip): a triple fault, or another exit */
 };
 
 struct machine_exit {
@@ -81,7 +88,10 @@ void machine_destroy(struct machine *m);
 /* Returns how many vCPUs KVM recommends at most (KVM_CAP_NR_VCPUS). */
 unsigned int machine_max_vcpus(const struct machine *m);
 
-/* Adds a vCPU. @number is 1 for the first that is added, and so on. Returns 0 or -errno. */
+/*
+ * Adds a vCPU. @number is 1 for the first that is added, and so on. Returns 0 or -errno; -EINVAL:
+ * @number is above 255.
+ */
 int machine_add_vcpu(const struct machine *m, unsigned int number, struct machine_vcpu *vcpu);
 void machine_remove_vcpu(struct machine_vcpu *vcpu);
 
@@ -103,6 +113,9 @@ int machine_start(const struct machine *m, struct machine_vcpu *vcpu, uint64_t a
 
 /* Runs a vCPU until the guest stops. Returns 0 or -errno; -EINTR: a signal arrived. */
 int machine_run(struct machine_vcpu *vcpu, struct machine_exit *exit);
+
+/* Says in a line why a guest stopped, for a VMM that did not expect it. */
+void machine_explain(const struct machine_exit *exit, char *text, size_t size);
 
 /*
  * If @now is true, machine_run() returns -EINTR at once, until this function is called with

@@ -323,6 +323,7 @@ static int minivmm_run_guest(struct vm *vm)
 {
 	struct guest_mailbox *box = vm->box;
 	struct machine_exit exit;
+	char why[200];
 	int rc;
 
 	for (;;) {
@@ -348,9 +349,8 @@ static int minivmm_run_guest(struct vm *vm)
 			machine_answer(&vm->machine.vcpu, 0);
 		} else {
 			/* A VMM for TDX or SNP converts at MACHINE_MEMORY_FAULT. */
-			check_say(CHECK_NO_TIME,
-				  "the guest is stuck: exit %d, port %#x, gpa %#" PRIx64, exit.kind,
-				  exit.port, exit.gpa);
+			machine_explain(&exit, why, sizeof(why));
+			check_say(CHECK_NO_TIME, "the guest is stuck: %s", why);
 			return -EIO;
 		}
 	}

@@ -115,6 +115,8 @@ static void report_bad(struct load *l, unsigned int i)
 /* Handles the end of a KVM_RUN. Returns 0: run again; 1: the guest has stopped; -errno. */
 static int handle(struct load *l, unsigned int i, int err, const struct machine_exit *why)
 {
+	char text[200];
+
 	if (err == -EINTR)
 		return 0;
 	if (err == -ENOMEM || (!err && why->kind == MACHINE_MEMORY_FAULT && why->err == -ENOMEM)) {
@@ -135,8 +137,8 @@ static int handle(struct load *l, unsigned int i, int err, const struct machine_
 		report_bad(l, i);
 		return 1;
 	}
-	load_mismatch(l, "vCPU %u: exit %d, gpa 0x%llx, value %llu", i, (int)why->kind,
-		      (unsigned long long)why->gpa, (unsigned long long)why->value);
+	machine_explain(why, text, sizeof(text));
+	load_mismatch(l, "vCPU %u: %s", i, text);
 	return -EIO;
 }
 

@@ -115,6 +115,7 @@ static int handle(struct batch *b, const struct machine_exit *why)
 {
 	struct race *r = b->r;
 	const uint64_t next = b->command->next;
+	char text[200];
 
 	if (why->kind == MACHINE_OUT && why->port == RACE_DONE_PORT && next == b->command->count)
 		return 1;
@@ -127,8 +128,8 @@ static int handle(struct batch *b, const struct machine_exit *why)
 		b->command->next = next + 1;
 		return restart(r, b->i);
 	}
-	race_mismatch(r, "vCPU %u: exit %d, gpa 0x%llx, value %llu", b->i, (int)why->kind,
-		      (unsigned long long)why->gpa, (unsigned long long)why->value);
+	machine_explain(why, text, sizeof(text));
+	race_mismatch(r, "vCPU %u: %s", b->i, text);
 	return -EIO;
 }
 

@@ -98,6 +98,7 @@ static int guest_stopped(struct machine *m, volatile struct command *command,
 {
 	uint64_t at = command->next, page = command->gpa + at * PROBE_PAGE;
 	bool here = at < command->count && why->gpa >= page && why->gpa < page + PROBE_PAGE;
+	char text[200];
 
 	if (why->kind == MACHINE_MMIO && here) {
 		seen[at].answer = ANSWER_MMIO;
@@ -108,9 +109,9 @@ static int guest_stopped(struct machine *m, volatile struct command *command,
 	if (why->kind == MACHINE_MEMORY_FAULT && here)
 		return guest_skip(m, command, seen,
 				  why->private ? ANSWER_FAULT_PRIVATE : ANSWER_FAULT_SHARED);
-	fprintf(stderr, "the guest stopped at page %llu of %llu: exit %d, gpa 0x%llx, value %llu\n",
-		(unsigned long long)at, (unsigned long long)command->count, (int)why->kind,
-		(unsigned long long)why->gpa, (unsigned long long)why->value);
+	machine_explain(why, text, sizeof(text));
+	fprintf(stderr, "the guest stopped at page %llu of %llu: %s\n", (unsigned long long)at,
+		(unsigned long long)command->count, text);
 	return -EIO;
 }
 

@@ -162,6 +162,7 @@ static int handle(struct batch *b, const struct machine_exit *why)
 {
 	struct race *r = b->r;
 	const uint64_t next = b->command->next;
+	char text[200];
 
 	if (why->kind == MACHINE_OUT && why->port == RACE_DONE_PORT && next == b->command->count)
 		return 1;
@@ -179,8 +180,8 @@ static int handle(struct batch *b, const struct machine_exit *why)
 		atomic_fetch_add(&r->tally.mmio, 1);
 		return give_up(b, ANSWER_MMIO);
 	}
-	race_mismatch(r, "vCPU %u: exit %d, gpa 0x%llx, value %llu", b->i, (int)why->kind,
-		      (unsigned long long)why->gpa, (unsigned long long)why->value);
+	machine_explain(why, text, sizeof(text));
+	race_mismatch(r, "vCPU %u: %s", b->i, text);
 	return -EIO;
 }
 
