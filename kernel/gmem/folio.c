@@ -11,7 +11,8 @@
  *  - a folio that was just added, mlocked or munlocked is on a list of its CPU, until that is
  *    drained.
  *
- * So the lists are drained, and the folio is looked at again, a few times.
+ * So the folio is looked at again, a few times, and then the lists are drained: that wakes a
+ * worker on each CPU, and may take milliseconds if they are busy.
  */
 #include "folio.h"
 
@@ -29,6 +30,7 @@
 
 #define FOLIO_NR_PAGES (1UL << GMS_ORDER_2M)
 #define FOLIO_LOOKS 8 /* of some 20 to 100 us */
+#define FOLIO_LOOK_DRAINED 2
 
 /* ---- allocating ---- */
 
@@ -98,7 +100,7 @@ static bool folio_settle(struct folio *folio, int held)
 	for (i = 0; i < FOLIO_LOOKS; i++) {
 		if (folio_ref_count(folio) == folio_expected_ref_count(folio) + held)
 			return true;
-		if (i == 1)
+		if (i == FOLIO_LOOK_DRAINED)
 			lru_add_drain_all();
 		else
 			usleep_range(20, 100);
@@ -166,41 +168,52 @@ struct folio_merge {
 
 #define FOLIO_REFS 2 /* of a page that is taken: one of the page cache, and ours */
 
+/* Allocates and locks the folio of a merge, for the cgroup that pays for the pages. */
+static struct folio *folio_new_merged(struct gms_gmem_folios *f, pgoff_t index,
+				      struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *active;
+	struct folio *new;
+	pgoff_t pinned;
+	int err;
+
+	if (!READ_ONCE(f->can_copy))
+		return ERR_PTR(-EOPNOTSUPP);
+	if (gms_gmem_folio_check_pins(f, index, FOLIO_NR_PAGES, &pinned))
+		return ERR_PTR(-EBUSY);
+	new = folio_new(f, index, GMS_ORDER_2M, 0);
+	if (!new)
+		return ERR_PTR(-ENOMEM);
+	active = set_active_memcg(memcg);
+	err = mem_cgroup_charge(new, NULL, GFP_KERNEL);
+	set_active_memcg(active);
+	if (err) {
+		folio_put(new);
+		return ERR_PTR(err);
+	}
+	__folio_set_locked(new);
+	return new;
+}
+
 /*
- * Allocates the folio of a merge, for the cgroup that pays for the pages: a worker may be merging.
- * Returns it locked; NULL if the page cache has one folio for the block already; or an error.
+ * Prepares a merge, while the block is still mapped. A pin refuses it here, before anybody has
+ * lost a mapping. Returns the new folio, locked; NULL if the page cache has one folio for the
+ * block already; or an error.
  */
 struct folio *gms_gmem_folio_merge_begin(struct gms_gmem_folios *f, pgoff_t index)
 {
 	struct folio *old = filemap_get_folio(f->mapping, index), *new = NULL;
-	struct mem_cgroup *memcg, *active;
-	int err;
+	struct mem_cgroup *memcg;
+	bool whole;
 
 	if (WARN_ON_ONCE(IS_ERR(old)))
 		return old;
-	if (folio_test_large(old))
-		goto put;
-	new = ERR_PTR(-EOPNOTSUPP);
-	if (!READ_ONCE(f->can_copy))
-		goto put;
-	new = folio_new(f, index, GMS_ORDER_2M, 0);
-	if (!new) {
-		new = ERR_PTR(-ENOMEM);
-		goto put;
-	}
-	memcg = get_mem_cgroup_from_folio(old);
-	active = set_active_memcg(memcg);
-	err = mem_cgroup_charge(new, NULL, GFP_KERNEL);
-	set_active_memcg(active);
-	mem_cgroup_put(memcg);
-	if (err) {
-		folio_put(new);
-		new = ERR_PTR(err);
-	} else {
-		__folio_set_locked(new);
-	}
-put:
+	whole = folio_test_large(old);
+	memcg = get_mem_cgroup_from_folio(old); /* a worker may be merging */
 	folio_put(old);
+	if (!whole)
+		new = folio_new_merged(f, index, memcg);
+	mem_cgroup_put(memcg);
 	return new;
 }
 

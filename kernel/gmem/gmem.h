@@ -26,7 +26,9 @@
  *      uniform.
  *  G4  A folio of the state of order 9 is one folio of the page cache, or 512 of order 0: if there
  *      was no free 2M page, or if mm has split it by itself (for madvise(MADV_PAGEOUT), or for a
- *      memory error). A mapping is never larger than the folio in the page cache.
+ *      memory error). A mapping is made no larger than the folio in the page cache is then. After
+ *      a split, a guest may keep a mapping of 2M, until the block is zapped: each conversion,
+ *      merge or hole in the block does that.
  *  G5  A folio is mapped for the host under its lock, as everywhere in mm.
  */
 #ifndef GMS_GMEM_H

@@ -131,6 +131,7 @@ identifier ops, map =~ "kvm_gmem_mmap";
 +
  struct file_operations ops = {
 +	.unlocked_ioctl = kvm_gmem_ioctl,
++	.compat_ioctl = compat_ptr_ioctl,
  	.mmap = map,
  };
 

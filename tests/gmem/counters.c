@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "pins.h"
 #include "steps.h"
 
 #define BLOCKS 4
@@ -272,6 +273,37 @@ static void merge_at_once(void **state)
 	close_allocated(&m);
 }
 
+/* A pin refuses a merge before anybody has lost a mapping. */
+static void refused_merge(void **state)
+{
+	const uint64_t stamp = new_stamp();
+	struct pin pin = {.nr_pages = 1};
+	uint64_t merges, mappings;
+	struct counted m;
+
+	open_allocated(&m, policy_of(state), FOLIO_2M, PRIVATE);
+	converts(&m.g, 0, AT, SHARED);
+	converts(&m.g, AT + 1, BLOCK - AT - 1, SHARED);
+	host_writes(&m.g, 0, AT, stamp);
+	host_writes(&m.g, AT + 1, BLOCK - AT - 1, stamp + AT + 1);
+	pin.at = m.g.host + (AT + 1) * PAGE;
+	works(pin_vmsplice.take(&pin, pin.at, 1));
+	merges = counter(&m.g, "merges_2m");
+	mappings = counter(&m.g, "host_pte");
+	converts(&m.g, AT, 1, SHARED);
+	counter_is(&m.g, "merges_2m", merges);
+	host_reads(&m.g, 0, AT, stamp);
+	host_reads(&m.g, AT + 1, BLOCK - AT - 1, stamp + AT + 1);
+	counter_is(&m.g, "host_pte", mappings);
+	works(pin_vmsplice.release(&pin, NULL));
+	converts(&m.g, AT, 1, PRIVATE);
+	converts(&m.g, AT, 1, SHARED);
+	counter_is(&m.g, "merges_2m", merges + 1);
+	host_reads(&m.g, 0, AT, stamp);
+	host_reads(&m.g, AT + 1, BLOCK - AT - 1, stamp + AT + 1);
+	close_allocated(&m);
+}
+
 /* What is split stays split. */
 static void no_merge(void **state)
 {
@@ -402,6 +434,7 @@ static const struct CMUnitTest tests[] = {
 	WITH_LAZY(untouched),
 	WITH_EAGER(split_at_once),
 	WITH_EAGER(merge_at_once),
+	WITH(eager_nonuniform, refused_merge),
 	WITH(lazy_4k, no_merge),
 	WITH(lazy, no_merge),
 	WITH(adaptive, merge_later),
