@@ -154,12 +154,74 @@ static void guest_run_restored(volatile struct guest_mailbox *box)
 	guest_report(box, GUEST_STEP_RESTORED, sum);
 }
 
+/* Converts pages, and asks again while somebody has a page for a moment. */
+static int64_t guest_convert_patiently(volatile struct guest_mailbox *box, uint64_t gfn,
+				       uint64_t nr_pages, int private)
+{
+	int64_t rc;
+
+	do
+		rc = guest_convert(box, gfn, nr_pages, private);
+	while (rc == -GUEST_EAGAIN);
+	return rc;
+}
+
+/* Shows a piece to the host, and makes it private again. Returns the host's answer. */
+static uint64_t guest_show_piece(volatile struct guest_mailbox *box, uint64_t gfn)
+{
+	uint64_t answer;
+
+	guest_convert_patiently(box, gfn, GUEST_PAIR_PAGES, 0);
+	guest_fill(gfn, GUEST_PAIR_PAGES);
+	guest_report(box, GUEST_STEP_PIECE, gfn);
+	answer = *guest_page(gfn);
+	guest_convert_patiently(box, gfn, GUEST_PAIR_PAGES, 1);
+	guest_fill(gfn, GUEST_PAIR_PAGES);
+	return answer;
+}
+
+/* Returns how many pages of a vCPU of two hold what it wrote. */
+static uint64_t guest_count_pair(uint64_t number)
+{
+	uint64_t intact = 0;
+
+	for (uint64_t i = 0; i < GUEST_PAIR_PIECES; i++)
+		intact += guest_count_intact(guest_pair_gfn(number, i), GUEST_PAIR_PAGES);
+	return intact;
+}
+
 /*
- * The vCPU begins at the first instruction. The host does not run the guest beyond its last step.
+ * One of two vCPUs, which convert at the same time. Their pieces are neighbours, in the same 2M.
+ * Each vCPU shows all its pieces to the host, one by one, some times over, and looks at all of
+ * them each time. It reports how many pages were intact when they were fewest; 0 if an answer was
+ * wrong.
+ */
+static void guest_run_pair(volatile struct guest_mailbox *box)
+{
+	uint64_t intact, least = GUEST_PAIR_PIECES * GUEST_PAIR_PAGES;
+
+	for (uint64_t i = 0; i < GUEST_PAIR_PIECES; i++)
+		guest_fill(guest_pair_gfn(box->number, i), GUEST_PAIR_PAGES);
+	for (uint64_t i = 0; i < GUEST_PAIR_ROUNDS * GUEST_PAIR_PIECES; i++) {
+		const uint64_t gfn = guest_pair_gfn(box->number, i % GUEST_PAIR_PIECES);
+
+		if (guest_show_piece(box, gfn) != guest_pattern(gfn, 0) + 1)
+			least = 0;
+		intact = guest_count_pair(box->number);
+		if (intact < least)
+			least = intact;
+	}
+	guest_report(box, GUEST_STEP_PAIR, least);
+}
+
+/*
+ * A vCPU begins at the first instruction. The host does not run the guest beyond its last step.
  */
 __attribute__((section(".text.entry"))) void guest_main(volatile struct guest_mailbox *box)
 {
-	if (box->restored)
+	if (box->role == GUEST_PAIR)
+		guest_run_pair(box);
+	else if (box->role == GUEST_SECOND_VM)
 		guest_run_restored(box);
 	else
 		guest_run(box);

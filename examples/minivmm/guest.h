@@ -31,6 +31,10 @@
 #define GUEST_POSTCARDS 8ULL /* small pieces that are shared when the state is saved */
 #define GUEST_POSTCARD_GFN(i) (GUEST_GFN_HIGH + 4 * (i))
 #define GUEST_POSTCARD_PAGES 2ULL
+#define GUEST_PAIR_GFN (GUEST_GFN + 2048) /* two vCPUs: their pieces alternate */
+#define GUEST_PAIR_PIECES 32ULL /* of each vCPU */
+#define GUEST_PAIR_PAGES 2ULL /* of each piece */
+#define GUEST_PAIR_ROUNDS 4ULL
 
 /* Ports, 32 bits wide. */
 #define GUEST_PORT_CONVERT 0x10 /* out: the mailbox has a request */
@@ -46,12 +50,18 @@ enum guest_step {
 	GUEST_STEP_POSTCARDS, /* the postcards are written */
 	GUEST_STEP_DONE, /* @value pages of secrets did not change */
 	GUEST_STEP_RESTORED, /* the second VM's guest: the sum of the postcards is in @value */
+	GUEST_STEP_PIECE, /* a vCPU of two has written the shared piece at the gfn @value */
+	GUEST_STEP_PAIR, /* a vCPU of two is done: @value of its pages were always intact */
 };
 
-/* The mailbox is in the machine's own memory, which is never private. */
+/* What a vCPU runs. */
+enum guest_role { GUEST_FIRST, GUEST_SECOND_VM, GUEST_PAIR };
+
+/* The mailbox of a vCPU is in the machine's own memory, which is never private. */
 struct guest_mailbox {
 	uint64_t hypercalls; /* host to guest: convert by hypercall, not by GUEST_PORT_CONVERT */
-	uint64_t restored; /* host to guest: this is the second VM */
+	uint64_t role; /* host to guest: enum guest_role */
+	uint64_t number; /* host to guest: of the vCPU, for GUEST_PAIR */
 	uint64_t gfn, nr_pages, to_private; /* guest to host: a request */
 	int64_t result; /* host to guest: 0 or -errno */
 	uint64_t pinned_gfn; /* host to guest: with -EAGAIN, the pinned page */
@@ -67,6 +77,12 @@ struct guest_letter {
 
 #define GUEST_LETTER_NUMBER 0x6d656d66646dULL
 #define GUEST_EAGAIN 11
+
+/* Returns the gfn of a piece of a vCPU of two. */
+static inline uint64_t guest_pair_gfn(uint64_t number, uint64_t piece)
+{
+	return GUEST_PAIR_GFN + (2 * piece + number) * GUEST_PAIR_PAGES;
+}
 
 /* Returns what the guest writes to a word of a page: a different value for each word. */
 static inline uint64_t guest_pattern(uint64_t gfn, uint64_t word)

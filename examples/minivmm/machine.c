@@ -308,7 +308,7 @@ int machine_load(struct machine *m, const void *code, size_t size)
 		return -EINVAL;
 	memset(m->low + MACHINE_CODE, 0, MACHINE_CODE_SIZE);
 	memcpy(m->low + MACHINE_CODE, code, size);
-	memset(m->low + MACHINE_STACK - 8, 0, 8);
+	memset(m->low + MACHINE_STACK(MACHINE_STACKS), 0, MACHINE_STACKS * 0x1000);
 	return 0;
 }
 
@@ -317,7 +317,7 @@ int machine_start(const struct machine *m, struct machine_vcpu *vcpu, uint64_t a
 	struct kvm_regs regs = {
 		.rip = MACHINE_CODE,
 		/* the stack of a function that was just called: aligned, below a return address */
-		.rsp = MACHINE_STACK - 8,
+		.rsp = MACHINE_STACK(vcpu->number % MACHINE_STACKS) - 8,
 		.rdi = arg,
 		.rflags = MACHINE_RFLAGS_ALWAYS | MACHINE_RFLAGS_IOPL_3,
 	};

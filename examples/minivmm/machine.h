@@ -7,8 +7,8 @@
  * machine_enable_hypercalls() it runs at CPL0. Its first 4 GiB are mapped one to one. The lowest
  * 1 MiB is the machine's own, ordinary memory: page tables, code, stack. Memory that is to be
  * converted lies above it: the user of the machine provides that memory. The vCPUs share the page
- * tables, the code and the stack, so code for several vCPUs must not use the stack. An exception
- * ends the guest (MACHINE_EXCEPTION).
+ * tables and the code. vCPUs 0 to 3 have a stack each; code for more must not use the stack. An
+ * exception ends the guest (MACHINE_EXCEPTION).
  */
 #ifndef MACHINE_H
 #define MACHINE_H
@@ -21,7 +21,8 @@ struct kvm_run;
 
 #define MACHINE_LOW_SIZE (1ULL << 20)
 #define MACHINE_CODE 0x1000 /* the code, 32 KiB at most; a vCPU starts at its first byte */
-#define MACHINE_STACK 0xf000 /* the end of the stack of 16 KiB */
+#define MACHINE_STACKS 4
+#define MACHINE_STACK(number) (0xf000 - (number)*0x1000) /* the end of the stack of 4 KiB */
 #define MACHINE_PAGE_TABLES 0x10000
 #define MACHINE_HANDLERS 0x20000 /* what handles an exception: tables, code, stacks */
 #define MACHINE_LOW_FREE 0x40000 /* from here to MACHINE_LOW_SIZE: free for the machine's user */

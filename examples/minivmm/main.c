@@ -6,12 +6,13 @@
  *
  * Without --way the memory is converted in the first of these modes that KVM offers.
  *
- * The VMM's use of the library is in four places:
+ * The VMM's use of the library is in five places:
  *
  *  vm_create()                  memory from gms_kvm, a state over it, bindings, a listener (vm.c)
  *  minivmm_convert()            the guest requests shared or private pages: gms_convert()
  *  minivmm_start_device()       a device that uses the guest's memory for a while pins it
  *  minivmm_save_and_restore()   freeze, save, and load into another VM
+ *  pair_run()                   two vCPUs convert while both run (pair.c)
  *
  * The rest is the loop around KVM_RUN, and checks: after each step of the guest the host checks
  * what should hold then. A touch of private memory raises SIGBUS, and the checks count that, too.
@@ -21,7 +22,8 @@
  *
  *	vm.c       a machine, its memory, the state     guest.c  the program in the VM
  *	machine.c  the machine's vCPUs                  guest.h  the protocol of guest and host
- *	mirror.c   the listener                         check.c  output, checks, SIGBUS
+ *	vcpus.c    several vCPUs, and stopping them     check.c  output, checks, SIGBUS
+ *	mirror.c   the listener                         pair.c   two vCPUs at once
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +34,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "pair.h"
 #include "vm.h"
 
 static uint64_t minivmm_sum_words(const struct vm *vm, uint64_t gfn, uint64_t nr_pages)
@@ -73,9 +76,11 @@ static void minivmm_check_refusal(const struct vm *vm, gms_pgoff_t index, uint64
 		   "with a pinned page no page becomes private");
 }
 
-/* Converts what the guest requested by port or by hypercall. Returns the guest's answer. */
-static int minivmm_convert(struct vm *vm, uint64_t gfn, uint64_t nr_pages, enum gms_shareability to)
+/* Converts what the guest requested. Returns the guest's answer. */
+static int minivmm_convert(struct vm *vm, const struct vm_request *request)
 {
+	const uint64_t gfn = request->gfn, nr_pages = request->nr_pages;
+	const enum gms_shareability to = request->to;
 	const char *name = to == GMS_SHARED ? "shared" : "private";
 	gms_pgoff_t index = 0, err_index = 0;
 	double begin = check_now_us();
@@ -321,25 +326,19 @@ static bool minivmm_on_step(struct vm *vm, uint64_t step)
 /* Runs the guest until its last step: the loop of a VMM. Returns 0 or -errno. */
 static int minivmm_run_guest(struct vm *vm)
 {
-	struct guest_mailbox *box = vm->box;
+	struct vm_request request;
 	struct machine_exit exit;
 	char why[200];
 	int rc;
 
 	for (;;) {
-		rc = machine_run(&vm->machine.vcpu, &exit);
+		rc = vcpus_run(&vm->vcpus, 0, &exit);
 		if (rc == -EINTR)
 			continue;
 		if (rc)
 			return rc;
-		if (exit.kind == MACHINE_OUT && exit.port == GUEST_PORT_CONVERT) {
-			box->result = minivmm_convert(vm, box->gfn, box->nr_pages,
-						      box->to_private ? GMS_PRIVATE : GMS_SHARED);
-		} else if (exit.kind == MACHINE_HYPERCALL && exit.value == GUEST_HC_MAP_GPA_RANGE) {
-			rc = minivmm_convert(vm, exit.args[0] / GUEST_PAGE_SIZE, exit.args[1],
-					     exit.args[2] & GUEST_HC_PRIVATE ? GMS_PRIVATE
-									     : GMS_SHARED);
-			machine_answer(&vm->machine.vcpu, (uint64_t)rc);
+		if (vm_is_request(vm, 0, &exit, &request)) {
+			vm_answer(vm, 0, &exit, minivmm_convert(vm, &request));
 		} else if (exit.kind == MACHINE_OUT && exit.port == GUEST_PORT_STEP) {
 			if (minivmm_on_step(vm, exit.value))
 				return 0;
@@ -375,6 +374,7 @@ static void minivmm_run(struct vm *vm)
 		  stats.conversions, stats.pages_converted, stats.refused_pinned);
 	check_hold(stats.refused_pinned == 1 && stats.conversions == 2 + 2 * GUEST_POSTCARDS,
 		   "the statistics count each conversion");
+	pair_run(vm);
 	check_hold(gms_range_is(vm->state, 0, GUEST_PAGES, GMS_PRIVATE),
 		   "all pages are private at the end");
 }

@@ -32,12 +32,50 @@ static int vm_create_machine(struct vm *vm, bool restored)
 		rc = machine_create(&vm->machine, MACHINE_VM_DEFAULT);
 	if (rc)
 		return rc;
-	vm->box = (struct guest_mailbox *)(vm->machine.low + MACHINE_LOW_FREE);
-	vm->box->restored = restored;
+	vm->box = vm_box(vm, 0);
+	vm->box->role = restored ? GUEST_SECOND_VM : GUEST_FIRST;
 	vm->next_step = restored ? GUEST_STEP_RESTORED : GUEST_STEP_SECRETS;
 	vm->box->hypercalls = protected && !machine_enable_hypercalls(&vm->machine);
-	rc = machine_load(&vm->machine, vm_guest_code, vm_guest_size);
+	rc = vcpus_init(&vm->vcpus);
+	if (!rc)
+		vcpus_add(&vm->vcpus, &vm->machine.vcpu);
+	if (!rc)
+		rc = machine_load(&vm->machine, vm_guest_code, vm_guest_size);
 	return rc ? rc : machine_start(&vm->machine, &vm->machine.vcpu, MACHINE_LOW_FREE);
+}
+
+struct guest_mailbox *vm_box(const struct vm *vm, unsigned int number)
+{
+	return (struct guest_mailbox *)(vm->machine.low + MACHINE_LOW_FREE) + number;
+}
+
+bool vm_is_request(const struct vm *vm, unsigned int number, const struct machine_exit *exit,
+		   struct vm_request *request)
+{
+	const struct guest_mailbox *box = vm_box(vm, number);
+	bool private;
+
+	if (exit->kind == MACHINE_OUT && exit->port == GUEST_PORT_CONVERT) {
+		request->gfn = box->gfn;
+		request->nr_pages = box->nr_pages;
+		private = box->to_private;
+	} else if (exit->kind == MACHINE_HYPERCALL && exit->value == GUEST_HC_MAP_GPA_RANGE) {
+		request->gfn = exit->args[0] / GUEST_PAGE_SIZE;
+		request->nr_pages = exit->args[1];
+		private = exit->args[2] & GUEST_HC_PRIVATE;
+	} else {
+		return false;
+	}
+	request->to = private ? GMS_PRIVATE : GMS_SHARED;
+	return true;
+}
+
+void vm_answer(const struct vm *vm, unsigned int number, const struct machine_exit *exit, int rc)
+{
+	if (exit->kind == MACHINE_OUT)
+		vm_box(vm, number)->result = rc;
+	else
+		machine_answer(vm->vcpus.cpu[number].vcpu, (uint64_t)rc);
 }
 
 /* Lets the guest see pages at a gfn: in KVM, and in the state. */
@@ -66,7 +104,9 @@ int vm_create(struct vm *vm, const void *snapshot, size_t size)
 	kvm_opts.first_slot = 1; /* memslot 0 is the machine's */
 	kvm_opts.nr_slots = 256;
 	kvm_opts.flags = GMS_KVM_INIT_PRIVATE; /* the host sees no page before the sync */
-	/* The thread of the only vCPU makes all conversions, so stop_vcpus is not needed. */
+	kvm_opts.stop_vcpus = vcpus_stop; /* by memslots only, and while a second vCPU runs */
+	kvm_opts.resume_vcpus = vcpus_resume;
+	kvm_opts.ctx = &vm->vcpus;
 	rc = gms_kvm_create(&kvm_opts, &vm->kvm);
 	if (rc)
 		return rc;
@@ -102,6 +142,7 @@ void vm_destroy(struct vm *vm)
 	gms_state_destroy(vm->state);
 	check_hold(!gms_kvm_destroy(vm->kvm), "no memslot is left");
 	machine_destroy(&vm->machine);
+	vcpus_fini(&vm->vcpus);
 }
 
 int vm_find(const struct vm *vm, uint64_t gfn, uint64_t nr_pages, gms_pgoff_t *index)

@@ -56,7 +56,7 @@ static void tell_exceptions(void **state)
 		assert_int_equal(exit.args[0], guest->error);
 		assert_int_equal(exit.args[1], MACHINE_CODE + guest->rip);
 		assert_int_equal(exit.args[2] & 3, 3);
-		assert_int_equal(exit.args[4], MACHINE_STACK - 8);
+		assert_int_equal(exit.args[4], MACHINE_STACK(0) - 8);
 		if (guest->vector == 14)
 			assert_int_equal(exit.args[5], guest->cr2);
 	}

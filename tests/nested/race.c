@@ -110,6 +110,22 @@ static int create_vcpus(struct race *r)
 	return err;
 }
 
+static void stop_vcpus(void *ctx)
+{
+	struct race *r = ctx;
+
+	if (!r->never_stops)
+		vcpus_stop(&r->vcpus);
+}
+
+static void resume_vcpus(void *ctx)
+{
+	struct race *r = ctx;
+
+	if (!r->never_stops)
+		vcpus_resume(&r->vcpus);
+}
+
 static int create(struct race *r)
 {
 	struct gms_kvm_opts opts = GMS_KVM_OPTS_INIT;
@@ -124,9 +140,9 @@ static int create(struct race *r)
 	if (err)
 		return err;
 	opts.vm_fd = r->m.vm;
-	opts.stop_vcpus = vcpus_stop;
-	opts.resume_vcpus = vcpus_resume;
-	opts.ctx = &r->vcpus;
+	opts.stop_vcpus = stop_vcpus;
+	opts.resume_vcpus = resume_vcpus;
+	opts.ctx = r;
 	r->memory.nr_pages = r->options.pages;
 	err = setup_memory(&r->memory, &opts, &r->options.way, private, model_backend(r));
 	if (!err)

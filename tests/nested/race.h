@@ -92,6 +92,7 @@ struct race {
 	_Atomic int err; /* the error of a thread that is stuck */
 	uint64_t seeds; /* number of calls of race_seed() */
 	bool deaf; /* RACE_DEAF */
+	bool never_stops; /* RACE_RUNNING */
 	bool in_place;
 };
 

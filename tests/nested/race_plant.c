@@ -106,7 +106,7 @@ int race_plant_now(struct race *r)
 	case RACE_LOST:
 		return plant_lost(r);
 	case RACE_RUNNING:
-		r->vcpus.deaf = true;
+		r->never_stops = true;
 		return 0;
 	default:
 		return 0;

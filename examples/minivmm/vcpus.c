@@ -58,6 +58,16 @@ static void leave(struct vcpus *vcpus, unsigned int i)
 	pthread_mutex_unlock(&vcpus->lock);
 }
 
+bool vcpus_is_running(struct vcpus *vcpus, unsigned int i)
+{
+	bool running;
+
+	pthread_mutex_lock(&vcpus->lock);
+	running = vcpus->cpu[i].running;
+	pthread_mutex_unlock(&vcpus->lock);
+	return running;
+}
+
 int vcpus_run(struct vcpus *vcpus, unsigned int i, struct machine_exit *exit)
 {
 	int err;
@@ -72,8 +82,6 @@ void vcpus_stop(void *ctx)
 {
 	struct vcpus *vcpus = ctx;
 
-	if (vcpus->deaf)
-		return;
 	pthread_mutex_lock(&vcpus->lock);
 	vcpus->stops++;
 	for (unsigned int i = 0; i < vcpus->nr; i++) {
@@ -92,8 +100,6 @@ void vcpus_resume(void *ctx)
 {
 	struct vcpus *vcpus = ctx;
 
-	if (vcpus->deaf)
-		return;
 	pthread_mutex_lock(&vcpus->lock);
 	if (!--vcpus->stops)
 		pthread_cond_broadcast(&vcpus->resumed);

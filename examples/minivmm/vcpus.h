@@ -22,7 +22,6 @@ struct vcpus {
 	pthread_cond_t resumed; /* signalled when stops becomes 0 */
 	unsigned int stops;
 	unsigned int nr;
-	bool deaf; /* a planted mistake: vcpus_stop() stops nothing */
 	struct {
 		struct machine_vcpu *vcpu;
 		pthread_t thread; /* the thread that runs the vCPU */
@@ -37,6 +36,9 @@ void vcpus_add(struct vcpus *vcpus, struct machine_vcpu *vcpu);
 
 /* Runs a vCPU by machine_run() when no stop is in force. Returns -EINTR if it was stopped. */
 int vcpus_run(struct vcpus *vcpus, unsigned int i, struct machine_exit *exit);
+
+/* Returns true if a vCPU is in KVM_RUN, or about to enter it. */
+bool vcpus_is_running(struct vcpus *vcpus, unsigned int i);
 
 /* The callbacks of struct gms_kvm_opts. Their ctx is the struct vcpus. */
 void vcpus_stop(void *ctx);
