@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "counters.h"
 #include "pins.h"
 #include "steps.h"
 
@@ -444,6 +445,7 @@ static const struct CMUnitTest tests[] = {
 	WITH(eager_rfc, whole_block_is_split),
 	WITH(eager, whole_block_is_split),
 	WITH(lazy_4k, whole_block_is_split),
+	WITH(lazy, no_stale_mapping),
 	WITH(eager, conversions_are_counted),
 	WITH(lazy, conversions_are_counted),
 	WITH(lazy, refusals_are_counted),
