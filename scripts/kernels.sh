@@ -8,6 +8,7 @@
 # cache			is the folder of what is built once and kept
 # complaints		is what a kernel prints if something is wrong, as a regular expression
 # in_cache		builds a folder of the cache, if it is not complete
+# lock_cache		keeps other scripts from changing the cache, until unlock_cache
 # unpack_source		unpacks the sources of a package linux-source-*
 # configure_kernel	configures a kernel
 # make_initramfs	makes an initramfs that runs commands one by one
@@ -32,17 +33,24 @@ in_cache() {
 	local folder=$1
 	shift
 
-	mkdir -p "$cache"
-	exec 9>"$cache/lock"
-	flock 9
+	lock_cache
 	if [[ ! -f $folder/complete ]]; then
 		rm -rf "$folder"
 		mkdir -p "$folder"
 		"$@"
 		: >"$folder/complete"
 	fi
-	exec 9>&-
+	unlock_cache
 }
+
+# lock_cache, unlock_cache: between them no other script changes the cache.
+lock_cache() {
+	mkdir -p "$cache"
+	exec 9>"$cache/lock"
+	flock 9
+}
+
+unlock_cache() { exec 9>&-; }
 
 # unpack_source package folder
 unpack_source() {
@@ -172,13 +180,14 @@ read_console() {
 	fi
 }
 
-# read_kernel name: fails if the guest's kernel complained, or did not shut down. KCSAN also reports
-# races of the kernel itself: only a report that names a function of the library counts.
+# read_kernel name [functions]: fails if the guest's kernel complained, or did not shut down. KCSAN
+# also reports races of the kernel itself: only a report counts that names one of the functions,
+# which are in a file.
 read_kernel() {
 	local said
 
 	said=$(grep -E "$complaints" "$1.kernel" | grep -v 'BUG: KCSAN' || true)
-	said+=$(grep -E 'BUG: KCSAN.* (kvm_)?(gms|gmem)_' "$1.kernel" || true)
+	said+=$(grep 'BUG: KCSAN' "$1.kernel" | grep -wFf "${2-/dev/null}" || true)
 	if [[ $said ]] || ! grep -qx 'nested: tainted 0' "$1.log" ||
 		! grep -q '^nested: done' "$1.log"; then
 		head -n 20 <<<"$said" >&2

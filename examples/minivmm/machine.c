@@ -205,6 +205,14 @@ unsigned int machine_max_vcpus(const struct machine *m)
 	return rc > 0 ? (unsigned int)rc : 1;
 }
 
+/* An instruction that KVM cannot emulate ends the guest, instead of a #UD. Older KVMs lack this. */
+static void machine_exit_on_emulation_failure(const struct machine *m)
+{
+	struct kvm_enable_cap cap = {.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE, .args = {1}};
+
+	machine_ioctl(m->vm, KVM_ENABLE_CAP, &cap);
+}
+
 int machine_create(struct machine *m, unsigned long vm_type)
 {
 	int rc;
@@ -216,6 +224,8 @@ int machine_create(struct machine *m, unsigned long vm_type)
 	m->vm = rc = machine_ioctl_nr(m->kvm, KVM_CREATE_VM, vm_type);
 	if (rc >= 0)
 		rc = machine_make_low_memory(m);
+	if (rc >= 0)
+		machine_exit_on_emulation_failure(m);
 	if (rc >= 0)
 		rc = machine_add_vcpu(m, 0, &m->vcpu);
 	if (rc < 0) {

@@ -34,8 +34,9 @@
 
 /* ---- allocating ---- */
 
+/* @nid: where to allocate if there is no memory policy; NUMA_NO_NODE: by the policy of the task */
 static struct folio *folio_new(const struct gms_gmem_folios *f, pgoff_t index, unsigned int order,
-			       gfp_t more)
+			       gfp_t more, int nid)
 {
 	gfp_t gfp = mapping_gfp_mask(f->mapping) | more;
 	struct mempolicy *policy;
@@ -44,14 +45,17 @@ static struct folio *folio_new(const struct gms_gmem_folios *f, pgoff_t index, u
 	if (order)
 		gfp |= __GFP_NORETRY | __GFP_NOWARN;
 	policy = mpol_shared_policy_lookup(f->mempolicy, index);
-	folio = filemap_alloc_folio(gfp, order, policy);
+	if (policy || nid == NUMA_NO_NODE)
+		folio = filemap_alloc_folio(gfp, order, policy);
+	else
+		folio = __folio_alloc_node(gfp | __GFP_THISNODE, order, nid);
 	mpol_cond_put(policy);
 	return folio;
 }
 
 static int folio_add(const struct gms_gmem_folios *f, pgoff_t index, unsigned int order)
 {
-	struct folio *folio = folio_new(f, index, order, __GFP_ZERO);
+	struct folio *folio = folio_new(f, index, order, __GFP_ZERO, NUMA_NO_NODE);
 	int err;
 
 	if (!folio)
@@ -168,8 +172,11 @@ struct folio_merge {
 
 #define FOLIO_REFS 2 /* of a page that is taken: one of the page cache, and ours */
 
-/* Allocates and locks the folio of a merge, for the cgroup that pays for the pages. */
-static struct folio *folio_new_merged(struct gms_gmem_folios *f, pgoff_t index,
+/*
+ * Allocates and locks the folio of a merge, on the node of the block's first page, and for the
+ * cgroup that pays for it.
+ */
+static struct folio *folio_new_merged(struct gms_gmem_folios *f, pgoff_t index, int nid,
 				      struct mem_cgroup *memcg)
 {
 	struct mem_cgroup *active;
@@ -181,7 +188,7 @@ static struct folio *folio_new_merged(struct gms_gmem_folios *f, pgoff_t index,
 		return ERR_PTR(-EOPNOTSUPP);
 	if (gms_gmem_folio_check_pins(f, index, FOLIO_NR_PAGES, &pinned))
 		return ERR_PTR(-EBUSY);
-	new = folio_new(f, index, GMS_ORDER_2M, 0);
+	new = folio_new(f, index, GMS_ORDER_2M, 0, nid);
 	if (!new)
 		return ERR_PTR(-ENOMEM);
 	active = set_active_memcg(memcg);
@@ -205,14 +212,17 @@ struct folio *gms_gmem_folio_merge_begin(struct gms_gmem_folios *f, pgoff_t inde
 	struct folio *old = filemap_get_folio(f->mapping, index), *new = NULL;
 	struct mem_cgroup *memcg;
 	bool whole;
+	int nid;
 
 	if (WARN_ON_ONCE(IS_ERR(old)))
 		return old;
+	/* a worker may be merging, elsewhere and for nobody */
 	whole = folio_test_large(old);
-	memcg = get_mem_cgroup_from_folio(old); /* a worker may be merging */
+	nid = folio_nid(old);
+	memcg = get_mem_cgroup_from_folio(old);
 	folio_put(old);
 	if (!whole)
-		new = folio_new_merged(f, index, memcg);
+		new = folio_new_merged(f, index, nid, memcg);
 	mem_cgroup_put(memcg);
 	return new;
 }

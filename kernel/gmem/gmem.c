@@ -43,6 +43,7 @@
  * @freeing: the folios that are merged are about to be freed, so nothing is copied. Written under
  *           the invalidate lock of the page cache, exclusively, and by gms_gmem_destroy()
  * @maintain: merges from time to time, for a policy that wants this
+ * @maintain_ms: the time to the next
  * @dir: in debugfs
  * @host_pmd: mappings of 2M made for the host
  * @host_pte: mappings of 4K made for the host
@@ -57,6 +58,7 @@ struct gms_gmem {
 	u64 flags;
 	bool freeing;
 	struct delayed_work maintain;
+	unsigned int maintain_ms;
 	struct dentry *dir;
 	atomic64_t host_pmd, host_pte, converts, convert_ns, convert_max_ns;
 };
@@ -199,20 +201,22 @@ static const struct gms_backend_ops gmem_backend = {
 
 /* ---- the life of an object ---- */
 
-#define GMEM_MAINTAIN_MS 100
-#define GMEM_MAINTAIN_BLOCKS 64 /* of 1G, each time */
+#define GMEM_MAINTAIN_MIN_MS 100
+#define GMEM_MAINTAIN_MAX_MS 3200
+#define GMEM_MAINTAIN_BLOCKS 8 /* of 1G, each time */
 
+/* While there is nothing to merge, or no memory to merge it into, it looks less and less often. */
 static void gmem_maintain(struct work_struct *work)
 {
 	struct gms_gmem *g = container_of(to_delayed_work(work), struct gms_gmem, maintain);
-	unsigned int i;
+	u64 merges;
 
-	for (i = 0; i < GMEM_MAINTAIN_BLOCKS; i++) {
-		filemap_invalidate_lock_shared(g->inode->i_mapping);
-		gms_maintain(g->state, 1);
-		filemap_invalidate_unlock_shared(g->inode->i_mapping);
-	}
-	queue_delayed_work(system_long_wq, &g->maintain, msecs_to_jiffies(GMEM_MAINTAIN_MS));
+	filemap_invalidate_lock_shared(g->inode->i_mapping);
+	merges = gms_maintain(g->state, GMEM_MAINTAIN_BLOCKS);
+	filemap_invalidate_unlock_shared(g->inode->i_mapping);
+	g->maintain_ms =
+		merges ? GMEM_MAINTAIN_MIN_MS : min(2 * g->maintain_ms, GMEM_MAINTAIN_MAX_MS);
+	queue_delayed_work(system_long_wq, &g->maintain, msecs_to_jiffies(g->maintain_ms));
 }
 
 static uint64_t gmem_clock_ns(void *ctx)
@@ -298,6 +302,7 @@ int gms_gmem_create(struct inode *inode, struct shared_policy *mempolicy, u64 fl
 	mapping_set_folio_order_range(inode->i_mapping, 0, opts.folio_order);
 	gmem_add_debugfs(g);
 	INIT_DELAYED_WORK(&g->maintain, gmem_maintain);
+	g->maintain_ms = GMEM_MAINTAIN_MIN_MS;
 	if (opts.policy->events & 1U << GMS_EV_MAINTAIN)
 		queue_delayed_work(system_long_wq, &g->maintain, 0);
 	*gmem = g;

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -406,74 +407,82 @@ static void system_calls(void **state)
 
 struct busy {
 	struct gmem *g;
-	void (*step)(struct gmem *g, unsigned char *host);
-	_Atomic bool stop;
+	bool (*step)(const struct busy *busy); /* returns false if what it tries does not work */
+	uint64_t stamp;
+	_Atomic bool stop, failed;
 	_Atomic uint64_t steps;
 };
 
-static void busy_read(unsigned char *host)
+/* Reads pages of a mapping. Returns false if one of them neither holds its data nor is refused. */
+static bool busy_read(const struct busy *busy, unsigned char *host)
 {
 	struct seen seen[64];
 
 	host_probe(host, LENGTH(seen), PROBE_READ, 0, seen);
+	for (size_t i = 0; i < LENGTH(seen); i++) {
+		const struct words want = probe_written(busy->stamp + i, 0);
+
+		if (seen[i].answer != ANSWER_SIGBUS &&
+		    (seen[i].answer != ANSWER_DATA || memcmp(&seen[i].words, &want, sizeof(want))))
+			return false;
+	}
+	return true;
 }
 
-static void step_dont_need(struct gmem *g, unsigned char *host)
+static bool step_dont_need(const struct busy *busy)
 {
-	busy_read(host);
-	madvise(host, g->nr_pages * PAGE, MADV_DONTNEED);
+	return busy_read(busy, busy->g->host) &&
+	       !madvise(busy->g->host, busy->g->nr_pages * PAGE, MADV_DONTNEED);
 }
 
-static void step_populate(struct gmem *g, unsigned char *host)
+/* MADV_POPULATE_READ ends at the first private page. */
+static bool step_populate(const struct busy *busy)
 {
-	madvise(host, g->nr_pages * PAGE, MADV_POPULATE_READ);
-	madvise(host, g->nr_pages * PAGE, MADV_DONTNEED);
+	const size_t size = busy->g->nr_pages * PAGE;
+	const bool populates = !madvise(busy->g->host, size, MADV_POPULATE_READ) || errno == EFAULT;
+
+	return !madvise(busy->g->host, size, MADV_DONTNEED) && populates;
 }
 
-static void step_map(struct gmem *g, unsigned char *host)
+static bool step_map(const struct busy *busy)
 {
-	unsigned char *at = gmem_map(g->fd, 0, g->nr_pages);
+	unsigned char *at = gmem_map(busy->g->fd, 0, busy->g->nr_pages);
 
-	(void)host;
-	if (!at)
-		return;
-	busy_read(at);
-	munmap(at, g->nr_pages * PAGE);
+	return at && busy_read(busy, at) && !munmap(at, busy->g->nr_pages * PAGE);
 }
 
-static void step_move(struct gmem *g, unsigned char *host)
+static bool step_move(const struct busy *busy)
 {
-	unsigned char *at = gmem_map(g->fd, 0, g->nr_pages);
+	const uint64_t nr_pages = busy->g->nr_pages;
+	unsigned char *at = gmem_map(busy->g->fd, 0, nr_pages);
+	bool right = true;
 
-	(void)host;
 	for (uint64_t i = 0; at && i < 4; i++) {
-		busy_read(at);
-		at = move_mapping(at, g->nr_pages, i % 3);
+		right &= busy_read(busy, at);
+		at = move_mapping(at, nr_pages, i % 3);
 	}
-	if (at)
-		munmap(at, g->nr_pages * PAGE);
+	return at && right && !munmap(at, nr_pages * PAGE);
 }
 
-static void step_fork(struct gmem *g, unsigned char *host)
+static bool step_fork(const struct busy *busy)
 {
-	pid_t pid = fork();
+	const pid_t pid = fork();
+	int status;
 
-	(void)g;
-	if (!pid) {
-		busy_read(host);
-		_exit(0);
-	}
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
+	if (!pid)
+		_exit(!busy_read(busy, busy->g->host));
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
 }
 
 static void *busy_thread(void *arg)
 {
 	struct busy *busy = arg;
 
-	while (!atomic_load(&busy->stop)) {
-		busy->step(busy->g, busy->g->host);
-		atomic_fetch_add(&busy->steps, 1);
+	while (!atomic_load(&busy->stop) && !atomic_load(&busy->failed)) {
+		if (busy->step(busy))
+			atomic_fetch_add(&busy->steps, 1);
+		else
+			atomic_store(&busy->failed, true);
 	}
 	return NULL;
 }
@@ -491,10 +500,10 @@ static void converts_in_the_end(struct place at, const struct gmem *g, uint64_t 
 			(unsigned long long)nr, side_name(to), err);
 }
 
-static void convert_beside(void (*step)(struct gmem *g, unsigned char *host))
+static void convert_beside(bool (*step)(const struct busy *busy))
 {
-	struct busy busy = {.step = step};
 	const uint64_t stamp = new_stamp();
+	struct busy busy = {.step = step, .stamp = stamp};
 	pthread_t thread;
 	struct gmem g;
 
@@ -503,7 +512,8 @@ static void convert_beside(void (*step)(struct gmem *g, unsigned char *host))
 	converts(&g, 0, 2 * BLOCK, SHARED);
 	host_writes(&g, 0, 2 * BLOCK, stamp);
 	assert_int_equal(pthread_create(&thread, NULL, busy_thread, &busy), 0);
-	for (uint64_t i = 0; i < 24 || atomic_load(&busy.steps) < 8; i++) {
+	for (uint64_t i = 0; (i < 24 || atomic_load(&busy.steps) < 8) && !atomic_load(&busy.failed);
+	     i++) {
 		const uint64_t nr_pages = i % 4 ? 1 + i % 40 : BLOCK, page = i % 3 ? i % 60 : 0;
 
 		converts_in_the_end(HERE, &g, page, nr_pages, PRIVATE);
@@ -514,6 +524,7 @@ static void convert_beside(void (*step)(struct gmem *g, unsigned char *host))
 	}
 	atomic_store(&busy.stop, true);
 	pthread_join(thread, NULL);
+	assert_false(atomic_load(&busy.failed));
 	pages_hold(&g, 0, 2 * BLOCK, SHARED, stamp);
 	converts(&g, 0, 2 * BLOCK, PRIVATE);
 	pages_hold(&g, 0, 2 * BLOCK, PRIVATE, stamp);

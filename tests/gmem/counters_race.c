@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "steps.h"
@@ -23,6 +24,13 @@ struct toucher {
 	uint64_t gpa;
 	_Atomic uint64_t stop;
 	_Atomic uint64_t touches;
+};
+
+/* A vCPU's thread, and why the vCPU has stopped: "" while it runs, or if it was asked to. */
+struct toucher_thread {
+	struct gmem *g;
+	_Atomic bool stopped;
+	char why[200];
 };
 
 /* Reads the byte at gpa, again and again, until stop is set. */
@@ -37,24 +45,29 @@ __asm__(".pushsection .rodata\n"
 	".popsection");
 extern const unsigned char toucher_begin[], toucher_end[];
 
-static void *toucher_thread(void *arg)
+static void *toucher_run(void *arg)
 {
-	struct gmem *g = arg;
+	struct toucher_thread *t = arg;
 	struct machine_exit exit;
 	int err;
 
 	do
-		err = machine_run(&g->m.vcpu, &exit);
+		err = machine_run(&t->g->m.vcpu, &exit);
 	while (err == -EINTR || (!err && exit.kind == MACHINE_MEMORY_FAULT));
-	return err || exit.kind != MACHINE_OUT ? (void *)"the vCPU stopped" : NULL;
+	if (err)
+		snprintf(t->why, sizeof(t->why), "KVM_RUN returns %d", err);
+	else if (exit.kind != MACHINE_OUT)
+		machine_explain(&exit, t->why, sizeof(t->why));
+	atomic_store(&t->stopped, true);
+	return NULL;
 }
 
-/* Waits until the vCPU has touched its page since now. */
-static void wait_for_touch(struct toucher *toucher)
+/* Waits until the vCPU has touched its page since now, or has stopped. */
+static void wait_for_touch(struct toucher *toucher, struct toucher_thread *t)
 {
 	const uint64_t seen = atomic_load(&toucher->touches);
 
-	while (atomic_load(&toucher->touches) < seen + 2)
+	while (atomic_load(&toucher->touches) < seen + 2 && !atomic_load(&t->stopped))
 		sched_yield();
 }
 
@@ -70,11 +83,11 @@ void no_stale_mapping(void **state)
 {
 	const uint64_t flags = gmem_flags(FOLIO_2M, *(const enum policy *)*state, PRIVATE);
 	uint64_t before, stale = 0, rounds = 0;
+	struct gmem g;
+	struct toucher_thread t = {.g = &g};
 	struct toucher *toucher;
 	pthread_t thread;
-	struct gmem g;
 	double end;
-	void *why;
 
 	works(gmem_create(&g, BLOCK, flags));
 	works(gmem_pre_fault(&g.m.vcpu, 0, MACHINE_LOW_SIZE / PAGE));
@@ -83,23 +96,23 @@ void no_stale_mapping(void **state)
 	*toucher = (struct toucher) {.gpa = MAIN_GPA};
 	works(machine_load(&g.m, toucher_begin, (size_t)(toucher_end - toucher_begin)));
 	works(machine_start(&g.m, &g.m.vcpu, MACHINE_LOW_FREE));
-	works(-pthread_create(&thread, NULL, toucher_thread, &g));
-	for (end = now() + SECONDS; now() < end && !stale; rounds++) {
+	works(-pthread_create(&thread, NULL, toucher_run, &t));
+	for (end = now() + SECONDS; now() < end && !stale && !atomic_load(&t.stopped); rounds++) {
 		uint64_t pages_2m;
 
 		/* zaps the vCPU's page: its fault is on its way when the other page changes */
 		converts(&g, 0, 1, SHARED);
 		converts(&g, 0, 1, PRIVATE);
 		converts(&g, BLOCK - 1, 1, SHARED);
-		wait_for_touch(toucher);
+		wait_for_touch(toucher, &t);
 		works(vm_counter(g.m.vm, "pages_2m", &pages_2m));
 		stale += pages_2m != before;
 		converts(&g, BLOCK - 1, 1, PRIVATE);
 	}
 	atomic_store(&toucher->stop, 1);
-	pthread_join(thread, &why);
+	pthread_join(thread, NULL);
 	print_message("%llu conversions beside faults\n", (unsigned long long)rounds);
-	assert_null(why);
+	assert_string_equal(t.why, "");
 	assert_int_equal(stale, 0);
 	gmem_destroy(&g);
 }

@@ -119,7 +119,9 @@ static int handle(struct load *l, unsigned int i, int err, const struct machine_
 
 	if (err == -EINTR)
 		return 0;
-	if (err == -ENOMEM || (!err && why->kind == MACHINE_MEMORY_FAULT && why->err == -ENOMEM)) {
+	/* -EFAULT: get_user_pages() of the low memory failed twice */
+	if (err == -ENOMEM || err == -EFAULT ||
+	    (!err && why->kind == MACHINE_MEMORY_FAULT && why->err == -ENOMEM)) {
 		atomic_fetch_add(&l->tally->enomem, 1);
 		return 0;
 	}
