@@ -142,7 +142,8 @@ extern "C" {
  *           the same answer then
  * @folio_alloc: allocates a folio
  * @folio_free: frees a folio
- * @folio_split: splits the folio at @index, of order @from, into folios of order @to
+ * @folio_split: splits the folio at @index, of order @from, into folios of order @to. -EAGAIN: the
+ *               folio is in use; a conversion names its first page in the range
  * @folio_merge: merges the folios of order @from in the block of order @to at @index into one. If
  *               @from is 0 and @to is 18, some of the folios may be of order 9. If it fails, the
  *               folios stay as they are, and the call goes on. Also called to undo a @folio_split

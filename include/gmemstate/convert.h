@@ -53,8 +53,9 @@ struct gms_state;
  * @to: what every page of the range becomes
  * @flags: 0 or GMS_CONVERT_RESUMABLE
  * @err_index: NULL, or where to store an index on failure; never below @start, and not written on
- *             success. In both modes: the first page that is pinned or quarantined, or that the
- *             backend's apply found in use. On any other error, atomic: @start; resumable: the
+ *             success. In both modes: the first page that is pinned or quarantined, that the
+ *             backend's apply found in use, or that is in a folio which its folio_split found in
+ *             use (-EAGAIN). On any other error, atomic: @start; resumable: the
  *             first page of the failing 1G block, or @start if the block begins before it
  *
  * On failure the host may have to fault the pages of the range again, and pages that were

@@ -165,7 +165,7 @@ int gms_restructure_split(struct gms_state *s, const struct gms_policy_query *qu
 }
 
 int gms_restructure_split_ranges(struct gms_state *s, const struct gms_policy_query *query,
-				 const struct gms_ranges *ranges, bool *merge)
+				 const struct gms_ranges *ranges, bool *merge, gms_pgoff_t *at)
 {
 	struct gms_ranges_walk walk = {0};
 	/* Kept from range to range, so that a folio that several ranges touch is visited once. */
@@ -181,8 +181,10 @@ int gms_restructure_split_ranges(struct gms_state *s, const struct gms_policy_qu
 
 			gms_cond_resched();
 			err = gms_restructure_split(s, query, index, &folio, &above);
-			if (err && err != GMS_BUSY)
+			if (err && err != GMS_BUSY) {
+				*at = index;
 				return err;
+			}
 			*merge |= above;
 			index = folio.order ? gms_folio_end(folio)
 					    : gms_order_up(index, GMS_ORDER_2M);

@@ -80,10 +80,11 @@ static inline int gms_restructure_fault(struct gms_state *s, const struct gms_po
 /*
  * Splits the folios in the ranges as the policy decides. Queries the policy about each folio of
  * order 9 or 18, and once for all folios of order 0 in a 2M block. Sets *merge if the policy wants
- * one of them larger. Returns 0, also if a split is deferred; or the backend's error.
+ * one of them larger. Returns 0, also if a split is deferred; or the backend's error, and in *at
+ * the first page of the ranges in the folio that it did not split.
  */
 int gms_restructure_split_ranges(struct gms_state *s, const struct gms_policy_query *query,
-				 const struct gms_ranges *ranges, bool *merge)
+				 const struct gms_ranges *ranges, bool *merge, gms_pgoff_t *at)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock);
 
 /*

@@ -211,8 +211,10 @@ static int convert_locked(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock, 
 	if (err)
 		goto map_host;
 	if (c->queried)
-		err = gms_restructure_split_ranges(s, &c->query, &c->ranges, &c->merge);
-	if (!err)
+		err = gms_restructure_split_ranges(s, &c->query, &c->ranges, &c->merge, &c->stop);
+	if (err)
+		c->err_index = c->stop; /* counts if the error is -EAGAIN: the folio is in use */
+	else
 		err = convert_apply(c);
 	if (err)
 		goto unsplit;

@@ -19,7 +19,7 @@ static int populate_split(struct gms_state *s, struct gms_folio place, enum gms_
 	if (!place.order || !gms_policy_wants(s, GMS_EV_ALLOCATE, accessor))
 		return 0;
 	gms_ranges_one(&ranges, place.index, gms_folio_end(place));
-	return gms_restructure_split_ranges(s, &query, &ranges, &merge);
+	return gms_restructure_split_ranges(s, &query, &ranges, &merge, &place.index);
 }
 
 int gms_populate(struct gms_state *s, gms_pgoff_t index, enum gms_accessor accessor, bool *fresh)

@@ -121,6 +121,27 @@ static void rule_16_a_refused_split_undoes_those_before_it(void **unused)
 	rig_fini(&rig);
 }
 
+/* Rule 17: the folio that cannot be split because it is in use is named, as a pinned page is. */
+static void rule_17_a_folio_in_use_is_named(void **unused)
+{
+	struct rig rig;
+
+	(void)unused;
+	init_two_folios(&rig);
+	sim_refuse(rig.sim, 1U << SIM_FOLIO_SPLIT, 0, 1, -EAGAIN);
+	rig_convert_fails(&rig, T_2M - 8, 16, GMS_SHARED, 0, -EAGAIN, T_2M - 8);
+	sim_refuse(rig.sim, 1U << SIM_FOLIO_SPLIT, 1, 1, -EAGAIN);
+	rig_convert_fails(&rig, T_2M - 8, 16, GMS_SHARED, 0, -EAGAIN, T_2M);
+	assert_true(gms_range_is(rig.state, 0, NR_PAGES, GMS_PRIVATE));
+	/* a resumable conversion converts the pages before it */
+	sim_refuse(rig.sim, 1U << SIM_FOLIO_SPLIT, 1, 1, -EAGAIN);
+	rig_convert_fails(&rig, T_2M - 8, 16, GMS_SHARED, GMS_CONVERT_RESUMABLE, -EAGAIN, T_2M);
+	assert_true(gms_range_is(rig.state, T_2M - 8, 8, GMS_SHARED));
+	assert_true(gms_range_is(rig.state, T_2M, T_2M, GMS_PRIVATE));
+	assert_int_equal(gms_folio_order(rig.state, T_2M), GMS_ORDER_2M);
+	rig_fini(&rig);
+}
+
 /* Rules 16 and 31: if the backend refuses to merge a folio again, the folio stays split. */
 static void rule_16_a_refused_merge_is_no_quarantine(void **unused)
 {
@@ -453,6 +474,7 @@ int main(void)
 		cmocka_unit_test(rule_16_a_run_applied_in_part_is_undone_in_part),
 		cmocka_unit_test(rule_16_splits_are_undone_in_reverse),
 		cmocka_unit_test(rule_16_a_refused_split_undoes_those_before_it),
+		cmocka_unit_test(rule_17_a_folio_in_use_is_named),
 		cmocka_unit_test(rule_16_a_refused_merge_is_no_quarantine),
 		cmocka_unit_test(rule_16_a_positive_value_is_eio),
 		cmocka_unit_test(rule_16_any_failed_hook_to_private_changes_nothing),
