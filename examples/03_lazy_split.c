@@ -48,7 +48,7 @@ static int touch(struct gms_state *state, gms_pgoff_t index, enum gms_accessor a
 static int show(struct gms_state *state, const char *step)
 {
 	const gms_pgoff_t place[] = {accepted, opened, untouched};
-	struct gms_stats stats = {.struct_size = sizeof(stats)};
+	struct gms_stats stats = GMS_STATS_INIT;
 	unsigned int i, order[3];
 	int rc;
 

@@ -74,7 +74,7 @@ int gms_kvm_host_init(struct gms_kvm *kvm)
 		return (int)grain;
 	/* the kernel would extend the mapping to whole huge pages, over another mapping */
 	if (!grain || gms_kvm_bytes(kvm->opts.nr_pages) % (uint64_t)grain)
-		return -EINVAL;
+		return gms_kvm_invalid("the size is no multiple of the file's page size");
 	kvm->hides = kvm->mode != GMS_KVM_IN_PLACE && grain == (int64_t)gms_kvm_bytes(1);
 	if (kvm->hides && kvm->opts.flags & GMS_KVM_INIT_PRIVATE)
 		first = &kvm->refusing_file;

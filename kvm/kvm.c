@@ -56,19 +56,31 @@ static bool kvm_place_ok(const struct gms_kvm_opts *opts, unsigned int flag, uin
 	return !(opts->flags & flag) || (!(at & (gms_kvm_bytes(1) - 1)) && at <= INT64_MAX - size);
 }
 
-static bool kvm_opts_ok(const struct gms_kvm_opts *opts)
+/* Returns NULL, or why the options are not valid. */
+static const char *kvm_opts_why(const struct gms_kvm_opts *opts)
 {
 	const unsigned int both = GMS_KVM_SHARED_FD | GMS_KVM_HOST;
 
-	return opts->way <= GMS_KVM_MEMSLOTS && opts->nr_pages && opts->nr_pages <= GMS_MAX_PAGES &&
-	       opts->nr_slots && opts->nr_slots <= GMS_KVM_MAX_SLOTS &&
-	       opts->first_slot <= GMS_KVM_MAX_SLOTS - opts->nr_slots &&
-	       !opts->stop_vcpus == !opts->resume_vcpus && !(opts->flags & ~GMS_KVM_ALL_FLAGS) &&
-	       (opts->flags & both) != both &&
-	       kvm_place_ok(opts, GMS_KVM_GUEST_MEMFD, opts->guest_memfd_offset) &&
-	       kvm_place_ok(opts, GMS_KVM_SHARED_FD, opts->shared_offset) &&
-	       kvm_place_ok(opts, GMS_KVM_HOST, (uintptr_t)opts->host) &&
-	       (opts->host || !(opts->flags & GMS_KVM_HOST));
+	if (opts->way > GMS_KVM_MEMSLOTS)
+		return "way is unknown";
+	if (!opts->nr_pages || opts->nr_pages > GMS_MAX_PAGES)
+		return "nr_pages is 0, or above 2^40";
+	if (!opts->nr_slots || opts->nr_slots > GMS_KVM_MAX_SLOTS ||
+	    opts->first_slot > GMS_KVM_MAX_SLOTS - opts->nr_slots)
+		return "nr_slots is 0, or the memslots pass the largest number";
+	if (!opts->stop_vcpus != !opts->resume_vcpus)
+		return "only one of stop_vcpus and resume_vcpus is set";
+	if (opts->flags & ~GMS_KVM_ALL_FLAGS)
+		return "a flag is unknown";
+	if ((opts->flags & both) == both)
+		return "GMS_KVM_SHARED_FD and GMS_KVM_HOST exclude each other";
+	if (opts->flags & GMS_KVM_HOST && !opts->host)
+		return "host is NULL";
+	if (!kvm_place_ok(opts, GMS_KVM_GUEST_MEMFD, opts->guest_memfd_offset) ||
+	    !kvm_place_ok(opts, GMS_KVM_SHARED_FD, opts->shared_offset) ||
+	    !kvm_place_ok(opts, GMS_KVM_HOST, (uintptr_t)opts->host))
+		return "an offset or host is no multiple of 4096, or too large";
+	return NULL;
 }
 
 /* Returns the modes that support @flags, as a mask of bits 1 << mode. */
@@ -93,7 +105,7 @@ static int kvm_pick_mode(const struct gms_kvm_opts *opts, const struct gms_kvm_s
 	int max_slots;
 
 	if (opts->way && !(allowed & 1U << opts->way))
-		return -EINVAL;
+		return gms_kvm_invalid("the flags exclude this way");
 	modes = gms_kvm_modes_on(sys, opts->vm_fd) & allowed;
 	*mode = opts->way ? opts->way : GMS_KVM_IN_PLACE;
 	while (!opts->way && *mode < GMS_KVM_MEMSLOTS && !(modes & 1U << *mode))
@@ -103,7 +115,7 @@ static int kvm_pick_mode(const struct gms_kvm_opts *opts, const struct gms_kvm_s
 	max_slots = sys->ioctl(sys->ctx, opts->vm_fd, KVM_CHECK_EXTENSION,
 			       (void *)(uintptr_t)KVM_CAP_NR_MEMSLOTS);
 	if (max_slots > 0 && opts->first_slot + opts->nr_slots > (unsigned int)max_slots)
-		return -EINVAL;
+		return gms_kvm_invalid("KVM does not have so many memslots");
 	return 0;
 }
 
@@ -258,13 +270,16 @@ int gms_kvm_create_on(const struct gms_kvm_opts *opts, const struct gms_kvm_sys 
 {
 	struct gms_kvm_opts copy;
 	enum gms_kvm_way mode;
+	const char *why = NULL;
 	struct gms_kvm *kvm;
 	int err;
 
-	if (!gms_opts_copy(&copy, sizeof(copy), opts,
-			   GMS_OPTS_END(struct gms_kvm_opts, nr_slots)) ||
-	    !kvm_opts_ok(&copy))
-		return -EINVAL;
+	if (!gms_opts_copy(&copy, sizeof(copy), opts, GMS_OPTS_END(struct gms_kvm_opts, nr_slots)))
+		why = GMS_WHY_STRUCT_SIZE;
+	if (!why)
+		why = kvm_opts_why(&copy);
+	if (why)
+		return gms_kvm_invalid(why);
 	err = kvm_pick_mode(&copy, sys, &mode);
 	if (err)
 		return err;

@@ -118,6 +118,13 @@ struct gms_kvm {
 	struct gms_kvm_txn txns[GMS_KVM_NR_TXNS];
 };
 
+/* Returns -EINVAL, and lets gms_reason() say why. */
+static inline int gms_kvm_invalid(const char *why)
+{
+	gms_reason_set(why);
+	return -EINVAL;
+}
+
 static inline uint64_t gms_kvm_bytes(uint64_t nr_pages)
 {
 	return nr_pages << GMS_PAGE_SHIFT;

@@ -211,7 +211,8 @@ int gms_kvm_map_flags(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint
 	if (!nr_pages || start >= size || nr_pages > size - start || gfn >= MAPS_MAX_GFN ||
 	    nr_pages > MAPS_MAX_GFN - gfn ||
 	    slot_flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY))
-		return -EINVAL;
+		return gms_kvm_invalid(
+			"the range, the gfns or the flags of the memslot are not valid");
 	pthread_mutex_lock(&kvm->lock);
 	err = maps_map_locked(kvm, &like);
 	pthread_mutex_unlock(&kvm->lock);

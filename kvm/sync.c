@@ -252,7 +252,7 @@ int gms_kvm_sync(struct gms_kvm *kvm, const struct gms_state *state)
 	int err;
 
 	if (gms_state_nr_pages(state) != nr_pages)
-		return -EINVAL;
+		return gms_kvm_invalid("the object has another size than the memory");
 	err = gms_lock_shared(locked, 0, nr_pages);
 	if (err)
 		return err;

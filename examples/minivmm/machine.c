@@ -205,7 +205,7 @@ unsigned int machine_max_vcpus(const struct machine *m)
 	return rc > 0 ? (unsigned int)rc : 1;
 }
 
-/* An instruction that KVM cannot emulate ends the guest, instead of a #UD. Older KVMs lack this. */
+/* An instruction that KVM cannot emulate ends the guest. In an older KVM it is a #UD. */
 static void machine_exit_on_emulation_failure(const struct machine *m)
 {
 	struct kvm_enable_cap cap = {.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE, .args = {1}};

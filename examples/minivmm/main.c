@@ -357,7 +357,7 @@ static int minivmm_run_guest(struct vm *vm)
 
 static void minivmm_run(struct vm *vm)
 {
-	struct gms_stats stats = {.struct_size = sizeof(stats)};
+	struct gms_stats stats = GMS_STATS_INIT;
 	unsigned int low, high;
 
 	check_say(CHECK_NO_TIME, "conversions by %s; the guest asks by %s",

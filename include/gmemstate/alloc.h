@@ -40,6 +40,12 @@ struct gms_allocator {
 	void *ctx;
 };
 
+/** GMS_ALLOCATOR_INIT - an allocator with @struct_size set, and without functions */
+/* clang-format off */
+#define GMS_ALLOCATOR_INIT \
+	{ sizeof(struct gms_allocator), NULL, NULL, NULL }
+/* clang-format on */
+
 #ifdef __cplusplus
 }
 #endif

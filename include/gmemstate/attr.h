@@ -44,7 +44,7 @@ struct gms_state;
  *
  * Context: Takes all convert locks. Allocates, may sleep.
  * Return: 0; -EPERM: frozen; -EDEADLK: called from inside a hook or listener, or under the
- * thread's own fault or shared lock; -ENOMEM: also if the object has GMS_MAX_ATTRS already.
+ * thread's own fault or shared lock; -ENOSPC: the object has GMS_MAX_ATTRS already; -ENOMEM.
  */
 GMS_API int gms_attr_create(struct gms_state *state, unsigned int *id)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);

@@ -188,6 +188,13 @@ struct gms_backend_ops {
 	int (*repair)(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to);
 };
 
+/** GMS_BACKEND_OPS_INIT - a backend with @struct_size set, and without hooks */
+/* clang-format off */
+#define GMS_BACKEND_OPS_INIT \
+	{ sizeof(struct gms_backend_ops), 0, NULL, NULL, NULL, NULL, NULL, NULL, \
+	NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+/* clang-format on */
+
 #ifdef __cplusplus
 }
 #endif

@@ -58,6 +58,15 @@ GMS_API int gms_freeze(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, g
  */
 GMS_API int gms_thaw(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 
+/**
+ * gms_is_frozen() - return true if an object is frozen
+ * @state: the object
+ *
+ * Context: Any; lock-free. Another thread may freeze or thaw the object at any time.
+ * Return: true after gms_freeze(), until gms_thaw().
+ */
+GMS_API bool gms_is_frozen(const struct gms_state *state);
+
 #ifdef __cplusplus
 }
 #endif

@@ -111,6 +111,12 @@ struct gms_listener_ops {
 		      size_t *done);
 };
 
+/** GMS_LISTENER_OPS_INIT - a listener with @struct_size set, and without a hook */
+/* clang-format off */
+#define GMS_LISTENER_OPS_INIT \
+	{ sizeof(struct gms_listener_ops), 0, NULL }
+/* clang-format on */
+
 /**
  * gms_listener_register() - register a listener
  * @state: the object

@@ -154,6 +154,12 @@ struct gms_policy_ops {
 	unsigned int events;
 };
 
+/** GMS_POLICY_OPS_INIT - a policy with @struct_size set, and all other fields 0 or NULL */
+/* clang-format off */
+#define GMS_POLICY_OPS_INIT \
+	{ sizeof(struct gms_policy_ops), NULL, NULL, 0 }
+/* clang-format on */
+
 /**
  * gms_policy_eager_rfc() - split all of a huge folio to 4K at once if it is not all private
  *

@@ -126,6 +126,27 @@ GMS_API bool gms_is_prepared(const struct gms_state *state, gms_pgoff_t index);
 GMS_API bool gms_is_quarantined(const struct gms_state *state, gms_pgoff_t index);
 
 /**
+ * gms_quarantine_next() - find the next quarantined pages of a range
+ * @state: the object
+ * @start: the index of the first page
+ * @nr_pages: the length in pages; what lies past the end is ignored
+ * @first: where to store the index of the first quarantined page; written only if the call returns
+ *         true
+ * @count: where to store how many pages from there on are quarantined, up to the end of the range;
+ *         written only if the call returns true
+ *
+ * Usage: lift all quarantines.
+ *
+ *	while (!err && gms_quarantine_next(state, 0, UINT64_MAX, &first, &count))
+ *		err = gms_repair(state, first, count, GMS_SHARED);
+ *
+ * Context: Any; lock-free.
+ * Return: true if the range has a quarantined page.
+ */
+GMS_API bool gms_quarantine_next(const struct gms_state *state, gms_pgoff_t start,
+				 uint64_t nr_pages, gms_pgoff_t *first, uint64_t *count);
+
+/**
  * gms_folio_order() - return the order of the folio at an index
  * @state: the object
  * @index: the index of a page

@@ -67,6 +67,7 @@
 #include <gmemstate/backend.h>
 #include <gmemstate/binding.h>
 #include <gmemstate/convert.h>
+#include <gmemstate/error.h>
 #include <gmemstate/fault.h>
 #include <gmemstate/freeze.h>
 #include <gmemstate/listener.h>
@@ -144,7 +145,8 @@ struct gms_state_opts {
  * @refused_pinned: calls that returned -EAGAIN, because a page was pinned or in use
  * @refused_quarantined: calls that returned -ENOTRECOVERABLE
  * @refused_deadlock: calls that returned -EDEADLK
- * @refused_backend: calls that returned another error, from a hook of the backend or a listener
+ * @refused_backend: calls that returned another error: from a hook of the backend or a listener,
+ *                   or -ENOSPC
  * @faults_host: host faults that were answered, without those that gms_pin() stands for
  * @faults_guest: guest faults that were answered
  * @folios_allocated: folios of any order that were allocated
@@ -201,6 +203,13 @@ struct gms_stats {
 	uint64_t bindings;
 };
 
+/** GMS_STATS_INIT - counters with @struct_size set, for gms_stats_read() */
+/* clang-format off */
+#define GMS_STATS_INIT \
+	{ sizeof(struct gms_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/* clang-format on */
+
 /**
  * gms_state_create() - create a state object
  * @opts: the options
@@ -235,6 +244,15 @@ GMS_API void gms_state_destroy(struct gms_state *state);
  * Return: the size in pages.
  */
 GMS_API uint64_t gms_state_nr_pages(const struct gms_state *state);
+
+/**
+ * gms_state_policy_name() - return the name of the object's policy
+ * @state: the object
+ *
+ * Context: Any; lock-free.
+ * Return: the name that the policy gave in struct gms_policy_ops.
+ */
+GMS_API const char *gms_state_policy_name(const struct gms_state *state);
 
 /**
  * gms_maintain() - merge folios where the policy wants them merged

@@ -6,19 +6,20 @@
 
 #include "base/opts.h"
 
-bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, void *ctx)
+const char *gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, void *ctx)
 {
 	gms_memset(b, 0, sizeof(*b));
 	b->ctx = ctx;
 	if (!ops)
-		return !ctx;
-	if (!gms_opts_copy(&b->ops, sizeof(b->ops), ops, sizeof(ops->struct_size)) ||
-	    (b->ops.flags & ~GMS_BACKEND_PINS_BY_FOLIO))
-		return false;
+		return ctx ? "backend_ctx is set without a backend" : NULL;
+	if (!gms_opts_copy(&b->ops, sizeof(b->ops), ops, sizeof(ops->struct_size)))
+		return GMS_WHY_STRUCT_SIZE;
+	if (b->ops.flags & ~GMS_BACKEND_PINS_BY_FOLIO)
+		return "a flag of the backend is unknown";
 	b->hooked = b->ops.unmap_host || b->ops.check_pins || b->ops.invalidate_begin ||
 		    b->ops.zap_guest || b->ops.apply || b->ops.undo || b->ops.invalidate_end ||
 		    b->ops.map_host || b->ops.repair;
-	return true;
+	return NULL;
 }
 
 /* Calls a hook, if there is one, and stores in *err what gms_backend_leave() returns. */

@@ -37,10 +37,10 @@ struct gms_hook_frame {
 };
 
 /*
- * Copies the hooks. If @ops is NULL, there are no hooks, and @ctx has to be NULL. Returns false if
- * @ops or @ctx is bad.
+ * Copies the hooks. If @ops is NULL, there are no hooks, and @ctx has to be NULL. Returns NULL, or
+ * why @ops or @ctx is bad.
  */
-bool gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, void *ctx);
+const char *gms_backend_init(struct gms_backend *b, const struct gms_backend_ops *ops, void *ctx);
 
 /* Returns the innermost frame for @b of the calling thread; NULL: the thread has none. */
 static inline const struct gms_hook_frame *gms_backend_frame(const struct gms_backend *b)

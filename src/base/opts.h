@@ -14,6 +14,10 @@
 
 #include "platform.h"
 
+/* Reasons for gms_because(). */
+#define GMS_WHY_STRUCT_SIZE "struct_size is too small, or a field of a newer version is set"
+#define GMS_WHY_ALLOCATOR "the allocator lacks a function, or its struct_size is wrong"
+
 /* The offset at which a member ends: the size of the smallest struct that has the member. */
 #define GMS_OPTS_END(type, member) (offsetof(type, member) + sizeof(((type *)0)->member))
 

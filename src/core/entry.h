@@ -22,6 +22,7 @@
 #ifndef GMS_CORE_ENTRY_H
 #define GMS_CORE_ENTRY_H
 
+#include "base/range.h"
 #include "core.h"
 
 /* ---- shards, and their locks ---- */
@@ -136,7 +137,7 @@ static inline int gms_enter_shared(struct gms_state *s, unsigned int flags, gms_
 	int err = 0;
 
 	if (gms_unlikely(!gms_state_range_ok(s, start, nr_pages)))
-		return -EINVAL;
+		return gms_because(-EINVAL, gms_range_why(s->nr_pages, start, nr_pages));
 	if (gms_unlikely(!gms_thread_is_outside()))
 		err = gms_enter_shared_check(s);
 	if (gms_unlikely(err))

@@ -11,7 +11,8 @@ int gms_allocate(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, gms_
 	int err = 0;
 
 	if (!gms_state_range_ok(s, start, nr_pages)) {
-		err = gms_refused(s, -EINVAL);
+		err = gms_because(-EINVAL, gms_range_why(s->nr_pages, start, nr_pages));
+		gms_refused(s, err);
 		goto out;
 	}
 	gms_for_each_1g(at, next, start, start + nr_pages) {

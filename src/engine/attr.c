@@ -13,7 +13,7 @@ int gms_attr_create(struct gms_state *s, unsigned int *id)
 	if (err)
 		return gms_refused(s, err);
 	if (s->nr_attrs == GMS_MAX_ATTRS)
-		err = -ENOMEM;
+		err = -ENOSPC;
 	else
 		err = gms_rtree_create(s->nr_pages, GMS_RTREE_NONE, &s->allocator,
 				       &s->attr[s->nr_attrs]);
@@ -30,7 +30,7 @@ int gms_attr_set(struct gms_state *s, unsigned int id, gms_pgoff_t start, uint64
 	int err;
 
 	if (id >= gms_load_acquire(&s->nr_attrs))
-		return gms_refused(s, -EINVAL);
+		return gms_refused(s, gms_because(-EINVAL, "no attribute has this number"));
 	err = gms_enter(s, GMS_ENTER_RANGE, start, nr_pages);
 	if (err)
 		return gms_refused(s, err);

@@ -15,7 +15,7 @@ int gms_bind(struct gms_state *s, uint64_t gfn, gms_pgoff_t start, uint64_t nr_p
 	int err;
 
 	if (gfn + nr_pages < gfn)
-		return gms_refused(s, -EINVAL);
+		return gms_refused(s, gms_because(-EINVAL, "the gfns wrap"));
 	err = gms_enter(s, GMS_ENTER_WHOLE, start, nr_pages);
 	if (err)
 		return gms_refused(s, err);
@@ -41,7 +41,9 @@ int gms_unbind(struct gms_state *s, unsigned int id)
 	err = gms_enter(s, flags, 0, s->nr_pages);
 	if (err)
 		return gms_refused(s, err);
-	err = gms_bindings_find_id(&s->bindings, id, &b) ? 0 : -EINVAL;
+	err = 0;
+	if (!gms_bindings_find_id(&s->bindings, id, &b))
+		err = gms_because(-EINVAL, "no binding has this number");
 	if (!err) {
 		const gms_pgoff_t start = b.key[GMS_BY_INDEX];
 		const gms_shards shards = gms_shards_of(start, start + b.nr_pages);

@@ -491,7 +491,8 @@ static int convert_resumable(struct gms_state *s, gms_pgoff_t start, uint64_t nr
 	int err = 0;
 
 	if (!gms_state_range_ok(s, start, nr_pages))
-		return gms_refused(s, -EINVAL);
+		return gms_refused(
+			s, gms_because(-EINVAL, gms_range_why(s->nr_pages, start, nr_pages)));
 	gms_for_each_1g(at, next, start, end) {
 		*err_index = at;
 		err = gms_enter(s, GMS_ENTER_RANGE, at, next - at);
@@ -519,8 +520,10 @@ int gms_convert(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, enum 
 	gms_pgoff_t failed = start;
 	int err;
 
-	if ((to != GMS_SHARED && to != GMS_PRIVATE) || (flags & ~GMS_CONVERT_RESUMABLE))
-		err = gms_refused(s, -EINVAL);
+	if (to != GMS_SHARED && to != GMS_PRIVATE)
+		err = gms_refused(s, gms_because(-EINVAL, "the shareability is unknown"));
+	else if (flags & ~GMS_CONVERT_RESUMABLE)
+		err = gms_refused(s, gms_because(-EINVAL, "a flag is unknown"));
 	else if (flags & GMS_CONVERT_RESUMABLE)
 		err = convert_resumable(s, start, nr_pages, to, &failed);
 	else

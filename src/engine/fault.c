@@ -80,10 +80,12 @@ static int fault_begin(struct gms_state *s, gms_pgoff_t index, const uint64_t *g
 		       enum gms_accessor accessor, struct gms_fault *fault) GMS_NO_TSA
 {
 	gms_pgoff_t now = index;
-	int err = -EINVAL;
+	int err;
 
 	if (gms_likely(accessor == GMS_HOST || accessor == GMS_GUEST))
 		err = gms_enter_shared(s, GMS_ENTER_FROZEN, index, 1);
+	else
+		err = gms_because(-EINVAL, "the accessor is unknown");
 	if (gms_unlikely(err))
 		return gms_refused(s, err);
 	/* The lock keeps the binding as it is. It may have changed before the lock was taken. */

@@ -163,7 +163,7 @@ int gms_fault_prepare(struct gms_state *s, struct gms_fault *fault) GMS_NO_TSA
 	int err;
 
 	if (f->accessor != GMS_GUEST)
-		return gms_refused(s, -EINVAL);
+		return gms_refused(s, gms_because(-EINVAL, "a fault of the host prepares nothing"));
 	if (gms_unlikely(gms_backend_in_hook(&s->backend)))
 		return gms_refused(s, -EDEADLK);
 	if (fault->prepared || !gms_rtree_test(s->private, f->index))

@@ -28,7 +28,7 @@ static int inhibit_store(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pag
 int gms_inhibit(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, unsigned int order)
 {
 	if (order != GMS_ORDER_4K && order != GMS_ORDER_2M)
-		return gms_refused(s, -EINVAL);
+		return gms_refused(s, gms_because(-EINVAL, "the order is neither 0 nor 9"));
 	return inhibit_store(s, start, nr_pages, gms_limit_first_inhibit(order), true);
 }
 

@@ -100,7 +100,7 @@ static int repair_range(struct gms_state *s, gms_pgoff_t start, gms_pgoff_t end,
 	int err;
 
 	if (gms_rtree_fill_range(s->quarantine, start, end - start) != GMS_RTREE_ALL)
-		return -EINVAL;
+		return gms_because(-EINVAL, "a page of the range is not quarantined");
 	err = gms_listeners_retry_stuck(s, start, end);
 	if (!err)
 		err = gms_rtree_prepare(s->quarantine, start, end - start, lifted);
@@ -123,7 +123,7 @@ int gms_repair(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
 	int err;
 
 	if (shareability != GMS_SHARED && shareability != GMS_PRIVATE)
-		return gms_refused(s, -EINVAL);
+		return gms_refused(s, gms_because(-EINVAL, "the shareability is unknown"));
 	/* Enters all shards, because a listener is stuck for all of its range: see listener.h. */
 	err = gms_enter(s, GMS_ENTER_WHOLE, start, nr_pages);
 	if (err)

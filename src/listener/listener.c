@@ -124,17 +124,27 @@ void gms_listeners_clear_stuck(struct gms_state *s)
 
 /* ---- registering ---- */
 
-static bool listener_copy_ops(struct gms_listener_ops *to, const struct gms_listener_ops *from)
+/* Copies the caller's hooks. Returns NULL, or why they are not valid. */
+static const char *listener_copy_ops(struct gms_listener_ops *to,
+				     const struct gms_listener_ops *from)
 {
-	return gms_opts_copy(to, sizeof(*to), from,
-			     GMS_OPTS_END(struct gms_listener_ops, change)) &&
-	       to->change && !(to->flags & ~(GMS_LISTENER_CAN_SPLIT | GMS_LISTENER_CONCURRENT));
+	if (!gms_opts_copy(to, sizeof(*to), from, GMS_OPTS_END(struct gms_listener_ops, change)))
+		return GMS_WHY_STRUCT_SIZE;
+	if (!to->change)
+		return "the listener has no change";
+	if (to->flags & ~(GMS_LISTENER_CAN_SPLIT | GMS_LISTENER_CONCURRENT))
+		return "a flag of the listener is unknown";
+	return NULL;
 }
 
-static bool listener_is_aligned(gms_pgoff_t start, uint64_t nr_pages, uint64_t granule)
+/* Returns NULL, or why a granule is not valid for a range. */
+static const char *listener_why_granule(gms_pgoff_t start, uint64_t nr_pages, uint64_t granule)
 {
-	return granule && granule <= GMS_LISTENER_MAX_GRANULE && !(granule & (granule - 1)) &&
-	       !(start & (granule - 1)) && !(nr_pages & (granule - 1));
+	if (!granule || granule > GMS_LISTENER_MAX_GRANULE || granule & (granule - 1))
+		return "the granule is not a power of two, or is too large";
+	if ((start | nr_pages) & (granule - 1))
+		return "the range does not consist of whole granules";
+	return NULL;
 }
 
 /* Creates a listener, which the list does not have yet. Returns NULL if there is no memory. */
@@ -228,8 +238,12 @@ int gms_listener_register(struct gms_state *s, const struct gms_listener_ops *gi
 	struct gms_listener *l;
 	int err;
 
-	if (!listener_copy_ops(&ops, given) || !listener_is_aligned(start, nr_pages, granule))
-		return gms_refused(s, -EINVAL);
+	const char *why = listener_copy_ops(&ops, given);
+
+	if (!why)
+		why = listener_why_granule(start, nr_pages, granule);
+	if (why)
+		return gms_refused(s, gms_because(-EINVAL, why));
 	err = gms_enter(s, GMS_ENTER_WHOLE, start, nr_pages);
 	if (err)
 		return gms_refused(s, err);
@@ -257,8 +271,9 @@ int gms_listener_unregister(struct gms_state *s, unsigned int id)
 		return gms_refused(s, err);
 	for (l = s->listeners.first; l && l->id != id; l = l->next)
 		;
-	err = -EINVAL;
-	if (l) {
+	if (!l) {
+		err = gms_because(-EINVAL, "no listener has this number");
+	} else {
 		gms_ranges_one(&ranges, l->start, l->end);
 		err = gms_listener_withdraw_or_restore(s, l, &granules);
 	}

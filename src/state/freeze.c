@@ -29,3 +29,8 @@ int gms_thaw(struct gms_state *s)
 {
 	return freeze_set(s, false);
 }
+
+bool gms_is_frozen(const struct gms_state *s)
+{
+	return gms_load_relaxed(&s->frozen);
+}

@@ -68,6 +68,25 @@ bool gms_is_quarantined(const struct gms_state *s, gms_pgoff_t index)
 	return gms_rtree_test(s->quarantine, index);
 }
 
+bool gms_quarantine_next(const struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages,
+			 gms_pgoff_t *first, uint64_t *count)
+{
+	const uint64_t rest = start < s->nr_pages ? s->nr_pages - start : 0;
+	const gms_pgoff_t end = start + (nr_pages < rest ? nr_pages : rest);
+	struct gms_rtree_run run;
+
+	if (!gms_load_relaxed(&s->quarantined))
+		return false;
+	for (; gms_rtree_next(s->quarantine, start, end, &run); start = run.start + run.nr_pages) {
+		if (!run.set)
+			continue;
+		*first = run.start;
+		*count = run.nr_pages;
+		return true;
+	}
+	return false;
+}
+
 unsigned int gms_folio_order(const struct gms_state *s, gms_pgoff_t index)
 {
 	return index < s->nr_pages ? gms_folio_at(&s->folios, index).order : 0;

@@ -137,7 +137,7 @@ int gms_snapshot_save(const struct gms_state *state, void *buf, size_t size, siz
 	int err;
 
 	if (!buf && size)
-		return gms_refused(s, -EINVAL);
+		return gms_refused(s, gms_because(-EINVAL, "a buffer with a size is NULL"));
 	err = gms_enter(s, flags, 0, s->nr_pages);
 	if (err)
 		return gms_refused(s, err);
@@ -253,14 +253,19 @@ static int snapshot_check_whole(const uint8_t *buf, size_t size)
 
 	/* The CRC is checked before the version, because damage may have changed the version. */
 	if (!buf || size < SNAPSHOT_PREFIX_SIZE + SNAPSHOT_CRC_SIZE ||
-	    snapshot_get(buf, 8) != SNAPSHOT_MAGIC || snapshot_get(buf + 16, 8) != size ||
-	    snapshot_get(buf + size - SNAPSHOT_CRC_SIZE, SNAPSHOT_CRC_SIZE) !=
-		    gms_crc32c(buf, size - SNAPSHOT_CRC_SIZE))
-		return -EBADMSG;
+	    snapshot_get(buf, 8) != SNAPSHOT_MAGIC)
+		return gms_because(-EBADMSG, "this is no snapshot");
+	if (snapshot_get(buf + 16, 8) != size)
+		return gms_because(-EBADMSG, "bytes are missing, or too many");
+	if (snapshot_get(buf + size - SNAPSHOT_CRC_SIZE, SNAPSHOT_CRC_SIZE) !=
+	    gms_crc32c(buf, size - SNAPSHOT_CRC_SIZE))
+		return gms_because(-EBADMSG, "the checksum is wrong");
 	version = snapshot_get(buf + 8, 4);
-	return version > SNAPSHOT_VERSION    ? -EPROTONOSUPPORT
-	       : version == SNAPSHOT_VERSION ? 0
-					     : -EBADMSG;
+	if (version > SNAPSHOT_VERSION)
+		return -EPROTONOSUPPORT;
+	if (version < SNAPSHOT_VERSION)
+		return gms_because(-EBADMSG, "there is no such version");
+	return 0;
 }
 
 struct snapshot_header {
@@ -341,25 +346,29 @@ int gms_snapshot_load(const void *buf, size_t size, const struct gms_state_opts 
 	struct gms_state *s;
 	struct snapshot_reader sets;
 	struct snapshot_header h;
+	const char *why;
 	int err;
 
-	if (!gms_state_opts_copy(&o, opts))
-		return -EINVAL;
+	why = gms_state_opts_copy(&o, opts);
+	if (why)
+		return gms_because(-EINVAL, why);
 	err = snapshot_check_whole(buf, size);
 	if (err)
 		return err;
 	if (!snapshot_get_header(buf, size, &h))
-		return -EBADMSG;
+		return gms_because(-EBADMSG, "a field of the header is not valid");
 	sets = (struct snapshot_reader) {
 		.at = (const uint8_t *)buf + SNAPSHOT_HEADER_SIZE,
 		.end = (const uint8_t *)buf + size - SNAPSHOT_CRC_SIZE,
 		.nr_pages = h.nr_pages,
 	};
 	if (!snapshot_check_sets(&sets, &h))
-		return -EBADMSG;
-	if ((o.nr_pages && o.nr_pages != h.nr_pages) ||
-	    (o.folio_order && o.folio_order != h.folio_order))
-		return -EINVAL;
+		return gms_because(-EBADMSG, "the runs of a set are not valid");
+	if (o.nr_pages && o.nr_pages != h.nr_pages)
+		return gms_because(-EINVAL, "the snapshot has another nr_pages than the options");
+	if (o.folio_order && o.folio_order != h.folio_order)
+		return gms_because(-EINVAL,
+				   "the snapshot has another folio_order than the options");
 	o.nr_pages = h.nr_pages;
 	o.folio_order = h.folio_order;
 	o.flags &= ~GMS_INIT_PRIVATE; /* the snapshot says which pages are private */

@@ -16,12 +16,34 @@ static bool state_copy_policy(struct gms_policy_ops *to, const struct gms_policy
 	       to->name && to->decide;
 }
 
-bool gms_state_opts_copy(struct gms_state_opts *to, const struct gms_state_opts *from)
+const char *gms_state_opts_copy(struct gms_state_opts *to, const struct gms_state_opts *from)
 {
-	return gms_opts_copy(to, sizeof(*to), from,
-			     GMS_OPTS_END(struct gms_state_opts, nr_pages)) &&
-	       !(to->flags & ~GMS_INIT_PRIVATE) && gms_order_is_valid(to->folio_order) &&
-	       (to->policy || !to->policy_ctx) && (to->clock_ns || !to->clock_ctx);
+	if (!gms_opts_copy(to, sizeof(*to), from, GMS_OPTS_END(struct gms_state_opts, nr_pages)))
+		return GMS_WHY_STRUCT_SIZE;
+	if (to->flags & ~GMS_INIT_PRIVATE)
+		return "a flag is unknown";
+	if (!gms_order_is_valid(to->folio_order))
+		return "folio_order is not 0, 9 or 18";
+	if (!to->policy && to->policy_ctx)
+		return "policy_ctx is set without a policy";
+	if (!to->clock_ns && to->clock_ctx)
+		return "clock_ctx is set without a clock";
+	return NULL;
+}
+
+/* Copies the caller's options for an object. Returns NULL, or why they are not valid. */
+static const char *state_check_opts(struct gms_state_opts *o, struct gms_allocator *a,
+				    const struct gms_state_opts *opts)
+{
+	const char *why = gms_state_opts_copy(o, opts);
+
+	if (why)
+		return why;
+	if (!o->nr_pages || o->nr_pages > GMS_MAX_PAGES)
+		return "nr_pages is 0, or above 2^40";
+	if (!gms_allocator_copy(a, o->allocator))
+		return GMS_WHY_ALLOCATOR;
+	return NULL;
 }
 
 static void state_destroy_trees(struct gms_state *s)
@@ -82,11 +104,11 @@ int gms_state_create(const struct gms_state_opts *opts, struct gms_state **state
 	struct gms_allocator a;
 	struct gms_state_opts o;
 	struct gms_state *s;
-	int err = -EINVAL;
+	const char *why = state_check_opts(&o, &a, opts);
+	int err;
 
-	if (!gms_state_opts_copy(&o, opts) || !gms_allocator_copy(&a, o.allocator) || !o.nr_pages ||
-	    o.nr_pages > GMS_MAX_PAGES)
-		return -EINVAL;
+	if (why)
+		return gms_because(-EINVAL, why);
 	s = a.alloc(a.ctx, sizeof(*s), 64);
 	if (!s)
 		return -ENOMEM;
@@ -96,8 +118,12 @@ int gms_state_create(const struct gms_state_opts *opts, struct gms_state **state
 	s->policy_ctx = o.policy_ctx;
 	s->clock_ns = o.clock_ns;
 	s->clock_ctx = o.clock_ctx;
-	if (state_copy_policy(&s->policy, o.policy) &&
-	    gms_backend_init(&s->backend, o.backend, o.backend_ctx))
+	if (!state_copy_policy(&s->policy, o.policy))
+		err = gms_because(-EINVAL,
+				  "the policy lacks a name or decide, or struct_size is wrong");
+	else if ((why = gms_backend_init(&s->backend, o.backend, o.backend_ctx)))
+		err = gms_because(-EINVAL, why);
+	else
 		err = state_init(s, &o);
 	if (err) {
 		a.free(a.ctx, s, sizeof(*s), 64);
@@ -146,6 +172,11 @@ void gms_state_destroy(struct gms_state *s)
 	state_destroy_trees(s);
 	a = s->allocator;
 	a.free(a.ctx, s, sizeof(*s), 64);
+}
+
+const char *gms_state_policy_name(const struct gms_state *s)
+{
+	return s->policy.name;
 }
 
 uint64_t gms_state_nr_pages(const struct gms_state *s)

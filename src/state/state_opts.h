@@ -8,9 +8,9 @@
 #include <gmemstate/state.h>
 
 /*
- * Copies the caller's options. Returns false if they are not valid. Does not look at nr_pages, nor
- * at the structs that the options point to.
+ * Copies the caller's options. Returns NULL, or why they are not valid. Does not look at nr_pages,
+ * nor at the structs that the options point to.
  */
-bool gms_state_opts_copy(struct gms_state_opts *to, const struct gms_state_opts *from);
+const char *gms_state_opts_copy(struct gms_state_opts *to, const struct gms_state_opts *from);
 
 #endif /* GMS_STATE_OPTS_H */

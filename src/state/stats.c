@@ -63,7 +63,7 @@ int gms_stats_read(const struct gms_state *s, struct gms_stats *stats)
 	};
 
 	if (now.struct_size < sizeof(now.struct_size))
-		return -EINVAL;
+		return gms_because(-EINVAL, "struct_size is not set");
 	for (unsigned int i = 0; i < GMS_NR_SHARDS; i++) {
 		now.conversions += gms_load_relaxed(&s->shard[i].conversions);
 		now.pages_converted += gms_load_relaxed(&s->shard[i].pages_converted);

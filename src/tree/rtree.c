@@ -32,9 +32,12 @@ int gms_rtree_create(uint64_t nr_pages, enum gms_rtree_fill init,
 	struct gms_allocator a;
 	struct gms_rtree *t;
 
-	if (!nr_pages || nr_pages > GMS_MAX_PAGES ||
-	    (init != GMS_RTREE_NONE && init != GMS_RTREE_ALL) || !gms_allocator_copy(&a, allocator))
-		return -EINVAL;
+	if (!nr_pages || nr_pages > GMS_MAX_PAGES)
+		return gms_because(-EINVAL, "the size is 0, or above 2^40 pages");
+	if (init != GMS_RTREE_NONE && init != GMS_RTREE_ALL)
+		return gms_because(-EINVAL, "the fill is neither none nor all");
+	if (!gms_allocator_copy(&a, allocator))
+		return gms_because(-EINVAL, GMS_WHY_ALLOCATOR);
 	t = a.alloc(a.ctx, rtree_bytes(nr_blocks), GMS_ALIGN);
 	if (!t)
 		return -ENOMEM;

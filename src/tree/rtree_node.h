@@ -92,6 +92,7 @@
 #include <gmemstate/rtree.h>
 
 #include "base/bits.h"
+#include "base/range.h"
 
 /* log2 of the 1G blocks in a top line, the 2M blocks in a word of states, and those in a group */
 #if GMS_RTREE_SHIFT == 9

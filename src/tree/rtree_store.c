@@ -524,7 +524,7 @@ static gms_always_inline int store_set_or_clear(struct gms_rtree *t, gms_pgoff_t
 						uint64_t nr_pages, bool set)
 {
 	if (gms_unlikely(!gms_range_ok(t, start, nr_pages)))
-		return -EINVAL;
+		return gms_because(-EINVAL, gms_range_why(t->nr_pages, start, nr_pages));
 	gms_assert(store_is_unclaimed(t, start, nr_pages));
 	return store_change(t, start, nr_pages, set, NULL);
 }
@@ -548,7 +548,7 @@ int gms_rtree_prepare(struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages,
 	if (r)
 		r->stage = STORE_IDLE;
 	if (!gms_range_ok(t, start, nr_pages))
-		return -EINVAL;
+		return gms_because(-EINVAL, gms_range_why(t->nr_pages, start, nr_pages));
 	err = gms_make_places(t, start, gms_range_end(t, start, nr_pages));
 	if (!err && r) {
 		r->start = start;

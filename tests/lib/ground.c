@@ -104,7 +104,7 @@ static int call_attr_create(struct ground *g, gms_pgoff_t at)
 	(void)at;
 	if ((id == NO_ID) != (ret != 0))
 		return -ERANGE;
-	if (ret == -ENOMEM && g->attrs == GMS_MAX_ATTRS)
+	if (ret == -ENOSPC && g->attrs == GMS_MAX_ATTRS)
 		return 0; /* the call took the lock, and found the table full */
 	g->attrs += !ret;
 	return ret;

@@ -78,7 +78,7 @@ static void rule_08_one_attribute_too_many_is_refused(void **unused)
 			assert_int_not_equal(id[i], id[j]);
 		set_attr(&rig, id[i], 3 * i, 1, true);
 	}
-	assert_int_equal(gms_attr_create(rig.state, &none), -ENOMEM);
+	assert_int_equal(gms_attr_create(rig.state, &none), -ENOSPC);
 	assert_int_equal(none, 0x77);
 	for (i = 0; i < GMS_MAX_ATTRS; i++) {
 		for (j = 0; j < 3 * GMS_MAX_ATTRS; j++)

@@ -54,6 +54,42 @@ static void rule_39_the_first_to_the_last_changed_page_is_quarantined(void **unu
 	rig_fini(&rig);
 }
 
+/* Rule 39: gms_quarantine_next() finds what is quarantined, run by run, cut at both ends. */
+static void rule_39_the_next_quarantined_pages_are_found(void **unused)
+{
+	gms_pgoff_t first = 77;
+	uint64_t count = 77;
+	struct rig rig;
+
+	(void)unused;
+	init_quarantined(&rig);
+	assert_true(gms_quarantine_next(rig.state, 0, UINT64_MAX, &first, &count));
+	assert_int_equal(first, 50);
+	assert_int_equal(count, 250);
+	assert_true(gms_quarantine_next(rig.state, 60, 10, &first, &count));
+	assert_int_equal(first, 60);
+	assert_int_equal(count, 10);
+	assert_true(gms_quarantine_next(rig.state, 0, 51, &first, &count));
+	assert_int_equal(first, 50);
+	assert_int_equal(count, 1);
+	rig_repair(&rig, 100, 50, GMS_PRIVATE);
+	assert_true(gms_quarantine_next(rig.state, 100, NR_PAGES, &first, &count));
+	assert_int_equal(first, 150);
+	assert_int_equal(count, 150);
+	first = count = 77;
+	assert_false(gms_quarantine_next(rig.state, 0, 50, &first, &count));
+	assert_false(gms_quarantine_next(rig.state, 100, 50, &first, &count));
+	assert_false(gms_quarantine_next(rig.state, 0, 0, &first, &count));
+	assert_false(gms_quarantine_next(rig.state, NR_PAGES, 1, &first, &count));
+	assert_false(gms_quarantine_next(rig.state, UINT64_MAX, UINT64_MAX, &first, &count));
+	assert_int_equal(first + count, 154); /* not written */
+	/* what the header shows: repair all, whatever it is */
+	while (gms_quarantine_next(rig.state, 0, UINT64_MAX, &first, &count))
+		rig_repair(&rig, first, count, GMS_SHARED);
+	assert_int_equal(rig_stats(&rig).quarantined_pages, 0);
+	rig_fini(&rig);
+}
+
 /*
  * Rule 39: faults, pins and conversions of quarantined pages return -ENOTRECOVERABLE, and name
  * the first such page.
@@ -205,6 +241,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rule_39_the_first_to_the_last_changed_page_is_quarantined),
+		cmocka_unit_test(rule_39_the_next_quarantined_pages_are_found),
 		cmocka_unit_test(rule_39_faults_pins_and_conversions_are_refused),
 		cmocka_unit_test(rule_39_everything_else_goes_on),
 		cmocka_unit_test(rule_39_no_mapping_covers_a_quarantined_page),

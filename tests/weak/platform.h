@@ -74,6 +74,12 @@
 #define gms_memset(p, c, n) weak_memset(p, c, n)
 #define gms_memcpy(to, from, n) weak_memcpy(to, from, n)
 
+static inline int gms_because(int err, const char *why)
+{
+	(void)why;
+	return err;
+}
+
 static inline const struct gms_allocator *gms_platform_allocator(void)
 {
 	return &weak_allocator;

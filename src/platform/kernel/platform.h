@@ -179,6 +179,17 @@ static inline unsigned int gms_slot(void)
 	return raw_smp_processor_id() % GMS_NR_SLOTS;
 }
 
+/* A kernel keeps no reason: the tracepoint gms_refused has the error. */
+static inline int gms_because(int err, const char *why)
+{
+	return err;
+}
+
+static inline const char *gms_thread_reason(void)
+{
+	return NULL;
+}
+
 static inline void gms_thread_hold(const void *object)
 {
 }

@@ -189,10 +189,23 @@ struct gms_thread {
 	unsigned int nr_held; /* how many shared locks the thread holds */
 	const void *held[GMS_MAX_HELD]; /* their objects, as far as they fit; NULL: free */
 	void *hooks; /* see gms_thread_hooks() */
+	const char *reason; /* see gms_because() */
 };
 
 extern __thread struct gms_thread gms_thread
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* Notes why a call of this thread is about to return an error. Returns the error. */
+static inline int gms_because(int err, const char *why)
+{
+	gms_thread.reason = why;
+	return err;
+}
+
+static inline const char *gms_thread_reason(void)
+{
+	return gms_thread.reason;
+}
 
 #define GMS_NR_SLOTS 8u
 

@@ -104,16 +104,12 @@ static int consumer_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum 
 static struct gms_state *consumer_make(void)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
-	struct gms_policy_ops policy;
-	struct gms_backend_ops backend;
+	struct gms_policy_ops policy = GMS_POLICY_OPS_INIT;
+	struct gms_backend_ops backend = GMS_BACKEND_OPS_INIT;
 	struct gms_state *state = NULL;
 
-	memset(&policy, 0, sizeof(policy));
-	policy.struct_size = sizeof(policy);
 	policy.name = "as it is";
 	policy.decide = consumer_decide;
-	memset(&backend, 0, sizeof(backend));
-	backend.struct_size = sizeof(backend);
 	backend.apply = consumer_apply;
 	opts.nr_pages = NR_PAGES;
 	opts.flags = GMS_INIT_PRIVATE;
@@ -129,7 +125,8 @@ static struct gms_state *consumer_make(void)
 
 static void consumer_use_state(struct gms_state *state)
 {
-	struct gms_stats stats;
+	struct gms_allocator allocator = GMS_ALLOCATOR_INIT;
+	struct gms_stats stats = GMS_STATS_INIT;
 	struct gms_iter iter;
 	struct gms_run run;
 	uint64_t seq = gms_seq_read(state, 0);
@@ -143,7 +140,7 @@ static void consumer_use_state(struct gms_state *state)
 	CHECK(gms_count(state, 0, NR_PAGES, GMS_SHARED) == 1);
 	gms_iter_init(&iter, state, 0, NR_PAGES);
 	CHECK(gms_iter_next(&iter, &run) && run.nr_pages == 3 && run.shareability == GMS_PRIVATE);
-	stats.struct_size = sizeof(stats);
+	CHECK(allocator.struct_size == sizeof(allocator));
 	gms_stats_read(state, &stats);
 	CHECK(stats.conversions == 1 && stats.folios_allocated == 1);
 }
@@ -178,10 +175,14 @@ static int consumer_change(void *ctx, const struct gms_run *runs, size_t count,
 
 static void consumer_use_listener(struct gms_state *state)
 {
-	struct gms_listener_ops ops = {sizeof(ops), GMS_LISTENER_CAN_SPLIT, consumer_change};
+	struct gms_listener_ops ops = GMS_LISTENER_OPS_INIT;
 	uint64_t held = 0;
 	unsigned int id = 0;
 
+	CHECK(gms_listener_register(state, &ops, &held, 0, NR_PAGES, 1, &id) == -EINVAL);
+	CHECK(!strcmp(gms_reason(), "the listener has no change"));
+	ops.flags = GMS_LISTENER_CAN_SPLIT;
+	ops.change = consumer_change;
 	CHECK(gms_listener_register(state, &ops, &held, 0, NR_PAGES, 1, &id) == 0 && held == 1);
 	CHECK(gms_convert(state, IN_2M, IN_2M, GMS_SHARED, 0, NULL) == 0 && held == IN_2M + 1);
 	CHECK(gms_convert(state, IN_2M, 5, GMS_PRIVATE, 0, NULL) == 0 && held == IN_2M - 4);
