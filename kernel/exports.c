@@ -40,6 +40,7 @@ EXPORT_SYMBOL_GPL(gms_state_nr_pages);
 EXPORT_SYMBOL_GPL(gms_state_policy_name);
 EXPORT_SYMBOL_GPL(gms_state_verify);
 EXPORT_SYMBOL_GPL(gms_convert);
+EXPORT_SYMBOL_GPL(gms_convert_gfn);
 EXPORT_SYMBOL_GPL(gms_is_private);
 EXPORT_SYMBOL_GPL(gms_range_is);
 EXPORT_SYMBOL_GPL(gms_summary);

@@ -36,11 +36,9 @@ static int pair_convert(struct pair_vcpu *vcpu, const struct vm_request *request
 {
 	struct vm *vm = vcpu->vm;
 	const bool beside = vcpus_is_running(&vm->vcpus, !vcpu->number);
-	gms_pgoff_t index;
-	int rc = vm_find(vm, request->gfn, request->nr_pages, &index);
+	const int rc =
+		gms_convert_gfn(vm->state, request->gfn, request->nr_pages, request->to, 0, NULL);
 
-	if (!rc)
-		rc = gms_convert(vm->state, index, request->nr_pages, request->to, 0, NULL);
 	vcpu->again += rc == -EAGAIN;
 	vcpu->conversions += !rc;
 	vcpu->beside += !rc && beside;

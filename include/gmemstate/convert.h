@@ -80,6 +80,35 @@ GMS_API int gms_convert(struct gms_state *state, gms_pgoff_t start, uint64_t nr_
 			enum gms_shareability to, unsigned int flags, gms_pgoff_t *err_index)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 
+/**
+ * gms_convert_gfn() - make a range of gfns private or shared, all or nothing
+ * @state: the object
+ * @gfn: the first gfn, in units of 4 KiB
+ * @nr_pages: the length in pages, at least 1; @gfn + @nr_pages must not wrap. Each gfn of the
+ *            range must be in a binding (binding.h)
+ * @to: what every page at these gfns becomes
+ * @flags: 0
+ * @err_gfn: NULL, or where to store a gfn of the range on failure; not written on success. The gfn
+ *           of a page that is pinned, quarantined or in use, as for gms_convert() in atomic mode;
+ *           with -ENOENT the first gfn that is in no binding; on any other error @gfn
+ *
+ * The range may cross from one binding to another, or several, whose pages are anywhere in the
+ * object. That is what a guest's request may do: it knows nothing of bindings. The pages convert
+ * in one transaction, whose hooks are called in the order of the indices. No binding of the range
+ * changes during the call.
+ *
+ * If an undo fails, all pages from the first that would have changed to the last are quarantined,
+ * in the order of the indices, whether at a gfn of the range or not.
+ *
+ * Context: If all gfns are in one binding, takes the same locks as gms_convert(); else all convert
+ * locks, and the invalidate locks from the first page to the last. Allocates, may sleep.
+ * Return: 0; -ENOENT: a gfn of the range is in no binding; -EINVAL: the range is empty or wraps,
+ * or @to or @flags are unknown; the other errors of gms_convert().
+ */
+GMS_API int gms_convert_gfn(struct gms_state *state, uint64_t gfn, uint64_t nr_pages,
+			    enum gms_shareability to, unsigned int flags, uint64_t *err_gfn)
+	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
+
 #ifdef __cplusplus
 }
 #endif

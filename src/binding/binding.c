@@ -186,6 +186,11 @@ bool gms_bindings_overlap(const struct gms_bindings *all, const struct gms_bindi
 	return false;
 }
 
+struct gms_binding gms_bindings_at(const struct gms_bindings *all, uint64_t at)
+{
+	return binding_load(&all->copy[0].list[GMS_BY_INDEX]->at[at]);
+}
+
 bool gms_bindings_find_id(const struct gms_bindings *all, unsigned int id, struct gms_binding *b)
 {
 	const struct gms_binding_list *list = all->copy[0].list[GMS_BY_INDEX];

@@ -94,6 +94,15 @@ int gms_bindings_reserve(struct gms_bindings *all, const struct gms_allocator *a
 void gms_bindings_add(struct gms_bindings *all, const struct gms_binding *b)
 	GMS_REQUIRES(gms_convert_lock, gms_invalidate_lock);
 
+/* Returns the binding at a position in the order of indices. @at is below their number. */
+struct gms_binding gms_bindings_at(const struct gms_bindings *all, uint64_t at);
+
+/* Returns how many bindings there are. */
+static inline uint64_t gms_bindings_nr(const struct gms_bindings *all)
+{
+	return gms_load_relaxed(&all->copy[0].nr);
+}
+
 /* Finds the binding with a number. Returns false if there is none. */
 bool gms_bindings_find_id(const struct gms_bindings *all, unsigned int id, struct gms_binding *b);
 

@@ -29,20 +29,26 @@ bool gms_ranges_next_in_tree(const struct gms_ranges *ranges, struct gms_ranges_
 	return false;
 }
 
-/* Stores the first @room ranges of the list in @kept. Returns how many there are in the tree. */
-static size_t ranges_keep(const struct gms_ranges *ranges, struct gms_range *kept, size_t room)
+/*
+ * Stores the first @room ranges of the list, which are in these parts, in @kept. Returns how many
+ * there are in the tree.
+ */
+static size_t ranges_keep(const struct gms_ranges *ranges, const struct gms_range *parts,
+			  size_t nr_parts, struct gms_range *kept, size_t room)
 {
 	struct gms_rtree_cursor cursor;
 	struct gms_rtree_run run;
 	size_t nr = 0;
 
-	gms_rtree_cursor_init(&cursor, ranges->tree, ranges->start, ranges->end);
-	while (gms_rtree_cursor_next(&cursor, &run)) {
-		if (run.set != ranges->set)
-			continue;
-		if (nr < room)
-			kept[nr] = (struct gms_range) {run.start, run.start + run.nr_pages};
-		nr++;
+	for (size_t i = 0; i < nr_parts; i++) {
+		gms_rtree_cursor_init(&cursor, ranges->tree, parts[i].start, parts[i].end);
+		while (gms_rtree_cursor_next(&cursor, &run)) {
+			if (run.set != ranges->set)
+				continue;
+			if (nr < room)
+				kept[nr] = (struct gms_range) {run.start, run.start + run.nr_pages};
+			nr++;
+		}
 	}
 	return nr;
 }
@@ -50,23 +56,32 @@ static size_t ranges_keep(const struct gms_ranges *ranges, struct gms_range *kep
 int gms_ranges_init(struct gms_state *s, struct gms_ranges *ranges, const struct gms_rtree *tree,
 		    bool set, gms_pgoff_t start, gms_pgoff_t end, bool keep)
 {
+	const struct gms_range part = {start, end};
+
+	return gms_ranges_init_parts(s, ranges, tree, set, &part, 1, keep);
+}
+
+int gms_ranges_init_parts(struct gms_state *s, struct gms_ranges *ranges,
+			  const struct gms_rtree *tree, bool set, const struct gms_range *parts,
+			  size_t nr_parts, bool keep)
+{
 	const struct gms_allocator *a = &s->allocator;
 	struct gms_range *kept = ranges->few;
 
 	ranges->tree = tree;
 	ranges->set = set;
-	ranges->start = start;
-	ranges->end = end;
-	ranges->unmapped = start;
+	ranges->start = parts[0].start;
+	ranges->end = parts[nr_parts - 1].end;
+	ranges->unmapped = ranges->start;
 	ranges->kept = NULL;
-	if (!keep)
+	if (!keep && nr_parts == 1)
 		return 0;
-	ranges->nr = ranges_keep(ranges, kept, GMS_RANGES_INLINE);
+	ranges->nr = ranges_keep(ranges, parts, nr_parts, kept, GMS_RANGES_INLINE);
 	if (ranges->nr > GMS_RANGES_INLINE) {
 		kept = a->alloc(a->ctx, ranges->nr * sizeof(*kept), sizeof(void *));
 		if (!kept)
 			return -ENOMEM;
-		ranges_keep(ranges, kept, ranges->nr);
+		ranges_keep(ranges, parts, nr_parts, kept, ranges->nr);
 	}
 	ranges->kept = kept;
 	return 0;

@@ -52,6 +52,12 @@ struct gms_ranges_walk {
  */
 int gms_ranges_init(struct gms_state *s, struct gms_ranges *ranges, const struct gms_rtree *tree,
 		    bool set, gms_pgoff_t start, gms_pgoff_t end, bool keep);
+
+/* Does the same for several ranges, which ascend and do not touch. Then the list is kept. */
+int gms_ranges_init_parts(struct gms_state *s, struct gms_ranges *ranges,
+			  const struct gms_rtree *tree, bool set, const struct gms_range *parts,
+			  size_t nr_parts, bool keep);
+
 void gms_ranges_fini(struct gms_state *s, struct gms_ranges *ranges);
 
 /* Makes a kept list of one range. It needs no gms_ranges_fini(). */
