@@ -129,11 +129,11 @@ static bool options_set_size(struct options *options, const char *text)
 	int ret = units_parse_size(text, &bytes);
 
 	if (ret == -EINVAL)
-		options_error("--size %s: not a size such as 16G, 512M, 2T or a number of bytes",
+		options_error("--size %s: not a size such as 16G, 1.5GiB, 512M or 0x40000000",
 			      text);
-	else if (ret || bytes >> GMS_PAGE_SHIFT > GMS_MAX_PAGES)
+	else if (ret == -ERANGE || (!ret && bytes >> GMS_PAGE_SHIFT > GMS_MAX_PAGES))
 		options_error("--size %s: more than the largest object, 4P", text);
-	else if (gms_range_from_bytes(0, bytes, &start, &options->nr_pages))
+	else if (ret || gms_range_from_bytes(0, bytes, &start, &options->nr_pages))
 		options_error("--size %s: has to be a whole number of 4K pages, and not 0", text);
 	else
 		return true;

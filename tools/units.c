@@ -8,37 +8,104 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+
+/* How many digits after the point are read: as many as 64 bits hold, and one bit more. */
+#define UNITS_FRACTION 18
 
 static const char units_suffixes[] = "KMGTP";
 
+/*
+ * Reads a unit, after a blank or none: B, K or KiB, M, G, T, P. Returns its power of 2, 0 if there
+ * is no unit, or -1 if the text is none.
+ */
+static int units_shift(const char *text)
+{
+	const char *suffix;
+
+	text += *text == ' ' && text[1];
+	if (!*text || !strcasecmp(text, "B"))
+		return 0;
+	suffix = memchr(units_suffixes, *text & ~('a' - 'A'), sizeof(units_suffixes) - 1);
+	if (!suffix || (text[1] && strcasecmp(text + 1, "iB")))
+		return -1;
+	return 10 * (int)(suffix - units_suffixes + 1);
+}
+
+/* Reads digits in base 10 or 16. Returns the text behind them, or NULL if they are too many. */
+static const char *units_digits(const char *text, unsigned int base, uint64_t *value)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *digit;
+
+	for (*value = 0; *text; text++) {
+		digit = strchr(digits, *text >= 'A' ? *text | ('a' - 'A') : *text);
+		if (!digit || digit - digits >= (int)base)
+			break;
+		if (*value > (UINT64_MAX - (uint64_t)(digit - digits)) / base)
+			return NULL;
+		*value = *value * base + (uint64_t)(digit - digits);
+	}
+	return text;
+}
+
+/*
+ * Multiplies a decimal fraction, its digits without the point, by a power of 2. Returns 0; -EDOM:
+ * the product is not a whole number, or the digits are more than fit in 64 bits.
+ */
+static int units_fraction(const char *digits, size_t nr, int shift, uint64_t *product)
+{
+	uint64_t rest = 0, whole = 1;
+
+	while (nr && digits[nr - 1] == '0')
+		nr--;
+	if (nr > UNITS_FRACTION)
+		return -EDOM;
+	for (size_t i = 0; i < nr; i++) {
+		rest = rest * 10 + (uint64_t)(digits[i] - '0');
+		whole *= 10;
+	}
+	*product = 0;
+	while (shift--) {
+		rest *= 2;
+		*product = *product * 2 + (rest >= whole);
+		rest -= rest >= whole ? whole : 0;
+	}
+	return rest ? -EDOM : 0;
+}
+
 int units_parse_size(const char *text, uint64_t *bytes)
 {
-	const char *at = text;
-	uint64_t value = 0;
-	unsigned int shift = 0;
+	const bool is_hex = *text == '0' && (text[1] | ('a' - 'A')) == 'x';
+	const char *at, *fraction = "";
+	uint64_t value, part;
+	size_t nr = 0;
+	int shift;
 
-	if (*at < '0' || *at > '9')
+	text += is_hex ? 2 : 0;
+	at = units_digits(text, is_hex ? 16 : 10, &value);
+	if (at == text)
 		return -EINVAL;
-	for (; *at >= '0' && *at <= '9'; at++) {
-		unsigned int digit = (unsigned int)(*at - '0');
-
-		if (value > (UINT64_MAX - digit) / 10)
-			return -ERANGE;
-		value = value * 10 + digit;
-	}
-	if (*at) {
-		char upper = *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
-		const char *suffix = strchr(units_suffixes, upper);
-
-		if (!suffix || at[1])
+	if (!at)
+		return -ERANGE;
+	if (!is_hex && *at == '.') {
+		fraction = at + 1;
+		nr = strspn(fraction, "0123456789");
+		if (!nr)
 			return -EINVAL;
-		shift = 10 * (unsigned int)(suffix - units_suffixes + 1);
+		at = fraction + nr;
 	}
+	shift = is_hex && *at ? -1 : units_shift(at);
+	if (shift < 0)
+		return -EINVAL;
 	if (value > UINT64_MAX >> shift)
 		return -ERANGE;
-	*bytes = value << shift;
+	if (units_fraction(fraction, nr, shift, &part))
+		return -EDOM;
+	*bytes = (value << shift) + part;
 	return 0;
 }
 

@@ -12,10 +12,13 @@
 
 /**
  * units_parse_size() - parse a size
- * @text: decimal digits, then nothing or one of K, M, G, T, P (binary, either case)
+ * @text: 0x and hexadecimal digits; or a decimal number, then a unit: nothing or B, or K, M, G, T
+ *        or P, alone or with iB. All units are binary, in either case. A blank may precede the
+ *        unit: what units_bytes() writes is read
  * @bytes: stores the size in bytes; written on success only
  *
- * Return: 0; -EINVAL: the text is no size; -ERANGE: the size does not fit in 64 bits.
+ * Return: 0; -EINVAL: the text is no size; -ERANGE: the size does not fit in 64 bits; -EDOM: the
+ * size is not a whole number of bytes.
  */
 int units_parse_size(const char *text, uint64_t *bytes);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * units.c - how sizes, counts and times are written
+ * units.c - how sizes, counts and times are written, and sizes read
  */
 #include "test.h"
 
@@ -49,11 +49,99 @@ static void counts_and_sizes(void **state)
 	assert_string_equal(units_bytes(buf, (1ULL << 30) - 1), "1023.99 MiB");
 }
 
+/* Checks what a text is read as. @bytes is not written after an error. */
+static void check_size(const char *text, int ret, uint64_t bytes)
+{
+	uint64_t got = 1;
+
+	if (units_parse_size(text, &got) != ret || got != (ret ? 1 : bytes))
+		fail_msg("%s: not %d and %" PRIu64 ", but %" PRIu64, text, ret, bytes, got);
+}
+
+static void sizes_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		int ret;
+		uint64_t bytes;
+	} cases[] = {
+		{"0", 0, 0},
+		{"4096", 0, 4096},
+		{"4096B", 0, 4096},
+		{"1023 B", 0, 1023},
+		{"16G", 0, 16ULL << 30},
+		{"16GiB", 0, 16ULL << 30},
+		{"16 GiB", 0, 16ULL << 30},
+		{"16gib", 0, 16ULL << 30},
+		{"512M", 0, 512ULL << 20},
+		{"2t", 0, 2ULL << 40},
+		{"4PiB", 0, 4ULL << 50},
+		{"1.5G", 0, 3ULL << 29},
+		{"1.50 GiB", 0, 3ULL << 29},
+		{"0.25K", 0, 256},
+		{"1.000000000000000000000000G", 0, 1ULL << 30},
+		{"2.75GiB", 0, 11ULL << 28},
+		{"0.0009765625K", 0, 1},
+		{"0x40000000", 0, 1ULL << 30},
+		{"0XffFF", 0, 65535},
+		{"18446744073709551615", 0, UINT64_MAX},
+		{"0xffffffffffffffff", 0, UINT64_MAX},
+		{"16383.999755859375P", 0, UINT64_MAX - (1ULL << 38) + 1},
+		{"18446744073709551616", -ERANGE, 0},
+		{"0x10000000000000000", -ERANGE, 0},
+		{"16384P", -ERANGE, 0},
+		{"1.87 GiB", -EDOM, 0},
+		{"0.0001K", -EDOM, 0},
+		{"1.5", -EDOM, 0},
+		{"0.3333333333333333333G", -EDOM, 0},
+		{"", -EINVAL, 0},
+		{"G", -EINVAL, 0},
+		{".5G", -EINVAL, 0},
+		{"1.G", -EINVAL, 0},
+		{"-1G", -EINVAL, 0},
+		{"+1G", -EINVAL, 0},
+		{" 1G", -EINVAL, 0},
+		{"1  G", -EINVAL, 0},
+		{"1G ", -EINVAL, 0},
+		{"1 ", -EINVAL, 0},
+		{"1  ", -EINVAL, 0},
+		{"1GB", -EINVAL, 0},
+		{"1GiBs", -EINVAL, 0},
+		{"1Gi", -EINVAL, 0},
+		{"1E", -EINVAL, 0},
+		{"1BiB", -EINVAL, 0},
+		{"1\x8b", -EINVAL, 0},
+		{"0x", -EINVAL, 0},
+		{"0x10G", -EINVAL, 0},
+		{"0x1.8", -EINVAL, 0},
+		{"1e3", -EINVAL, 0},
+		{"1,5G", -EINVAL, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		check_size(cases[i].text, cases[i].ret, cases[i].bytes);
+}
+
+/* A whole number of units is read as it was written. */
+static void sizes_are_read_as_written(void **state)
+{
+	char buf[UNITS_TEXT_SIZE];
+
+	(void)state;
+	for (unsigned int shift = 0; shift < 54; shift++) {
+		for (uint64_t n = 1; n << shift % 10 < 1024; n += 2)
+			check_size(units_bytes(buf, n << shift), 0, n << shift);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times_have_a_unit),
 		cmocka_unit_test(counts_and_sizes),
+		cmocka_unit_test(sizes_are_read),
+		cmocka_unit_test(sizes_are_read_as_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
