@@ -8,7 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
+#include <strings.h>
 
 /* swiotlb: the size of a slot, and of the segments in which slots are handed out. */
 #define GEN_SLOT_BYTES 2048
@@ -126,7 +126,7 @@ int gen_run(FILE *out, const struct gen_opts *opts)
 	struct gen gen = {.out = out, .random = opts->seed, .nr_pages = opts->nr_pages};
 	unsigned int i = 0;
 
-	while (gen_name(i) && strcmp(gen_name(i), opts->name))
+	while (gen_name(i) && strcasecmp(gen_name(i), opts->name))
 		i++;
 	if (!gen_name(i))
 		return -ENOENT;

@@ -22,7 +22,7 @@
 
 /**
  * struct gen_opts - what to generate
- * @name: name of the workload
+ * @name: name of the workload, in either case
  * @nr_pages: size of the guest's memory in pages, from GEN_MIN_PAGES to GEN_MAX_PAGES. Where the
  *            memory has a hole, the highest address is higher than the size
  * @nr_vcpus: number of vCPUs, at most GEN_MAX_VCPUS; 0: one for each 2 GiB, from 1 to 64

@@ -76,7 +76,7 @@ static void tool_warn_losses(const struct log *log, const struct options *option
 		options_error("%s: warning: %" PRIu64 " events lost, and %" PRIu64
 			      " gaps of unknown size: the final state may be wrong",
 			      options->name, log->nr_lost, log->nr_lost_gaps);
-	if (options->command == OPTIONS_DUMP || !log->nr_without_time)
+	if (options->command == COMMAND_DUMP || !log->nr_without_time)
 		return; /* times do not change the final state */
 	if (log->nr_without_time == log->nr_events)
 		options_error("%s: no times: each event counts as 1 ms", options->name);
@@ -114,9 +114,9 @@ static int tool_report(const struct log *log, const struct replay *replay,
 {
 	int ret = 0;
 
-	if (options->command == OPTIONS_DUMP && options->json)
+	if (options->command == COMMAND_DUMP && options->json)
 		ret = report_runs_json(stdout, options->name, log, replay);
-	else if (options->command == OPTIONS_DUMP)
+	else if (options->command == COMMAND_DUMP)
 		report_runs(stdout, replay);
 	else if (options->json)
 		ret = report_json(stdout, options->name, log, replay);
@@ -139,7 +139,7 @@ static int tool_replay(struct options *options)
 		goto out;
 	}
 	tool_warn_losses(&log, options);
-	if (options->command == OPTIONS_DUMP)
+	if (options->command == COMMAND_DUMP)
 		tool_warn_refusals(&replay.refused, options);
 	ret = tool_report(&log, &replay, options);
 	if (ret)
@@ -352,11 +352,11 @@ static int tool_study(struct options *options)
 
 	options->plan.policies = (1U << POLICIES_NR) - 1;
 	options->plan.pins = LAB_PINS_BOTH;
-	while (ret >= 0 && options->name) {
+	for (; ret >= 0 && *options->names; options->names++) {
+		options->name = *options->names;
 		ret = tool_study_log(study, options);
 		if (ret > status)
 			status = ret;
-		options->name = options->more ? *options->more++ : NULL;
 	}
 	if (ret >= 0)
 		ret = study_end(study);
@@ -400,16 +400,16 @@ static int tool_generate(const struct options *options)
 	return TOOL_UNUSABLE;
 }
 
-int main(int argc, const char **argv)
+int main(int argc, char **argv)
 {
 	struct options options;
 	int status = options_read(&options, argc, argv);
 
-	if (status < 0 && options.command == OPTIONS_GEN)
+	if (status < 0 && options.command == COMMAND_GEN)
 		status = tool_generate(&options);
-	else if (status < 0 && options.command == OPTIONS_REPORT)
+	else if (status < 0 && options.command == COMMAND_REPORT)
 		status = tool_study(&options);
-	else if (status < 0 && options.command == OPTIONS_COSTS)
+	else if (status < 0 && options.command == COMMAND_COSTS)
 		status = tool_print_costs(&options);
 	else if (status < 0 && options.plan.policies)
 		status = tool_compare(&options);

@@ -5,14 +5,11 @@
 #ifndef GMS_TOOL_OPTIONS_H
 #define GMS_TOOL_OPTIONS_H
 
+#include "commands.h"
 #include "lab_report.h"
-
-#include <popt.h>
 
 /* Exit status. */
 enum tool_status { TOOL_APPLIED = 0, TOOL_SOME_REFUSED = 1, TOOL_UNUSABLE = 2 };
-
-enum options_command { OPTIONS_REPLAY, OPTIONS_DUMP, OPTIONS_GEN, OPTIONS_REPORT, OPTIONS_COSTS };
 
 /**
  * struct options - the options of a run. They fit the command and each other
@@ -29,12 +26,13 @@ enum options_command { OPTIONS_REPLAY, OPTIONS_DUMP, OPTIONS_GEN, OPTIONS_REPORT
  * @nr_vcpus: number of vCPUs of a workload; 0: it follows from the size
  * @seed: seed of a workload
  * @has_backing: an option gives the backing
- * @name: name of the log, or of the workload; NULL for costs
- * @more: names of further logs of a report, ends in NULL; NULL: there are none
- * @context: popt's context, which owns the texts
+ * @help: print help
+ * @version: print the version
+ * @name: the first argument: the name of a log, or of a workload; NULL: there is none
+ * @names: all arguments; ends in NULL
  */
 struct options {
-	enum options_command command;
+	enum command_id command;
 	bool json;
 	bool text;
 	bool init_given;
@@ -47,9 +45,10 @@ struct options {
 	unsigned int nr_vcpus;
 	uint64_t seed;
 	bool has_backing;
+	bool help;
+	bool version;
 	const char *name;
-	const char **more;
-	poptContext context;
+	char **names;
 };
 
 /**
@@ -62,13 +61,13 @@ __attribute__((format(printf, 1, 2))) void options_error(const char *format, ...
  * options_read() - read the command line
  * @options: filled in; after a failure, too, the caller frees them with options_fini()
  * @argc: argument of main()
- * @argv: argument of main()
+ * @argv: argument of main(); its order changes, and the options keep pointers to it
  *
  * Prints help, version and errors.
  *
  * Return: -1: the program goes on; else the exit status with which the program ends.
  */
-int options_read(struct options *options, int argc, const char **argv);
+int options_read(struct options *options, int argc, char **argv);
 
 /**
  * options_fini() - free what options hold

@@ -4,8 +4,6 @@
  */
 #include "policies.h"
 
-#include <string.h>
-
 const struct policies_words policies_words[POLICIES_NR] = {
 	[POLICIES_EAGER_RFC] = {"eager-rfc", "eager-rfc", "at once", "all shared", "1G>4K",
 				"to the backing"},
@@ -17,15 +15,6 @@ const struct policies_words policies_words[POLICIES_NR] = {
 	[POLICIES_ADAPTIVE] = {"adaptive", "adaptive", "touch", "only mixed", "1G>2M>4K",
 			       "by rent"},
 };
-
-enum policies_id policies_find(const char *name)
-{
-	enum policies_id id = 0;
-
-	while (id < POLICIES_NR && strcmp(name, policies_words[id].name))
-		id++;
-	return id;
-}
 
 const struct gms_policy_ops *policies_ops(enum policies_id id)
 {

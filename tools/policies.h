@@ -41,9 +41,6 @@ struct policies_words {
 /* By enum policies_id. */
 extern const struct policies_words policies_words[POLICIES_NR];
 
-/** policies_find() - return the number of a policy; POLICIES_NR: there is none of that name */
-enum policies_id policies_find(const char *name);
-
 /** policies_ops() - return a policy of the library */
 const struct gms_policy_ops *policies_ops(enum policies_id id);
 

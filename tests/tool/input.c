@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * input.c - the gmemstate command: options, exit status, odd and hostile input
+ * input.c - the gmemstate command: exit status, odd and hostile input
  */
 #include "tool_run.h"
 
@@ -423,50 +423,6 @@ static void missing_times_are_said(void **state)
 	}
 }
 
-static void options(void **state)
-{
-	/* clang-format off */
-	static const char *const bad[][6] = {
-		{ NULL },
-		{ "convert", DATA("A.csv") },
-		{ "replay" },
-		{ "replay", DATA("A.csv"), DATA("A.csv") },
-		{ "replay", "--no-such", DATA("A.csv") },
-		{ "replay", DATA("A.csv"), "--size" },
-		{ "replay", "--init", "mixed", DATA("A.csv") },
-		{ "replay", "--format", "perf", DATA("A.csv") },
-		{ "replay", "--json=1", DATA("A.csv") },
-	};
-	/* clang-format on */
-	struct run run;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		tool_run(&run, bad[i], "", 0);
-		if (run.status != 2)
-			fail_msg("case %zu: status %d", i, run.status);
-		assert_string_equal(run.out, "");
-		assert_int_equal(strncmp(run.err, "gmemstate: ", 11), 0);
-		run_free(&run);
-	}
-	TOOL(&run, "--help");
-	assert_int_equal(run.status, 0);
-	assert_has(run.out, "--size");
-	assert_has(run.out, "Exit status");
-	assert_has(run.out, "several VMs");
-	run_free(&run);
-	TOOL(&run, "--version");
-	assert_int_equal(run.status, 0);
-	assert_string_equal(run.out, "gmemstate " GMS_VERSION "\n");
-	run_free(&run);
-	/* The last of two options counts. Options may follow the file. */
-	TOOL(&run, "dump", "--size=4G", DATA("A.csv"), "--size=2G", "--init=private",
-	     "--format=csv");
-	assert_int_equal(run.status, 0);
-	assert_null(strstr(run.out, "0x000100000000"));
-	run_free(&run);
-}
-
 static void output_is_lost(void **state)
 {
 	char command[8192];
@@ -576,7 +532,6 @@ int main(void)
 		cmocka_unit_test(refused_lines_are_bounded),
 		cmocka_unit_test(lost_events_are_reported),
 		cmocka_unit_test(missing_times_are_said),
-		cmocka_unit_test(options),
 		cmocka_unit_test(output_is_lost),
 		cmocka_unit_test(names_in_json),
 		cmocka_unit_test(truncated_logs),
