@@ -10,7 +10,6 @@
 #include "tool_json.h"
 #include "units.h"
 
-#include <errno.h>
 #include <inttypes.h>
 
 enum lab_report_kind { LAB_REPORT_COUNT, LAB_REPORT_BYTES, LAB_REPORT_CYCLES };
@@ -263,7 +262,7 @@ void lab_report_list(FILE *out, const struct lab_report *report)
 	fputs("\n* A kernel cannot have this today: it counts references by folio.\n", out);
 }
 
-json_t *lab_report_pack_run(const struct lab_run *run)
+json_t *lab_report_pack_run(const struct lab_run *run, size_t max_refused)
 {
 	json_t *json = json_object();
 	bool failed = !json;
@@ -278,7 +277,7 @@ json_t *lab_report_pack_run(const struct lab_run *run)
 			json, lab_report_rows[i].key,
 			json_integer(tool_json_count(lab_report_rows[i].value(&run->result))));
 	failed |= json_object_set_new(json, "refused_events",
-				      tool_json_refusals(&run->result.refused));
+				      tool_json_refusals(&run->result.refused, max_refused));
 	if (!failed)
 		return json;
 	json_decref(json);
@@ -316,37 +315,29 @@ static const char *lab_report_pins(const struct lab_runs *runs)
 
 int lab_report_json(FILE *out, const struct lab_report *report)
 {
-	const struct lab_opts *opts = &report->runs.run[0].opts;
-	const struct log *log = report->runs.log;
-	json_t *json = tool_json_head(report->name, log, opts->nr_pages, report->size_from_log,
-				      opts->init_private);
-	json_t *runs = json_array();
-	bool failed = !json || !runs;
+	const struct lab_runs *runs = &report->runs;
+	const struct lab_opts *opts = &runs->run[0].opts;
+	const struct log *log = runs->log;
+	struct tool_json_stream stream = {.out = out};
 
-	failed |= json_object_set_new(json, "log", tool_json_log(log));
-	failed |= json_object_set_new(json, "backing",
-				      json_string(lab_report_backing_name(opts->folio_order)));
-	failed |= json_object_set_new(json, "pins", json_string(lab_report_pins(&report->runs)));
-	failed |= json_object_set_new(json, "memory", lab_report_pack_ram(opts));
-	failed |= json_object_set_new(json, "arch", json_string(costs_arch_name(opts->arch)));
-	failed |= json_object_set_new(json, "rmp",
-				      json_string(opts->rmp_sticky ? "sticky" : "heals"));
-	failed |= json_object_set_new(json, "pin_us", json_integer(tool_json_count(opts->pin_us)));
-	failed |= json_object_set_new(json, "guest_uses_all", json_boolean(opts->guest_all));
-	failed |=
-		json_object_set_new(json, "host_unknown", json_boolean(report->runs.host_unknown));
-	failed |= json_object_set_new(json, "punch", json_boolean(opts->punch));
-	failed |= json_object_set_new(
-		json, "folios",
-		json_integer(tool_json_count(report->runs.run[0].result.nr_folios)));
-	failed |= json_object_set_new(json, "costs", costs_json(opts->costs));
-	for (unsigned int i = 0; i < report->runs.nr; i++)
-		failed |= json_array_append_new(runs, lab_report_pack_run(&report->runs.run[i]));
-	failed |= json_object_set_new(json, "policies", runs);
-	failed |= json_object_set_new(json, "not_applied", tool_json_refusals(&log->malformed));
-	if (failed) {
-		json_decref(json);
-		return -ENOMEM;
-	}
-	return tool_json_write(out, json);
+	tool_json_begin(&stream, NULL, '{');
+	tool_json_put_members(&stream, tool_json_head(report->name, log, opts->nr_pages,
+						      report->size_from_log, opts->init_private));
+	tool_json_put(&stream, "log", tool_json_log(log));
+	tool_json_put_members(
+		&stream,
+		json_pack("{s:s, s:s, s:o, s:s, s:s, s:I, s:b, s:b, s:b, s:I, s:o}", "backing",
+			  lab_report_backing_name(opts->folio_order), "pins", lab_report_pins(runs),
+			  "memory", lab_report_pack_ram(opts), "arch", costs_arch_name(opts->arch),
+			  "rmp", opts->rmp_sticky ? "sticky" : "heals", "pin_us",
+			  tool_json_count(opts->pin_us), "guest_uses_all", (int)opts->guest_all,
+			  "host_unknown", (int)runs->host_unknown, "punch", (int)opts->punch,
+			  "folios", tool_json_count(runs->run[0].result.nr_folios), "costs",
+			  costs_json(opts->costs)));
+	tool_json_begin(&stream, "policies", '[');
+	for (unsigned int i = 0; i < runs->nr; i++)
+		tool_json_put(&stream, NULL, lab_report_pack_run(&runs->run[i], SIZE_MAX));
+	tool_json_end(&stream, ']');
+	tool_json_put(&stream, "not_applied", tool_json_refusals(&log->malformed, SIZE_MAX));
+	return tool_json_finish(&stream);
 }

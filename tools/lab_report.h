@@ -55,10 +55,11 @@ int lab_report_json(FILE *out, const struct lab_report *report);
 /**
  * lab_report_pack_run() - pack all numbers of a run
  * @run: the run
+ * @max_refused: how many of the events that were refused to list at most
  *
  * Return: an object that the caller owns; NULL: out of memory.
  */
-json_t *lab_report_pack_run(const struct lab_run *run);
+json_t *lab_report_pack_run(const struct lab_run *run, size_t max_refused);
 
 /**
  * lab_report_pack_ram() - pack which part of the object is the guest's memory

@@ -12,8 +12,6 @@
 
 #include "tool_json.h"
 
-#include <errno.h>
-
 static json_int_t report_json_bytes(uint64_t nr_pages)
 {
 	return tool_json_count(nr_pages << GMS_PAGE_SHIFT);
@@ -102,60 +100,56 @@ static json_t *report_json_time(const struct replay *replay)
 			 "ns_per_conversion", timed ? json_real(each) : json_null());
 }
 
-static json_t *report_json_head(const char *name, const struct log *log,
-				const struct replay *replay)
+/* Begins the object of a report, with what was replayed. */
+static struct tool_json_stream report_json_begin(FILE *out, const char *name, const struct log *log,
+						 const struct replay *replay)
 {
-	return tool_json_head(name, log, gms_state_nr_pages(replay->state), replay->size_from_log,
-			      replay->init_private);
+	struct tool_json_stream stream = {.out = out};
+
+	tool_json_begin(&stream, NULL, '{');
+	tool_json_put_members(&stream, tool_json_head(name, log, gms_state_nr_pages(replay->state),
+						      replay->size_from_log, replay->init_private));
+	return stream;
+}
+
+/* Ends the object of a report, with what was not applied. */
+static int report_json_end(struct tool_json_stream *stream, const struct replay *replay)
+{
+	tool_json_put(stream, "not_applied", tool_json_refusals(&replay->refused, SIZE_MAX));
+	return tool_json_finish(stream);
 }
 
 int report_json(FILE *out, const char *name, const struct log *log, const struct replay *replay)
 {
-	json_t *json = report_json_head(name, log, replay);
-	bool failed = !json;
+	struct tool_json_stream stream = report_json_begin(out, name, log, replay);
 
-	failed |= json_object_set_new(json, "log", tool_json_log(log));
-	failed |= json_object_set_new(json, "conversions", report_json_conversions(log, replay));
-	failed |=
-		json_object_set_new(json, "shared", report_json_pages(&replay->pages[GMS_SHARED]));
-	failed |= json_object_set_new(json, "private",
-				      report_json_pages(&replay->pages[GMS_PRIVATE]));
-	failed |= json_object_set_new(json, "blocks_2m", report_json_blocks(replay->blocks_2m));
-	failed |= json_object_set_new(json, "blocks_1g", report_json_blocks(replay->blocks_1g));
-	failed |= json_object_set_new(json, "most_fragmented_1g", report_json_top(replay));
-	failed |= json_object_set_new(json, "memory", report_json_memory(&replay->stats));
-	failed |= json_object_set_new(json, "time", report_json_time(replay));
-	failed |= json_object_set_new(json, "not_applied", tool_json_refusals(&replay->refused));
-	if (failed) {
-		json_decref(json);
-		return -ENOMEM;
-	}
-	return tool_json_write(out, json);
+	tool_json_put(&stream, "log", tool_json_log(log));
+	tool_json_put(&stream, "conversions", report_json_conversions(log, replay));
+	tool_json_put(&stream, "shared", report_json_pages(&replay->pages[GMS_SHARED]));
+	tool_json_put(&stream, "private", report_json_pages(&replay->pages[GMS_PRIVATE]));
+	tool_json_put(&stream, "blocks_2m", report_json_blocks(replay->blocks_2m));
+	tool_json_put(&stream, "blocks_1g", report_json_blocks(replay->blocks_1g));
+	tool_json_put(&stream, "most_fragmented_1g", report_json_top(replay));
+	tool_json_put(&stream, "memory", report_json_memory(&replay->stats));
+	tool_json_put(&stream, "time", report_json_time(replay));
+	return report_json_end(&stream, replay);
 }
 
 int report_runs_json(FILE *out, const char *name, const struct log *log,
 		     const struct replay *replay)
 {
-	json_t *json = report_json_head(name, log, replay);
-	json_t *list = json_array();
-	bool failed = !json || !list;
+	struct tool_json_stream stream = report_json_begin(out, name, log, replay);
 	struct gms_iter iter;
 	struct gms_run run;
 
+	tool_json_begin(&stream, "runs", '[');
 	gms_iter_init(&iter, replay->state, 0, gms_state_nr_pages(replay->state));
-	while (!failed && gms_iter_next(&iter, &run)) {
-		json_t *item =
-			json_pack("{s:I, s:I, s:s}", "start_bytes", report_json_bytes(run.start),
-				  "size_bytes", report_json_bytes(run.nr_pages), "shareability",
-				  event_shareability_name(run.shareability));
-
-		failed = json_array_append_new(list, item);
-	}
-	failed |= json_object_set_new(json, "runs", list);
-	failed |= json_object_set_new(json, "not_applied", tool_json_refusals(&replay->refused));
-	if (failed) {
-		json_decref(json);
-		return -ENOMEM;
-	}
-	return tool_json_write(out, json);
+	while (!ferror(out) && gms_iter_next(&iter, &run))
+		tool_json_put(&stream, NULL,
+			      json_pack("{s:I, s:I, s:s}", "start_bytes",
+					report_json_bytes(run.start), "size_bytes",
+					report_json_bytes(run.nr_pages), "shareability",
+					event_shareability_name(run.shareability)));
+	tool_json_end(&stream, ']');
+	return report_json_end(&stream, replay);
 }

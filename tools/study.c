@@ -14,6 +14,9 @@
 /* A cost that is above the least by less than this part of the work is called close. */
 #define STUDY_CLOSE .05
 
+/* How many refused events of a run are listed. A report keeps all of its runs. */
+#define STUDY_REFUSED 10
+
 /* How much of a file's name the name of a case has. */
 #define STUDY_NAME 24
 
@@ -57,7 +60,8 @@ static json_t *study_pack_runs(const struct study_case *c)
 
 	for (unsigned int i = 0; i < runs->nr; i++) {
 		if (runs->run[i].opts.host_all == c->host_all)
-			list = study_append(list, lab_report_pack_run(&runs->run[i]));
+			list = study_append(list,
+					    lab_report_pack_run(&runs->run[i], STUDY_REFUSED));
 	}
 	return list;
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TOOL_JSON_INDENT 2
+
 json_int_t tool_json_count(uint64_t value)
 {
 	return value > INT64_MAX ? INT64_MAX : (json_int_t)value;
@@ -81,11 +83,12 @@ json_t *tool_json_log(const struct log *log)
 	return TOOL_JSON_NUMBERS(members);
 }
 
-json_t *tool_json_refusals(const struct log_refusals *refused)
+json_t *tool_json_refusals(const struct log_refusals *refused, size_t max)
 {
+	const size_t nr = refused->nr_listed < max ? refused->nr_listed : max;
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < refused->nr_listed; i++) {
+	for (size_t i = 0; i < nr; i++) {
 		const struct log_refusal *r = &refused->list[i];
 		json_t *json = json_pack("{s:I, s:b, s:s}", "line", tool_json_count(r->line),
 					 "malformed", (int)r->malformed, "reason", r->reason);
@@ -96,8 +99,10 @@ json_t *tool_json_refusals(const struct log_refusals *refused)
 		}
 	}
 	return json_pack("{s:I, s:I, s:o}", "count", tool_json_count(refused->total), "listed",
-			 tool_json_count(refused->nr_listed), "list", list);
+			 tool_json_count(nr), "list", list);
 }
+
+#define TOOL_JSON_FLAGS (JSON_INDENT(TOOL_JSON_INDENT) | JSON_REAL_PRECISION(10))
 
 int tool_json_write(FILE *out, json_t *json)
 {
@@ -105,10 +110,83 @@ int tool_json_write(FILE *out, json_t *json)
 
 	if (!json)
 		return -ENOMEM;
-	ret = json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
+	ret = json_dumpf(json, out, TOOL_JSON_FLAGS);
 	json_decref(json);
 	if (ret && !ferror(out))
 		return -ENOMEM;
 	fputc('\n', out);
 	return 0;
+}
+
+/* Writes what precedes a member: the comma after the last one, a new line, and the key. */
+static void tool_json_member(struct tool_json_stream *stream, const char *key)
+{
+	if (stream->depth)
+		fprintf(stream->out, "%s\n%*s", stream->filled ? "," : "",
+			(int)stream->depth * TOOL_JSON_INDENT, "");
+	if (key)
+		fprintf(stream->out, "\"%s\": ", key);
+	stream->filled = true;
+}
+
+void tool_json_begin(struct tool_json_stream *stream, const char *key, char bracket)
+{
+	tool_json_member(stream, key);
+	fputc(bracket, stream->out);
+	stream->depth++;
+	stream->filled = false;
+}
+
+void tool_json_end(struct tool_json_stream *stream, char bracket)
+{
+	stream->depth--;
+	if (stream->filled)
+		fprintf(stream->out, "\n%*s", (int)stream->depth * TOOL_JSON_INDENT, "");
+	fputc(bracket, stream->out);
+	stream->filled = true;
+}
+
+/* Writes a part of a value. Its lines are indented as deeply as the member that it belongs to. */
+static int tool_json_part(const char *text, size_t len, void *arg)
+{
+	const struct tool_json_stream *stream = arg;
+
+	while (len) {
+		const char *end = memchr(text, '\n', len);
+		const size_t nr = end ? (size_t)(end - text) + 1 : len;
+
+		fwrite(text, 1, nr, stream->out);
+		if (end)
+			fprintf(stream->out, "%*s", (int)stream->depth * TOOL_JSON_INDENT, "");
+		text += nr;
+		len -= nr;
+	}
+	return 0;
+}
+
+void tool_json_put(struct tool_json_stream *stream, const char *key, json_t *json)
+{
+	tool_json_member(stream, key);
+	if (json_dump_callback(json, tool_json_part, stream, TOOL_JSON_FLAGS | JSON_ENCODE_ANY))
+		stream->failed = true;
+	json_decref(json);
+}
+
+void tool_json_put_members(struct tool_json_stream *stream, json_t *json)
+{
+	const char *key;
+	json_t *value;
+
+	if (!json)
+		stream->failed = true;
+	json_object_foreach(json, key, value)
+		tool_json_put(stream, key, json_incref(value));
+	json_decref(json);
+}
+
+int tool_json_finish(struct tool_json_stream *stream)
+{
+	tool_json_end(stream, '}');
+	fputc('\n', stream->out);
+	return stream->failed ? -ENOMEM : 0;
 }
