@@ -45,21 +45,29 @@ static int tool_set_init(struct log *log, struct options *options)
 	return 0;
 }
 
-static bool tool_read_log(struct log *log, struct options *options)
+/* Opens the file options->name. Prints an error, and returns false, if that fails. */
+static bool tool_open(struct log_source *source, const struct options *options)
 {
-	struct log_source source;
-	int ret;
+	const int ret = log_source_open(source, options->name);
 
-	memset(log, 0, sizeof(*log));
-	ret = log_source_open(&source, options->name);
 	if (!ret)
-		ret = log_read(log, source.file, options->format);
+		return true;
+	options_error("%s: %s", options->name, *source->reason ? source->reason : strerror(-ret));
+	log_source_close(source);
+	return false;
+}
+
+/* Reads a log, and closes it. */
+static bool tool_read_source(struct log *log, struct log_source *source, struct options *options)
+{
+	int ret = log_read(log, source->file, options->format);
+
 	if (!ret)
 		ret = tool_set_init(log, options);
 	if (ret)
 		options_error("%s: %s", options->name,
-			      *source.reason ? source.reason : strerror(-ret));
-	log_source_close(&source);
+			      *source->reason ? source->reason : strerror(-ret));
+	log_source_close(source);
 	if (ret)
 		return false;
 	if (log->nr_conversions || log->nr_other_events || log->malformed.total)
@@ -67,6 +75,20 @@ static bool tool_read_log(struct log *log, struct options *options)
 	options_error("%s: no %s event in %" PRIu64 " lines", options->name,
 		      options->format == LOG_AUTO ? "known" : log_format_name(options->format),
 		      log->nr_lines);
+	return false;
+}
+
+static bool tool_read_log(struct log *log, struct options *options)
+{
+	struct log_source source;
+
+	memset(log, 0, sizeof(*log));
+	if (!tool_open(&source, options))
+		return false;
+	if (!snapshot_is(source.head, source.nr_head))
+		return tool_read_source(log, &source, options);
+	options_error("%s: a snapshot, no log: gmemstate dump prints it", options->name);
+	log_source_close(&source);
 	return false;
 }
 
@@ -125,31 +147,98 @@ static int tool_report(const struct log *log, const struct replay *replay,
 	return ret;
 }
 
-static int tool_replay(struct options *options)
+/* Replays a log, and frees it. @good: the log was read. Returns the exit status. */
+static int tool_replay(struct log *log, bool good, const struct options *options)
 {
 	struct replay replay = {0};
 	int status = TOOL_UNUSABLE, ret;
-	struct log log;
 
-	if (!tool_read_log(&log, options))
+	if (!good)
 		goto out;
-	ret = replay_run(&replay, &log, options->nr_pages, options->init_private);
+	ret = replay_run(&replay, log, options->nr_pages, options->init_private);
 	if (ret) {
 		tool_print_error(options, ret);
 		goto out;
 	}
-	tool_warn_losses(&log, options);
+	tool_warn_losses(log, options);
 	if (options->command == COMMAND_DUMP)
 		tool_warn_refusals(&replay.refused, options);
-	ret = tool_report(&log, &replay, options);
+	ret = tool_report(log, &replay, options);
 	if (ret)
 		options_error("%s", strerror(-ret));
-	else
+	if (!ret && options->save) {
+		ret = snapshot_save(replay.state, options->save);
+		if (ret)
+			options_error("--save %s: %s", options->save, strerror(-ret));
+	}
+	if (!ret)
 		status = replay.refused.total ? TOOL_SOME_REFUSED : TOOL_APPLIED;
 out:
 	replay_fini(&replay);
-	log_fini(&log);
+	log_fini(log);
 	return status;
+}
+
+static void tool_print_snapshot_error(const struct options *options, int ret)
+{
+	switch (ret) {
+	case -EBADMSG:
+		options_error("%s: the snapshot is damaged, or cut short", options->name);
+		break;
+	case -EPROTONOSUPPORT:
+		options_error("%s: the snapshot is of a newer version", options->name);
+		break;
+	case -EINVAL:
+		options_error("%s: the snapshot is of another size than --size", options->name);
+		break;
+	case -EFBIG:
+		options_error("%s: the snapshot, or its object, takes more than 1 GiB",
+			      options->name);
+		break;
+	default:
+		options_error("%s: %s", options->name, strerror(-ret));
+		break;
+	}
+}
+
+/* Prints a snapshot, and closes it. */
+static int tool_dump_snapshot(struct log_source *source, const struct options *options)
+{
+	struct snapshot snapshot;
+	struct replay counts = {0};
+	int ret = snapshot_read(&snapshot, source->file, options->nr_pages);
+
+	log_source_close(source);
+	if (!ret) {
+		counts.state = snapshot.state;
+		replay_count(&counts);
+		if (options->json)
+			ret = report_snapshot_json(stdout, options->name, &snapshot, &counts);
+		else
+			report_snapshot(stdout, options->name, &snapshot, &counts);
+	}
+	if (ret)
+		tool_print_snapshot_error(options, ret);
+	snapshot_fini(&snapshot);
+	return ret ? TOOL_UNUSABLE : TOOL_APPLIED;
+}
+
+/* Prints a snapshot, or the runs that a log leaves. */
+static int tool_dump(struct options *options)
+{
+	struct log_source source;
+	struct log log = {0};
+
+	if (!tool_open(&source, options))
+		return TOOL_UNUSABLE;
+	if (!snapshot_is(source.head, source.nr_head))
+		return tool_replay(&log, tool_read_source(&log, &source, options), options);
+	if (!options->init_given && options->format == LOG_AUTO)
+		return tool_dump_snapshot(&source, options);
+	options_error("%s: a snapshot: --%s is about logs", options->name,
+		      options->init_given ? "init" : "format");
+	log_source_close(&source);
+	return TOOL_UNUSABLE;
 }
 
 /* Prints the progress of long runs, if standard error is a terminal. */
@@ -400,21 +489,34 @@ static int tool_generate(const struct options *options)
 	return TOOL_UNUSABLE;
 }
 
+/* Runs the command. Returns the exit status. */
+static int tool_run(struct options *options)
+{
+	struct log log;
+
+	switch (options->command) {
+	case COMMAND_REPORT:
+		return tool_study(options);
+	case COMMAND_DUMP:
+		return tool_dump(options);
+	case COMMAND_GEN:
+		return tool_generate(options);
+	case COMMAND_COSTS:
+		return tool_print_costs(options);
+	default:
+		if (options->plan.policies)
+			return tool_compare(options);
+		return tool_replay(&log, tool_read_log(&log, options), options);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
 	int status = options_read(&options, argc, argv);
 
-	if (status < 0 && options.command == COMMAND_GEN)
-		status = tool_generate(&options);
-	else if (status < 0 && options.command == COMMAND_REPORT)
-		status = tool_study(&options);
-	else if (status < 0 && options.command == COMMAND_COSTS)
-		status = tool_print_costs(&options);
-	else if (status < 0 && options.plan.policies)
-		status = tool_compare(&options);
-	else if (status < 0)
-		status = tool_replay(&options);
+	if (status < 0)
+		status = tool_run(&options);
 	options_fini(&options);
 	/* Lost output (a full disk, a closed pipe) is an error. */
 	if (fflush(stdout) || ferror(stdout)) {

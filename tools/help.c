@@ -30,7 +30,13 @@ static const char help_report[] =
 
 static const char help_dump[] =
 	"Applies the conversions of a log, and prints the runs of the final state, one a\n"
-	"line: first byte, byte after the last, 4K pages, shareability.\n";
+	"line: first byte, byte after the last, 4K pages, shareability.\n"
+	"\n"
+	"FILE may also be a snapshot, as --save and gms_snapshot_save() write it. A\n"
+	"summary precedes its runs, in lines that begin with #. Behind the runs are the\n"
+	"words quarantined, 4K or 2M (an inhibit: the largest mapping that the guest may\n"
+	"have), and attrs= with the numbers of attributes. With --size, a snapshot of\n"
+	"another size is refused.\n";
 
 static const char help_gen[] =
 	"Generates the log of a guest, and prints it as CSV. WORKLOAD is snp-boot,\n"
@@ -130,9 +136,11 @@ static const struct {
 } help_commands[COMMANDS_NR] = {
 	[COMMAND_REPLAY] = {help_replay, "  gmemstate replay --size 16GiB vm.log\n"
 					 "  gmemstate replay --policy all --backing 2M trace.dat\n"
+					 "  gmemstate replay --save vm.gms vm.log\n"
 					 "  trace-cmd report | gmemstate replay --json -\n"},
 	[COMMAND_REPORT] = {help_report, "  gmemstate report --backing 2M boot.log io.log.xz\n"},
-	[COMMAND_DUMP] = {help_dump, "  gmemstate dump --size 2G --init private vm.log\n"},
+	[COMMAND_DUMP] = {help_dump, "  gmemstate dump --size 2G --init private vm.log\n"
+				     "  gmemstate dump vm.gms | grep -v '^#'\n"},
 	[COMMAND_GEN] = {help_gen, "  gmemstate gen --size 16G --vcpus 8 snp-boot >boot.csv\n"},
 	[COMMAND_COSTS] = {help_costs, "  gmemstate costs --rent 1%,0.1% >costs.json\n"},
 	[COMMAND_HELP] = {help_help, "  gmemstate help replay\n"

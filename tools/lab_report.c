@@ -152,18 +152,6 @@ static const struct lab_report_row lab_report_rows[] = {
 
 #define LAB_REPORT_NR_ROWS (sizeof(lab_report_rows) / sizeof(*lab_report_rows))
 
-const char *lab_report_backing_name(unsigned int order)
-{
-	switch (order) {
-	case GMS_ORDER_1G:
-		return "1G";
-	case GMS_ORDER_2M:
-		return "2M";
-	default:
-		return "4K";
-	}
-}
-
 /* Returns what is touched in a run, in few words. */
 static const char *lab_report_touched(const struct lab_report *report, const struct lab_run *run)
 {
@@ -213,9 +201,9 @@ void lab_report_head(FILE *out, const struct lab_report *report)
 	fprintf(out, "Memory   %s: %s\n", units_bytes(bytes, nr_ram << GMS_PAGE_SHIFT),
 		log_ram_from_name(opts->ram_from));
 	fprintf(out, "Backing  %s folios of %s; %s; a broken RMP entry %s; a pin lasts %.6g ms\n",
-		units_count(count, run->result.nr_folios),
-		lab_report_backing_name(opts->folio_order), costs_arch_name(opts->arch),
-		opts->rmp_sticky ? "is sticky" : "heals", (double)opts->pin_us / 1000);
+		units_count(count, run->result.nr_folios), units_order(opts->folio_order),
+		costs_arch_name(opts->arch), opts->rmp_sticky ? "is sticky" : "heals",
+		(double)opts->pin_us / 1000);
 	fprintf(out, "Freed    %s\n",
 		opts->punch ? "memory is punched out" : "memory stays allocated");
 	lab_report_print_assumed(out, report);
@@ -327,9 +315,9 @@ int lab_report_json(FILE *out, const struct lab_report *report)
 	tool_json_put_members(
 		&stream,
 		json_pack("{s:s, s:s, s:o, s:s, s:s, s:I, s:b, s:b, s:b, s:I, s:o}", "backing",
-			  lab_report_backing_name(opts->folio_order), "pins", lab_report_pins(runs),
-			  "memory", lab_report_pack_ram(opts), "arch", costs_arch_name(opts->arch),
-			  "rmp", opts->rmp_sticky ? "sticky" : "heals", "pin_us",
+			  units_order(opts->folio_order), "pins", lab_report_pins(runs), "memory",
+			  lab_report_pack_ram(opts), "arch", costs_arch_name(opts->arch), "rmp",
+			  opts->rmp_sticky ? "sticky" : "heals", "pin_us",
 			  tool_json_count(opts->pin_us), "guest_uses_all", (int)opts->guest_all,
 			  "host_unknown", (int)runs->host_unknown, "punch", (int)opts->punch,
 			  "folios", tool_json_count(runs->run[0].result.nr_folios), "costs",

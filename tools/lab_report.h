@@ -69,12 +69,4 @@ json_t *lab_report_pack_run(const struct lab_run *run, size_t max_refused);
  */
 json_t *lab_report_pack_ram(const struct lab_opts *opts);
 
-/**
- * lab_report_backing_name() - return the name of a folio size
- * @order: 0, 9 or 18
- *
- * Return: "4K", "2M" or "1G".
- */
-const char *lab_report_backing_name(unsigned int order);
-
 #endif /* GMS_TOOL_LAB_REPORT_H */

@@ -240,6 +240,9 @@ static bool options_set_option(struct options *options, char letter, const char 
 	case 'x':
 		options->text = true;
 		return true;
+	case 'w':
+		options->save = text;
+		return true;
 	case 'j':
 		options->json = true;
 		return true;
@@ -396,6 +399,14 @@ static bool options_fit(const struct options *options)
 	}
 	if (options->text && options->json) {
 		options_error("--text: not with --json");
+		return false;
+	}
+	if (options->save && options->plan.policies) {
+		options_error("--save: not with --policy");
+		return false;
+	}
+	if (options->save && !strcmp(options->save, "-")) {
+		options_error("--save -: has to be the name of a file");
 		return false;
 	}
 	if (options->command == COMMAND_GEN && !options->nr_pages) {

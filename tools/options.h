@@ -22,6 +22,7 @@ enum tool_status { TOOL_APPLIED = 0, TOOL_SOME_REFUSED = 1, TOOL_UNUSABLE = 2 };
  * @nr_pages: size of the guest in pages; 0: the log gives the size
  * @plan: the policies to compare, and the conditions; no policy: a replay without one
  * @costs: the prices, for @plan
+ * @save: name of the file to save the final state to; NULL: none
  * @has_arch: an option gives the architecture
  * @nr_vcpus: number of vCPUs of a workload; 0: it follows from the size
  * @seed: seed of a workload
@@ -41,6 +42,7 @@ struct options {
 	uint64_t nr_pages;
 	struct lab_plan plan;
 	struct costs costs;
+	const char *save;
 	bool has_arch;
 	unsigned int nr_vcpus;
 	uint64_t seed;

@@ -195,6 +195,14 @@ static void replay_count_blocks(struct replay *replay)
 	}
 }
 
+void replay_count(struct replay *replay)
+{
+	replay->stats.struct_size = sizeof(replay->stats);
+	gms_stats_read(replay->state, &replay->stats);
+	replay_count_runs(replay);
+	replay_count_blocks(replay);
+}
+
 int replay_run(struct replay *replay, const struct log *log, uint64_t nr_pages, bool init_private)
 {
 	int ret;
@@ -210,10 +218,7 @@ int replay_run(struct replay *replay, const struct log *log, uint64_t nr_pages, 
 		return ret;
 	/* The log may count more malformed lines than it lists. */
 	replay->refused.total = log->malformed.total + replay->nr_rejected;
-	replay->stats.struct_size = sizeof(replay->stats);
-	gms_stats_read(replay->state, &replay->stats);
-	replay_count_runs(replay);
-	replay_count_blocks(replay);
+	replay_count(replay);
 	return 0;
 }
 

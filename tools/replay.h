@@ -89,6 +89,12 @@ struct replay {
 int replay_run(struct replay *replay, const struct log *log, uint64_t nr_pages, bool init_private);
 
 /**
+ * replay_count() - count the pages, the runs and the blocks of the object
+ * @replay: has the object, and zeroed counts
+ */
+void replay_count(struct replay *replay);
+
+/**
  * replay_fini() - free what a replay holds
  * @replay: the replay
  */

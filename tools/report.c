@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * report.c - writes the result of a replay as a table
+ * report.c - writes the result of a replay, or a snapshot, as text
  */
 #include "report.h"
 
@@ -150,14 +150,75 @@ void report_table(FILE *out, const char *name, const struct log *log, const stru
 	report_print_refused(out, &replay->refused);
 }
 
+static void report_print_run(FILE *out, gms_pgoff_t start, uint64_t nr_pages,
+			     enum gms_shareability shareability)
+{
+	fprintf(out, "0x%012" PRIx64 " 0x%012" PRIx64 " %10" PRIu64 " %s", start << GMS_PAGE_SHIFT,
+		(start + nr_pages) << GMS_PAGE_SHIFT, nr_pages,
+		event_shareability_name(shareability));
+}
+
 void report_runs(FILE *out, const struct replay *replay)
 {
 	struct gms_iter iter;
 	struct gms_run run;
 
 	gms_iter_init(&iter, replay->state, 0, gms_state_nr_pages(replay->state));
-	while (gms_iter_next(&iter, &run))
-		fprintf(out, "0x%012" PRIx64 " 0x%012" PRIx64 " %10" PRIu64 " %s\n",
-			run.start << GMS_PAGE_SHIFT, (run.start + run.nr_pages) << GMS_PAGE_SHIFT,
-			run.nr_pages, event_shareability_name(run.shareability));
+	while (gms_iter_next(&iter, &run)) {
+		report_print_run(out, run.start, run.nr_pages, run.shareability);
+		fputc('\n', out);
+	}
+}
+
+static void report_print_snapshot_head(FILE *out, const char *name, const struct snapshot *snapshot,
+				       const struct replay *counts)
+{
+	const uint64_t nr_pages = gms_state_nr_pages(snapshot->state);
+	char bytes[UNITS_TEXT_SIZE], pages[UNITS_TEXT_SIZE], runs[UNITS_TEXT_SIZE];
+
+	fprintf(out, "# Snapshot  %s, version %u, %s bytes\n", name, snapshot->version,
+		units_count(bytes, snapshot->size));
+	fprintf(out, "# Object    %s, %s pages, folios of %s, %u attributes\n",
+		units_bytes(bytes, nr_pages << GMS_PAGE_SHIFT), units_count(pages, nr_pages),
+		units_order(snapshot->folio_order), snapshot->nr_attrs);
+	for (enum gms_shareability i = GMS_SHARED; i <= GMS_PRIVATE; i++)
+		fprintf(out, "# %-10s%s, %s pages, %s runs\n", event_shareability_name(i),
+			units_bytes(bytes, counts->pages[i].nr_pages << GMS_PAGE_SHIFT),
+			units_count(pages, counts->pages[i].nr_pages),
+			units_count(runs, counts->pages[i].nr_runs));
+	for (int is_1g = 0; is_1g < 2; is_1g++) {
+		const uint64_t *blocks = is_1g ? counts->blocks_1g : counts->blocks_2m;
+
+		fprintf(out, "# %-10s%s all shared, %s all private, %s mixed\n",
+			is_1g ? "1G blocks" : "2M blocks",
+			units_count(bytes, blocks[GMS_ALL_SHARED]),
+			units_count(pages, blocks[GMS_ALL_PRIVATE]),
+			units_count(runs, blocks[GMS_MIXED]));
+	}
+}
+
+void report_snapshot(FILE *out, const char *name, const struct snapshot *snapshot,
+		     const struct replay *counts)
+{
+	struct snapshot_walk walk;
+	struct snapshot_run run;
+
+	report_print_snapshot_head(out, name, snapshot, counts);
+	snapshot_walk_init(&walk, snapshot);
+	while (snapshot_walk_next(&walk, &run)) {
+		const char *separator = " attrs=";
+
+		report_print_run(out, run.start, run.nr_pages, run.shareability);
+		if (run.quarantined)
+			fputs(" quarantined", out);
+		if (run.max_order < GMS_ORDER_1G)
+			fprintf(out, " %s", units_order(run.max_order));
+		for (unsigned int i = 0; i < snapshot->nr_attrs; i++) {
+			if (!(run.attrs >> i & 1))
+				continue;
+			fprintf(out, "%s%u", separator, i);
+			separator = ",";
+		}
+		fputc('\n', out);
+	}
 }

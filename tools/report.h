@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * report.h - writes the result of a replay, as a table and as JSON
+ * report.h - writes the result of a replay, or a snapshot, as text and as JSON
  *
  * The functions do not check the stream. The caller checks it with ferror().
  */
@@ -8,6 +8,7 @@
 #define GMS_TOOL_REPORT_H
 
 #include "replay.h"
+#include "snapshot.h"
 
 /*
  * The fewest conversions whose speed is written. The time of fewer says more about the host than
@@ -56,5 +57,30 @@ void report_runs(FILE *out, const struct replay *replay);
  */
 int report_runs_json(FILE *out, const char *name, const struct log *log,
 		     const struct replay *replay);
+
+/**
+ * report_snapshot() - write a snapshot: a summary, in lines that begin with #, then its runs
+ * @out: the stream to write to
+ * @name: the file's name
+ * @snapshot: the snapshot
+ * @counts: the counts of its object
+ *
+ * The runs are written as by report_runs(). Behind them are the words quarantined, 4K or 2M (the
+ * largest mapping that inhibits allow), and attrs= with the numbers of attributes.
+ */
+void report_snapshot(FILE *out, const char *name, const struct snapshot *snapshot,
+		     const struct replay *counts);
+
+/**
+ * report_snapshot_json() - write a snapshot as JSON
+ * @out: the stream to write to
+ * @name: the file's name
+ * @snapshot: the snapshot
+ * @counts: the counts of its object
+ *
+ * Return: 0; -ENOMEM: the output is missing or incomplete.
+ */
+int report_snapshot_json(FILE *out, const char *name, const struct snapshot *snapshot,
+			 const struct replay *counts);
 
 #endif /* GMS_TOOL_REPORT_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * report_json.c - writes the result of a replay as JSON
+ * report_json.c - writes the result of a replay, or a snapshot, as JSON
  *
  * Invariants:
  *  1. No key is renamed or gets another meaning. New keys may be added.
@@ -11,6 +11,7 @@
 #include "report.h"
 
 #include "tool_json.h"
+#include "units.h"
 
 static json_int_t report_json_bytes(uint64_t nr_pages)
 {
@@ -135,6 +136,14 @@ int report_json(FILE *out, const char *name, const struct log *log, const struct
 	return report_json_end(&stream, replay);
 }
 
+static json_t *report_json_run(gms_pgoff_t start, uint64_t nr_pages,
+			       enum gms_shareability shareability)
+{
+	return json_pack("{s:I, s:I, s:s}", "start_bytes", report_json_bytes(start), "size_bytes",
+			 report_json_bytes(nr_pages), "shareability",
+			 event_shareability_name(shareability));
+}
+
 int report_runs_json(FILE *out, const char *name, const struct log *log,
 		     const struct replay *replay)
 {
@@ -146,10 +155,56 @@ int report_runs_json(FILE *out, const char *name, const struct log *log,
 	gms_iter_init(&iter, replay->state, 0, gms_state_nr_pages(replay->state));
 	while (!ferror(out) && gms_iter_next(&iter, &run))
 		tool_json_put(&stream, NULL,
-			      json_pack("{s:I, s:I, s:s}", "start_bytes",
-					report_json_bytes(run.start), "size_bytes",
-					report_json_bytes(run.nr_pages), "shareability",
-					event_shareability_name(run.shareability)));
+			      report_json_run(run.start, run.nr_pages, run.shareability));
 	tool_json_end(&stream, ']');
 	return report_json_end(&stream, replay);
+}
+
+static json_t *report_json_snapshot_run(const struct snapshot_run *run)
+{
+	json_t *json = report_json_run(run->start, run->nr_pages, run->shareability);
+	json_t *attrs = json_array();
+	bool failed = !json;
+
+	for (unsigned int i = 0; run->attrs >> i; i++) {
+		if (run->attrs >> i & 1)
+			failed |= json_array_append_new(attrs, json_integer(i)) != 0;
+	}
+	failed |= json_object_set_new(json, "quarantined", json_boolean(run->quarantined)) != 0;
+	failed |= json_object_set_new(json, "largest_mapping",
+				      json_string(units_order(run->max_order))) != 0;
+	failed |= json_object_set_new(json, "attributes", attrs) != 0;
+	if (!failed)
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
+int report_snapshot_json(FILE *out, const char *name, const struct snapshot *snapshot,
+			 const struct replay *counts)
+{
+	struct tool_json_stream stream = {.out = out};
+	struct snapshot_walk walk;
+	struct snapshot_run run;
+
+	tool_json_begin(&stream, NULL, '{');
+	tool_json_put_members(&stream,
+			      json_pack("{s:o, s:s, s:i, s:I, s:I, s:s, s:i}", "file",
+					tool_json_name(name), "format", "snapshot", "version",
+					(int)snapshot->version, "file_bytes",
+					tool_json_count(snapshot->size), "size_bytes",
+					report_json_bytes(gms_state_nr_pages(snapshot->state)),
+					"backing", units_order(snapshot->folio_order), "attributes",
+					(int)snapshot->nr_attrs));
+	tool_json_put(&stream, "shared", report_json_pages(&counts->pages[GMS_SHARED]));
+	tool_json_put(&stream, "private", report_json_pages(&counts->pages[GMS_PRIVATE]));
+	tool_json_put(&stream, "blocks_2m", report_json_blocks(counts->blocks_2m));
+	tool_json_put(&stream, "blocks_1g", report_json_blocks(counts->blocks_1g));
+	tool_json_put(&stream, "most_fragmented_1g", report_json_top(counts));
+	tool_json_begin(&stream, "runs", '[');
+	snapshot_walk_init(&walk, snapshot);
+	while (!ferror(out) && snapshot_walk_next(&walk, &run))
+		tool_json_put(&stream, NULL, report_json_snapshot_run(&run));
+	tool_json_end(&stream, ']');
+	return tool_json_finish(&stream);
 }

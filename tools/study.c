@@ -326,7 +326,7 @@ static json_t *study_pack_head(const struct study_case *c, const char *sha256)
 	const struct lab_report *report = &c->runs->report;
 	const struct lab_opts *opts = &c->run[0]->opts;
 	const char *base = strrchr(report->name, '/');
-	const char *backing = lab_report_backing_name(opts->folio_order);
+	const char *backing = units_order(opts->folio_order);
 	const char *host = !report->runs.host_unknown ? opts->host_all ? "all" : "logged"
 			   : c->host_all              ? "all"
 						      : "nothing";

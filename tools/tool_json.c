@@ -15,8 +15,7 @@ json_int_t tool_json_count(uint64_t value)
 	return value > INT64_MAX ? INT64_MAX : (json_int_t)value;
 }
 
-/* Returns a file's name as a string. If the name is not UTF-8, its non-ASCII bytes become '?'. */
-static json_t *tool_json_name(const char *name)
+json_t *tool_json_name(const char *name)
 {
 	json_t *json = json_string(name);
 	char *copy;

@@ -25,6 +25,9 @@ struct tool_json_member {
 /* Returns a number as a JSON integer (invariant 1). */
 json_int_t tool_json_count(uint64_t value);
 
+/* Returns a file's name as a string. If the name is not UTF-8, its non-ASCII bytes become '?'. */
+json_t *tool_json_name(const char *name);
+
 /* Returns an object of numbers; NULL: out of memory. */
 json_t *tool_json_numbers(const struct tool_json_member *members, size_t nr);
 

@@ -6,6 +6,8 @@
  */
 #include "units.h"
 
+#include <gmemstate/types.h>
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -145,6 +147,18 @@ const char *units_count(char *buf, uint64_t count)
 	}
 	*to = '\0';
 	return buf;
+}
+
+const char *units_order(unsigned int order)
+{
+	switch (order) {
+	case GMS_ORDER_1G:
+		return "1G";
+	case GMS_ORDER_2M:
+		return "2M";
+	default:
+		return "4K";
+	}
 }
 
 const char *units_time(char *buf, double us, int digits)

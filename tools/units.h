@@ -43,6 +43,14 @@ const char *units_bytes(char *buf, uint64_t bytes);
 const char *units_count(char *buf, uint64_t count);
 
 /**
+ * units_order() - return the name of an order
+ * @order: 0, 9 or 18
+ *
+ * Return: "4K", "2M" or "1G".
+ */
+const char *units_order(unsigned int order);
+
+/**
  * units_time() - write a time with its unit: "1.53 s", "2.5 d"
  * @buf: UNITS_TEXT_SIZE bytes
  * @us: the time in microseconds, not negative

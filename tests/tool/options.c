@@ -174,7 +174,8 @@ static void help_of_commands(void **state)
 		assert_int_equal(strncmp(run.out, text, strlen(text)), 0);
 		check_columns(run.out);
 		for (const struct command_option *o = command_options; o->name; o++) {
-			snprintf(text, sizeof(text), " --%s ", o->name);
+			snprintf(text, sizeof(text), "%s --%s ",
+				 strchr(COMMANDS_ALWAYS, o->letter) ? "," : " ", o->name);
 			if (!strstr(run.out, text) != !commands_takes(id, o->letter))
 				fail_msg("%s --%s:\n%s", name, o->name, run.out);
 		}
