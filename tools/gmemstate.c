@@ -7,8 +7,10 @@
 #include "options.h"
 #include "replay.h"
 #include "report.h"
+#include "selftest.h"
 #include "study.h"
 #include "tool_json.h"
+#include "units.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -489,6 +491,26 @@ static int tool_generate(const struct options *options)
 	return TOOL_UNUSABLE;
 }
 
+static int tool_selftest(const struct options *options)
+{
+	struct selftest test = {.seed = options->seed};
+	const bool good = selftest_run(&test, SELFTEST_NS);
+	char conversions[UNITS_TEXT_SIZE], queries[UNITS_TEXT_SIZE], refused[UNITS_TEXT_SIZE];
+
+	printf("gmemstate %s\n", GMS_VERSION);
+	printf("Library   %s conversions (%s found no memory), %s queries,\n"
+	       "          %" PRIu64 " walks over all pages and snapshots, in %.1f s, seed %" PRIu64
+	       "\n",
+	       units_count(conversions, test.nr_conversions), units_count(refused, test.nr_refused),
+	       units_count(queries, test.nr_queries), test.nr_walks, (double)test.ns / 1e9,
+	       test.seed);
+	printf("          %s%s\n", good ? "all as it should be" : "WRONG: ", test.reason);
+#ifdef GMS_WITH_KVM
+	selftest_kvm(stdout);
+#endif
+	return good ? TOOL_APPLIED : TOOL_SOME_REFUSED;
+}
+
 /* Runs the command. Returns the exit status. */
 static int tool_run(struct options *options)
 {
@@ -503,6 +525,8 @@ static int tool_run(struct options *options)
 		return tool_generate(options);
 	case COMMAND_COSTS:
 		return tool_print_costs(options);
+	case COMMAND_SELFTEST:
+		return tool_selftest(options);
 	default:
 		if (options->plan.policies)
 			return tool_compare(options);
