@@ -9,6 +9,7 @@
 #include "report.h"
 #include "selftest.h"
 #include "study.h"
+#include "term.h"
 #include "tool_json.h"
 #include "units.h"
 
@@ -16,7 +17,6 @@
 #include <inttypes.h>
 #include <sha256.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Sets how the pages are at first: by the option, a note in the log, or what the log shows. */
 static int tool_set_init(struct log *log, struct options *options)
@@ -41,9 +41,9 @@ static int tool_set_init(struct log *log, struct options *options)
 		return ret;
 	log->init_from = LOG_INIT_LOG;
 	options->init_private = true;
-	options_error("%s:%" PRIu64 ": no line before converts these pages, so the guest started "
-		      "private (see --init)",
-		      options->name, log->init_line);
+	options_note("%s:%" PRIu64 ": no line before converts these pages, so the guest started "
+		     "private (see --init)",
+		     options->name, log->init_line);
 	return 0;
 }
 
@@ -97,17 +97,17 @@ static bool tool_read_log(struct log *log, struct options *options)
 static void tool_warn_losses(const struct log *log, const struct options *options)
 {
 	if (log->nr_lost || log->nr_lost_gaps)
-		options_error("%s: warning: %" PRIu64 " events lost, and %" PRIu64
-			      " gaps of unknown size: the final state may be wrong",
-			      options->name, log->nr_lost, log->nr_lost_gaps);
+		options_note("%s: warning: %" PRIu64 " events lost, and %" PRIu64
+			     " gaps of unknown size: the final state may be wrong",
+			     options->name, log->nr_lost, log->nr_lost_gaps);
 	if (options->command == COMMAND_DUMP || !log->nr_without_time)
 		return; /* times do not change the final state */
 	if (log->nr_without_time == log->nr_events)
-		options_error("%s: no times: each event counts as 1 ms", options->name);
+		options_note("%s: no times: each event counts as 1 ms", options->name);
 	else
-		options_error("%s: no time in %" PRIu64
-			      " of %zu events: each of them counts as 1 ms",
-			      options->name, log->nr_without_time, log->nr_events);
+		options_note("%s: no time in %" PRIu64
+			     " of %zu events: each of them counts as 1 ms",
+			     options->name, log->nr_without_time, log->nr_events);
 }
 
 /* Prints the lines that were not applied to standard error, for reports that do not list them. */
@@ -253,7 +253,7 @@ static void tool_show_progress(void *arg, size_t done)
 {
 	struct tool_progress *p = arg;
 
-	if (!done || !isatty(STDERR_FILENO))
+	if (!done || !term_is_live(stderr))
 		return;
 	fprintf(stderr, "\r%3zu%%", done * 100 / p->nr_events);
 	p->shown = true;
@@ -484,10 +484,7 @@ static int tool_generate(const struct options *options)
 			      options->name);
 		return TOOL_UNUSABLE;
 	}
-	fprintf(stderr, "gmemstate: gen: %s: no such workload; the workloads are", options->name);
-	for (unsigned int i = 0; gen_name(i); i++)
-		fprintf(stderr, " %s", gen_name(i));
-	fputc('\n', stderr);
+	options_error("gen: %s: no such workload (see gmemstate help gen)", options->name);
 	return TOOL_UNUSABLE;
 }
 
@@ -504,7 +501,9 @@ static int tool_selftest(const struct options *options)
 	       units_count(conversions, test.nr_conversions), units_count(refused, test.nr_refused),
 	       units_count(queries, test.nr_queries), test.nr_walks, (double)test.ns / 1e9,
 	       test.seed);
-	printf("          %s%s\n", good ? "all as it should be" : "WRONG: ", test.reason);
+	printf("          %s%s%s%s\n", term_style(stdout, good ? TERM_GREEN : TERM_RED),
+	       good ? "all as it should be" : "WRONG: ", test.reason,
+	       term_style(stdout, TERM_PLAIN));
 #ifdef GMS_WITH_KVM
 	selftest_kvm(stdout);
 #endif

@@ -5,6 +5,7 @@
 #include "help.h"
 
 #include "commands.h"
+#include "term.h"
 
 #include <string.h>
 #include <strings.h>
@@ -197,6 +198,11 @@ static void help_wrap(FILE *out, size_t column, const char *text)
 	fputc('\n', out);
 }
 
+static void help_head(FILE *out, const char *head)
+{
+	fprintf(out, "%s%s%s\n", term_style(out, TERM_BOLD), head, term_style(out, TERM_PLAIN));
+}
+
 static void help_option(FILE *out, const struct command_option *option)
 {
 	const bool is_short = strchr(COMMANDS_ALWAYS, option->letter);
@@ -229,21 +235,23 @@ static void help_command(FILE *out, enum command_id id)
 	const struct command *command = &commands[id];
 	const bool has_lab = strpbrk(command->takes, COMMANDS_LAB) && strchr(command->takes, 'p');
 
-	fprintf(out, "Usage: gmemstate %s %s\n\n%s\nOptions:\n", command->name, command->arguments,
+	fprintf(out, "Usage: gmemstate %s %s\n\n%s\n", command->name, command->arguments,
 		help_commands[id].about);
+	help_head(out, "Options:");
 	for (const struct command_option *option = command_options; option->name; option++) {
 		if (commands_takes(id, option->letter) &&
 		    !(has_lab && strchr(COMMANDS_LAB, option->letter)))
 			help_option(out, option);
 	}
 	if (has_lab)
-		fputs("\nOptions with --policy:\n", out);
+		help_head(out, "\nOptions with --policy:");
 	for (const struct command_option *option = command_options; option->name && has_lab;
 	     option++) {
 		if (strchr(COMMANDS_LAB, option->letter))
 			help_option(out, option);
 	}
-	fprintf(out, "\nExamples:\n%s", help_commands[id].examples);
+	help_head(out, "\nExamples:");
+	fputs(help_commands[id].examples, out);
 	if (strchr(command->takes, 'f'))
 		fputs("\nSee also: gmemstate help logs\n", out);
 }
@@ -252,14 +260,15 @@ void help_overview(FILE *out)
 {
 	fputs("Usage: gmemstate COMMAND [OPTION]... [ARGUMENT]...\n\n"
 	      "Replays logs of a confidential guest's conversions between shared and private\n"
-	      "memory, and compares policies that split its huge pages.\n\nCommands:\n",
+	      "memory, and compares policies that split its huge pages.\n\n",
 	      out);
+	help_head(out, "Commands:");
 	for (enum command_id id = 0; id < COMMANDS_NR; id++)
 		help_wrap(out, (size_t)fprintf(out, "  %s", commands[id].name), commands[id].brief);
-	fputs("\nOptions:\n", out);
+	help_head(out, "\nOptions:");
 	for (const char *letter = COMMANDS_ALWAYS; *letter; letter++)
 		help_option(out, commands_option(*letter));
-	fputs("\nTopics of help:\n", out);
+	help_head(out, "\nTopics of help:");
 	for (size_t i = 0; i < HELP_NR_TOPICS; i++)
 		help_wrap(out, (size_t)fprintf(out, "  %s", help_topics[i].name),
 			  help_topics[i].brief);

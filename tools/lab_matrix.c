@@ -7,6 +7,7 @@
  */
 #include "lab_report.h"
 
+#include "term.h"
 #include "units.h"
 
 #include <inttypes.h>
@@ -24,14 +25,13 @@ static const struct lab_run *matrix_run(const struct lab_report *report, enum po
 
 static void matrix_print_policy(FILE *out, const struct lab_run *run)
 {
-	const struct policies_words *words = &policies_words[run->policy];
 	const struct lab_result *r = &run->result;
 	const double clock = run->opts.costs->item[COSTS_CLOCK].value;
 
-	fprintf(out, "%-17s%-8s%-11s%-11s", words->name, words->when, words->what, words->steps);
-	fprintf(out, "%8" PRIu64 "%8" PRIu64 "%8" PRIu64, r->nr_split,
-		r->stats.splits_1g + r->stats.splits_2m, r->stats.merges_1g + r->stats.merges_2m);
-	fprintf(out, " %9.1f %7.2f %9.3f\n", lab_sum_work(&r->at_end) / 1e6,
+	fprintf(out, "%-17s%8" PRIu64 "%9" PRIu64 "%9" PRIu64, policies_words[run->policy].name,
+		r->nr_split, r->stats.splits_1g + r->stats.splits_2m,
+		r->stats.merges_1g + r->stats.merges_2m);
+	fprintf(out, " %11.1f %11.2f %12.3f\n", lab_sum_work(&r->at_end) / 1e6,
 		(r->rate[0] + r->rate[1]) / 1e6, lab_result_stall(r) / clock * 1e3);
 }
 
@@ -53,7 +53,7 @@ static const char *matrix_even(char *buf, const struct lab_result *row,
 		break;
 	}
 	snprintf(buf, MATRIX_CELL, "%s %s", even.kind == LAB_EVEN_FROM ? ">" : "<",
-		 units_time(time, even.us, 3));
+		 units_time(time, even.us, 2));
 	return buf;
 }
 
@@ -61,17 +61,16 @@ static void matrix_print_evens(FILE *out, const struct lab_report *report, bool 
 {
 	char cell[MATRIX_CELL];
 
-	fputs("\nThe uptimes T* at which the policy of the line costs less than that of the "
-	      "column\n",
-	      out);
-	fprintf(out, "%-17s", "");
+	fprintf(out,
+		"\n%sThe uptimes T* at which a line's policy costs less than the column's\n%-11s",
+		term_style(out, TERM_BOLD), "");
 	for (enum policies_id id = 0; id < POLICIES_NR; id++)
-		fprintf(out, "%13s", policies_words[id].brief);
-	fputc('\n', out);
+		fprintf(out, "%11s", policies_words[id].brief);
+	fprintf(out, "%s\n", term_style(out, TERM_PLAIN));
 	for (enum policies_id id = 0; id < POLICIES_NR; id++) {
-		fprintf(out, "%-17s", policies_words[id].name);
+		fprintf(out, "%-11s", policies_words[id].brief);
 		for (enum policies_id other = 0; other < POLICIES_NR; other++)
-			fprintf(out, " %12s",
+			fprintf(out, " %10s",
 				id == other
 					? "-"
 					: matrix_even(
@@ -103,9 +102,10 @@ static void matrix_print_waits(FILE *out, const struct lab_report *report, bool 
 		fputs("\nNo call waits for a pin.\n", out);
 		return;
 	}
-	fprintf(out, "\n%-17s%26s%26s\n", "Waiting for pins", "counted by folio",
-		"counted by page *");
-	fprintf(out, "%-17s%12s%14s%12s%14s\n", "", "calls", "ms", "calls", "ms");
+	fprintf(out, "\n%s%-17s%26s%26s\n", term_style(out, TERM_BOLD), "Waiting for pins",
+		"counted by folio", "counted by page *");
+	fprintf(out, "%-17s%12s%14s%12s%14s%s\n", "", "calls", "ms", "calls", "ms",
+		term_style(out, TERM_PLAIN));
 	for (enum policies_id id = 0; id < POLICIES_NR; id++) {
 		fprintf(out, "%-17s", policies_words[id].name);
 		matrix_print_wait(out, lab_runs_find(runs, id, true, host_all));
@@ -119,10 +119,10 @@ static void matrix_print_bound(FILE *out, const struct lab_report *report, bool 
 {
 	if (report->runs.host_unknown)
 		fprintf(out, "The host touches %s\n", host_all ? "all that is shared" : "nothing");
-	fprintf(out, "%-17s%-30s%8s%8s%8s%10s%8s%10s\n", "", "Splits", "Folios", "", "", "M cycles",
-		"M c/s", "Longest");
-	fprintf(out, "%-17s%-8s%-11s%-11s%8s%8s%8s%10s%8s%10s\n", "Policy", "when", "what", "steps",
-		"split", "Splits", "Merges", "of work", "of rent", "stall, ms");
+	fprintf(out, "%s%-17s%8s%9s%9s%12s%12s%13s\n", term_style(out, TERM_BOLD), "", "Folios", "",
+		"", "M cycles", "M cycles/s", "Longest");
+	fprintf(out, "%-17s%8s%9s%9s%12s%12s%13s%s\n", "Policy", "split", "Splits", "Merges",
+		"of work", "of rent", "stall, ms", term_style(out, TERM_PLAIN));
 	for (enum policies_id id = 0; id < POLICIES_NR; id++)
 		matrix_print_policy(out, matrix_run(report, id, host_all));
 	matrix_print_evens(out, report, host_all);
@@ -137,8 +137,8 @@ void lab_matrix(FILE *out, const struct lab_report *report)
 	for (int host_all = runs->run[0].opts.host_all;
 	     host_all <= runs->run[runs->nr - 1].opts.host_all; host_all++)
 		matrix_print_bound(out, report, host_all);
-	fputs("Work is what was done until the last event, without clearing memory. Rent is what "
-	      "the "
-	      "guest\nloses in a second, from then on, to small mappings of private memory.\n",
+	fputs("Work is what was done until the last event, without clearing memory. Rent is\n"
+	      "what the guest loses in a second, from then on, to small mappings of private\n"
+	      "memory. How the policies differ: gmemstate help policies\n",
 	      out);
 }

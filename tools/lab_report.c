@@ -7,10 +7,16 @@
  */
 #include "lab_report.h"
 
+#include "term.h"
 #include "tool_json.h"
 #include "units.h"
 
 #include <inttypes.h>
+
+/* Widths of the list: of all of it, of a row's text, and the most of a column. */
+#define LAB_REPORT_COLUMNS 80
+#define LAB_REPORT_LABEL 28
+#define LAB_REPORT_CELL 17
 
 enum lab_report_kind { LAB_REPORT_COUNT, LAB_REPORT_BYTES, LAB_REPORT_CYCLES };
 
@@ -166,9 +172,10 @@ static void lab_report_print_assumed(FILE *out, const struct lab_report *report)
 	const struct costs_item *item = opts->costs->item;
 
 	if (report->runs.host_unknown)
-		fputs("Host     The log has no access of the host. So each policy has two runs: in "
-		      "one the host\n         touches nothing, in the other all that is shared, at "
-		      "once.\n",
+		fputs("Host     The log has no access of the host. So each policy has two runs: "
+		      "in\n"
+		      "         one the host touches nothing, in the other all that is shared, at\n"
+		      "         once.\n",
 		      out);
 	fprintf(out, "Guest    %s\n",
 		opts->guest_all ? "assumed to use all memory, all the time"
@@ -210,12 +217,21 @@ void lab_report_head(FILE *out, const struct lab_report *report)
 	fputc('\n', out);
 }
 
+/* Returns how wide the column of a run may be, so that all have room. */
+static int lab_report_width(const struct lab_report *report)
+{
+	const int width = (LAB_REPORT_COLUMNS - LAB_REPORT_LABEL) / (int)report->runs.nr;
+
+	return width < LAB_REPORT_CELL ? width : LAB_REPORT_CELL;
+}
+
 static void lab_report_print_row(FILE *out, const struct lab_report *report,
 				 const struct lab_report_row *row)
 {
 	if (row->title)
-		fprintf(out, "%s\n", row->title);
-	fprintf(out, "%-28s", row->text);
+		fprintf(out, "%s%s%s\n", term_style(out, TERM_BOLD), row->title,
+			term_style(out, TERM_PLAIN));
+	fprintf(out, "%-*s", LAB_REPORT_LABEL, row->text);
 	for (unsigned int i = 0; i < report->runs.nr; i++) {
 		uint64_t value = row->value(&report->runs.run[i].result);
 		char text[UNITS_TEXT_SIZE];
@@ -226,7 +242,7 @@ static void lab_report_print_row(FILE *out, const struct lab_report *report,
 			units_count(text, value);
 		else
 			snprintf(text, sizeof(text), "%.2f", (double)value / 1e6);
-		fprintf(out, "%17s", text);
+		fprintf(out, "%*s", lab_report_width(report), text);
 	}
 	fputc('\n', out);
 }
@@ -234,16 +250,19 @@ static void lab_report_print_row(FILE *out, const struct lab_report *report,
 void lab_report_list(FILE *out, const struct lab_report *report)
 {
 	const struct lab_runs *runs = &report->runs;
+	const int width = lab_report_width(report);
 
-	fprintf(out, "%-28s", "Policy");
+	fprintf(out, "%s%-*s", term_style(out, TERM_BOLD), LAB_REPORT_LABEL, "Policy");
 	for (unsigned int i = 0; i < runs->nr; i++)
-		fprintf(out, "%17s", policies_words[runs->run[i].policy].name);
-	fprintf(out, "\n%-28s", "Pins count by");
+		fprintf(out, "%*s", width,
+			width < LAB_REPORT_CELL ? policies_words[runs->run[i].policy].brief
+						: policies_words[runs->run[i].policy].name);
+	fprintf(out, "%s\n%-*s", term_style(out, TERM_PLAIN), LAB_REPORT_LABEL, "Pins count by");
 	for (unsigned int i = 0; i < runs->nr; i++)
-		fprintf(out, "%17s", runs->run[i].opts.pins_by_folio ? "folio" : "page *");
-	fprintf(out, "\n%-28s", "The host touches");
+		fprintf(out, "%*s", width, runs->run[i].opts.pins_by_folio ? "folio" : "page *");
+	fprintf(out, "\n%-*s", LAB_REPORT_LABEL, "The host touches");
 	for (unsigned int i = 0; i < runs->nr; i++)
-		fprintf(out, "%17s", lab_report_touched(report, &runs->run[i]));
+		fprintf(out, "%*s", width, lab_report_touched(report, &runs->run[i]));
 	fputc('\n', out);
 	for (size_t i = 0; i < LAB_REPORT_NR_ROWS; i++)
 		lab_report_print_row(out, report, &lab_report_rows[i]);

@@ -8,6 +8,7 @@
 
 #include "gen.h"
 #include "help.h"
+#include "term.h"
 #include "units.h"
 
 #include <errno.h>
@@ -21,15 +22,37 @@
 #define OPTIONS_FIRST 256
 #define OPTIONS_MAX 32
 
+/* Prints the name of the program. */
+static void options_begin(enum term_style style)
+{
+	fprintf(stderr, "%sgmemstate:%s ", term_style(stderr, style),
+		term_style(stderr, TERM_PLAIN));
+}
+
+/* Prints a line to standard error. */
+static void options_print(enum term_style style, const char *format, va_list args)
+{
+	options_begin(style);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+}
+
 void options_error(const char *format, ...)
 {
 	va_list args;
 
-	fputs("gmemstate: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	options_print(TERM_RED, format, args);
 	va_end(args);
-	fputc('\n', stderr);
+}
+
+void options_note(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	options_print(TERM_YELLOW, format, args);
+	va_end(args);
 }
 
 static bool options_set_size(struct options *options, const char *text)
@@ -66,7 +89,8 @@ static bool options_choose(char letter, const char *text, unsigned int *chosen)
 		word += len;
 		word += *word == '|';
 	}
-	fprintf(stderr, "gmemstate: --%s %s: none of ", option->name, text);
+	options_begin(TERM_RED);
+	fprintf(stderr, "--%s %s: none of ", option->name, text);
 	for (word = option->words; *word; word++)
 		fputs(*word == '|' ? ", " : (const char[]) {*word, '\0'}, stderr);
 	fputc('\n', stderr);
@@ -265,12 +289,14 @@ static void options_refuse_command(const char *text)
 	while (id < COMMANDS_NR && (!*text || strncasecmp(text, commands[id].name, strlen(text))))
 		id++;
 	if (id < COMMANDS_NR) {
-		fprintf(stderr, "gmemstate: %s: which of ", text);
+		options_begin(TERM_RED);
+		fprintf(stderr, "%s: which of ", text);
 		commands_write(stderr, text);
 		fputs("?\n", stderr);
 		return;
 	}
-	fprintf(stderr, "gmemstate: %s: no such command; the commands are ", text);
+	options_begin(TERM_RED);
+	fprintf(stderr, "%s: no such command; the commands are ", text);
 	commands_write(stderr, "");
 	fputc('\n', stderr);
 }
@@ -292,7 +318,8 @@ static void options_refuse_option(int returned, char **argv)
 		options_error("-%c: no such option (see gmemstate help)", optopt);
 		return;
 	}
-	fprintf(stderr, "gmemstate: %.*s: ", (int)len + 2, text);
+	options_begin(TERM_RED);
+	fprintf(stderr, "%.*s: ", (int)len + 2, text);
 	for (const struct command_option *option = command_options; option->name; option++) {
 		if (strncmp(text + 2, option->name, len))
 			continue;

@@ -60,6 +60,12 @@ struct options {
 __attribute__((format(printf, 1, 2))) void options_error(const char *format, ...);
 
 /**
+ * options_note() - print to standard error what is no error
+ * @format: as for printf()
+ */
+__attribute__((format(printf, 1, 2))) void options_note(const char *format, ...);
+
+/**
  * options_read() - read the command line
  * @options: filled in; after a failure, too, the caller frees them with options_fini()
  * @argc: argument of main()

@@ -4,6 +4,7 @@
  */
 #include "report.h"
 
+#include "term.h"
 #include "units.h"
 
 #include <inttypes.h>
@@ -45,8 +46,7 @@ static void report_print_events(FILE *out, const struct log *log, const struct r
 	report_print_count(out, "  other lines", log->nr_other_lines, "");
 	report_print_count(out, "  malformed", log->malformed.total, "");
 	report_print_count(out, "Lost events", log->nr_lost,
-			   log->nr_lost || log->nr_lost_gaps ? "the log has gaps: so may the result"
-							     : "");
+			   log->nr_lost || log->nr_lost_gaps ? "the result may be wrong" : "");
 	if (log->nr_lost_gaps)
 		report_print_count(out, "  gaps of unknown size", log->nr_lost_gaps, "");
 	if (log->nr_other_attributes)
@@ -66,7 +66,8 @@ static void report_print_state(FILE *out, const struct replay *replay)
 	char bytes[UNITS_TEXT_SIZE], pages[UNITS_TEXT_SIZE], runs[UNITS_TEXT_SIZE];
 	char longest[UNITS_TEXT_SIZE];
 
-	fprintf(out, "%-10s%14s  %17s%12s%16s\n", "State", "size", "pages", "runs", "longest run");
+	fprintf(out, "%s%-10s%14s  %17s%12s%16s%s\n", term_style(out, TERM_BOLD), "State", "size",
+		"pages", "runs", "longest run", term_style(out, TERM_PLAIN));
 	for (enum gms_shareability i = GMS_SHARED; i <= GMS_PRIVATE; i++) {
 		const struct replay_pages *p = &replay->pages[i];
 
@@ -89,13 +90,15 @@ static void report_print_blocks(FILE *out, const char *name, const uint64_t bloc
 
 static void report_print_summaries(FILE *out, const struct replay *replay)
 {
-	fprintf(out, "%-10s%14s  %17s%12s\n", "Blocks", "all shared", "all private", "mixed");
+	fprintf(out, "%s%-10s%14s  %17s%12s%s\n", term_style(out, TERM_BOLD), "Blocks",
+		"all shared", "all private", "mixed", term_style(out, TERM_PLAIN));
 	report_print_blocks(out, "2M", replay->blocks_2m);
 	report_print_blocks(out, "1G", replay->blocks_1g);
 	fputc('\n', out);
 	if (!replay->nr_top)
 		return;
-	fprintf(out, "The most fragmented 1G blocks\n");
+	fprintf(out, "%sThe most fragmented 1G blocks%s\n", term_style(out, TERM_BOLD),
+		term_style(out, TERM_PLAIN));
 	fprintf(out, "  %-16s%6s%10s%14s%18s\n", "start", "runs", "mixed 2M", "shared", "private");
 	for (unsigned int i = 0; i < replay->nr_top; i++) {
 		const struct replay_block *b = &replay->top[i];
