@@ -54,7 +54,7 @@ const struct command_option command_options[] = {
 	{"init", 'i', "STATE", "auto|shared|private",
 	 "state of every page at first (default: auto)"},
 	{"format", 'f', "FORMAT", "auto|ftrace|qemu|csv", "format of the log (default: auto)"},
-	{"json", 'j', NULL, NULL, "print JSON"},
+	{"json", 'j', NULL, NULL, "print JSON, as docs/json.md describes it"},
 	{"save", 'w', "FILE", NULL, "write the final state to a file, as a snapshot"},
 	{"text", 'x', NULL, NULL, "print text (the default)"},
 	{"policy", 'p', "NAME", "eager-rfc|eager|eager-nonuniform|lazy-4k|lazy|adaptive|all",

@@ -194,8 +194,8 @@ int report_snapshot_json(FILE *out, const char *name, const struct snapshot *sna
 					(int)snapshot->version, "file_bytes",
 					tool_json_count(snapshot->size), "size_bytes",
 					report_json_bytes(gms_state_nr_pages(snapshot->state)),
-					"backing", units_order(snapshot->folio_order), "attributes",
-					(int)snapshot->nr_attrs));
+					"backing", units_order(snapshot->folio_order),
+					"nr_attributes", (int)snapshot->nr_attrs));
 	tool_json_put(&stream, "shared", report_json_pages(&counts->pages[GMS_SHARED]));
 	tool_json_put(&stream, "private", report_json_pages(&counts->pages[GMS_PRIVATE]));
 	tool_json_put(&stream, "blocks_2m", report_json_blocks(counts->blocks_2m));

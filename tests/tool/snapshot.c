@@ -145,7 +145,7 @@ static void check_model(const struct snap_model *model)
 	json = run_json(&run);
 	assert_int_equal(json_number(json, "size_bytes"), model->nr_pages << 12);
 	assert_int_equal(json_number(json, "file_bytes"), snap.size);
-	assert_int_equal(json_number(json, "attributes"), model->nr_attrs);
+	assert_int_equal(json_number(json, "nr_attributes"), model->nr_attrs);
 	assert_int_equal(json_number(json, "private.pages") + json_number(json, "shared.pages"),
 			 model->nr_pages);
 	check_json(json, text.out);
