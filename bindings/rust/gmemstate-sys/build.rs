@@ -102,14 +102,7 @@ fn compile_command(cc: &[String], csrc: &Path) -> Command {
     let mut command = Command::new(&cc[0]);
     command
         .args(&cc[1..])
-        .args(&[
-            "-std=gnu11",
-            "-O2",
-            "-fPIC",
-            "-fvisibility=hidden",
-            "-Wall",
-            "-Wextra",
-        ])
+        .args(&["-std=gnu11", "-O2", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra"])
         .arg("-I")
         .arg(csrc.join("include"))
         .arg("-I")
@@ -119,11 +112,7 @@ fn compile_command(cc: &[String], csrc: &Path) -> Command {
     if env::var("DEBUG").map_or(false, |debug| debug != "false" && debug != "0") {
         command.arg("-g");
     }
-    command.arg(if has_feature("CHECKS") {
-        "-DGMS_DEBUG"
-    } else {
-        "-DNDEBUG"
-    });
+    command.arg(if has_feature("CHECKS") { "-DGMS_DEBUG" } else { "-DNDEBUG" });
     if let Some(flags) = tool_var("CFLAGS") {
         command.args(words(&flags));
     }
@@ -133,10 +122,7 @@ fn compile_command(cc: &[String], csrc: &Path) -> Command {
 
 /// Compiles all sources, as many at a time as cargo allows. Returns the objects.
 fn compile(csrc: &Path, out: &Path) -> Vec<PathBuf> {
-    let at_once = env::var("NUM_JOBS")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(1);
+    let at_once = env::var("NUM_JOBS").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
     let cc = compiler();
     let mut objects = Vec::new();
     let mut running: Vec<(Child, String)> = Vec::new();
@@ -164,13 +150,7 @@ fn archive(objects: &[PathBuf], library: &Path) {
     let ar = words(&tool_var("AR").unwrap_or_else(|| "ar".to_string()));
     // ar adds to a library that is there already, also what was left out since
     let _ = fs::remove_file(library);
-    wait(spawn(
-        Command::new(&ar[0])
-            .args(&ar[1..])
-            .arg("crs")
-            .arg(library)
-            .args(objects),
-    ));
+    wait(spawn(Command::new(&ar[0]).args(&ar[1..]).arg("crs").arg(library).args(objects)));
 }
 
 fn build() {
@@ -187,11 +167,7 @@ fn build() {
 
 fn ask_pkg_config() {
     let pkg_config = words(&tool_var("PKG_CONFIG").unwrap_or_else(|| "pkg-config".to_string()));
-    let package = if has_feature("KVM") {
-        "gmemstate_kvm"
-    } else {
-        "gmemstate"
-    };
+    let package = if has_feature("KVM") { "gmemstate_kvm" } else { "gmemstate" };
     let version = env::var("CARGO_PKG_VERSION").unwrap();
     println!("cargo:rerun-if-env-changed=PKG_CONFIG_PATH");
     let output = Command::new(&pkg_config[0])

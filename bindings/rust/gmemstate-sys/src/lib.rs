@@ -17,6 +17,7 @@
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("gmemstate needs a 64-bit machine");
 
+pub mod errno;
 #[cfg(feature = "kvm")]
 mod kvm;
 mod rtree;

@@ -120,13 +120,18 @@ fn hooks_have_the_parameters_of_the_headers() {
 
 #[test]
 fn constants_have_the_values_of_the_headers() {
+    let mut values = rust::constants();
+    values.extend(rust::errnos());
     let mut body = String::new();
     for name in c::constants() {
         body += &format!("\tprintf(\"{0} %lld\\n\", (long long)({0}));\n", name);
     }
+    for name in rust::errnos().keys() {
+        body += &format!("\tprintf(\"{0} %d\\n\", {0});\n", name);
+    }
     body += "\tprintf(\"gms_version_number %d\\n\", GMS_VERSION_NUMBER(1, 2, 3));\n";
     body += "\tprintf(\"gms_prepared_at %d\\n\", GMS_PREPARED_AT(9));\n";
-    compare("constants", &run_c("constants", &program(&body)), &rust::constants());
+    compare("constants", &run_c("constants", &program(&body)), &values);
 }
 
 /// The functions can also be linked and called, and the library is as old as its headers.

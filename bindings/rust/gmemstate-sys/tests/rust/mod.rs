@@ -178,3 +178,15 @@ pub fn constants() -> Facts {
     all.insert("gms_prepared_at".to_string(), gms_prepared_at(9).to_string());
     all
 }
+
+#[rustfmt::skip]
+pub fn errnos() -> Facts {
+    use gmemstate_sys::errno::*;
+
+    let mut all = Facts::new();
+    values!(all:
+        EPERM ENOENT EIO EAGAIN ENOMEM EACCES EFAULT EBUSY EEXIST EINVAL ENOSPC EDEADLK EBADMSG
+        EPROTONOSUPPORT EOPNOTSUPP ENOTRECOVERABLE
+    );
+    all
+}
