@@ -168,23 +168,13 @@ impl fmt::Display for Error {
             ErrorKind::Quarantined => "a page is quarantined",
             ErrorKind::Damaged => "the snapshot is damaged",
             ErrorKind::NewerVersion => "the snapshot is of a newer version",
-            ErrorKind::Refused => return self.fmt_refused(f),
+            ErrorKind::Refused => return write!(f, "a hook or listener refused: {}", self.errno),
         };
-        f.write_str(text)?;
-        self.fmt_page(f)
-    }
-}
-
-impl Error {
-    fn fmt_refused(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a hook or listener refused: {}", self.errno)?;
-        self.fmt_page(f)
-    }
-
-    fn fmt_page(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.page {
-            Some(page) => write!(f, " (page {:#x})", page),
-            None => Ok(()),
+        match (self.kind(), self.page) {
+            (ErrorKind::Pinned | ErrorKind::Quarantined, Some(page)) => {
+                write!(f, "{} (page {:#x})", text, page)
+            }
+            _ => f.write_str(text),
         }
     }
 }
