@@ -102,7 +102,7 @@ fn compile_command(cc: &[String], csrc: &Path) -> Command {
     let mut command = Command::new(&cc[0]);
     command
         .args(&cc[1..])
-        .args(&["-std=gnu11", "-O2", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra"])
+        .args(["-std=gnu11", "-O2", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra"])
         .arg("-I")
         .arg(csrc.join("include"))
         .arg("-I")
@@ -172,7 +172,7 @@ fn ask_pkg_config() {
     println!("cargo:rerun-if-env-changed=PKG_CONFIG_PATH");
     let output = Command::new(&pkg_config[0])
         .args(&pkg_config[1..])
-        .args(&["--libs", &format!("{} >= {}", package, version)])
+        .args(["--libs", &format!("{} >= {}", package, version)])
         .output();
     let output = match output {
         Ok(output) if output.status.success() => output,

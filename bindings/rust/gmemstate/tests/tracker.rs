@@ -9,6 +9,7 @@
 //!    there each of the two makes every later conversion fail;
 //!  - a device that fails to unmap when it is removed stays; there it is gone, with its mappings;
 //!  - addresses that are not whole pages are refused; there they are rounded to whole pages.
+#![allow(clippy::single_range_in_vec_init)] // a tracker has a list of regions
 
 use std::collections::BTreeSet;
 use std::io;

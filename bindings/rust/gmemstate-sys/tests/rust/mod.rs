@@ -33,7 +33,7 @@ fn signature(text: &str) -> String {
         .collect();
     let result = match text[close + 1..].strip_prefix(" -> ") {
         Some(rest) => {
-            let end = rest.find(|c| c == ';' || c == ',' || c == '>').unwrap();
+            let end = rest.find(&[';', ',', '>'][..]).unwrap();
             format!(" -> {}", rest[..end].trim())
         }
         None => String::new(),
