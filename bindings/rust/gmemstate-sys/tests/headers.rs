@@ -164,3 +164,22 @@ fn an_object_converts() {
         gms_state_destroy(state);
     }
 }
+
+/// The backend for KVM is in the library, and refuses what is no VM.
+#[test]
+#[cfg(feature = "kvm")]
+fn the_backend_for_kvm_is_linked() {
+    use gmemstate_sys::*;
+
+    let opts = gms_kvm_opts { nr_pages: 512, nr_slots: 4, ..gms_kvm_opts::INIT };
+    let mut kvm = std::ptr::null_mut();
+    // SAFETY: the pointers are valid; the name is a constant string
+    unsafe {
+        assert_eq!(gms_kvm_ways(-1), 0);
+        assert_ne!(gms_kvm_create(&opts, &mut kvm), 0);
+        let name = std::ffi::CStr::from_ptr(gms_kvm_way_name(GMS_KVM_MEMSLOTS));
+        assert_eq!(name.to_str(), Ok("memslots"));
+        assert!((*gms_kvm_backend()).apply.is_some());
+    }
+    assert!(kvm.is_null());
+}

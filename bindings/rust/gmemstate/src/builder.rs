@@ -21,8 +21,7 @@ pub struct Builder {
     allocator: Option<sys::gms_allocator>,
     /// Tells the context of the backend which object it belongs to.
     set_state: Option<Box<dyn FnOnce(NonNull<sys::gms_state>)>>,
-    /// What C will have pointers to. The field of the allocator comes last, because it is used
-    /// when the others are gone.
+    /// What C will have pointers to; the object takes it over.
     owned: Vec<Owner>,
 }
 

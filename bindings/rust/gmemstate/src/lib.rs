@@ -49,6 +49,11 @@
 
 pub use gmemstate_sys as sys;
 
+/// Compiles the example of the file.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod backend;
 mod builder;
 mod calls;

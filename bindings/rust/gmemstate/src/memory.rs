@@ -11,12 +11,11 @@ use crate::hook::{guarded, infallible};
 
 /// A source of memory for the library's own data: trees, folios, listeners.
 ///
-/// Several threads may call both methods at the same time. They must not use the object that they
-/// allocate for.
+/// Several threads may call both methods at the same time.
 ///
 /// # Safety
 /// [`alloc`](Self::alloc) returns null or memory of that layout, which nothing else uses until it
-/// is given to [`free`](Self::free).
+/// is given to [`free`](Self::free). Neither method uses the object that it allocates for.
 pub unsafe trait Allocator: Send + Sync + 'static {
     /// Allocates memory; its contents may be anything. Null, or a panic: there is none. The size
     /// is not 0.

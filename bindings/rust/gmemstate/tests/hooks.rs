@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! The backend, the policy, the clock: order of calls, errors, panics, calls from inside.
+#![deny(unsafe_op_in_unsafe_fn)]
 
 use std::env;
 use std::ops::Range;
@@ -450,4 +451,33 @@ fn a_payload_that_panics_is_stopped_too() {
     let state = State::builder(G1).backend(Bombs).build().unwrap();
     assert_eq!(state.convert(0..1, Private).unwrap_err().errno(), Errno::EIO);
     assert!(!state.is_private(0));
+}
+
+/// Hooks of C, such as those of the backend for KVM, and a context of the caller's.
+#[test]
+fn hooks_of_c() {
+    use gmemstate::sys;
+    use std::os::raw::{c_int, c_void};
+
+    unsafe extern "C" fn unmap_host(ctx: *mut c_void, start: u64, nr_pages: u64) -> c_int {
+        // SAFETY: the context is the counter below, which outlives the object
+        let calls = unsafe { &*ctx.cast::<AtomicUsize>() };
+        calls.fetch_add((start + nr_pages) as usize, SeqCst);
+        0
+    }
+
+    let calls = AtomicUsize::new(0);
+    let ops = sys::gms_backend_ops {
+        struct_size: std::mem::size_of::<sys::gms_backend_ops>(),
+        unmap_host: Some(unmap_host),
+        // SAFETY: all zero is a struct without hooks
+        ..unsafe { std::mem::zeroed() }
+    };
+    let ctx: *const AtomicUsize = &calls;
+    // SAFETY: the hook neither unwinds nor calls back; ops and calls outlive the object
+    let builder = unsafe { State::builder(G1).raw_backend(&ops, ctx as *mut c_void) };
+    let state = builder.build().unwrap();
+    state.convert(5..8, Private).unwrap();
+    drop(state);
+    assert_eq!(calls.load(SeqCst), 8);
 }
