@@ -127,6 +127,7 @@ fn compile(csrc: &Path, out: &Path) -> Vec<PathBuf> {
     let mut objects = Vec::new();
     let mut running: Vec<(Child, String)> = Vec::new();
     for room in rooms(csrc) {
+        println!("cargo:rerun-if-changed={}", room.display()); // a file may be added
         for header in files(&room, "h") {
             println!("cargo:rerun-if-changed={}", header.display());
         }

@@ -19,7 +19,8 @@ use gmemstate_sys as sys;
 
 use crate::{Errno, StateRef};
 
-/// Drops what a panic carried. A drop that panics itself is stopped here, too.
+/// Drops what a panic carried. A drop that panics itself is stopped here, too; what that panic
+/// carried is leaked.
 fn discard(payload: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(again);
@@ -28,9 +29,9 @@ fn discard(payload: Box<dyn Any + Send>) {
 
 /// Runs code that may panic; then returns `None`.
 ///
-/// The caller's state is never looked at again from Rust through a broken borrow: closures only
-/// have shared references to hooks, and a type that a panic can leave inconsistent has to guard
-/// itself, as `Mutex` does. Hence the AssertUnwindSafe.
+/// AssertUnwindSafe is right here. The closures of this crate have mutable references to numbers
+/// only, which are valid whatever they are. A hook is shared: a type that a panic can leave
+/// inconsistent has to guard itself, as `Mutex` does.
 pub(crate) fn guarded<R>(call: impl FnOnce() -> R) -> Option<R> {
     catch_unwind(AssertUnwindSafe(call)).map_err(discard).ok()
 }
