@@ -130,6 +130,7 @@ extern "C" {
     pub fn gms_state_create(opts: *const gms_state_opts, state: *mut *mut gms_state) -> c_int;
     pub fn gms_state_destroy(state: *mut gms_state);
     pub fn gms_state_nr_pages(state: *const gms_state) -> u64;
+    pub fn gms_state_policy_name(state: *const gms_state) -> *const c_char;
     pub fn gms_maintain(state: *mut gms_state, max_blocks: u64) -> u64;
     pub fn gms_stats_read(state: *const gms_state, stats: *mut gms_stats) -> c_int;
     pub fn gms_state_verify(state: *mut gms_state, reason: *mut *const c_char) -> bool;
@@ -140,6 +141,14 @@ extern "C" {
         to: gms_shareability,
         flags: c_uint,
         err_index: *mut gms_pgoff_t,
+    ) -> c_int;
+    pub fn gms_convert_gfn(
+        state: *mut gms_state,
+        gfn: u64,
+        nr_pages: u64,
+        to: gms_shareability,
+        flags: c_uint,
+        err_gfn: *mut u64,
     ) -> c_int;
     pub fn gms_is_private(state: *const gms_state, index: gms_pgoff_t) -> bool;
     pub fn gms_range_is(
@@ -159,6 +168,13 @@ extern "C" {
     pub fn gms_is_allocated(state: *const gms_state, index: gms_pgoff_t) -> bool;
     pub fn gms_is_prepared(state: *const gms_state, index: gms_pgoff_t) -> bool;
     pub fn gms_is_quarantined(state: *const gms_state, index: gms_pgoff_t) -> bool;
+    pub fn gms_quarantine_next(
+        state: *const gms_state,
+        start: gms_pgoff_t,
+        nr_pages: u64,
+        first: *mut gms_pgoff_t,
+        count: *mut u64,
+    ) -> bool;
     pub fn gms_folio_order(state: *const gms_state, index: gms_pgoff_t) -> c_uint;
     pub fn gms_seq_read(state: *const gms_state, index: gms_pgoff_t) -> u64;
     pub fn gms_seq_retry(state: *const gms_state, index: gms_pgoff_t, seq: u64) -> bool;
@@ -228,6 +244,10 @@ extern "C" {
     ) -> c_int;
     pub fn gms_freeze(state: *mut gms_state) -> c_int;
     pub fn gms_thaw(state: *mut gms_state) -> c_int;
+    pub fn gms_is_frozen(state: *const gms_state) -> bool;
+    pub fn gms_strerror(err: c_int) -> *const c_char;
+    pub fn gms_reason() -> *const c_char;
+    pub fn gms_reason_set(why: *const c_char);
     pub fn gms_snapshot_save(
         state: *const gms_state,
         buf: *mut c_void,

@@ -47,6 +47,18 @@ impl StateRef {
         self.convert_by(pages, to, sys::GMS_CONVERT_RESUMABLE)
     }
 
+    /// Converts a range of gfns, which may be in several bindings: all of its pages, or none.
+    ///
+    /// As [`convert`](Self::convert), but `page()` of the error is a gfn: that of the page in the
+    /// way; for the kind `NotBound` the first gfn that is not bound; on other errors the start.
+    pub fn convert_gfn(&self, gfns: Range<u64>, to: Shareability) -> Result<(), Error> {
+        let (gfn, nr_pages) = (gfns.start, length(&gfns));
+        // SAFETY: see the head of this file
+        Error::check_at(|at| unsafe {
+            sys::gms_convert_gfn(self.as_raw(), gfn, nr_pages, to.to_c(), 0, at)
+        })
+    }
+
     fn convert_by(&self, pages: Range<u64>, to: Shareability, flags: c_uint) -> Result<(), Error> {
         let (start, nr_pages) = (pages.start, length(&pages));
         // SAFETY: see the head of this file
@@ -125,6 +137,22 @@ impl StateRef {
     pub fn is_quarantined(&self, index: u64) -> bool {
         // SAFETY: see the head of this file
         unsafe { sys::gms_is_quarantined(self.as_raw(), index) }
+    }
+
+    /// Finds the next quarantined pages of a range, up to its end.
+    pub fn quarantine_next(&self, pages: Range<u64>) -> Option<Range<u64>> {
+        let (mut first, mut count) = (0, 0);
+        // SAFETY: see the head of this file
+        let found = unsafe {
+            sys::gms_quarantine_next(
+                self.as_raw(),
+                pages.start,
+                length(&pages),
+                &mut first,
+                &mut count,
+            )
+        };
+        found.then(|| first..first + count)
     }
 
     /// Returns the order of the folio at an index, or of the one that would be allocated there.
@@ -350,6 +378,12 @@ impl StateRef {
     pub fn thaw(&self) -> Result<(), Error> {
         // SAFETY: see the head of this file
         Error::check(unsafe { sys::gms_thaw(self.as_raw()) })
+    }
+
+    /// Returns true if the object is frozen.
+    pub fn is_frozen(&self) -> bool {
+        // SAFETY: see the head of this file
+        unsafe { sys::gms_is_frozen(self.as_raw()) }
     }
 
     /// Saves a snapshot. [`Builder::load`](crate::Builder::load) makes an object of it.

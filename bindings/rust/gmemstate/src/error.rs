@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! Errors: what a call returns, and what a hook answers.
 
+use std::ffi::CStr;
 use std::fmt;
 use std::io;
 use std::os::raw::c_int;
@@ -69,8 +70,10 @@ pub enum ErrorKind {
     Private,
     /// `EAGAIN`: a page is pinned, or the backend found it in use. [`Error::page`] is the page.
     Pinned,
-    /// `ENOMEM`: an allocation failed, or the object has as many attributes as it can have.
+    /// `ENOMEM`: an allocation failed.
     NoMemory,
+    /// `ENOSPC`: the object has as many attributes as it can have.
+    NoSpace,
     /// `EEXIST`: a gfn or a page is bound already.
     Exists,
     /// `ENOENT`: nothing is bound at the gfn.
@@ -90,23 +93,37 @@ pub enum ErrorKind {
     Refused,
 }
 
+/// Returns the reason of the call of this thread that has just failed.
+fn reason_of(errno: Errno) -> Option<&'static str> {
+    if !matches!(errno.get(), errno::EINVAL | errno::EBADMSG) {
+        return None;
+    }
+    // SAFETY: C returns a string that is never freed
+    let text = unsafe { CStr::from_ptr(gmemstate_sys::gms_reason()) };
+    text.to_str().ok().filter(|text| !text.is_empty())
+}
+
 /// Why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Error {
     errno: Errno,
     page: Option<u64>,
+    reason: Option<&'static str>,
 }
 
 impl Error {
-    pub(crate) const INVALID: Self = Self { errno: Errno::EINVAL, page: None };
-    pub(crate) const NO_MEMORY: Self = Self { errno: Errno::ENOMEM, page: None };
-    pub(crate) const NOT_BOUND: Self = Self { errno: Errno(errno::ENOENT), page: None };
+    pub(crate) const INVALID: Self = Self { errno: Errno::EINVAL, page: None, reason: None };
+    pub(crate) const NO_MEMORY: Self = Self { errno: Errno::ENOMEM, page: None, reason: None };
+    pub(crate) const NOT_BOUND: Self = Self { errno: Errno(errno::ENOENT), page: None, reason: None };
 
     /// Makes a result of what a call of C returned.
     pub(crate) fn check(ret: c_int) -> Result<(), Self> {
         match ret {
             0 => Ok(()),
-            _ => Err(Self { errno: Errno::new(ret.wrapping_neg()), page: None }),
+            _ => {
+                let errno = Errno::new(ret.wrapping_neg());
+                Err(Self { errno, page: None, reason: reason_of(errno) })
+            }
         }
     }
 
@@ -124,6 +141,7 @@ impl Error {
             errno::EACCES => ErrorKind::Private,
             errno::EAGAIN => ErrorKind::Pinned,
             errno::ENOMEM => ErrorKind::NoMemory,
+            errno::ENOSPC => ErrorKind::NoSpace,
             errno::EEXIST => ErrorKind::Exists,
             errno::ENOENT => ErrorKind::NotBound,
             errno::EPERM => ErrorKind::Frozen,
@@ -140,6 +158,11 @@ impl Error {
     /// `None`: the call reports no page.
     pub fn page(&self) -> Option<u64> {
         self.page
+    }
+
+    /// Returns which condition of `Invalid` or `Damaged` it was, in English.
+    pub fn reason(&self) -> Option<&'static str> {
+        self.reason
     }
 
     /// Returns true if the same call may succeed later without a repair: a page was pinned or in
@@ -161,6 +184,7 @@ impl fmt::Display for Error {
             ErrorKind::Private => "the page is private",
             ErrorKind::Pinned => "a page is pinned or in use",
             ErrorKind::NoMemory => "out of memory",
+            ErrorKind::NoSpace => "there is no room for one more",
             ErrorKind::Exists => "bound already",
             ErrorKind::NotBound => "nothing is bound at the gfn",
             ErrorKind::Frozen => "the object is frozen",
@@ -174,7 +198,7 @@ impl fmt::Display for Error {
             (ErrorKind::Pinned | ErrorKind::Quarantined, Some(page)) => {
                 write!(f, "{} (page {:#x})", text, page)
             }
-            _ => f.write_str(text),
+            _ => f.write_str(self.reason.unwrap_or(text)),
         }
     }
 }

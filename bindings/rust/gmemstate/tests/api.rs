@@ -179,7 +179,7 @@ fn attributes_and_inhibits() {
     state.attr_set(attr, 0..G1, false).unwrap();
     assert_eq!(order(), Order::Size1G);
     while state.attr_create().is_ok() {}
-    assert_eq!(kind(state.attr_create()), ErrorKind::NoMemory);
+    assert_eq!(kind(state.attr_create()), ErrorKind::NoSpace);
 }
 
 #[test]
@@ -268,4 +268,40 @@ fn a_leaked_fault_only_blocks() {
     std::mem::forget(state.fault(0, Accessor::Guest).unwrap());
     assert_eq!(kind(state.convert(0..1, Shared)), ErrorKind::Deadlock);
     assert!(state.is_private(0));
+}
+
+#[test]
+fn an_error_has_its_reason() {
+    let state = private(M2);
+    let err = state.convert(0..0, Shared).unwrap_err();
+    assert_eq!(err.reason(), Some("the range is empty"));
+    assert_eq!(err.to_string(), "the range is empty");
+    assert_eq!(
+        State::builder(0).build().unwrap_err().reason(),
+        Some("nr_pages is 0, or above 2^40")
+    );
+    state.freeze().unwrap();
+    assert!(state.is_frozen());
+    let err = state.convert(0..1, Shared).unwrap_err();
+    assert_eq!((err.kind(), err.reason()), (ErrorKind::Frozen, None));
+    state.thaw().unwrap();
+    assert!(!state.is_frozen());
+    assert_eq!(state.quarantine_next(0..M2), None);
+}
+
+#[test]
+fn gfns_of_several_bindings_convert_at_once() {
+    let state = private(M2);
+    state.bind(1000, 100..200).unwrap();
+    state.bind(1100, 10..20).unwrap();
+    state.convert_gfn(1090..1105, Shared).unwrap();
+    assert!(state.range_is(190..200, Shared) && state.range_is(10..15, Shared));
+    assert_eq!(state.count(0..M2, Shared), 15);
+    let err = state.convert_gfn(1100..1111, Shared).unwrap_err();
+    assert_eq!((err.kind(), err.page()), (ErrorKind::NotBound, Some(1110)));
+    state.pin(12..13).unwrap();
+    let err = state.convert_gfn(1000..1110, Private).unwrap_err();
+    assert_eq!((err.kind(), err.page()), (ErrorKind::Pinned, Some(1102)));
+    assert_eq!(state.count(0..M2, Shared), 15);
+    state.unpin(12..13);
 }

@@ -38,7 +38,7 @@ impl Listener for Device {
         let refused = *self.refuses.lock().unwrap();
         if refused.map_or(false, |page| run.pages.contains(&page)) {
             assert!(!self.panics.load(SeqCst), "planned");
-            return Err(Errno::ENOSPC);
+            return Err(Errno::EBUSY);
         }
         let mut mapped = self.mapped.lock().unwrap();
         match run.shareability {
@@ -127,7 +127,7 @@ fn a_listener_that_refuses_or_panics_stops_the_conversion() {
         state.register_listener(0..G1, &options(), second.clone()).unwrap();
         second.panics.store(panics, SeqCst);
         second.refuse(Some(70));
-        let errno = if panics { Errno::EIO } else { Errno::ENOSPC };
+        let errno = if panics { Errno::EIO } else { Errno::EBUSY };
         let err = state.convert(0..100, Shared).unwrap_err();
         assert_eq!((err.kind(), err.errno()), (ErrorKind::Refused, errno));
         assert!(first.mapped().is_empty() && second.mapped().is_empty());
@@ -150,13 +150,13 @@ fn a_listener_that_refuses_to_register_or_to_go() {
     state.convert(0..10, Shared).unwrap();
     device.refuse(Some(7));
     let err = state.register_listener(0..G1, &options(), device.clone()).unwrap_err();
-    assert_eq!(err.errno(), Errno::ENOSPC);
+    assert_eq!(err.errno(), Errno::EBUSY);
     assert!(device.mapped().is_empty());
     assert_eq!(Arc::strong_count(&device), 1, "a listener that is not registered is dropped");
     device.refuse(None);
     let id = state.register_listener(0..G1, &options(), device.clone()).unwrap();
     device.refuse(Some(7));
-    assert_eq!(state.unregister_listener(id).unwrap_err().errno(), Errno::ENOSPC);
+    assert_eq!(state.unregister_listener(id).unwrap_err().errno(), Errno::EBUSY);
     assert_eq!(device.mapped().len(), 10);
     device.refuse(None);
     state.convert(20..21, Shared).unwrap();
