@@ -2,6 +2,7 @@
 /*
  * snapshot.c - reads, walks and writes files that hold a snapshot: see snapshot.h
  */
+#define _GNU_SOURCE
 #include "snapshot.h"
 
 #include <gmemstate/order.h>
@@ -10,6 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Offsets of fields in the header, and the size of the header. */
 #define SNAPSHOT_VERSION 8
@@ -191,24 +194,50 @@ bool snapshot_walk_next(struct snapshot_walk *walk, struct snapshot_run *run)
 
 /* ---- writing ---- */
 
+static int snapshot_write(const unsigned char *bytes, size_t size, const char *name)
+{
+	FILE *file = fopen(name, "wb");
+	int ret = 0;
+
+	if (!file || fwrite(bytes, 1, size, file) != size)
+		ret = -errno;
+	if (file && fclose(file) && !ret)
+		ret = -errno;
+	return ret;
+}
+
+/* Writes a file beside the old one, and renames it: the old one is there until the end. */
+static int snapshot_replace(const unsigned char *bytes, size_t size, const char *name)
+{
+	struct stat old;
+	char *part;
+	int ret;
+
+	if (!stat(name, &old) && !S_ISREG(old.st_mode)) /* a pipe or a device */
+		return snapshot_write(bytes, size, name);
+	if (asprintf(&part, "%s.part", name) < 0)
+		return -ENOMEM;
+	ret = snapshot_write(bytes, size, part);
+	if (!ret && rename(part, name))
+		ret = -errno;
+	if (ret)
+		unlink(part);
+	free(part);
+	return ret;
+}
+
 int snapshot_save(struct gms_state *state, const char *name)
 {
 	unsigned char *bytes = NULL;
 	size_t size;
-	FILE *file;
 	int ret = gms_snapshot_save(state, NULL, 0, &size);
 
 	if (!ret) {
 		bytes = malloc(size);
 		ret = bytes ? gms_snapshot_save(state, bytes, size, NULL) : -ENOMEM;
 	}
-	if (!ret) {
-		file = fopen(name, "wb");
-		if (!file || fwrite(bytes, 1, size, file) != size)
-			ret = -errno;
-		if (file && fclose(file) && !ret)
-			ret = -errno;
-	}
+	if (!ret)
+		ret = snapshot_replace(bytes, size, name);
 	free(bytes);
 	return ret;
 }

@@ -116,9 +116,10 @@ bool snapshot_walk_next(struct snapshot_walk *walk, struct snapshot_run *run);
 /**
  * snapshot_save() - write a snapshot of an object to a file
  * @state: the object
- * @name: name of the file, which is replaced
+ * @name: name of the file, which is replaced; there is a file @name.part meanwhile
  *
- * Return: 0; -ENOMEM; another -errno: writing failed, and the file may have a part of it.
+ * Return: 0; -ENOMEM; another -errno: writing failed. The file is as it was; a pipe or a device
+ * may have got a part.
  */
 int snapshot_save(struct gms_state *state, const char *name);
 
