@@ -10,7 +10,7 @@
  *		.free = pool_free,
  *		.ctx = pool,
  *	};
- *	int err = gms_rtree_create(nr_pages, GMS_RTREE_NONE, &allocator, &tree);
+ *	err = gms_rtree_create(nr_pages, GMS_RTREE_NONE, &allocator, &tree);
  */
 #ifndef GMEMSTATE_ALLOC_H
 #define GMEMSTATE_ALLOC_H

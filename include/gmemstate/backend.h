@@ -34,13 +34,13 @@
  *	to private                      to shared
  *	unmap_host, each run
  *	check_pins, each run
- *	folio_split                     folio_split             as the policy decides
+ *	folio_split                     folio_split   (as the policy decides)
  *	invalidate_begin, each run      invalidate_begin, each run
  *	zap_guest SHARED, each run      zap_guest PRIVATE, each run
  *	apply, each run                 apply, each run
  *	                 (here the new state is published)
  *	invalidate_end, each run        invalidate_end, each run
- *	folio_merge                     folio_merge             as the policy decides
+ *	folio_merge                     folio_merge   (as the policy decides)
  *
  * If gms_pin() has pinned a page that would become private, the conversion fails after check_pins.
  * (A resumable conversion then converts the pages before that page.) unmap_host and check_pins are
@@ -52,17 +52,18 @@
  * folio_split for the folios that cross an end of the hole; invalidate_begin; zap_guest for both
  * kinds; folio_merge and folio_free; invalidate_end; block_freed; map_host.
  *
- * On failure the engine undoes in reverse. It calls map_host only for pages that are shared.
+ * On failure the engine undoes in reverse. It calls map_host only for pages that are shared. A
+ * listener fails if it refuses what became shared.
  *
- *	apply fails          undo for the runs that were applied, the last one first;
- *	                     invalidate_end; folio_merge for the folios that were split; map_host
- *	                     for each run
- *	folio_split fails    folio_merge for the folios that were split; map_host for each run
- *	check_pins fails     map_host for each run
- *	unmap_host fails     map_host for each run, up to the one that failed
- *	a listener refuses   for all runs: unmap_host, check_pins, invalidate_begin, zap_guest
- *	what became shared   SHARED; undo, the last run first; invalidate_end; folio_merge as the
- *	                     policy decides
+ *	apply fails         undo for the runs that were applied, the last one first;
+ *	                    invalidate_end; folio_merge for the folios that were split; map_host
+ *	                    for each run
+ *	folio_split fails   folio_merge for the folios that were split; map_host for each run
+ *	check_pins fails    map_host for each run
+ *	unmap_host fails    map_host for each run, up to the one that failed
+ *	a listener fails    for all runs: unmap_host, check_pins, invalidate_begin, zap_guest
+ *	                    SHARED; undo, the last run first; invalidate_end; folio_merge as the
+ *	                    policy decides
  *
  * If undo or map_host fails, or in the last case unmap_host or check_pins, the state of the pages
  * is unknown, and they are quarantined. The engine then calls unmap_host, invalidate_begin,
@@ -120,7 +121,7 @@ extern "C" {
  * @struct_size: sizeof(struct gms_backend_ops). The hooks that a smaller struct lacks are NULL. A
  *               larger struct is accepted if all bytes that this library does not know are 0
  * @flags: 0 or GMS_BACKEND_PINS_BY_FOLIO
- * @unmap_host: unmaps the range from the host: see above
+ * @unmap_host: unmaps the range from the host: see backend.h
  * @check_pins: looks for references that the library does not count. Returns 0 if there are none
  *              in the range; -EAGAIN if there are: *@pinned is then the first page with one; or
  *              another error, which the call returns. Also called before a folio is split
@@ -128,8 +129,8 @@ extern "C" {
  * @zap_guest: unmaps from the guest those pages of the range that are @only, by their state before
  *             the change. Unmaps the whole of a larger mapping that covers a part of the range
  * @apply: makes the range @to for the architecture. *@failed is @start before the call. On failure
- *         the hook may set it to the first page that is not applied: see above. -EAGAIN: that page
- *         is in use, and gms_convert() reports it as its err_index
+ *         the hook may set it to the first page that is not applied: see backend.h. -EAGAIN: that
+ *         page is in use, and gms_convert() reports it as its err_index
  * @undo: undoes an apply: makes the range @back_to again, with or without its contents. If it
  *        fails, the range is quarantined
  * @invalidate_end: ends what @invalidate_begin began: the guest may have new mappings of the range
@@ -149,8 +150,8 @@ extern "C" {
  *               folios stay as they are, and the call goes on. Also called to undo a @folio_split
  * @block_freed: is notified that the 1G block at @index had folios and has none now (SNP: the time
  *               for RMPOPT). Also called by gms_state_destroy()
- * @map_host: maps the range, whose pages are shared, for the host: see above. If it fails, the
- *            range is quarantined
+ * @map_host: maps the range, whose pages are shared, for the host: see backend.h. If it fails,
+ *            the range is quarantined
  * @repair: makes a quarantined range @to, whatever it is now. gms_repair() calls it before the
  *          state changes. If it fails, the range stays quarantined. Without this hook the caller
  *          of gms_repair() makes the range @to by other means, before the call

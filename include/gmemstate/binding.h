@@ -106,8 +106,8 @@ GMS_API int gms_gfn_max_order(const struct gms_state *state, uint64_t gfn, unsig
  * Context: Takes the invalidate lock of the page's shard, shared, until gms_fault_end().
  * Allocates, may sleep. The thread has no other fault of the object open.
  * Return: 0; -ENOENT: nothing is bound at @gfn; -EINVAL: @accessor is unknown; -EACCES,
- * -ENOTRECOVERABLE, -EPERM, -EDEADLK, -ENOMEM and what the backend returned: as for
- * gms_fault_begin().
+ * -ENOTRECOVERABLE, -EPERM, -EDEADLK, -ENOMEM: as for gms_fault_begin(); what the backend's
+ * folio_alloc, folio_split or check_pins returned.
  */
 GMS_API int gms_fault_begin_gfn(struct gms_state *state, uint64_t gfn, enum gms_accessor accessor,
 				struct gms_fault *fault) GMS_EXCLUDES(gms_convert_lock)

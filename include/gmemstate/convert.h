@@ -25,7 +25,7 @@
  *	int err = gms_convert(state, start, nr_pages, GMS_PRIVATE, 0, &at);
  *
  *	if (err == -EAGAIN)
- *		... the page at index `at` is pinned: have it unpinned, and try again ...
+ *		... the page at index `at` is pinned: unpin it, and try again ...
  */
 #ifndef GMEMSTATE_CONVERT_H
 #define GMEMSTATE_CONVERT_H

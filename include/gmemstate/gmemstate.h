@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * gmemstate/gmemstate.h - all of the library, except for its KVM backend (kvm.h)
+ * gmemstate/gmemstate.h - the state of a guest's memory: all of the library but kvm.h
  *
- *	types.h alloc.h order.h version.h      types, memory, arithmetic on orders, the version
- *	rtree.h                                the range tree, which can be used without the rest
- *	policy.h backend.h                     what the caller brings: a policy, and hooks
- *	state.h                                the state object; it includes the headers below
- *	  convert.h query.h fault.h attr.h     conversions, queries, faults and pins, limits
- *	  repair.h freeze.h snapshot.h         ending a quarantine, freezing, saving and loading
- *	  listener.h binding.h                 notifications of what is shared, memslots
+ *	types.h alloc.h order.h version.h    types, memory, arithmetic on orders, the version
+ *	rtree.h                              the range tree, which can be used without the rest
+ *	policy.h backend.h                   what the caller brings: a policy, and hooks
+ *	state.h                              the state object; it includes the headers below
+ *	convert.h query.h fault.h attr.h     conversions, queries, faults and pins, limits
+ *	repair.h freeze.h snapshot.h         ending a quarantine, freezing, saving and loading
+ *	listener.h binding.h error.h         what is shared, memslots, errors in words
  *
  * Each header also compiles by itself, as C11 and as C++17.
  *

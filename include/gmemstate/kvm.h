@@ -22,12 +22,15 @@
  *	err = err ? err : gms_state_create(&opts, &state);
  *	err = err ? err : gms_kvm_map(kvm, gfn, 0, nr_pages);
  *	err = err ? err : gms_bind(state, gfn, 0, nr_pages, &id);
- *	while (!err && !ioctl(vcpu_fd, KVM_RUN, 0) && run->exit_reason == KVM_EXIT_HYPERCALL) {
- *		const bool private = run->hypercall.args[2] & KVM_MAP_GPA_RANGE_ENCRYPTED;
- *		int rc = gms_gfn_to_index(state, run->hypercall.args[0] >> 12, &start);
+ *	while (!err && !ioctl(vcpu_fd, KVM_RUN, 0) &&
+ *	       run->exit_reason == KVM_EXIT_HYPERCALL) {
+ *		const __u64 *args = run->hypercall.args;
+ *		enum gms_shareability to = GMS_SHARED;
+ *		int rc = gms_gfn_to_index(state, args[0] >> 12, &start);
  *
- *		rc = rc ? rc : gms_convert(state, start, run->hypercall.args[1],
- *					   private ? GMS_PRIVATE : GMS_SHARED, 0, NULL);
+ *		if (args[2] & KVM_MAP_GPA_RANGE_ENCRYPTED)
+ *			to = GMS_PRIVATE;
+ *		rc = rc ? rc : gms_convert(state, start, args[1], to, 0, NULL);
  *		run->hypercall.ret = rc;
  *	}
  *	gms_state_destroy(state);
@@ -259,8 +262,8 @@ GMS_API int gms_kvm_create(const struct gms_kvm_opts *opts, struct gms_kvm **kvm
  *
  * Context: No vCPU is running, no other thread uses @kvm, and the state object was destroyed. May
  * sleep.
- * Return: 0; -ENOMEM, or what else the kernel returned: the memory is not destroyed, and the call
- * has to be repeated.
+ * Return: 0; -ENOMEM; what else the kernel returned. After a failure the memory is not destroyed,
+ * and the call has to be repeated.
  */
 GMS_API int gms_kvm_destroy(struct gms_kvm *kvm);
 
@@ -295,7 +298,7 @@ GMS_API void *gms_kvm_host(const struct gms_kvm *kvm);
  * gms_kvm_map() - let the guest see pages
  * @kvm: the memory
  * @gfn: the gfn of the first page, in units of 4 KiB. It should agree with @start modulo 512, and
- *       modulo 2^18 if the memory is 1G or more (see "Huge mappings")
+ *       modulo 2^18 if the memory is 1G or more (kvm.h, "Huge mappings")
  * @start: the index of the first page
  * @nr_pages: the length in pages, at least 1; the range must lie in the memory
  *

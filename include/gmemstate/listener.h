@@ -41,9 +41,13 @@
  *		return err;
  *	}
  *
- *	const struct gms_listener_ops ops = {.struct_size = sizeof(ops), .change = change};
+ *	const struct gms_listener_ops ops = {
+ *		.struct_size = sizeof(ops),
+ *		.change = change,
+ *	};
  *
- *	err = gms_listener_register(state, &ops, device, 0, nr_pages, granule, &id);
+ *	err = gms_listener_register(state, &ops, device, 0, nr_pages,
+ *				    granule, &id);
  */
 #ifndef GMEMSTATE_LISTENER_H
 #define GMEMSTATE_LISTENER_H

@@ -42,12 +42,12 @@
  *
  * The policies of the library differ in three ways: when they split, how much, and in which steps.
  *
- *	                   splits at            what is split to 4K     a 1G goes to
- *	eager-rfc          once                 the folio               4K in one step
- *	eager              once                 2M with a shared page   2M, and from there to 4K
- *	eager-nonuniform   once                 mixed 2M                2M, and from there to 4K
- *	lazy-4k            the host's touch     the folio               4K in one step
- *	lazy, adaptive     the host's touch     mixed 2M                2M, and from there to 4K
+ *	                   splits at      splits to 4K            a 1G goes to
+ *	eager-rfc          once           the folio               4K
+ *	eager              once           2M with a shared page   2M, then 4K
+ *	eager-nonuniform   once           mixed 2M                2M, then 4K
+ *	lazy-4k            host's touch   the folio               4K
+ *	lazy, adaptive     host's touch   mixed 2M                2M, then 4K
  *
  * The HugeTLB patches for guest_memfd split and merge as eager-rfc does. Michael Roth proposed
  * lazy in the discussion of these patches on LKML, in July 2025.

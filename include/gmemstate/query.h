@@ -137,7 +137,7 @@ GMS_API bool gms_is_quarantined(const struct gms_state *state, gms_pgoff_t index
  *
  * Usage: lift all quarantines.
  *
- *	while (!err && gms_quarantine_next(state, 0, UINT64_MAX, &first, &count))
+ *	while (!err && gms_quarantine_next(state, 0, nr_pages, &first, &count))
  *		err = gms_repair(state, first, count, GMS_SHARED);
  *
  * Context: Any; lock-free.

@@ -14,7 +14,7 @@
  *	int err = gms_rtree_create(nr_pages, GMS_RTREE_NONE, NULL, &tree);
  *
  *	if (!err)
- *		err = gms_rtree_prepare(tree, 512, 100, &reserve); // allocates, and may fail
+ *		err = gms_rtree_prepare(tree, 512, 100, &reserve); // may fail
  *	if (err)
  *		return err;
  *	gms_rtree_commit(tree, 512, 100, true, &reserve); // cannot fail
@@ -350,9 +350,14 @@ GMS_API uint64_t gms_rtree_count(const struct gms_rtree *tree, gms_pgoff_t start
  * @end: the first index after the range; pages past the end of the tree are ignored
  * @run: where to store the longest run from @from on, cut at @end; written if true is returned
  *
- * Runs in the set and runs not in the set alternate. This visits all of them:
+ * Runs in the set and runs not in the set alternate.
+ *
+ * Usage: visit all runs.
+ *
+ *	struct gms_rtree_run run;
  *
  *	for (at = 0; gms_rtree_next(tree, at, end, &run); at += run.nr_pages)
+ *		... the run begins at run.start ...
  *
  * Context: Any; lock-free (R1 to R4).
  * Return: true if there is an index in [@from, @end); else false.

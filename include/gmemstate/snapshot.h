@@ -12,7 +12,7 @@
  *
  * Usage: save, and load into a second object.
  *
- *	err = gms_freeze(state); // so that the size does not change between the two saves
+ *	err = gms_freeze(state); // so that the size does not change
  *	if (!err)
  *		err = gms_snapshot_save(state, NULL, 0, &size);
  *	...
