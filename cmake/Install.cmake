@@ -86,6 +86,19 @@ function(gms_install_pc)
 	endforeach()
 endfunction()
 
+# Installs the man pages that scripts/man has made: those of section 3 and 3type, and of section 7.
+# Their names say which of them are about kvm.h.
+function(gms_install_man)
+	set(not_built "")
+	if(NOT TARGET gmemstate_kvm)
+		set(not_built PATTERN gms_kvm_* EXCLUDE PATTERN gmemstate-kvm.* EXCLUDE)
+	endif()
+	foreach(section 3 7)
+		install(DIRECTORY man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section}
+			FILES_MATCHING PATTERN "*.${section}*" ${not_built})
+	endforeach()
+endfunction()
+
 function(gms_install)
 	gms_export_static()
 	gms_install_targets(gmemstate gmemstate_static)
@@ -99,6 +112,7 @@ function(gms_install)
 	endif()
 	install(DIRECTORY include/gmemstate DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
 		FILES_MATCHING PATTERN "*.h" ${not_built})
+	gms_install_man()
 	gms_install_package()
 endfunction()
 
