@@ -92,6 +92,7 @@ static void step_release(struct place at, struct pin *pin, uint64_t stamp)
 	if (!pin->kind->holds(pin))
 		fail_at(at, "the pin was gone before the test was over: nothing is known");
 	err = pin->kind->release(pin, copy);
+	step_be_patient();
 	if (err)
 		fail_at(at, "%s: the holder gets %d", pin->kind->name, err);
 	for (uint64_t i = 0; i < pin->nr_pages; i++)
@@ -184,11 +185,11 @@ static void hole_refused(void **state)
 	releases(&pin, stamp + AT);
 
 	pages_hold(&g, 0, PAGES, SHARED, stamp);
-	works(gmem_punch(g.fd, AT - 10, 20));
+	punches(&g, AT - 10, 20);
 	pages_hold_0(&g, AT - 10, 20, SHARED);
 	pages_hold(&g, 0, AT - 10, SHARED, stamp);
 	pages_hold(&g, AT + 10, PAGES - AT - 10, SHARED, stamp);
-	works(gmem_punch(g.fd, 0, PAGES));
+	punches(&g, 0, PAGES);
 	pages_hold_0(&g, 0, PAGES, SHARED);
 	close_memory(&g);
 }

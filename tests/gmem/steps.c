@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define STAMP_STEP (1ULL << 32)
 
@@ -144,8 +145,27 @@ void step_returns(struct place at, const char *call, int want, int err)
 
 /* ---- memory, conversions ---- */
 
+static bool patient; /* step_be_patient() */
+
+void step_be_patient(void)
+{
+	patient = true;
+}
+
+#define PATIENCE 2000 /* tries, of some 5 ms each */
+
+/* Waits a moment. Returns false if a call that got @err is not to be tried again. */
+static bool try_again(int err, unsigned int tried)
+{
+	if (err != -EAGAIN || !patient || tried >= PATIENCE)
+		return false;
+	usleep(1000);
+	return true;
+}
+
 void open_memory(struct gmem *g, uint64_t nr_pages)
 {
+	patient = false;
 	/* in each test, because cmocka sets its own handlers before each test */
 	works(host_start());
 	works(gmem_create(g, nr_pages, gmem_flags(variant.folio, variant.policy, variant.first)));
@@ -159,13 +179,28 @@ void close_memory(struct gmem *g)
 void step_convert(struct place at, const struct gmem *g, uint64_t page, uint64_t nr_pages,
 		  enum side to, int err)
 {
+	unsigned int tried = 0;
 	uint64_t wrong;
-	int got = gmem_convert(g->fd, page, nr_pages, to, &wrong);
+	int got;
 
+	do
+		got = gmem_convert(g->fd, page, nr_pages, to, &wrong);
+	while (got != err && try_again(got, tried++));
 	if (got != err)
 		fail_at(at, "pages %llu + %llu to %s: %d (%s) at page %lld, not %d (%s)",
 			(unsigned long long)page, (unsigned long long)nr_pages, side_name(to), got,
 			strerror(-got), (long long)wrong, err, strerror(-err));
+}
+
+void step_punch(struct place at, const struct gmem *g, uint64_t page, uint64_t nr_pages)
+{
+	unsigned int tried = 0;
+	int err;
+
+	do
+		err = gmem_punch(g->fd, page, nr_pages);
+	while (try_again(err, tried++));
+	step_works(at, "gmem_punch()", err);
 }
 
 void step_refuses_at(struct place at, const struct gmem *g, uint64_t page, uint64_t nr_pages,

@@ -90,6 +90,16 @@ void fail_at(struct place at, const char *format, ...) __attribute__((format(pri
 	step_pages_hold(HERE, g, page, nr_pages, side, stamp)
 #define pages_hold_0(g, page, nr_pages, side) step_pages_hold_0(HERE, g, page, nr_pages, side)
 
+/*
+ * A reference was given back, which may take effect some time later: io_uring frees requests by a
+ * worker. From here on, to the end of the test, converts() and punches() try again while they get
+ * EAGAIN, for some seconds.
+ */
+void step_be_patient(void);
+
+/* A hole is punched. */
+#define punches(g, page, nr_pages) step_punch(HERE, g, page, nr_pages)
+
 /* A call returned 0. */
 #define works(call) step_works(HERE, #call, call)
 
@@ -98,6 +108,7 @@ void fail_at(struct place at, const char *format, ...) __attribute__((format(pri
 
 void step_convert(struct place at, const struct gmem *g, uint64_t page, uint64_t nr_pages,
 		  enum side to, int err);
+void step_punch(struct place at, const struct gmem *g, uint64_t page, uint64_t nr_pages);
 void step_refuses_at(struct place at, const struct gmem *g, uint64_t page, uint64_t nr_pages,
 		     enum side to, uint64_t wrong);
 void step_host_writes(struct place at, unsigned char *host, uint64_t page, uint64_t nr_pages,
