@@ -1,20 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # The rules for `cmake --install`. The CMakeLists.txt of the tool adds the tool. Users have
 #
-#	find_package(gmemstate)    with gmemstate::gmemstate (shared), gmemstate::static, and
-#				   gmemstate::kvm if kvm/ was built
+#	find_package(gmemstate)    with gmemstate::gmemstate (shared), gmemstate::gmemstate_static,
+#				   and, if kvm/ was built, gmemstate::kvm and gmemstate::kvm_static
 #	pkg-config                 with gmemstate and gmemstate_kvm
 #
-# Builds with a sanitizer are not installed.
-if(GMS_SANITIZE)
-	return()
-endif()
+# A program that links a build with a sanitizer gets the sanitizer's run time, too.
 include(CMakePackageConfigHelpers)
 
 # gms_install_targets(name...): installs targets, and exports them to other projects
 function(gms_install_targets)
-	set_target_properties(${ARGN} PROPERTIES
-		INTERFACE_INCLUDE_DIRECTORIES $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
 	install(TARGETS ${ARGN} EXPORT gmemstate
 		LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
 		ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
@@ -32,7 +27,7 @@ function(gms_export_static)
 		set(dirs ${JEMALLOC_LIBDIR})
 		list(REMOVE_ITEM dirs ${CMAKE_C_IMPLICIT_LINK_DIRECTORIES})
 	endif()
-	set_target_properties(gmemstate_static PROPERTIES EXPORT_NAME static
+	set_target_properties(gmemstate_static PROPERTIES
 		INTERFACE_LINK_LIBRARIES "$<BUILD_INTERFACE:$<LINK_ONLY:gms_objects>>;${needs}")
 	if(dirs)
 		target_link_directories(gmemstate_static INTERFACE $<INSTALL_INTERFACE:${dirs}>)
@@ -79,6 +74,10 @@ function(gms_install_pc)
 	if(GMS_WITH_JEMALLOC)
 		set(GMS_PC_LIBS_PRIVATE "-L${JEMALLOC_LIBDIR} -ljemalloc -lm -pthread")
 	endif()
+	set(GMS_PC_SANITIZE "")
+	if(GMS_SANITIZE)
+		set(GMS_PC_SANITIZE " -fsanitize=${GMS_SANITIZE}")
+	endif()
 	foreach(name ${ARGN})
 		configure_file(cmake/${name}.pc.in ${name}.pc @ONLY)
 		install(FILES ${PROJECT_BINARY_DIR}/${name}.pc
@@ -105,16 +104,18 @@ function(gms_install)
 	gms_install_pc(gmemstate)
 	set(not_built PATTERN kvm.h EXCLUDE)
 	if(TARGET gmemstate_kvm)
-		set_target_properties(gmemstate_kvm PROPERTIES EXPORT_NAME kvm)
-		gms_install_targets(gmemstate_kvm)
+		set_target_properties(gmemstate_kvm PROPERTIES EXPORT_NAME kvm_archive)
+		set_target_properties(gmemstate_kvm_shared PROPERTIES EXPORT_NAME kvm)
+		set_target_properties(gmemstate_kvm_static PROPERTIES EXPORT_NAME kvm_static)
+		gms_install_targets(gmemstate_kvm gmemstate_kvm_shared gmemstate_kvm_static)
 		gms_install_pc(gmemstate_kvm)
 		set(not_built "")
 	endif()
 	install(DIRECTORY include/gmemstate DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
 		FILES_MATCHING PATTERN "*.h" ${not_built})
 	gms_install_man()
+	install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 	gms_install_package()
 endfunction()
 
-# Deferred until all of the tree has been read, because only then all targets exist.
-cmake_language(DEFER CALL gms_install)
+gms_install()
