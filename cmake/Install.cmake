@@ -114,7 +114,11 @@ function(gms_install)
 	install(DIRECTORY include/gmemstate DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
 		FILES_MATCHING PATTERN "*.h" ${not_built})
 	gms_install_man()
-	install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+	set(docdir ${CMAKE_INSTALL_DOCDIR})
+	if(NOT PROJECT_IS_TOP_LEVEL)
+		set(docdir ${CMAKE_INSTALL_DATAROOTDIR}/doc/gmemstate) # not the parent's
+	endif()
+	install(FILES LICENSE DESTINATION ${docdir})
 	gms_install_package()
 endfunction()
 
