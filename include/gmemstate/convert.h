@@ -98,7 +98,11 @@ GMS_API int gms_convert(struct gms_state *state, gms_pgoff_t start, uint64_t nr_
  * changes during the call.
  *
  * If an undo fails, all pages from the first that would have changed to the last are quarantined,
- * in the order of the indices, whether at a gfn of the range or not.
+ * in the order of the indices, whether at a gfn of the range or not. Therefore a page that is
+ * quarantined already, anywhere from the first page of the range to the last, refuses the call.
+ *
+ * Memory. As for gms_convert(): 16 bytes for each run of pages that change, and for each part. A
+ * VMM should cut large requests of a guest, at 1G for example.
  *
  * Context: If all gfns are in one binding, takes the same locks as gms_convert(); else all convert
  * locks, and the invalidate locks from the first page to the last. Allocates, may sleep.

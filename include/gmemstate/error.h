@@ -39,8 +39,9 @@ GMS_API const char *gms_strerror(int err);
 /**
  * gms_reason() - say why the thread's last call that returned -EINVAL or -EBADMSG did so
  *
- * Later calls that succeed, or that return another error, do not change the reason. In a kernel
- * no reason is kept.
+ * Valid directly after the call: later calls may change the reason. If a hook or a listener has
+ * returned the error, the reason is what it gave by gms_reason_set(), or "". In a kernel no reason
+ * is kept.
  *
  * Context: Any; the thread that made the call.
  * Return: a text in English, which need not be freed; "" if there is no reason: never NULL.

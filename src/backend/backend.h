@@ -74,7 +74,7 @@ static inline bool gms_backend_in_hook(const struct gms_backend *b)
 
 /*
  * Notes that the calling thread enters a hook or, if @listener, a listener. @f is on the thread's
- * list until gms_backend_leave().
+ * list until gms_backend_leave(). What the hook returns has no older reason (error.h).
  */
 static inline void gms_backend_enter(const struct gms_backend *b, struct gms_hook_frame *f,
 				     bool listener)
@@ -82,6 +82,7 @@ static inline void gms_backend_enter(const struct gms_backend *b, struct gms_hoo
 	*f = (struct gms_hook_frame) {
 		.backend = b, .next = gms_thread_hooks(), .listener = listener};
 	gms_thread_set_hooks(f);
+	(void)gms_because(0, NULL);
 }
 
 /*

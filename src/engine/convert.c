@@ -198,7 +198,7 @@ static uint64_t convert_first_unbound(const struct gms_state *s, uint64_t gfn)
 
 /* Converts parts that are known, and names a gfn on failure. */
 static int convert_gfn_parts(struct gms_state *s, const struct gms_range *parts, size_t nr_parts,
-			     enum gms_shareability to, uint64_t *err_gfn)
+			     uint64_t nr_pages, enum gms_shareability to, uint64_t *err_gfn)
 	GMS_REQUIRES(gms_convert_lock)
 {
 	struct gms_converted done;
@@ -207,7 +207,8 @@ static int convert_gfn_parts(struct gms_state *s, const struct gms_range *parts,
 
 	err = gms_convert_parts(s, parts, nr_parts, to, &done);
 	convert_count_call(s, parts[0].start, done.changed, err);
-	if ((err == -EAGAIN || err == -ENOTRECOVERABLE) &&
+	gms_trace_convert(&s->folios, parts[0].start, nr_pages, to, err);
+	if ((err == -EAGAIN || err == -ENOTRECOVERABLE) && done.named &&
 	    gms_bindings_find(&s->bindings, GMS_BY_INDEX, done.err_index, &b))
 		*err_gfn = b.key[GMS_BY_GFN] + (done.err_index - b.key[GMS_BY_INDEX]);
 	return err;
@@ -237,7 +238,7 @@ static int convert_gfn_many(struct gms_state *s, uint64_t gfn, uint64_t nr_pages
 			convert_find_parts(s, gfn, nr_pages, parts, nr, &nr_bound);
 	}
 	if (!err)
-		err = convert_gfn_parts(s, parts, nr, to, err_gfn);
+		err = convert_gfn_parts(s, parts, nr, nr_pages, to, err_gfn);
 	if (parts && parts != few)
 		a->free(a->ctx, parts, nr * sizeof(*parts), sizeof(void *));
 	return gms_leave(s, GMS_ENTER_WHOLE, 0, s->nr_pages, err);
@@ -261,7 +262,7 @@ static int convert_gfn(struct gms_state *s, uint64_t gfn, uint64_t nr_pages,
 		return convert_gfn_many(s, gfn, nr_pages, to, err_gfn);
 	}
 	part = (struct gms_range) {start, start + nr_pages};
-	err = convert_gfn_parts(s, &part, 1, to, err_gfn);
+	err = convert_gfn_parts(s, &part, 1, nr_pages, to, err_gfn);
 	return gms_leave(s, GMS_ENTER_RANGE, start, nr_pages, err);
 }
 
@@ -282,7 +283,6 @@ int gms_convert_gfn(struct gms_state *s, uint64_t gfn, uint64_t nr_pages, enum g
 		why = "the gfns wrap";
 	err = why ? gms_refused(s, gms_because(-EINVAL, why))
 		  : convert_gfn(s, gfn, nr_pages, to, &failed);
-	gms_trace_convert(&s->folios, gfn, nr_pages, to, err);
 	if (err && err_gfn)
 		*err_gfn = failed;
 	return err;

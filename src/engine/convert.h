@@ -11,6 +11,7 @@ struct gms_converted {
 	uint64_t changed; /* how many pages were converted; 0 on failure */
 	gms_pgoff_t err_index; /* on failure: what gms_convert() reports in atomic mode */
 	gms_pgoff_t stop; /* on failure: nothing is known to be in the way of the pages before it */
+	bool named; /* with -EAGAIN and -ENOTRECOVERABLE: err_index is the page in the way */
 };
 
 /*

@@ -54,6 +54,7 @@ struct convert_txn {
 	bool undone; /* a hook or a listener had to undo something */
 	bool broken; /* an undo failed: the ranges have to be quarantined */
 	bool quarantined; /* the ranges are quarantined */
+	bool named; /* err_index is a page that is in the way */
 	gms_pgoff_t err_index, stop; /* on failure: see convert_range() */
 	uint64_t changed; /* how many pages were converted; 0 on failure */
 	struct gms_notified notified;
@@ -213,6 +214,8 @@ static int convert_split(struct convert_txn *c) GMS_REQUIRES(gms_invalidate_lock
 	size_t first = 0;
 	int err = 0;
 
+	/* Parts may complete a block together: the queries after the commit see that. */
+	c->merge = !c->single;
 	convert_for_each_part(c, part) {
 		size_t next = first;
 
@@ -322,6 +325,7 @@ unsplit:
 	gms_folios_unsplit(&s->folios, c->journal);
 	gms_folios_forget_splits(c->journal);
 map_host:
+	c->named = true;
 	if (!c->broken && c->to == GMS_PRIVATE)
 		c->broken = gms_mappings_restore_host(s, &c->ranges) != 0;
 	if (c->broken) {
@@ -371,16 +375,15 @@ static bool convert_back(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock, g
 
 /*
  * Quarantines all from the first range to the last, unless that was done. Listeners have had the
- * granules of the ranges withdrawn before. In a conversion to shared the pages between the ranges
- * are shared as well, so their granules are withdrawn here.
+ * granules of the ranges withdrawn before. Pages between the ranges may be shared, too, in a
+ * conversion to shared or between parts, so their granules are withdrawn here.
  */
 static void convert_quarantine(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
 	if (!c->quarantined)
 		gms_quarantine_commit(c->s, &c->quarantine);
 	c->quarantined = true;
-	if (c->to == GMS_SHARED)
-		gms_listeners_withdraw_gaps(c->s, &c->ranges);
+	gms_listeners_withdraw_gaps(c->s, &c->ranges);
 }
 
 /* Notifies listeners of the ranges, which are shared now. Converts back if a listener refuses. */
@@ -465,6 +468,7 @@ static void convert_begin(struct convert_txn *c, struct gms_state *s, const stru
 	c->to = to;
 	c->stop = c->start;
 	c->err_index = c->start;
+	c->named = false;
 	c->changed = 0;
 }
 
@@ -514,33 +518,24 @@ static uint64_t convert_count_changes(const struct convert_txn *c)
 	return changes;
 }
 
-/* Returns the first quarantined page of the parts; c->end if there is none. */
-static gms_pgoff_t convert_first_quarantined(const struct convert_txn *c)
-{
-	if (gms_likely(!gms_load_relaxed(&c->s->quarantined)))
-		return c->end;
-	convert_for_each_part(c, part) {
-		const gms_pgoff_t first = gms_quarantine_first(c->s, part->start, part->end);
-
-		if (first < part->end)
-			return first;
-	}
-	return c->end;
-}
-
 /*
  * Converts all of the parts, or nothing. On failure c->err_index is what gms_convert()
  * reports in atomic mode, and nothing is known to be in the way of the pages before c->stop.
  */
 static int convert_range(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 {
-	const gms_pgoff_t quarantined = convert_first_quarantined(c);
+	/*
+	 * Between parts, too: a failed undo would quarantine all up to the last range, and a page
+	 * must not be quarantined twice, because listeners do not hold it any more.
+	 */
+	const gms_pgoff_t quarantined = gms_quarantine_first(c->s, c->start, c->end);
 	uint64_t nr;
 	int err;
 
 	if (quarantined < c->end) {
 		c->stop = quarantined;
 		c->err_index = quarantined;
+		c->named = true;
 		return -ENOTRECOVERABLE;
 	}
 	nr = convert_count_changes(c);
@@ -569,6 +564,6 @@ int gms_convert_parts(struct gms_state *s, const struct gms_range *parts, size_t
 
 	convert_begin(c, s, parts, nr_parts, to);
 	err = convert_range(c);
-	*done = (struct gms_converted) {c->changed, c->err_index, c->stop};
+	*done = (struct gms_converted) {c->changed, c->err_index, c->stop, c->named};
 	return err;
 }

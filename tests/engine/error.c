@@ -213,7 +213,45 @@ static void a_snapshot_has_a_reason(void **unused)
 	assert_null(none);
 }
 
-/* A success, or another error, keeps the reason. A hook may set it. */
+static bool gives_reason;
+
+static int refuse_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
+			gms_pgoff_t *failed)
+{
+	(void)ctx;
+	(void)start;
+	(void)nr_pages;
+	(void)to;
+	(void)failed;
+	if (gives_reason)
+		gms_reason_set("the device is gone");
+	return -EINVAL;
+}
+
+/* The error of a hook has the reason that the hook gives, and no older one. */
+static void a_hook_gives_its_reason(void **unused)
+{
+	struct gms_backend_ops backend = GMS_BACKEND_OPS_INIT;
+	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+	struct gms_state *hooked;
+
+	(void)unused;
+	backend.apply = refuse_apply;
+	opts.nr_pages = NR_PAGES;
+	opts.backend = &backend;
+	assert_int_equal(gms_state_create(&opts, &hooked), 0);
+	assert_int_equal(gms_convert(hooked, 0, 0, GMS_PRIVATE, 0, NULL), -EINVAL);
+	assert_string_equal(gms_reason(), "the range is empty");
+	gives_reason = false;
+	assert_int_equal(gms_convert(hooked, 0, 1, GMS_PRIVATE, 0, NULL), -EINVAL);
+	assert_string_equal(gms_reason(), "");
+	gives_reason = true;
+	assert_int_equal(gms_convert(hooked, 0, 1, GMS_PRIVATE, 0, NULL), -EINVAL);
+	assert_string_equal(gms_reason(), "the device is gone");
+	gms_state_destroy(hooked);
+}
+
+/* Without hooks a success, or another error, keeps the reason. */
 static void the_reason_stays(void **unused)
 {
 	static const char why[] = "the device is gone";
@@ -282,6 +320,7 @@ int main(void)
 		cmocka_unit_test(options_have_a_reason),
 		cmocka_unit_test_setup_teardown(a_snapshot_has_a_reason, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_reason_stays, set_up, tear_down),
+		cmocka_unit_test(a_hook_gives_its_reason),
 		cmocka_unit_test_setup_teardown(an_object_says_what_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_macros_set_struct_size, set_up, tear_down),
 	};

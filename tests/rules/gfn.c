@@ -2,7 +2,7 @@
 /*
  * gfn.c - proves that gms_convert_gfn() converts gfns of several bindings, all or none
  *
- * Tests rule 40.
+ * Tests rule 40. gfn_race.c tests it beside other threads.
  *
  *	gfn      FIRST                                                 FIRST + 990
  *	         |---- 600 ----|-- 50 --|--------- 300 ---------|-- 40 --|  nothing
@@ -12,7 +12,6 @@
  */
 #include "oracle.h"
 #include "rig.h"
-#include "threads.h"
 
 #define NR_PAGES (3 * T_1G + T_2M)
 #define FIRST 0x1000ULL
@@ -265,34 +264,13 @@ static void rule_40_a_failed_allocation_changes_nothing(void **unused)
 	rig_fini(&rig);
 }
 
-/* Rules 39 and 40: after a failed undo, all from the first page to the last is quarantined. */
-static void rule_40_a_failed_undo_quarantines(void **unused)
-{
-	uint64_t count, failed = 0;
-	gms_pgoff_t first;
-	struct rig rig;
-
-	(void)unused;
-	init_bound(&rig, &all_shared);
-	sim_refuse(rig.sim, 1U << SIM_APPLY | 1U << SIM_UNDO, 1, 2, -ENXIO);
-	assert_int_equal(gms_convert_gfn(rig.state, FIRST + 600, 350, GMS_PRIVATE, 0, &failed),
-			 -ENXIO);
-	assert_int_equal(failed, FIRST + 600);
-	assert_true(gms_quarantine_next(rig.state, 0, NR_PAGES, &first, &count));
-	assert_int_equal(first, 10);
-	assert_int_equal(first + count, 2 * T_1G + 200);
-	convert_fails(&rig, FIRST, 10, GMS_SHARED, -ENOTRECOVERABLE, FIRST);
-	rig_repair(&rig, first, count, GMS_SHARED);
-	convert(&rig, FIRST, BOUND, GMS_PRIVATE);
-	rig_fini(&rig);
-}
-
 /* ---- listeners ---- */
 
 /* A device that keeps account of its pages, and may refuse to map those from an index on. */
 struct device {
 	unsigned char has[NR_PAGES];
 	gms_pgoff_t refuse_from;
+	bool keeps; /* it refuses to give pages back */
 	bool wrong;
 };
 
@@ -301,6 +279,8 @@ static int device_change(void *ctx, const struct gms_run *runs, size_t count,
 {
 	struct device *device = ctx;
 
+	if (device->keeps && to == GMS_PRIVATE)
+		return -EAGAIN;
 	for (size_t i = 0; i < count; i++, *done = i) {
 		const gms_pgoff_t end = runs[i].start + runs[i].nr_pages;
 
@@ -319,6 +299,120 @@ static void device_agrees(const struct device *device, const struct rig *rig)
 	assert_false(device->wrong);
 	for (gms_pgoff_t i = 0; i < NR_PAGES; i++)
 		assert_int_equal(device->has[i], !gms_is_private(rig->state, i));
+}
+
+/* Rules 39 and 40: after a failed undo, all from the first page to the last is quarantined. */
+static void rule_40_a_failed_undo_quarantines(void **unused)
+{
+	uint64_t count, failed = 0;
+	gms_pgoff_t first;
+	struct rig rig;
+
+	(void)unused;
+	init_bound(&rig, &all_shared);
+	sim_refuse(rig.sim, 1U << SIM_APPLY | 1U << SIM_UNDO, 1, 2, -ENXIO);
+	assert_int_equal(gms_convert_gfn(rig.state, FIRST + 600, 350, GMS_PRIVATE, 0, &failed),
+			 -ENXIO);
+	assert_int_equal(failed, FIRST + 600);
+	assert_true(gms_quarantine_next(rig.state, 0, NR_PAGES, &first, &count));
+	assert_int_equal(first, 10);
+	assert_int_equal(first + count, 2 * T_1G + 200);
+	convert_fails(&rig, FIRST, 10, GMS_SHARED, -ENOTRECOVERABLE, FIRST);
+	/* a quarantined page between the parts refuses, too, and has no gfn of the range */
+	rig_repair(&rig, first, 2 * T_1G - first, GMS_SHARED);
+	rig_repair(&rig, 2 * T_1G + 1, 199, GMS_SHARED);
+	convert_fails(&rig, FIRST + 600, 350, GMS_PRIVATE, -ENOTRECOVERABLE, FIRST + 750);
+	rig_repair(&rig, 2 * T_1G, 1, GMS_SHARED);
+	rig_check(&rig);
+	rig_fini(&rig);
+}
+
+/* Rules 34, 39 and 40: what lies between the parts is withdrawn, if it is quarantined. */
+static void rule_40_a_failed_undo_withdraws_the_gaps(void **unused)
+{
+	static struct device device;
+	struct gms_listener_ops ops = GMS_LISTENER_OPS_INIT;
+	gms_pgoff_t first;
+	unsigned int id;
+	uint64_t count;
+	struct rig rig;
+
+	(void)unused;
+	init_bound(&rig, &all_shared);
+	ops.change = device_change;
+	device = (struct device) {.refuse_from = UINT64_MAX};
+	assert_int_equal(gms_listener_register(rig.state, &ops, &device, 0, NR_PAGES, 1, &id), 0);
+	sim_refuse(rig.sim, 1U << SIM_APPLY | 1U << SIM_UNDO, 1, 2, -ENXIO);
+	assert_int_equal(gms_convert_gfn(rig.state, FIRST + 600, 350, GMS_PRIVATE, 0, NULL),
+			 -ENXIO);
+	assert_true(gms_quarantine_next(rig.state, 0, NR_PAGES, &first, &count));
+	for (gms_pgoff_t i = 0; i < NR_PAGES; i++)
+		assert_int_equal(device.has[i], i < first || i >= first + count);
+	assert_false(device.wrong);
+	rig_repair(&rig, first, count, GMS_PRIVATE);
+	device_agrees(&device, &rig);
+	assert_int_equal(gms_listener_unregister(rig.state, id), 0);
+	rig_fini(&rig);
+}
+
+/* Rule 40: the error of a listener names no page. */
+static void rule_40_a_listener_names_no_page(void **unused)
+{
+	static struct device device;
+	struct gms_listener_ops ops = GMS_LISTENER_OPS_INIT;
+	unsigned int id;
+	struct rig rig;
+
+	(void)unused;
+	init_bound(&rig, &all_shared);
+	ops.change = device_change;
+	device = (struct device) {.refuse_from = UINT64_MAX};
+	assert_int_equal(gms_listener_register(rig.state, &ops, &device, 0, NR_PAGES, 1, &id), 0);
+	device.keeps = true;
+	convert_fails(&rig, FIRST, BOUND, GMS_PRIVATE, -EAGAIN, FIRST);
+	device.keeps = false;
+	device_agrees(&device, &rig);
+	assert_int_equal(gms_listener_unregister(rig.state, id), 0);
+	rig_fini(&rig);
+}
+
+/* Rules 26, 30 and 40: a block that two parts complete is merged. */
+static void rule_40_parts_complete_a_block(void **unused)
+{
+	const struct rig_opts opts = {.nr_pages = NR_PAGES,
+				      .folio_order = GMS_ORDER_2M,
+				      .policy = gms_policy_eager_nonuniform(),
+				      .init_private = true};
+	struct rig rig;
+	unsigned int id;
+
+	(void)unused;
+	rig_init(&rig, &opts);
+	assert_int_equal(gms_bind(rig.state, FIRST, 0, 100, &id), 0);
+	assert_int_equal(gms_bind(rig.state, FIRST + 100, 200, T_2M - 200, &id), 0);
+	assert_int_equal(gms_allocate(rig.state, 0, T_2M, NULL), 0);
+	rig_convert(&rig, 0, 100, GMS_SHARED);
+	rig_convert(&rig, 200, T_2M - 200, GMS_SHARED);
+	assert_int_equal(gms_folio_order(rig.state, 0), GMS_ORDER_4K);
+	convert(&rig, FIRST, T_2M - 100, GMS_PRIVATE);
+	assert_int_equal(gms_folio_order(rig.state, 0), GMS_ORDER_2M);
+	rig_fini(&rig);
+}
+
+/* Rules 18 and 40: a call that would wait for its own thread is refused, on both ways. */
+static void rule_40_its_own_thread_is_refused(void **unused)
+{
+	struct rig rig;
+
+	(void)unused;
+	skip_in_kernel();
+	init_bound(&rig, &all_shared);
+	assert_int_equal(gms_lock_shared(rig.state, 0, 1), 0);
+	convert_fails(&rig, FIRST, 1, GMS_PRIVATE, -EDEADLK, FIRST);
+	convert_fails(&rig, FIRST, BOUND, GMS_PRIVATE, -EDEADLK, FIRST);
+	gms_unlock_shared(rig.state, 0, 1);
+	convert(&rig, FIRST, BOUND, GMS_PRIVATE);
+	rig_fini(&rig);
 }
 
 /* Rule 40: if a listener refuses what became shared, all of it is private again. */
@@ -427,71 +521,6 @@ static void rule_40_random_ranges(void **unused)
 	}
 }
 
-/* ---- beside other threads ---- */
-
-#define RACE_HALF (T_1G + 7)
-
-/* Two bindings that cover the object. A thread takes one away, and binds it anew. */
-struct race {
-	struct gms_state *state;
-	uint64_t rounds;
-	_Atomic bool done;
-};
-
-static void race_rebind(struct worker *worker)
-{
-	struct race *race = worker->shared;
-	unsigned int id = 1;
-
-	while (!atomic_load(&race->done)) {
-		worker_expect(worker, !gms_unbind(race->state, id), "the binding is there");
-		worker_expect(worker,
-			      !gms_bind(race->state, FIRST + RACE_HALF, RACE_HALF,
-					NR_PAGES - RACE_HALF, &id),
-			      "the gfns are free");
-	}
-}
-
-static void race_convert(struct worker *worker)
-{
-	struct race *race = worker->shared;
-	uint64_t private = 0, converted = 0;
-
-	for (uint64_t i = 0; i < race->rounds || converted < 2; i++) {
-		const enum gms_shareability to = i % 2 ? GMS_SHARED : GMS_PRIVATE;
-		uint64_t where = 0;
-		const int err = gms_convert_gfn(race->state, FIRST, NR_PAGES, to, 0, &where);
-
-		worker_expect(worker, !err || (err == -ENOENT && where == FIRST + RACE_HALF),
-			      "the conversion succeeds, or names the gfn that is not bound");
-		if (!err)
-		private = to == GMS_PRIVATE ? NR_PAGES : 0;
-		converted += !err;
-		worker_expect(worker, gms_count(race->state, 0, NR_PAGES, GMS_PRIVATE) == private,
-			      "all pages change, or none");
-	}
-	atomic_store(&race->done, true);
-}
-
-static void rule_40_bindings_change_beside_it(void **unused)
-{
-	struct race race = {.rounds = test_iters(2000)};
-	struct worker workers[] = {{.run = race_rebind, .shared = &race},
-				   {.run = race_convert, .shared = &race}};
-	unsigned int id;
-	struct rig rig;
-
-	(void)unused;
-	rig_init(&rig, &all_shared);
-	race.state = rig.state;
-	assert_int_equal(gms_bind(rig.state, FIRST, 0, RACE_HALF, &id), 0);
-	assert_int_equal(
-		gms_bind(rig.state, FIRST + RACE_HALF, RACE_HALF, NR_PAGES - RACE_HALF, &id), 0);
-	assert_int_equal(id, 1);
-	workers_run(workers, ARRAY_SIZE(workers));
-	rig_fini(&rig);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -503,9 +532,12 @@ int main(void)
 		cmocka_unit_test(rule_40_any_failed_hook_changes_nothing),
 		cmocka_unit_test(rule_40_a_failed_allocation_changes_nothing),
 		cmocka_unit_test(rule_40_a_failed_undo_quarantines),
+		cmocka_unit_test(rule_40_a_failed_undo_withdraws_the_gaps),
+		cmocka_unit_test(rule_40_a_listener_names_no_page),
+		cmocka_unit_test(rule_40_parts_complete_a_block),
+		cmocka_unit_test(rule_40_its_own_thread_is_refused),
 		cmocka_unit_test(rule_40_a_listener_that_refuses_changes_nothing),
 		cmocka_unit_test(rule_40_random_ranges),
-		cmocka_unit_test(rule_40_bindings_change_beside_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

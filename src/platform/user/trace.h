@@ -6,7 +6,7 @@
  * kernel/trace.h has the same as tracepoints. @object is the address of struct gms_folios, by
  * which all layers know an object. A call may run under any lock but a spinlock.
  *
- *	convert     a conversion has ended, with @err; @start is a gfn if the call was for gfns
+ *	convert     a conversion has ended, with @err; @start is the lowest index of its pages
  *	fault       a fault has begun; @order is the largest mapping that it may make
  *	split       a folio was split
  *	merge       a block was merged into one folio; also to undo a split
