@@ -84,21 +84,20 @@ static int minivmm_convert(struct vm *vm, const struct vm_request *request)
 	const char *name = to == GMS_SHARED ? "shared" : "private";
 	gms_pgoff_t index = 0, err_index = 0;
 	double begin = check_now_us();
-	int rc = vm_find(vm, gfn, nr_pages, &index);
+	/* The guest learns which page is pinned, and repeats its request later. */
+	int rc = gms_convert_gfn(vm->state, gfn, nr_pages, to, 0, &vm->box->pinned_gfn);
 
-	if (!rc)
-		rc = gms_convert(vm->state, index, nr_pages, to, 0, &err_index);
 	check_say(check_now_us() - begin,
 		  "guest asks: %" PRIu64 " pages at gfn %#" PRIx64 " to %s: %s", nr_pages, gfn,
 		  name, rc ? strerror(-rc) : "done");
+	check_hold(!vm_find(vm, gfn, nr_pages, &index), "this guest asks for pages of one binding");
 
 	if (!rc) {
 		check_say(CHECK_NO_TIME, "mirror: has %" PRIu64 " pages",
 			  mirror_pages(&vm->mirror));
 		minivmm_check_conversion(vm, index, gfn, nr_pages, to);
 	} else if (rc == -EAGAIN) {
-		/* The guest learns which page is pinned, and repeats its request later. */
-		vm->box->pinned_gfn = gfn + (err_index - index);
+		err_index = index + (vm->box->pinned_gfn - gfn);
 		check_say(CHECK_NO_TIME, "index %#" PRIx64 " is pinned, gfn %#" PRIx64, err_index,
 			  vm->box->pinned_gfn);
 		minivmm_check_refusal(vm, index, nr_pages, err_index);

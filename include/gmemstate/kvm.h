@@ -26,12 +26,11 @@
  *	       run->exit_reason == KVM_EXIT_HYPERCALL) {
  *		const __u64 *args = run->hypercall.args;
  *		enum gms_shareability to = GMS_SHARED;
- *		int rc = gms_gfn_to_index(state, args[0] >> 12, &start);
  *
  *		if (args[2] & KVM_MAP_GPA_RANGE_ENCRYPTED)
  *			to = GMS_PRIVATE;
- *		rc = rc ? rc : gms_convert(state, start, args[1], to, 0, NULL);
- *		run->hypercall.ret = rc;
+ *		run->hypercall.ret = gms_convert_gfn(state, args[0] >> 12, args[1],
+ *						     to, 0, NULL);
  *	}
  *	gms_state_destroy(state);
  *	gms_kvm_destroy(kvm);

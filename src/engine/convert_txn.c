@@ -43,7 +43,6 @@ struct convert_txn {
 	struct gms_state *s;
 	const struct gms_range *parts; /* what the call converts: they ascend, and no two touch */
 	const struct gms_range *parts_end;
-	bool single; /* there is one part */
 	gms_pgoff_t start, end; /* from the first part to the last */
 	enum gms_shareability to;
 	bool whole; /* there is one part, and all of its pages change */
@@ -74,6 +73,11 @@ static enum gms_shareability convert_opposite(enum gms_shareability to)
 	return to == GMS_PRIVATE ? GMS_SHARED : GMS_PRIVATE;
 }
 
+static inline bool convert_is_single(const struct convert_txn *c)
+{
+	return gms_likely(c->parts + 1 == c->parts_end);
+}
+
 #define convert_for_each_part(c, part) \
 	for (const struct gms_range *part = (c)->parts; part < (c)->parts_end; part++)
 
@@ -97,7 +101,7 @@ static int convert_prepare(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock)
 	int err = 0;
 
 	c->undo = NULL;
-	if (c->has_listener && c->to == GMS_SHARED && c->single)
+	if (c->has_listener && c->to == GMS_SHARED && convert_is_single(c))
 		c->undo = gms_listeners_undo_reserve(s, c->start);
 	convert_for_each_part(c, part) {
 		err = gms_rtree_prepare(s->private, part->start, part->end - part->start, c->undo);
@@ -174,31 +178,26 @@ static int convert_apply(struct convert_txn *c) GMS_REQUIRES(gms_convert_lock, g
 
 /* ---- the exclusive part ---- */
 
-/* Returns true if a page of a part is prepared. */
-static bool convert_has_prepared(const struct convert_txn *c, const struct gms_range *part)
-{
-	return gms_rtree_fill_range(c->s->folios.prepared, part->start, part->end - part->start) !=
-	       GMS_RTREE_NONE;
-}
-
 /*
  * Prepares to clear PREPARED of the pages that become shared, if one has it. Faults set PREPARED
  * under the shared invalidate lock, so this is done under the exclusive lock.
  */
 static int convert_prepare_clear(struct convert_txn *c) GMS_REQUIRES(gms_invalidate_lock)
 {
+	struct gms_rtree *prepared = c->s->folios.prepared;
 	int err = 0;
 
 	c->clear_prepared = false;
-	if (c->to == GMS_PRIVATE)
-		return 0;
-	convert_for_each_part(c, part) {
-		if (err || !convert_has_prepared(c, part))
-			continue;
-		c->clear_prepared = true;
-		err = gms_rtree_prepare(c->s->folios.prepared, part->start, part->end - part->start,
-					NULL);
-	}
+	if (c->to == GMS_SHARED)
+		convert_for_each_part(c, part)
+			c->clear_prepared |=
+				gms_rtree_fill_range(prepared, part->start,
+						     part->end - part->start) != GMS_RTREE_NONE;
+	if (c->clear_prepared)
+		convert_for_each_part(c, part)
+			err = err ? err
+				  : gms_rtree_prepare(prepared, part->start,
+						      part->end - part->start, NULL);
 	return err;
 }
 
@@ -215,7 +214,7 @@ static int convert_split(struct convert_txn *c) GMS_REQUIRES(gms_invalidate_lock
 	int err = 0;
 
 	/* Parts may complete a block together: the queries after the commit see that. */
-	c->merge = !c->single;
+	c->merge = !convert_is_single(c);
 	convert_for_each_part(c, part) {
 		size_t next = first;
 
@@ -265,7 +264,7 @@ static void convert_note_parts(struct convert_txn *c, bool after) GMS_REQUIRES(g
 static gms_always_inline void convert_note_history(struct convert_txn *c, bool after)
 	GMS_REQUIRES(gms_invalidate_lock)
 {
-	if (gms_unlikely(!c->single))
+	if (!convert_is_single(c))
 		convert_note_parts(c, after);
 	else if (after)
 		gms_history_after(c->s, c->start, c->end);
@@ -283,7 +282,7 @@ static void convert_commit(struct convert_txn *c)
 		const uint64_t nr_pages = part->end - part->start;
 
 		/* PREPARED goes first: no reader sees a page that is shared and prepared. */
-		if (c->clear_prepared && convert_has_prepared(c, part))
+		if (c->clear_prepared)
 			gms_rtree_commit(s->folios.prepared, part->start, nr_pages, false, NULL);
 		gms_rtree_commit(s->private, part->start, nr_pages, c->to == GMS_PRIVATE, c->undo);
 	}
@@ -462,7 +461,6 @@ static void convert_begin(struct convert_txn *c, struct gms_state *s, const stru
 	c->s = s;
 	c->parts = parts;
 	c->parts_end = parts + nr_parts;
-	c->single = nr_parts == 1;
 	c->start = parts[0].start;
 	c->end = parts[nr_parts - 1].end;
 	c->to = to;
@@ -478,7 +476,7 @@ static void convert_begin_change(struct convert_txn *c, uint64_t nr_changes)
 {
 	struct gms_state *s = c->s;
 
-	c->whole = c->single && nr_changes == c->end - c->start;
+	c->whole = convert_is_single(c) && nr_changes == c->end - c->start;
 	c->has_listener = gms_listeners_overlap(s, c->start, c->end);
 	c->queried = s->folios.order && gms_policy_wants(s, GMS_EV_CONVERT, GMS_HOST);
 	c->merge = false;
@@ -511,7 +509,7 @@ static uint64_t convert_count_changes(const struct convert_txn *c)
 {
 	uint64_t changes = 0;
 
-	if (gms_likely(c->single))
+	if (convert_is_single(c))
 		return convert_count_in(c, c->start, c->end);
 	convert_for_each_part(c, part)
 		changes += convert_count_in(c, part->start, part->end);

@@ -294,6 +294,18 @@ static int device_change(void *ctx, const struct gms_run *runs, size_t count,
 	return 0;
 }
 
+/* Registers a device for all pages, one by one. Returns the number of the listener. */
+static unsigned int attach(const struct rig *rig, struct device *device)
+{
+	struct gms_listener_ops ops = GMS_LISTENER_OPS_INIT;
+	unsigned int id;
+
+	*device = (struct device) {.refuse_from = UINT64_MAX};
+	ops.change = device_change;
+	assert_int_equal(gms_listener_register(rig->state, &ops, device, 0, NR_PAGES, 1, &id), 0);
+	return id;
+}
+
 static void device_agrees(const struct device *device, const struct rig *rig)
 {
 	assert_false(device->wrong);
@@ -331,7 +343,6 @@ static void rule_40_a_failed_undo_quarantines(void **unused)
 static void rule_40_a_failed_undo_withdraws_the_gaps(void **unused)
 {
 	static struct device device;
-	struct gms_listener_ops ops = GMS_LISTENER_OPS_INIT;
 	gms_pgoff_t first;
 	unsigned int id;
 	uint64_t count;
@@ -339,9 +350,7 @@ static void rule_40_a_failed_undo_withdraws_the_gaps(void **unused)
 
 	(void)unused;
 	init_bound(&rig, &all_shared);
-	ops.change = device_change;
-	device = (struct device) {.refuse_from = UINT64_MAX};
-	assert_int_equal(gms_listener_register(rig.state, &ops, &device, 0, NR_PAGES, 1, &id), 0);
+	id = attach(&rig, &device);
 	sim_refuse(rig.sim, 1U << SIM_APPLY | 1U << SIM_UNDO, 1, 2, -ENXIO);
 	assert_int_equal(gms_convert_gfn(rig.state, FIRST + 600, 350, GMS_PRIVATE, 0, NULL),
 			 -ENXIO);
@@ -359,15 +368,12 @@ static void rule_40_a_failed_undo_withdraws_the_gaps(void **unused)
 static void rule_40_a_listener_names_no_page(void **unused)
 {
 	static struct device device;
-	struct gms_listener_ops ops = GMS_LISTENER_OPS_INIT;
 	unsigned int id;
 	struct rig rig;
 
 	(void)unused;
 	init_bound(&rig, &all_shared);
-	ops.change = device_change;
-	device = (struct device) {.refuse_from = UINT64_MAX};
-	assert_int_equal(gms_listener_register(rig.state, &ops, &device, 0, NR_PAGES, 1, &id), 0);
+	id = attach(&rig, &device);
 	device.keeps = true;
 	convert_fails(&rig, FIRST, BOUND, GMS_PRIVATE, -EAGAIN, FIRST);
 	device.keeps = false;
@@ -421,16 +427,13 @@ static void rule_40_a_listener_that_refuses_changes_nothing(void **unused)
 	static const struct rig_opts all_private = {
 		.nr_pages = NR_PAGES, .folio_order = GMS_ORDER_2M, .init_private = true};
 	static struct device device;
-	struct gms_listener_ops ops = GMS_LISTENER_OPS_INIT;
 	struct rig_image image;
 	unsigned int id;
 	struct rig rig;
 
 	(void)unused;
 	init_bound(&rig, &all_private);
-	ops.change = device_change;
-	device = (struct device) {.refuse_from = UINT64_MAX};
-	assert_int_equal(gms_listener_register(rig.state, &ops, &device, 0, NR_PAGES, 1, &id), 0);
+	id = attach(&rig, &device);
 	convert(&rig, FIRST + 300, 400, GMS_SHARED);
 	device_agrees(&device, &rig);
 	convert(&rig, FIRST + 620, 10, GMS_PRIVATE);
