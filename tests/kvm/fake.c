@@ -38,6 +38,34 @@ static void what_is_converted_is_seen_so(void **unused)
 	}
 }
 
+/* Rule 40: gfns of two bindings, whose pages are apart, in one conversion. */
+static void gfns_of_two_bindings(void **unused)
+{
+	const uint64_t gfn = 1ULL << 30;
+	unsigned int id;
+	struct krig rig;
+
+	(void)unused;
+	for (unsigned int w = 0; w < ARRAY_SIZE(modes); w++) {
+		krig_init(&rig, modes[w], MANY, false);
+		assert_int_equal(gms_bind(rig.state, gfn, 40, 6, &id), 0);
+		assert_int_equal(gms_bind(rig.state, gfn + 6, 8, 6, &id), 0);
+		krig_write(&rig);
+		krig_expect(&rig, 42, 4, GMS_PRIVATE);
+		krig_expect(&rig, 8, 5, GMS_PRIVATE);
+		assert_int_equal(gms_convert_gfn(rig.state, gfn + 2, 9, GMS_PRIVATE, 0, NULL), 0);
+		assert_int_equal(gms_count(rig.state, 0, KRIG_PAGES, GMS_PRIVATE), 9);
+		assert_fine(krig_agrees(&rig));
+		assert_fine(krig_contents(&rig));
+		krig_expect(&rig, 40, 6, GMS_SHARED);
+		krig_expect(&rig, 8, 6, GMS_SHARED);
+		assert_int_equal(gms_convert_gfn(rig.state, gfn, 12, GMS_SHARED, 0, NULL), 0);
+		assert_fine(krig_agrees(&rig));
+		assert_fine(krig_contents(&rig));
+		krig_fini(&rig);
+	}
+}
+
 /* The former content of a side is never seen again, even if a punch failed. */
 static void no_old_data_comes_back(void **unused)
 {
@@ -306,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_converted_is_seen_so),
+		cmocka_unit_test(gfns_of_two_bindings),
 		cmocka_unit_test(no_old_data_comes_back),
 		cmocka_unit_test(a_pinned_page_is_named),
 		cmocka_unit_test(what_a_listener_refuses_is_taken_back),
