@@ -70,9 +70,13 @@ build() {
 git_here() { git -c safe.directory="$root" -C "$root" "$@"; }
 
 # files [pattern...]: lists the files of the tree that match, with patterns as for git ls-files.
-# Also lists new files that git does not track yet.
+# Also lists new files that git does not track yet; but no link to a folder of the tree.
 files() {
-	(cd "$root" && git_here ls-files --cached --others --exclude-standard -- "$@" | sort -u)
+	(
+		cd "$root" || exit
+		git_here ls-files --cached --others --exclude-standard -- "$@" | sort -u |
+			while IFS= read -r file; do [[ -d $file ]] || echo "$file"; done
+	)
 }
 
 # debian_headers series: prints the folder of the newest installed headers of a series of Debian's
