@@ -98,7 +98,7 @@ make_initramfs() {
 	while read -r lib; do
 		mkdir -p "$tree${lib%/*}"
 		cp -L "$lib" "$tree$lib"
-	done < <(ldd "$@" | grep -o '/[^ ]*' | grep -v : | sort -u)
+	done < <(ldd "$@" 2>/dev/null | grep -o '/[^ ]*' | grep -v : | sort -u)
 	cp "$root/tests/nested/init" "$tree/init"
 	chmod +x "$tree/init"
 	cat >"$tree/commands"
