@@ -6,6 +6,8 @@
  */
 #include "gen_priv.h"
 
+#include "random.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <strings.h>
@@ -27,14 +29,9 @@ static const struct {
 	{"pieces", COSTS_SNP, gen_load_pieces},
 };
 
-/* By splitmix64. */
 uint64_t gen_below(struct gen *gen, uint64_t limit)
 {
-	uint64_t z = gen->random += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return (z ^ z >> 31) % limit;
+	return random_below(&gen->random, limit);
 }
 
 uint64_t gen_power_of_two(uint64_t value)

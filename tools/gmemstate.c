@@ -185,7 +185,8 @@ static void tool_print_snapshot_error(const struct options *options, int ret)
 {
 	switch (ret) {
 	case -EBADMSG:
-		options_error("%s: the snapshot is damaged, or cut short", options->name);
+		options_error("%s: the snapshot is damaged, or cut short%s%s", options->name,
+			      *gms_reason() ? ": " : "", gms_reason());
 		break;
 	case -EPROTONOSUPPORT:
 		options_error("%s: the snapshot is of a newer version", options->name);

@@ -7,23 +7,16 @@
  */
 #include "replay.h"
 
+#include "clock.h"
+
 #include <gmemstate/order.h>
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* How many conversions are timed together. */
 #define REPLAY_BATCH 256
-
-static uint64_t replay_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static int replay_create(struct replay *replay, const struct log *log, uint64_t nr_pages)
 {
@@ -94,7 +87,7 @@ static size_t replay_find_batch(const struct log *log, size_t *at, const struct 
 static int replay_convert_batch(struct replay *replay, const struct log *log,
 				const struct event *const *batch, size_t nr)
 {
-	const uint64_t start = replay_now_ns();
+	const uint64_t start = clock_ns();
 
 	for (size_t i = 0; i < nr; i++) {
 		const struct event *event = batch[i];
@@ -106,7 +99,7 @@ static int replay_convert_batch(struct replay *replay, const struct log *log,
 		if (ret)
 			return ret;
 	}
-	replay->nanoseconds += replay_now_ns() - start;
+	replay->nanoseconds += clock_ns() - start;
 	replay->calls += nr;
 	return 0;
 }

@@ -7,6 +7,10 @@
  */
 #include "selftest.h"
 
+#include "clock.h"
+#include "random.h"
+#include "snapshot.h"
+
 #include <gmemstate/order.h>
 #include <gmemstate/snapshot.h>
 #include <gmemstate/state.h>
@@ -16,7 +20,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define SELFTEST_PAGES ((2U << GMS_ORDER_1G) + (3U << GMS_ORDER_2M) + 17)
 
@@ -32,23 +35,6 @@ struct selftest_run {
 	uint64_t random;
 	unsigned int left;
 };
-
-static uint64_t selftest_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-/* Returns a random number below @bound, by xorshift64*. */
-static uint64_t selftest_below(struct selftest_run *run, uint64_t bound)
-{
-	run->random ^= run->random >> 12;
-	run->random ^= run->random << 25;
-	run->random ^= run->random >> 27;
-	return (run->random * 0x2545f4914f6cdd1dULL >> 16) % bound;
-}
 
 /* Notes what is wrong. Returns false. */
 __attribute__((format(printf, 2, 3))) static bool selftest_fail(struct selftest_run *run,
@@ -84,10 +70,10 @@ static void selftest_free(void *ctx, void *p, size_t size, size_t align)
 static void selftest_range(struct selftest_run *run, gms_pgoff_t *start, uint64_t *nr_pages)
 {
 	static const unsigned int most[] = {8, 1024, 8 << GMS_ORDER_2M, SELFTEST_PAGES};
-	const uint64_t kind = selftest_below(run, 4);
+	const uint64_t kind = random_below(&run->random, 4);
 
-	*start = selftest_below(run, SELFTEST_PAGES);
-	*nr_pages = 1 + selftest_below(run, most[kind]);
+	*start = random_below(&run->random, SELFTEST_PAGES);
+	*nr_pages = 1 + random_below(&run->random, most[kind]);
 	if (kind == 2) {
 		*start = *start >> GMS_ORDER_2M << GMS_ORDER_2M;
 		*nr_pages = gms_order_up(*nr_pages, GMS_ORDER_2M);
@@ -98,13 +84,14 @@ static void selftest_range(struct selftest_run *run, gms_pgoff_t *start, uint64_
 
 static bool selftest_convert(struct selftest_run *run)
 {
-	const enum gms_shareability to = selftest_below(run, 2) ? GMS_PRIVATE : GMS_SHARED;
+	const enum gms_shareability to = random_below(&run->random, 2) ? GMS_PRIVATE : GMS_SHARED;
 	gms_pgoff_t start;
 	uint64_t nr_pages;
 	int ret;
 
 	selftest_range(run, &start, &nr_pages);
-	run->left = selftest_below(run, 8) ? 0 : 1 + (unsigned int)selftest_below(run, 3);
+	run->left =
+		random_below(&run->random, 8) ? 0 : 1 + (unsigned int)random_below(&run->random, 3);
 	ret = gms_convert(run->state, start, nr_pages, to, 0, NULL);
 	run->left = 0;
 	run->test->nr_conversions++;
@@ -134,8 +121,8 @@ static uint64_t selftest_count(const struct selftest_run *run, gms_pgoff_t start
 /* Asks the object about a page, and about its blocks of 2M and 1G. */
 static bool selftest_query(struct selftest_run *run)
 {
-	const gms_pgoff_t at = selftest_below(run, SELFTEST_PAGES);
-	const unsigned int order = selftest_below(run, 64) ? GMS_ORDER_2M : GMS_ORDER_1G;
+	const gms_pgoff_t at = random_below(&run->random, SELFTEST_PAGES);
+	const unsigned int order = random_below(&run->random, 64) ? GMS_ORDER_2M : GMS_ORDER_1G;
 	const gms_pgoff_t start = at >> order << order;
 	gms_pgoff_t end = start + (1ULL << order);
 	enum gms_summary want = GMS_MIXED;
@@ -199,14 +186,10 @@ static bool selftest_snapshot(struct selftest_run *run)
 {
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *copy;
-	void *bytes = NULL;
+	unsigned char *bytes;
 	size_t size;
-	int ret = gms_snapshot_save(run->state, NULL, 0, &size);
+	int ret = snapshot_take(run->state, &bytes, &size);
 
-	if (!ret) {
-		bytes = malloc(size);
-		ret = bytes ? gms_snapshot_save(run->state, bytes, size, NULL) : -ENOMEM;
-	}
 	opts.allocator = &run->allocator;
 	if (!ret)
 		ret = gms_snapshot_load(bytes, size, &opts, &copy);
@@ -226,14 +209,13 @@ bool selftest_run(struct selftest *test, uint64_t ns)
 			      .alloc = selftest_alloc,
 			      .free = selftest_free,
 			      .ctx = &run},
-		.random = test->seed ^ 0x9e3779b97f4a7c15ULL,
+		.random = test->seed,
 	};
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
-	const uint64_t start = selftest_now_ns();
+	const uint64_t start = clock_ns();
 	bool good;
 	int ret;
 
-	run.random += !run.random;
 	opts.nr_pages = SELFTEST_PAGES;
 	opts.allocator = &run.allocator;
 	run.private = calloc(1, SELFTEST_PAGES);
@@ -248,7 +230,7 @@ bool selftest_run(struct selftest *test, uint64_t ns)
 			       selftest_snapshot(&run);
 			test->nr_walks++;
 		}
-		test->ns = selftest_now_ns() - start;
+		test->ns = clock_ns() - start;
 	}
 	gms_state_destroy(run.state);
 	free(run.private);

@@ -194,6 +194,16 @@ bool snapshot_walk_next(struct snapshot_walk *walk, struct snapshot_run *run)
 
 /* ---- writing ---- */
 
+int snapshot_take(const struct gms_state *state, unsigned char **bytes, size_t *size)
+{
+	int ret = gms_snapshot_save(state, NULL, 0, size);
+
+	*bytes = ret ? NULL : malloc(*size);
+	if (*bytes)
+		return gms_snapshot_save(state, *bytes, *size, NULL);
+	return ret ? ret : -ENOMEM;
+}
+
 static int snapshot_write(const unsigned char *bytes, size_t size, const char *name)
 {
 	FILE *file = fopen(name, "wb");
@@ -228,14 +238,10 @@ static int snapshot_replace(const unsigned char *bytes, size_t size, const char 
 
 int snapshot_save(struct gms_state *state, const char *name)
 {
-	unsigned char *bytes = NULL;
+	unsigned char *bytes;
 	size_t size;
-	int ret = gms_snapshot_save(state, NULL, 0, &size);
+	int ret = snapshot_take(state, &bytes, &size);
 
-	if (!ret) {
-		bytes = malloc(size);
-		ret = bytes ? gms_snapshot_save(state, bytes, size, NULL) : -ENOMEM;
-	}
 	if (!ret)
 		ret = snapshot_replace(bytes, size, name);
 	free(bytes);

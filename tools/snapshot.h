@@ -114,6 +114,16 @@ void snapshot_walk_init(struct snapshot_walk *walk, const struct snapshot *snaps
 bool snapshot_walk_next(struct snapshot_walk *walk, struct snapshot_run *run);
 
 /**
+ * snapshot_take() - make the bytes of a snapshot of an object
+ * @state: the object, which does not change meanwhile
+ * @bytes: where to store the bytes, which the caller frees, or NULL; also on failure
+ * @size: where to store how many there are
+ *
+ * Return: 0; -ENOMEM.
+ */
+int snapshot_take(const struct gms_state *state, unsigned char **bytes, size_t *size);
+
+/**
  * snapshot_save() - write a snapshot of an object to a file
  * @state: the object
  * @name: name of the file, which is replaced; there is a file @name.part meanwhile

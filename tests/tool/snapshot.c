@@ -313,6 +313,9 @@ static void hostile_files(void **state)
 		run_free(&run);
 		snap_fini(&snap);
 	}
+	whole.data[whole.size - 1] ^= 1;
+	path_write(whole.data, whole.size);
+	REFUSED("damaged, or cut short: the checksum is wrong", "dump", path);
 	snap_poke(&whole, SNAP_AT_VERSION, 2, 4);
 	snap_reseal(&whole);
 	path_write(whole.data, whole.size);
