@@ -487,19 +487,6 @@ static void *busy_thread(void *arg)
 	return NULL;
 }
 
-/* Converts while another thread holds a reference for a moment now and then. */
-static void converts_in_the_end(struct place at, const struct gmem *g, uint64_t page, uint64_t nr,
-				enum side to)
-{
-	int err = -EAGAIN;
-
-	for (int i = 0; err == -EAGAIN && i < 100000; i++)
-		err = gmem_convert(g->fd, page, nr, to, NULL);
-	if (err)
-		fail_at(at, "pages %llu + %llu to %s: %d", (unsigned long long)page,
-			(unsigned long long)nr, side_name(to), err);
-}
-
 static void convert_beside(bool (*step)(const struct busy *busy))
 {
 	const uint64_t stamp = new_stamp();
@@ -512,15 +499,16 @@ static void convert_beside(bool (*step)(const struct busy *busy))
 	converts(&g, 0, 2 * BLOCK, SHARED);
 	host_writes(&g, 0, 2 * BLOCK, stamp);
 	assert_int_equal(pthread_create(&thread, NULL, busy_thread, &busy), 0);
+	step_be_patient(); /* the other thread has references for moments */
 	for (uint64_t i = 0; (i < 24 || atomic_load(&busy.steps) < 8) && !atomic_load(&busy.failed);
 	     i++) {
 		const uint64_t nr_pages = i % 4 ? 1 + i % 40 : BLOCK, page = i % 3 ? i % 60 : 0;
 
-		converts_in_the_end(HERE, &g, page, nr_pages, PRIVATE);
+		converts(&g, page, nr_pages, PRIVATE);
 		host_refused(&g, page, nr_pages);
 		if (i % 8 == 0)
 			guest_reads(&g, 0, 2 * BLOCK, stamp);
-		converts_in_the_end(HERE, &g, page, nr_pages, SHARED);
+		converts(&g, page, nr_pages, SHARED);
 	}
 	atomic_store(&busy.stop, true);
 	pthread_join(thread, NULL);

@@ -91,9 +91,9 @@ void fail_at(struct place at, const char *format, ...) __attribute__((format(pri
 #define pages_hold_0(g, page, nr_pages, side) step_pages_hold_0(HERE, g, page, nr_pages, side)
 
 /*
- * A reference was given back, which may take effect some time later: io_uring frees requests by a
- * worker. From here on, to the end of the test, converts() and punches() try again while they get
- * EAGAIN, for some seconds.
+ * From here on, to the end of the test, converts() and punches() try again while they get EAGAIN,
+ * for some seconds: another thread has references for moments, or a reference was given back by a
+ * call that lets a worker end it (io_uring).
  */
 void step_be_patient(void);
 
