@@ -47,7 +47,8 @@ need_packages() {
 			die "needs root or sudo to install these packages: ${missing[*]}"
 		as_root=(sudo)
 	fi
-	as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq)
+	# another apt-get, one that upgrades in the background for example, is waited for
+	as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600)
 	say "installing ${missing[*]}"
 	"${as_root[@]}" update </dev/null >/dev/null || warn "apt-get update failed; continuing"
 	"${as_root[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null >/dev/null ||
