@@ -9,7 +9,7 @@
  *	index         0 |-- node 0 ------|-- node 1 ------|-- room ----- ...      4G
  *
  * Each block begins at a multiple of 1G, so that no folio is in two blocks. The object is as large
- * as the guest may ever be: 1G of room costs a few bytes. Room is private. Therefore a listener
+ * as the guest may ever be: 1G of room costs 22 bytes. Room is private. Therefore a listener
  * for all of the object is not notified of it, and needs no second registration at a hotplug.
  */
 #include <errno.h>

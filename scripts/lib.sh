@@ -7,6 +7,7 @@
 #
 # root		is the path of the source tree
 # jobs		is the number of jobs to run at once
+# tool_packages	are the Debian packages that the library and the tool are built with
 # say, warn	print a line to stderr
 # die		prints a line to stderr, and exits
 # need_packages	installs packages that are missing
@@ -19,6 +20,8 @@
 # shellcheck disable=SC2034 # for the scripts that source this file
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 jobs=$(nproc)
+tool_packages=(gcc libc6-dev cmake ninja-build pkg-config libjansson-dev libmd-dev libarchive-dev
+	libtracecmd-dev libtracefs-dev libtraceevent-dev)
 
 say() { printf '== %s\n' "$*" >&2; }
 warn() { printf '%s: warning: %s\n' "${0##*/}" "$*" >&2; }
