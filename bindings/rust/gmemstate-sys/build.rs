@@ -166,6 +166,15 @@ fn build() {
     println!("cargo:include={}", csrc.join("include").display());
 }
 
+/// Returns the first version of the library that may have another ABI: docs/abi.md.
+fn next_abi() -> String {
+    let part = |name: &str| env::var(name).unwrap().parse::<u32>().unwrap();
+    match part("CARGO_PKG_VERSION_MAJOR") {
+        0 => format!("0.{}", part("CARGO_PKG_VERSION_MINOR") + 1),
+        major => format!("{}", major + 1),
+    }
+}
+
 fn ask_pkg_config() {
     let pkg_config = words(&tool_var("PKG_CONFIG").unwrap_or_else(|| "pkg-config".to_string()));
     let package = if has_feature("KVM") { "gmemstate_kvm" } else { "gmemstate" };
@@ -173,7 +182,9 @@ fn ask_pkg_config() {
     println!("cargo:rerun-if-env-changed=PKG_CONFIG_PATH");
     let output = Command::new(&pkg_config[0])
         .args(&pkg_config[1..])
-        .args(["--libs", &format!("{} >= {}", package, version)])
+        .arg("--libs")
+        .arg(format!("{} >= {}", package, version))
+        .arg(format!("{} < {}", package, next_abi()))
         .output();
     let output = match output {
         Ok(output) if output.status.success() => output,
