@@ -8,6 +8,7 @@
 
 EXPORT_SYMBOL_GPL(gms_range_from_bytes);
 EXPORT_SYMBOL_GPL(gms_version);
+EXPORT_SYMBOL_GPL(gms_version_string);
 EXPORT_SYMBOL_GPL(gms_strerror);
 EXPORT_SYMBOL_GPL(gms_reason);
 EXPORT_SYMBOL_GPL(gms_reason_set);

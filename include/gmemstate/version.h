@@ -10,7 +10,7 @@
  * Usage: refuse a library that is too old.
  *
  *	if (gms_version() < GMS_VERSION_NUMBER(0, 1, 0))
- *		... the library is older than this program needs ...
+ *		fprintf(stderr, "gmemstate %s is too old\n", gms_version_string());
  */
 #ifndef GMEMSTATE_VERSION_H
 #define GMEMSTATE_VERSION_H
@@ -45,6 +45,14 @@ extern "C" {
  * Return: the version, as GMS_VERSION_NUMBER() makes it.
  */
 GMS_API unsigned int gms_version(void);
+
+/**
+ * gms_version_string() - return the version of the library that is running, for messages
+ *
+ * Context: Any. Pure function.
+ * Return: the three parts, with dots between: "0.1.0". It need not be freed.
+ */
+GMS_API const char *gms_version_string(void);
 
 #ifdef __cplusplus
 }

@@ -22,6 +22,16 @@ static void test_library_has_the_version_of_its_headers(void **state)
 							   GMS_VERSION_PATCH));
 }
 
+static void test_the_string_has_the_parts(void **state)
+{
+	char parts[64];
+
+	(void)state;
+	snprintf(parts, sizeof(parts), "%u.%u.%u", gms_version() >> 16, gms_version() >> 8 & 255,
+		 gms_version() & 255);
+	assert_string_equal(gms_version_string(), parts);
+}
+
 /* A version, with the parts in their order of weight. */
 struct version {
 	unsigned int major, minor, patch;
@@ -55,6 +65,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_library_has_the_version_of_its_headers),
+		cmocka_unit_test(test_the_string_has_the_parts),
 		cmocka_unit_test(test_newer_versions_are_larger_numbers),
 	};
 

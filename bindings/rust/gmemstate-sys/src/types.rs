@@ -200,6 +200,7 @@ extern "C" {
         nr_pages: *mut u64,
     ) -> c_int;
     pub fn gms_version() -> c_uint;
+    pub fn gms_version_string() -> *const c_char;
     pub fn gms_policy_eager_rfc() -> *const gms_policy_ops;
     pub fn gms_policy_eager() -> *const gms_policy_ops;
     pub fn gms_policy_eager_nonuniform() -> *const gms_policy_ops;
