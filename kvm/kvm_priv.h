@@ -38,6 +38,7 @@
  *	backend	the hooks that the engine calls: conversions
  *	sync	gms_kvm_sync(): makes all of the memory what a state object says
  *	kvm	creation and destruction
+ *	hypercall	the answer to KVM_HC_MAP_GPA_RANGE
  *
  * Locks. gms_kvm.lock protects all members that are declared after it. The members before it are
  * constant from the end of gms_kvm_create() to gms_kvm_destroy(), and are read without the lock.

@@ -96,14 +96,14 @@ static void guest_write_letter(volatile struct guest_letter *letter)
 
 /*
  * Closes the window, and returns how many requests that took. While a device of the host has a
- * page pinned, the host answers -EAGAIN, names the page, and changes nothing. Then the guest
+ * page pinned, the host answers EAGAIN, names the page, and changes nothing. Then the guest
  * waits for that page, and repeats its request.
  */
 static uint64_t guest_close_window(volatile struct guest_mailbox *box)
 {
 	uint64_t requests = 1;
 
-	while (guest_convert(box, GUEST_WINDOW_GFN, GUEST_WINDOW_PAGES, 1) == -GUEST_EAGAIN) {
+	while (guest_convert(box, GUEST_WINDOW_GFN, GUEST_WINDOW_PAGES, 1) == GUEST_EAGAIN) {
 		box->waits_for_gfn = box->pinned_gfn;
 		guest_in(GUEST_PORT_WAIT);
 		requests++;
@@ -162,7 +162,7 @@ static int64_t guest_convert_patiently(volatile struct guest_mailbox *box, uint6
 
 	do
 		rc = guest_convert(box, gfn, nr_pages, private);
-	while (rc == -GUEST_EAGAIN);
+	while (rc == GUEST_EAGAIN);
 	return rc;
 }
 

@@ -64,7 +64,7 @@ struct guest_mailbox {
 	uint64_t number; /* host to guest: of the vCPU, for GUEST_PAIR */
 	uint64_t gfn, nr_pages, to_private; /* guest to host: a request */
 	int64_t result; /* host to guest: 0 or -errno */
-	uint64_t pinned_gfn; /* host to guest: with -EAGAIN, the pinned page */
+	uint64_t pinned_gfn; /* host to guest: with EAGAIN, the pinned page */
 	uint64_t waits_for_gfn; /* guest to host, with GUEST_PORT_WAIT */
 	uint64_t value; /* guest to host: see the steps */
 };

@@ -72,10 +72,12 @@ bool vm_is_request(const struct vm *vm, unsigned int number, const struct machin
 
 void vm_answer(const struct vm *vm, unsigned int number, const struct machine_exit *exit, int rc)
 {
+	const uint64_t answer = gms_kvm_hypercall_ret(rc);
+
 	if (exit->kind == MACHINE_OUT)
-		vm_box(vm, number)->result = rc;
+		vm_box(vm, number)->result = answer;
 	else
-		machine_answer(vm->vcpus.cpu[number].vcpu, (uint64_t)rc);
+		machine_answer(vm->vcpus.cpu[number].vcpu, answer);
 }
 
 /* Lets the guest see pages at a gfn: in KVM, and in the state. */

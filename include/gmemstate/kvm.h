@@ -15,22 +15,26 @@
  *
  *	mem.vm_fd = vm_fd;
  *	mem.nr_pages = opts.nr_pages = nr_pages;
+ *	mem.first_slot = 16;
  *	mem.nr_slots = 1024;
- *	mem.flags = GMS_KVM_INIT_PRIVATE, opts.flags = GMS_INIT_PRIVATE;
+ *	mem.flags = GMS_KVM_INIT_PRIVATE;
+ *	opts.flags = GMS_INIT_PRIVATE;
  *	err = gms_kvm_create(&mem, &kvm);
- *	opts.backend = gms_kvm_backend(), opts.backend_ctx = kvm;
+ *	opts.backend = gms_kvm_backend();
+ *	opts.backend_ctx = kvm;
  *	err = err ? err : gms_state_create(&opts, &state);
  *	err = err ? err : gms_kvm_map(kvm, gfn, 0, nr_pages);
  *	err = err ? err : gms_bind(state, gfn, 0, nr_pages, &id);
  *	while (!err && !ioctl(vcpu_fd, KVM_RUN, 0) &&
- *	       run->exit_reason == KVM_EXIT_HYPERCALL) {
+ *	       run->exit_reason == KVM_EXIT_HYPERCALL &&
+ *	       run->hypercall.nr == KVM_HC_MAP_GPA_RANGE) {
  *		const __u64 *args = run->hypercall.args;
  *		enum gms_shareability to = GMS_SHARED;
  *
  *		if (args[2] & KVM_MAP_GPA_RANGE_ENCRYPTED)
  *			to = GMS_PRIVATE;
- *		run->hypercall.ret = gms_convert_gfn(state, args[0] >> 12, args[1],
- *						     to, 0, NULL);
+ *		run->hypercall.ret = gms_kvm_hypercall_ret(
+ *			gms_convert_gfn(state, args[0] >> 12, args[1], to, 0, NULL));
  *	}
  *	gms_state_destroy(state);
  *	gms_kvm_destroy(kvm);
@@ -49,7 +53,8 @@
  *                side that is not in use is punched out.
  *  memslots      The kernel needs neither ioctl. The private sides are in one guest_memfd, and
  *                the shared sides in another one. Each conversion re-cuts the memslots, so that
- *                the guest sees the side in use.
+ *                the guest sees the side in use. A conversion that needs more memslots than
+ *                nr_slots returns -ENOSPC.
  *
  * Contents. In place a page keeps what it holds, as far as the architecture allows. In the other
  * modes a converted page holds 0. A conversion that fails leaves the contents of all pages as they
@@ -164,10 +169,11 @@ struct gms_kvm;
  * @vm_fd: the fd of KVM_CREATE_VM. The caller closes it, after gms_kvm_destroy()
  * @way: the mode, or GMS_KVM_ANY
  * @nr_pages: the size in pages, that of the state object
- * @first_slot: the number of the first memslot that the backend may use
+ * @first_slot: the number of the first memslot that the backend may use. The caller must use none
+ *              of the numbers from here to @first_slot + @nr_slots - 1
  * @nr_slots: how many memslots the backend may use: at least 1, at most what KVM_CAP_NR_MEMSLOTS
  *            leaves. Each gms_kvm_map() needs one. By memslots, it needs one for each run of pages
- *            of one shareability
+ *            of one shareability, and a conversion that needs more returns -ENOSPC
  * @stop_vcpus: by memslots, called before memslots are re-cut. No vCPU may be in KVM_RUN between
  *              the return of @stop_vcpus and the call of @resume_vcpus: a vCPU that touches a page
  *              whose memslot is being replaced gets an MMIO exit. Calls may nest. They come from
@@ -243,9 +249,10 @@ GMS_API const char *gms_kvm_way_name(enum gms_kvm_way mode);
  * none of the pages, and the guest sees none of them before gms_kvm_map().
  *
  * Context: Allocates, may sleep.
- * Return: 0; -EINVAL: a bad size, offset, address, mode or set of slots, slots that this VM does
- * not have, an unknown option, or a flag that the mode does not support; -EOPNOTSUPP: the VM does
- * not offer the mode, or offers none that supports the flags; -ENOMEM; what the kernel returned.
+ * Return: 0; -EINVAL: @vm_fd is not set, a bad size, offset, address, mode or set of slots, slots
+ * that this VM does not have, an unknown option, or a flag that the mode does not support;
+ * -EOPNOTSUPP: the VM does not offer the mode, or offers none that supports the flags, or @vm_fd
+ * is no VM; -ENOMEM; what the kernel returned. gms_reason() says which.
  */
 GMS_API int gms_kvm_create(const struct gms_kvm_opts *opts, struct gms_kvm **kvm);
 
@@ -363,6 +370,23 @@ GMS_API int gms_kvm_unmap(struct gms_kvm *kvm, uint64_t gfn);
  * a failure some pages may have been converted, and the call may be repeated.
  */
 GMS_API int gms_kvm_sync(struct gms_kvm *kvm, const struct gms_state *state);
+
+/**
+ * gms_kvm_hypercall_ret() - answer KVM_HC_MAP_GPA_RANGE with the result of a conversion
+ * @err: what gms_convert_gfn() returned: 0 or -errno
+ *
+ * For run->hypercall.ret of a KVM_EXIT_HYPERCALL. KVM allows three answers, none of them negative.
+ * To any other one KVM_RUN of a TDX or SNP guest returns -EINVAL, which ends the VM (Linux commits
+ * 3e2dec1ede0a and 5d40e5b49442, of 2026). Older kernels take any number but 0 for a failure.
+ *
+ *  EAGAIN  A page is pinned or in use, or the object is frozen. A TDX guest asks again; an SNP
+ *          guest is told that the change failed.
+ *  EINVAL  All other errors. The guest is told that the change failed.
+ *
+ * Context: Any. Pure function.
+ * Return: 0, EAGAIN or EINVAL.
+ */
+GMS_API uint64_t gms_kvm_hypercall_ret(int err);
 
 #ifdef __cplusplus
 }

@@ -45,6 +45,20 @@ static void modes_are_probed(void **unused)
 	assert_string_equal(gms_kvm_way_name(GMS_KVM_ANY), "none");
 }
 
+/* KVM takes 0, EINVAL and EAGAIN. */
+static void the_answer_to_a_hypercall_is_never_negative(void **unused)
+{
+	(void)unused;
+	assert_int_equal(gms_kvm_hypercall_ret(0), 0);
+	assert_int_equal(gms_kvm_hypercall_ret(-EAGAIN), EAGAIN);
+	assert_int_equal(gms_kvm_hypercall_ret(-EPERM), EAGAIN);
+	for (int err = 1; err < 4096; err++)
+		if (err != EAGAIN && err != EPERM)
+			assert_int_equal(gms_kvm_hypercall_ret(-err), EINVAL);
+	assert_int_equal(gms_kvm_hypercall_ret(EAGAIN), EINVAL);
+	assert_int_equal(gms_kvm_hypercall_ret(INT32_MIN), EINVAL);
+}
+
 struct create {
 	struct fake fake;
 	struct talloc talloc;
@@ -458,6 +472,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(modes_are_probed),
+		cmocka_unit_test(the_answer_to_a_hypercall_is_never_negative),
 		cmocka_unit_test(create_refuses_what_is_wrong),
 		cmocka_unit_test(options_have_a_size),
 		cmocka_unit_test(adoption_is_checked),

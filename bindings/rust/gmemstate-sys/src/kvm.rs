@@ -69,6 +69,7 @@ extern "C" {
     pub fn gms_kvm_destroy(kvm: *mut gms_kvm) -> c_int;
     pub fn gms_kvm_backend() -> *const gms_backend_ops;
     pub fn gms_kvm_get_way(kvm: *const gms_kvm) -> gms_kvm_way;
+    pub fn gms_kvm_hypercall_ret(err: c_int) -> u64;
     pub fn gms_kvm_host(kvm: *const gms_kvm) -> *mut c_void;
     pub fn gms_kvm_map(kvm: *mut gms_kvm, gfn: u64, start: gms_pgoff_t, nr_pages: u64) -> c_int;
     pub fn gms_kvm_map_flags(
