@@ -28,7 +28,7 @@ static int backend_set(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end,
 	int err = 0;
 
 	if (!gms_kvm_guest_fits(kvm, start, end, to))
-		return -ENOSPC;
+		return gms_kvm_because(-ENOSPC, GMS_KVM_WHY_SLOTS);
 	if (to == GMS_PRIVATE)
 		err = gms_kvm_host_set(kvm, start, end, true);
 	if (!err)

@@ -46,6 +46,9 @@ static int guest_set_in_place(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_
 	page = (attributes.error_offset - kvm->shared_file.offset) >> GMS_PAGE_SHIFT;
 	if (err == -EAGAIN && failed && page >= start && page < end)
 		*failed = page;
+	if (err)
+		gms_reason_set(err == -EAGAIN ? "KVM found a page in use"
+					      : "KVM refused KVM_SET_MEMORY_ATTRIBUTES2");
 	return err;
 }
 

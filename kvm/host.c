@@ -74,7 +74,7 @@ int gms_kvm_host_init(struct gms_kvm *kvm)
 		return (int)grain;
 	/* the kernel would extend the mapping to whole huge pages, over another mapping */
 	if (!grain || gms_kvm_bytes(kvm->opts.nr_pages) % (uint64_t)grain)
-		return gms_kvm_invalid("the size is no multiple of the file's page size");
+		return gms_kvm_because(-EINVAL, "the size is no multiple of the file's page size");
 	kvm->hides = kvm->mode != GMS_KVM_IN_PLACE && grain == (int64_t)gms_kvm_bytes(1);
 	if (kvm->hides && kvm->opts.flags & GMS_KVM_INIT_PRIVATE)
 		first = &kvm->refusing_file;
@@ -116,9 +116,11 @@ static int host_remap(struct gms_kvm *kvm, gms_pgoff_t start, gms_pgoff_t end, b
 {
 	const struct gms_kvm_file *file = hidden ? &kvm->refusing_file : &kvm->shared_file;
 	void *at = kvm->host + gms_kvm_bytes(start);
+	const int err = kvm->sys.map(kvm->sys.ctx, &at, gms_kvm_bytes(end - start), file->fd,
+				     file->offset + gms_kvm_bytes(start));
 
-	return kvm->sys.map(kvm->sys.ctx, &at, gms_kvm_bytes(end - start), file->fd,
-			    file->offset + gms_kvm_bytes(start));
+	return err ? gms_kvm_because(err, "mmap() of the host's view failed: vm.max_map_count?")
+		   : 0;
 }
 
 /* Returns true if all of [start, end) is mapped. A failing mmap() may have unmapped its range. */

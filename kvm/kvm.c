@@ -63,6 +63,8 @@ static const char *kvm_opts_why(const struct gms_kvm_opts *opts)
 
 	if (opts->way > GMS_KVM_MEMSLOTS)
 		return "way is unknown";
+	if (opts->vm_fd < 0)
+		return "vm_fd is not set";
 	if (!opts->nr_pages || opts->nr_pages > GMS_MAX_PAGES)
 		return "nr_pages is 0, or above 2^40";
 	if (!opts->nr_slots || opts->nr_slots > GMS_KVM_MAX_SLOTS ||
@@ -105,17 +107,17 @@ static int kvm_pick_mode(const struct gms_kvm_opts *opts, const struct gms_kvm_s
 	int max_slots;
 
 	if (opts->way && !(allowed & 1U << opts->way))
-		return gms_kvm_invalid("the flags exclude this way");
+		return gms_kvm_because(-EINVAL, "the flags exclude this way");
 	modes = gms_kvm_modes_on(sys, opts->vm_fd) & allowed;
 	*mode = opts->way ? opts->way : GMS_KVM_IN_PLACE;
 	while (!opts->way && *mode < GMS_KVM_MEMSLOTS && !(modes & 1U << *mode))
 		(*mode)++;
 	if (!(modes & 1U << *mode))
-		return -EOPNOTSUPP;
+		return gms_kvm_because(-EOPNOTSUPP, "vm_fd is no VM, or KVM has no such way");
 	max_slots = sys->ioctl(sys->ctx, opts->vm_fd, KVM_CHECK_EXTENSION,
 			       (void *)(uintptr_t)KVM_CAP_NR_MEMSLOTS);
 	if (max_slots > 0 && opts->first_slot + opts->nr_slots > (unsigned int)max_slots)
-		return gms_kvm_invalid("KVM does not have so many memslots");
+		return gms_kvm_because(-EINVAL, "KVM does not have so many memslots");
 	return 0;
 }
 
@@ -279,7 +281,7 @@ int gms_kvm_create_on(const struct gms_kvm_opts *opts, const struct gms_kvm_sys 
 	if (!why)
 		why = kvm_opts_why(&copy);
 	if (why)
-		return gms_kvm_invalid(why);
+		return gms_kvm_because(-EINVAL, why);
 	err = kvm_pick_mode(&copy, sys, &mode);
 	if (err)
 		return err;

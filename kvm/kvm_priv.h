@@ -119,11 +119,13 @@ struct gms_kvm {
 	struct gms_kvm_txn txns[GMS_KVM_NR_TXNS];
 };
 
-/* Returns -EINVAL, and lets gms_reason() say why. */
-static inline int gms_kvm_invalid(const char *why)
+#define GMS_KVM_WHY_SLOTS "nr_slots memslots do not suffice"
+
+/* Returns @err, and lets gms_reason() say why. */
+static inline int gms_kvm_because(int err, const char *why)
 {
 	gms_reason_set(why);
-	return -EINVAL;
+	return err;
 }
 
 static inline uint64_t gms_kvm_bytes(uint64_t nr_pages)

@@ -50,7 +50,9 @@ int gms_kvm_maps_set_attributes(struct gms_kvm *kvm, const struct gms_kvm_map *m
 		.attributes = to == GMS_PRIVATE ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0,
 	};
 
-	return gms_kvm_ioctl(kvm, kvm->opts.vm_fd, KVM_SET_MEMORY_ATTRIBUTES, &attributes);
+	const int err = gms_kvm_ioctl(kvm, kvm->opts.vm_fd, KVM_SET_MEMORY_ATTRIBUTES, &attributes);
+
+	return err ? gms_kvm_because(err, "KVM refused KVM_SET_MEMORY_ATTRIBUTES") : 0;
 }
 
 /*
@@ -159,7 +161,7 @@ static int maps_map_locked(struct gms_kvm *kvm, const struct gms_kvm_map *like)
 	nr_slots = (int64_t)gms_kvm_slots_count(kvm, map, map->start, map->end);
 	if (!gms_kvm_slots_left(kvm, nr_slots)) {
 		maps_remove(kvm, map);
-		return -ENOSPC;
+		return gms_kvm_because(-ENOSPC, GMS_KVM_WHY_SLOTS);
 	}
 	err = maps_init_attributes(kvm, map);
 	if (!err)
@@ -211,8 +213,8 @@ int gms_kvm_map_flags(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint
 	if (!nr_pages || start >= size || nr_pages > size - start || gfn >= MAPS_MAX_GFN ||
 	    nr_pages > MAPS_MAX_GFN - gfn ||
 	    slot_flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY))
-		return gms_kvm_invalid(
-			"the range, the gfns or the flags of the memslot are not valid");
+		return gms_kvm_because(
+			-EINVAL, "the range, the gfns or the flags of the memslot are not valid");
 	pthread_mutex_lock(&kvm->lock);
 	err = maps_map_locked(kvm, &like);
 	pthread_mutex_unlock(&kvm->lock);

@@ -115,13 +115,21 @@ static bool slots_intact(const struct gms_kvm *kvm, const struct gms_kvm_map *ma
 
 /* ---- re-cutting ---- */
 
+/* Creates or deletes a memslot of KVM. */
+static int slots_set_region(struct gms_kvm *kvm, struct kvm_userspace_memory_region2 *region)
+{
+	const int err = gms_kvm_ioctl(kvm, kvm->opts.vm_fd, KVM_SET_USER_MEMORY_REGION2, region);
+
+	return err ? gms_kvm_because(err, "KVM refused a memslot") : 0;
+}
+
 /* Deletes the slot at position @i. */
 static int slots_delete(struct gms_kvm *kvm, size_t i)
 {
 	struct kvm_userspace_memory_region2 region = {.slot = kvm->slots[i].id};
 	int err;
 
-	err = gms_kvm_ioctl(kvm, kvm->opts.vm_fd, KVM_SET_USER_MEMORY_REGION2, &region);
+	err = slots_set_region(kvm, &region);
 	if (!err)
 		slots_remove(kvm, i);
 	return err;
@@ -144,11 +152,12 @@ static int slots_create(struct gms_kvm *kvm, const struct gms_kvm_map *map, size
 	};
 	int err;
 
+	/* slots that could not be deleted still have their numbers */
 	if (kvm->nr_slots == kvm->opts.nr_slots)
-		return -ENOSPC; /* slots that could not be deleted still have their numbers */
+		return gms_kvm_because(-ENOSPC, GMS_KVM_WHY_SLOTS);
 	slot.id = kvm->free_ids[kvm->opts.nr_slots - kvm->nr_slots - 1];
 	region.slot = slot.id;
-	err = gms_kvm_ioctl(kvm, kvm->opts.vm_fd, KVM_SET_USER_MEMORY_REGION2, &region);
+	err = slots_set_region(kvm, &region);
 	if (!err)
 		slots_insert(kvm, i, slot);
 	return err;

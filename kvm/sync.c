@@ -232,7 +232,7 @@ static int sync_locked(struct sync *sync)
 	if (!err)
 		err = sync_repair_slots(sync->kvm);
 	if (!err && !sync_slots_suffice(sync))
-		err = -ENOSPC;
+		err = gms_kvm_because(-ENOSPC, GMS_KVM_WHY_SLOTS);
 	if (!err)
 		err = sync_guest(sync);
 	if (!err)
@@ -252,7 +252,7 @@ int gms_kvm_sync(struct gms_kvm *kvm, const struct gms_state *state)
 	int err;
 
 	if (gms_state_nr_pages(state) != nr_pages)
-		return gms_kvm_invalid("the object has another size than the memory");
+		return gms_kvm_because(-EINVAL, "the object has another size than the memory");
 	err = gms_lock_shared(locked, 0, nr_pages);
 	if (err)
 		return err;

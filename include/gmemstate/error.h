@@ -5,15 +5,16 @@
  *  1. A call that fails returns -errno, and changes nothing unless its own text says otherwise.
  *  2. gms_strerror() says what an errno means when this library returns it. EPERM, for example,
  *     says that the object is frozen.
- *  3. gms_reason() says which of the conditions of -EINVAL or -EBADMSG it was.
+ *  3. gms_reason() says more: which of the conditions of -EINVAL or -EBADMSG it was, or that a
+ *     hook or a listener refused, and why.
  *  4. An error of a hook or a listener is returned as it is, and has the meaning that the hook
- *     gives to it.
+ *     gives to it. gms_reason() is never "" then.
  *
  * Usage: say why a conversion was refused.
  *
  *	err = gms_convert(state, start, nr_pages, GMS_PRIVATE, 0, &at);
- *	if (err == -EINVAL)
- *		fprintf(stderr, "bad request: %s\n", gms_reason());
+ *	if (err && *gms_reason())
+ *		fprintf(stderr, "error %d: %s\n", -err, gms_reason());
  *	else if (err)
  *		fprintf(stderr, "page %" PRIu64 ": %s\n", at, gms_strerror(err));
  */
@@ -37,14 +38,16 @@ extern "C" {
 GMS_API const char *gms_strerror(int err);
 
 /**
- * gms_reason() - say why the thread's last call that returned -EINVAL or -EBADMSG did so
+ * gms_reason() - say why the thread's last call failed
  *
- * Valid directly after the call: later calls may change the reason. If a hook or a listener has
- * returned the error, the reason is what it gave by gms_reason_set(), or "". In a kernel no reason
- * is kept.
+ * Valid directly after a call that has returned an error: later calls change the reason. If a hook
+ * or a listener has returned the error, the reason is what it gave by gms_reason_set(), else "a
+ * hook refused" or "a listener refused". What fails later, in an undo, does not change the reason.
+ * In a kernel no reason is kept.
  *
  * Context: Any; the thread that made the call.
- * Return: a text in English, which need not be freed; "" if there is no reason: never NULL.
+ * Return: a text in English, which need not be freed; "" if the error says all there is to say:
+ * never NULL.
  */
 GMS_API const char *gms_reason(void);
 

@@ -33,6 +33,15 @@ const char *gms_backend_init(struct gms_backend *b, const struct gms_backend_ops
 		*(err) = gms_backend_leave(&frame, (b)->ops.hook((b)->ctx, __VA_ARGS__)); \
 	} while (0)
 
+/* The same for a hook whose error no call returns: the reason of another error stays. */
+#define BACKEND_CALL_QUIETLY(b, err, hook, ...)              \
+	do {                                                 \
+		const char *const why = gms_thread_reason(); \
+                                                             \
+		BACKEND_CALL(b, err, hook, __VA_ARGS__);     \
+		(void)gms_because(0, why);                   \
+	} while (0)
+
 /* Calls a hook that returns nothing, if there is one. */
 #define BACKEND_CALL_VOID(b, hook, ...)               \
 	do {                                          \
@@ -57,7 +66,7 @@ int gms_backend_map_host(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_p
 {
 	int err = 0;
 
-	BACKEND_CALL(b, &err, map_host, start, nr_pages);
+	BACKEND_CALL_QUIETLY(b, &err, map_host, start, nr_pages);
 	return err;
 }
 
@@ -101,7 +110,7 @@ int gms_backend_undo(struct gms_backend *b, gms_pgoff_t start, uint64_t nr_pages
 {
 	int err = 0;
 
-	BACKEND_CALL(b, &err, undo, start, nr_pages, back_to);
+	BACKEND_CALL_QUIETLY(b, &err, undo, start, nr_pages, back_to);
 	return err;
 }
 
@@ -164,7 +173,7 @@ int gms_backend_folio_merge(struct gms_backend *b, gms_pgoff_t index, unsigned i
 {
 	int err = 0;
 
-	BACKEND_CALL(b, &err, folio_merge, index, from, to);
+	BACKEND_CALL_QUIETLY(b, &err, folio_merge, index, from, to);
 	return err;
 }
 

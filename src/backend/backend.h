@@ -34,6 +34,7 @@ struct gms_hook_frame {
 	const struct gms_backend *backend;
 	struct gms_hook_frame *next; /* the frame of the hook or listener around this one */
 	bool listener; /* a listener: it may call gms_fault_begin() and gms_pin() */
+	const char *reason; /* what gms_because() was told before this call */
 };
 
 /*
@@ -74,24 +75,33 @@ static inline bool gms_backend_in_hook(const struct gms_backend *b)
 
 /*
  * Notes that the calling thread enters a hook or, if @listener, a listener. @f is on the thread's
- * list until gms_backend_leave(). What the hook returns has no older reason (error.h).
+ * list until gms_backend_leave().
  */
 static inline void gms_backend_enter(const struct gms_backend *b, struct gms_hook_frame *f,
 				     bool listener)
 {
 	*f = (struct gms_hook_frame) {
-		.backend = b, .next = gms_thread_hooks(), .listener = listener};
+		.backend = b,
+		.next = gms_thread_hooks(),
+		.listener = listener,
+		.reason = gms_thread_reason(),
+	};
 	gms_thread_set_hooks(f);
 	(void)gms_because(0, NULL);
 }
 
 /*
- * Notes that the calling thread has left the hook or the listener, which returned @err. Returns
- * @err, but -EIO for a positive one.
+ * Notes that the calling thread has left the hook or the listener, which returned @err. The reason
+ * of the first error of a call stays: what is called later undoes something. Returns @err, but
+ * -EIO for a positive one.
  */
 static inline int gms_backend_leave(struct gms_hook_frame *f, int err)
 {
 	gms_thread_set_hooks(f->next);
+	if (gms_likely(!err) || f->reason)
+		(void)gms_because(0, f->reason);
+	else if (!gms_thread_reason())
+		(void)gms_because(0, f->listener ? "a listener refused" : "a hook refused");
 	return err > 0 ? -EIO : err;
 }
 

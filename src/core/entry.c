@@ -177,6 +177,7 @@ int gms_enter(struct gms_state *s, unsigned int flags, gms_pgoff_t start,
 
 	if (!gms_state_range_ok(s, start, nr_pages))
 		return gms_because(-EINVAL, gms_range_why(s->nr_pages, start, nr_pages));
+	(void)gms_because(0, NULL);
 	if (gms_backend_in_hook_or_listener(&s->backend) || gms_thread_holds(s))
 		return -EDEADLK;
 	shards = entry_shards(flags, start, nr_pages);

@@ -14,7 +14,8 @@
  *			returns it inside a listener, too;
  *	-EPERM		if the object is frozen, unless GMS_ENTER_FROZEN is given.
  *
- * A call that was refused holds no lock. The refusal is not counted yet: see gms_refused().
+ * A call that was refused holds no lock. The refusal is not counted yet: see gms_refused(). Both
+ * forget the reason of an older error (error.h).
  *
  * Cost. Most ranges lie in one 1G block. For these the inline functions take one lock and build no
  * set of shards.
@@ -138,6 +139,7 @@ static inline int gms_enter_shared(struct gms_state *s, unsigned int flags, gms_
 
 	if (gms_unlikely(!gms_state_range_ok(s, start, nr_pages)))
 		return gms_because(-EINVAL, gms_range_why(s->nr_pages, start, nr_pages));
+	(void)gms_because(0, NULL);
 	if (gms_unlikely(!gms_thread_is_outside()))
 		err = gms_enter_shared_check(s);
 	if (gms_unlikely(err))

@@ -50,14 +50,19 @@ static int convert_up_to_obstacle(struct gms_state *s, struct gms_range part,
 				  enum gms_shareability to, struct gms_converted *done,
 				  gms_pgoff_t *next) GMS_REQUIRES(gms_convert_lock)
 {
+	const char *why = NULL;
 	int err, in_the_way = 0;
 
 	for (;;) {
 		err = gms_convert_parts(s, &part, 1, to, done);
 		*next = err ? part.start : part.end;
-		if (!err || done->stop == part.start)
-			return err ? err : in_the_way;
+		if (!err)
+			return gms_because(in_the_way, why);
+		if (done->stop == part.start)
+			return err;
 		in_the_way = err;
+		why = gms_thread_reason();
+		(void)gms_because(0, NULL);
 		part.end = done->stop;
 	}
 }
@@ -68,6 +73,7 @@ static int convert_resumable(struct gms_state *s, gms_pgoff_t start, uint64_t nr
 	const gms_pgoff_t end = start + nr_pages;
 	struct gms_converted done;
 	uint64_t changed = 0;
+	const char *why;
 	int err = 0;
 
 	if (!gms_state_range_ok(s, start, nr_pages))
@@ -88,11 +94,12 @@ static int convert_resumable(struct gms_state *s, gms_pgoff_t start, uint64_t nr
 			break;
 	}
 	/* The call counts once, in its first shard. */
+	why = gms_thread_reason();
 	if (!gms_enter(s, GMS_ENTER_FROZEN, start, 1)) {
 		convert_count_call(s, start, changed, err);
 		(void)gms_leave(s, GMS_ENTER_FROZEN, start, 1, 0);
 	}
-	return err;
+	return gms_because(err, why);
 }
 
 int gms_convert(struct gms_state *s, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,

@@ -164,6 +164,7 @@ int gms_fault_prepare(struct gms_state *s, struct gms_fault *fault) GMS_NO_TSA
 
 	if (f->accessor != GMS_GUEST)
 		return gms_refused(s, gms_because(-EINVAL, "a fault of the host prepares nothing"));
+	(void)gms_because(0, NULL);
 	if (gms_unlikely(gms_backend_in_hook(&s->backend)))
 		return gms_refused(s, -EDEADLK);
 	if (fault->prepared || !gms_rtree_test(s->private, f->index))

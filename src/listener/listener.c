@@ -50,8 +50,10 @@ void gms_listeners_restore(struct gms_state *s, const struct gms_ranges *ranges,
 			   struct gms_notified *notified)
 {
 	const struct gms_granules granules = {ranges, GMS_GRANULES_TOUCHED};
+	const char *const why = gms_thread_reason();
 
 	listeners_restore(s, &granules, NULL, notified);
+	(void)gms_because(0, why); /* the call returns the error that stopped it */
 }
 
 int gms_listeners_notify(struct gms_state *s, const struct gms_ranges *ranges,

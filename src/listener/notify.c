@@ -98,11 +98,13 @@ static int notify_part(struct gms_state *s, struct gms_listener *l,
 static bool notify_withdraw(struct gms_state *s, struct gms_listener *l,
 			    const struct gms_granules *granules, struct gms_range part)
 {
+	const char *const why = gms_thread_reason();
 	gms_pgoff_t end;
 	const int err = notify_part(s, l, granules, GMS_PRIVATE, part, true, &end);
 
 	if (err)
 		gms_store_relaxed(&l->stuck, true);
+	(void)gms_because(0, why); /* no call returns this error */
 	return !err;
 }
 

@@ -109,6 +109,7 @@ int gms_state_create(const struct gms_state_opts *opts, struct gms_state **state
 
 	if (why)
 		return gms_because(-EINVAL, why);
+	(void)gms_because(0, NULL);
 	s = a.alloc(a.ctx, sizeof(*s), 64);
 	if (!s)
 		return -ENOMEM;

@@ -213,58 +213,178 @@ static void a_snapshot_has_a_reason(void **unused)
 	assert_null(none);
 }
 
-static bool gives_reason;
+/* What a test tells the hooks and listeners below. */
+static struct {
+	const char *why; /* the reason that a refusal gives, or NULL */
+	gms_pgoff_t refused; /* the first page that apply refuses */
+	bool refuses_undo, refuses_share, refuses_withdrawal;
+	unsigned int undone;
+} told;
+
+static int refuse(const char *why)
+{
+	if (why)
+		gms_reason_set(why);
+	return -EINVAL;
+}
 
 static int refuse_apply(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability to,
 			gms_pgoff_t *failed)
 {
 	(void)ctx;
-	(void)start;
 	(void)nr_pages;
 	(void)to;
 	(void)failed;
-	if (gives_reason)
-		gms_reason_set("the device is gone");
-	return -EINVAL;
+	return start >= told.refused ? refuse(told.why) : 0;
 }
 
-/* The error of a hook has the reason that the hook gives, and no older one. */
-static void a_hook_gives_its_reason(void **unused)
+static int undo(void *ctx, gms_pgoff_t start, uint64_t nr_pages, enum gms_shareability back_to)
+{
+	(void)ctx;
+	(void)start;
+	(void)nr_pages;
+	(void)back_to;
+	told.undone++;
+	return told.refuses_undo ? refuse("the undo failed") : 0;
+}
+
+static int accept_all(void *ctx, const struct gms_run *runs, size_t count, enum gms_shareability to,
+		      size_t *done)
+{
+	(void)ctx;
+	(void)runs;
+	(void)count;
+	(void)done;
+	told.undone += to == GMS_PRIVATE;
+	return to == GMS_PRIVATE && told.refuses_undo ? refuse("the undo failed") : 0;
+}
+
+/* Does the first run, and refuses the others. */
+static int refuse_second(void *ctx, const struct gms_run *runs, size_t count,
+			 enum gms_shareability to, size_t *done)
+{
+	(void)ctx;
+	(void)runs;
+	if (!(to == GMS_SHARED ? told.refuses_share : told.refuses_withdrawal))
+		return 0;
+	*done = count > 1;
+	return refuse(told.why);
+}
+
+static struct gms_state *hooked;
+
+static void create_hooked(void)
 {
 	struct gms_backend_ops backend = GMS_BACKEND_OPS_INIT;
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
-	struct gms_state *hooked;
 
-	(void)unused;
+	memset(&told, 0, sizeof(told));
+	told.refused = NR_PAGES;
 	backend.apply = refuse_apply;
+	backend.undo = undo;
 	opts.nr_pages = NR_PAGES;
+	opts.flags = GMS_INIT_PRIVATE;
 	opts.backend = &backend;
 	assert_int_equal(gms_state_create(&opts, &hooked), 0);
-	assert_int_equal(gms_convert(hooked, 0, 0, GMS_PRIVATE, 0, NULL), -EINVAL);
-	assert_string_equal(gms_reason(), "the range is empty");
-	gives_reason = false;
-	assert_int_equal(gms_convert(hooked, 0, 1, GMS_PRIVATE, 0, NULL), -EINVAL);
-	assert_string_equal(gms_reason(), "");
-	gives_reason = true;
-	assert_int_equal(gms_convert(hooked, 0, 1, GMS_PRIVATE, 0, NULL), -EINVAL);
-	assert_string_equal(gms_reason(), "the device is gone");
+}
+
+/* The error of a hook has the reason that the hook gives, or says that a hook refused. */
+static void a_hook_gives_its_reason(void **unused)
+{
+	(void)unused;
+	create_hooked();
+	told.refused = 0;
+	because(gms_convert(hooked, 0, 0, GMS_SHARED, 0, NULL), "the range is empty");
+	because(gms_convert(hooked, 0, 1, GMS_SHARED, 0, NULL), "a hook refused");
+	told.why = "the device is gone";
+	because(gms_convert(hooked, 0, 1, GMS_SHARED, 0, NULL), told.why);
+	because(gms_convert(hooked, 0, 1, GMS_SHARED, GMS_CONVERT_RESUMABLE, NULL), told.why);
 	gms_state_destroy(hooked);
 }
 
-/* Without hooks a success, or another error, keeps the reason. */
-static void the_reason_stays(void **unused)
+/* An undo calls hooks, too. It does not change the reason, even if it fails. */
+static void a_reason_survives_the_undo(void **unused)
+{
+	(void)unused;
+	create_hooked();
+	assert_int_equal(gms_convert(hooked, 4, 1, GMS_SHARED, 0, NULL), 0);
+	told.refused = 5;
+	told.why = "the device is gone";
+	because(gms_convert(hooked, 0, 16, GMS_SHARED, 0, NULL), told.why);
+	assert_int_equal(told.undone, 1);
+	told.refuses_undo = true;
+	because(gms_convert(hooked, 0, 16, GMS_SHARED, 0, NULL), told.why);
+	told.why = NULL;
+	assert_int_equal(gms_repair(hooked, 0, 16, GMS_PRIVATE), 0);
+	assert_int_equal(gms_convert(hooked, 4, 1, GMS_SHARED, 0, NULL), 0);
+	because(gms_convert(hooked, 0, 16, GMS_SHARED, 0, NULL), "a hook refused");
+	assert_int_equal(gms_convert(hooked, 0, 1, GMS_SHARED, 0, NULL), -ENOTRECOVERABLE);
+	assert_string_equal(gms_reason(), "");
+	gms_state_destroy(hooked);
+}
+
+/* The same for listeners: one does the first run, and another one all, before one refuses. */
+static void a_listener_gives_its_reason(void **unused)
+{
+	struct gms_listener_ops first = GMS_LISTENER_OPS_INIT, second = GMS_LISTENER_OPS_INIT;
+	unsigned int id;
+
+	(void)unused;
+	create_hooked();
+	first.change = accept_all;
+	second.change = refuse_second;
+	assert_int_equal(gms_listener_register(hooked, &first, NULL, 0, NR_PAGES, 1, &id), 0);
+	assert_int_equal(gms_listener_register(hooked, &second, NULL, 0, NR_PAGES, 1, &id), 0);
+	told.refuses_share = true;
+	because(gms_convert(hooked, 0, 2, GMS_SHARED, 0, NULL), "a listener refused");
+	assert_int_equal(told.undone, 2); /* by the listener before, and by the hook */
+	told.why = "no IOVA is left";
+	because(gms_convert(hooked, 0, 2, GMS_SHARED, 0, NULL), told.why);
+	told.refuses_undo = true;
+	because(gms_convert(hooked, 0, 2, GMS_SHARED, 0, NULL), told.why);
+	assert_int_equal(gms_convert(hooked, 0, 2, GMS_SHARED, 0, NULL), -ENOTRECOVERABLE);
+	gms_state_destroy(hooked);
+}
+
+/* The library refuses, and a listener refuses to map again what it has unmapped. */
+static void an_undo_gives_no_reason(void **unused)
+{
+	struct gms_listener_ops ops = GMS_LISTENER_OPS_INIT;
+	gms_pgoff_t at;
+	unsigned int id;
+
+	(void)unused;
+	create_hooked();
+	ops.change = refuse_second;
+	assert_int_equal(gms_convert(hooked, 0, 2, GMS_SHARED, 0, NULL), 0);
+	assert_int_equal(gms_listener_register(hooked, &ops, NULL, 0, NR_PAGES, 1, &id), 0);
+	assert_int_equal(gms_pin(hooked, 1, 1, NULL), 0);
+	told.refuses_share = true;
+	told.why = "no IOVA is left";
+	assert_int_equal(gms_convert(hooked, 0, 2, GMS_PRIVATE, 0, &at), -EAGAIN);
+	assert_int_equal(at, 1);
+	assert_string_equal(gms_reason(), "");
+	gms_unpin(hooked, 1, 1);
+	gms_state_destroy(hooked);
+}
+
+/* The reason of an older error is not that of the next one. */
+static void a_reason_is_of_one_call(void **unused)
 {
 	static const char why[] = "the device is gone";
 
 	(void)unused;
 	because(gms_convert(state, 0, 0, GMS_PRIVATE, 0, NULL), "the range is empty");
-	assert_int_equal(gms_convert(state, 0, 1, GMS_PRIVATE, 0, NULL), 0);
 	assert_int_equal(gms_freeze(state), 0);
 	assert_int_equal(gms_convert(state, 0, 1, GMS_SHARED, 0, NULL), -EPERM);
+	assert_string_equal(gms_reason(), "");
 	assert_int_equal(gms_thaw(state), 0);
-	assert_string_equal(gms_reason(), "the range is empty");
 	gms_reason_set(why);
 	assert_ptr_equal(gms_reason(), why);
+	assert_int_equal(gms_convert(state, 0, 1, GMS_PRIVATE, 0, NULL), 0);
+	gms_reason_set(why);
+	assert_int_equal(gms_pin(state, 0, 1, NULL), -EACCES);
+	assert_string_equal(gms_reason(), "");
 	gms_reason_set(NULL);
 	assert_string_equal(gms_reason(), "");
 }
@@ -319,8 +439,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_argument_has_a_reason, set_up, tear_down),
 		cmocka_unit_test(options_have_a_reason),
 		cmocka_unit_test_setup_teardown(a_snapshot_has_a_reason, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_reason_stays, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_reason_is_of_one_call, set_up, tear_down),
 		cmocka_unit_test(a_hook_gives_its_reason),
+		cmocka_unit_test(a_reason_survives_the_undo),
+		cmocka_unit_test(a_listener_gives_its_reason),
+		cmocka_unit_test(an_undo_gives_no_reason),
 		cmocka_unit_test_setup_teardown(an_object_says_what_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_macros_set_struct_size, set_up, tear_down),
 	};

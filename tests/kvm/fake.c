@@ -214,6 +214,7 @@ static void slots_run_out(void **unused)
 	krig_write(&rig);
 	calls = rig.fake.calls;
 	krig_convert_fails(&rig, 10, 1, GMS_PRIVATE, -ENOSPC);
+	assert_string_equal(gms_reason(), "nr_slots memslots do not suffice");
 	assert_int_equal(rig.fake.calls, calls + 2); /* the page was hidden and shown again */
 	krig_convert(&rig, 0, 1, GMS_PRIVATE); /* takes 5 */
 	krig_convert_fails(&rig, 23, 1, GMS_PRIVATE, -ENOSPC);

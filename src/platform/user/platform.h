@@ -189,7 +189,7 @@ struct gms_thread {
 	unsigned int nr_held; /* how many shared locks the thread holds */
 	const void *held[GMS_MAX_HELD]; /* their objects, as far as they fit; NULL: free */
 	void *hooks; /* see gms_thread_hooks() */
-	const char *reason; /* see gms_because() */
+	const char *reason; /* of the call that runs, or else of the last one; or NULL */
 };
 
 extern __thread struct gms_thread gms_thread

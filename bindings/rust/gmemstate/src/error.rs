@@ -60,7 +60,7 @@ impl fmt::Display for Errno {
 /// What went wrong.
 ///
 /// A hook or a listener may return any number, also one that the library has a meaning for. Then
-/// the kind is that meaning.
+/// the kind is that meaning, and [`Error::reason`] says who refused.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -72,7 +72,7 @@ pub enum ErrorKind {
     Pinned,
     /// `ENOMEM`: an allocation failed.
     NoMemory,
-    /// `ENOSPC`: the object has as many attributes as it can have.
+    /// `ENOSPC`: the object has as many attributes as it can have, or KVM's memslots are used up.
     NoSpace,
     /// `EEXIST`: a gfn or a page is bound already.
     Exists,
@@ -94,10 +94,7 @@ pub enum ErrorKind {
 }
 
 /// Returns the reason of the call of this thread that has just failed.
-fn reason_of(errno: Errno) -> Option<&'static str> {
-    if !matches!(errno.get(), errno::EINVAL | errno::EBADMSG) {
-        return None;
-    }
+fn reason_of() -> Option<&'static str> {
     // SAFETY: C returns a string that is never freed
     let text = unsafe { CStr::from_ptr(gmemstate_sys::gms_reason()) };
     text.to_str().ok().filter(|text| !text.is_empty())
@@ -120,10 +117,11 @@ impl Error {
     pub(crate) fn check(ret: c_int) -> Result<(), Self> {
         match ret {
             0 => Ok(()),
-            _ => {
-                let errno = Errno::new(ret.wrapping_neg());
-                Err(Self { errno, page: None, reason: reason_of(errno) })
-            }
+            _ => Err(Self {
+                errno: Errno::new(ret.wrapping_neg()),
+                page: None,
+                reason: reason_of(),
+            }),
         }
     }
 
@@ -160,7 +158,9 @@ impl Error {
         self.page
     }
 
-    /// Returns which condition of `Invalid` or `Damaged` it was, in English.
+    /// Returns more than the kind says, in English: which condition of `Invalid` or `Damaged` it
+    /// was, or that a hook or a listener refused. `None`: the kind says all, and the library itself
+    /// refused.
     pub fn reason(&self) -> Option<&'static str> {
         self.reason
     }
@@ -192,13 +192,15 @@ impl fmt::Display for Error {
             ErrorKind::Quarantined => "a page is quarantined",
             ErrorKind::Damaged => "the snapshot is damaged",
             ErrorKind::NewerVersion => "the snapshot is of a newer version",
-            ErrorKind::Refused => return write!(f, "a hook or listener refused: {}", self.errno),
+            ErrorKind::Refused => "a hook or a listener refused",
         };
-        match (self.kind(), self.page) {
-            (ErrorKind::Pinned | ErrorKind::Quarantined, Some(page)) => {
+        match (self.reason, self.kind(), self.page) {
+            (Some(reason), ErrorKind::Invalid | ErrorKind::Damaged, _) => f.write_str(reason),
+            (Some(reason), _, _) => write!(f, "{}: {}", reason, self.errno),
+            (None, ErrorKind::Pinned | ErrorKind::Quarantined, Some(page)) => {
                 write!(f, "{} (page {:#x})", text, page)
             }
-            _ => f.write_str(self.reason.unwrap_or(text)),
+            _ => f.write_str(text),
         }
     }
 }

@@ -130,6 +130,8 @@ fn a_listener_that_refuses_or_panics_stops_the_conversion() {
         let errno = if panics { Errno::EIO } else { Errno::EBUSY };
         let err = state.convert(0..100, Shared).unwrap_err();
         assert_eq!((err.kind(), err.errno()), (ErrorKind::Refused, errno));
+        assert_eq!(err.reason(), Some("a listener refused"));
+        assert_eq!(err.to_string(), format!("a listener refused: {}", errno));
         assert!(first.mapped().is_empty() && second.mapped().is_empty());
         assert!(state.range_is(0..G1, Private));
         second.refuse(None);
