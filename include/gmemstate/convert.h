@@ -93,7 +93,8 @@ GMS_API int gms_convert(struct gms_state *state, gms_pgoff_t start, uint64_t nr_
  *           with -ENOENT the first gfn that is in no binding; on any other error @gfn
  *
  * The range may cross from one binding to another, or several, whose pages are anywhere in the
- * object. That is what a guest's request may do: it knows nothing of bindings. The pages convert
+ * object. That is what a guest's request may do: it knows nothing of bindings. (KVM may cut one
+ * request into several exits. Then each of them is a transaction of its own.) The pages convert
  * in one transaction, whose hooks are called in the order of the indices. No binding of the range
  * changes during the call.
  *

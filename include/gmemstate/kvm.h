@@ -310,7 +310,8 @@ GMS_API void *gms_kvm_host(const struct gms_kvm *kvm);
  *
  * The state object is not notified: call gms_bind() with the same three numbers as well.
  *
- * Context: No conversion is in progress. May sleep.
+ * Context: No hook of @kvm runs: if a thread may convert meanwhile, the caller holds
+ * gms_lock_shared() of all pages of the state object. May sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EEXIST: a gfn or a page of it
  * is mapped already, or a memslot of the caller's has one of the gfns; -ENOSPC: there are not
  * enough memslots; -ENOMEM; what the kernel returned (-EINVAL: the range is longer than a memslot
@@ -332,7 +333,8 @@ GMS_API int gms_kvm_map(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, ui
  * have a guest_memfd. Up to Linux 6.18 at least, KVM refuses both flags for such memslots, and the
  * call returns KVM's -EINVAL.
  *
- * Context: No conversion is in progress. May sleep.
+ * Context: No hook of @kvm runs: if a thread may convert meanwhile, the caller holds
+ * gms_lock_shared() of all pages of the state object. May sleep.
  * Return: as for gms_kvm_map(); also -EINVAL: @slot_flags has another flag.
  */
 GMS_API int gms_kvm_map_flags(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start,
@@ -343,7 +345,8 @@ GMS_API int gms_kvm_map_flags(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t sta
  * @kvm: the memory
  * @gfn: as given to gms_kvm_map()
  *
- * Context: No conversion is in progress. May sleep.
+ * Context: No hook of @kvm runs: if a thread may convert meanwhile, the caller holds
+ * gms_lock_shared() of all pages of the state object. May sleep.
  * Return: 0; -ENOENT: no gms_kvm_map() of @gfn is in effect; what the kernel returned: the pages
  * are still mapped, but some of their memslots may be missing until gms_kvm_sync().
  */

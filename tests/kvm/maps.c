@@ -41,8 +41,11 @@ static void maps_are_checked(void **unused)
 		assert_int_equal(gms_kvm_map(rig.kvm, 2000, 64, 1), -EINVAL); /* KVM's error */
 		assert_int_equal(gms_kvm_unmap(rig.kvm, 901), -ENOENT);
 		assert_fine(krig_agrees(&rig));
+		/* with conversions kept out, as by a VMM whose vCPUs run */
+		assert_int_equal(gms_lock_shared(rig.state, 0, KRIG_PAGES), 0);
 		assert_int_equal(gms_kvm_map(rig.kvm, 14, 64, 2), 0);
 		assert_int_equal(gms_kvm_unmap(rig.kvm, 14), 0);
+		gms_unlock_shared(rig.state, 0, KRIG_PAGES);
 		assert_int_equal(gms_kvm_unmap(rig.kvm, 14), -ENOENT);
 		assert_fine(krig_agrees(&rig));
 		krig_fini(&rig);

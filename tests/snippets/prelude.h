@@ -57,6 +57,7 @@ struct vm {
 	struct gms_state *state;
 };
 extern const struct gms_listener_ops vfio_ops;
+extern void *vfio;
 extern int vm_fd, vcpu_fd;
 extern struct kvm_run *run;
 
