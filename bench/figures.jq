@@ -48,5 +48,6 @@ def misses($is; $target): "misses by \(($is / $target - 1) * 100 | round)%";
 
 # How many rows meet their target, from a list of verdicts.
 def score:
-	"\(map(select(. == "meets")) | length) rows meet their target, " +
-	"\(map(select(startswith("misses"))) | length) miss it.";
+	(map(select(. == "meets")) | length) as $meet
+	| (if $meet == 1 then "1 row meets its target" else "\($meet) rows meet their target" end) +
+	  ", \(map(select(startswith("misses"))) | length) miss it.";

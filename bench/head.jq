@@ -4,8 +4,9 @@
 .context
 | def say($key): .[$key] // "?";
   def ns($key): "\(say($key)) ns";
-  "Machine: \(say("cpu")), \(.num_cpus) processors; " +
+  "Machine: \(say("cpu")), \(.num_cpus) processors\(if .hypervisor then " \(.hypervisor)" else "" end); " +
   "L1 \(say("l1")), L2 \(say("l2")), L3 \(say("l3")).",
+  "\(say("kernel")); \(say("compiler")); gmemstate \(say("ours")), \(.date[:10]).",
   "A cache line takes \(ns("line_there_and_back_ns")) from one processor to another and back.",
   "A locked add takes \(ns("lock_xadd_ns")), a pair of lock and unlock of a mutex " +
   "\(ns("mutex_pair_ns")), a pause \(ns("pause_ns")).",

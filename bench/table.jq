@@ -64,8 +64,9 @@ figures(.bytes // .cold // ns("cpu_time")) as $f
 | select($v | length > 0)
 | table("Beside bitmaps, ns an operation or bytes:"; ["row", "ours"] + bitmaps; "lrrrr";
 	$t | map(figures_of($f; bitmaps))),
-  table("Beside maps and sets, ns an operation or bytes:"; ["row", "ours"] + maps; "lrrrrrr";
-	$t | done_by($f; maps) | map(figures_of($f; maps))),
+  ($t | done_by($f; maps) | select(length > 0)
+	| table("Beside maps and sets, ns an operation or bytes:"; ["row", "ours"] + maps;
+		"lrrrrrr"; map(figures_of($f; maps)))),
   table("Verdicts:"; ["row", "judged by", "ours / it", "target", "verdict", "fastest peer",
 	"ours / it"]; "llrlllr";
 	$t | map(judgement($f) | select(.[4] != "-" or .[5] != "-"))),
