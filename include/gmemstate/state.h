@@ -142,7 +142,8 @@ struct gms_state_opts {
  * @bytes_in_use: memory that holds the state now
  * @bytes_pooled: memory that holds nothing now, and is kept until the object is destroyed
  * @refused_access: calls that returned -EACCES
- * @refused_pinned: calls that returned -EAGAIN, because a page was pinned or in use
+ * @refused_pinned: calls that returned -EAGAIN: a page was pinned or in use, or a hook or a
+ *                  listener returned that
  * @refused_quarantined: calls that returned -ENOTRECOVERABLE
  * @refused_deadlock: calls that returned -EDEADLK
  * @refused_backend: calls that returned another error: from a hook of the backend or a listener,
