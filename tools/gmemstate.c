@@ -368,20 +368,16 @@ static int tool_study_backing(json_t *study, const struct log *log, const struct
 			      const char *sha256)
 {
 	static struct study_runs runs; /* too large for a stack */
-	struct lab_plan told = options->plan, unmerged = told, other_rmp = told;
+	struct lab_plan told = options->plan, other_rmp = told;
 	int ret;
 
 	memset(&runs, 0, sizeof(runs));
 	told.policies = 1U << POLICIES_ADAPTIVE;
 	told.opts.told = 10;
-	unmerged.policies = 1U << POLICIES_EAGER_NONUNIFORM;
-	unmerged.opts.unmerged = true;
 	other_rmp.opts.rmp_sticky = !other_rmp.opts.rmp_sticky;
 	ret = tool_run_policies(&runs.report, log, options);
 	if (!ret)
 		ret = tool_study_more(&runs.told, log, options, &told);
-	if (!ret)
-		ret = tool_study_more(&runs.unmerged, log, options, &unmerged);
 	if (!ret)
 		ret = tool_study_more(&runs.other_rmp, log, options, &other_rmp);
 	if (!ret && tool_runs_status(&runs.report.runs) == TOOL_UNUSABLE)
@@ -394,7 +390,6 @@ static int tool_study_backing(json_t *study, const struct log *log, const struct
 		ret = TOOL_SOME_REFUSED;
 	lab_runs_fini(&runs.report.runs);
 	lab_runs_fini(&runs.told);
-	lab_runs_fini(&runs.unmerged);
 	lab_runs_fini(&runs.other_rmp);
 	return ret;
 }

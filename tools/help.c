@@ -105,6 +105,7 @@ static const char help_policies[] =
 	"  eager-rfc         at once; all that is shared; 1G to 4K at once\n"
 	"  eager             at once; all that is shared; 1G to 2M to 4K\n"
 	"  eager-nonuniform  at once; only what is mixed; 1G to 2M to 4K\n"
+	"  eager-unmerged    as eager-nonuniform, and never merges\n"
 	"  lazy-4k           at the host's touch; all that is shared; 1G to 4K at once\n"
 	"  lazy              at the host's touch; only what is mixed; 1G to 2M to 4K\n"
 	"  adaptive          as lazy, and merges when small mappings have cost enough\n"

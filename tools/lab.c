@@ -245,17 +245,6 @@ static uint64_t lab_wait_ns(const struct lab_opts *opts, unsigned int order)
 	return (double)ns / opts->told < 1 ? 1 : (uint64_t)((double)ns / opts->told);
 }
 
-/* Decides as the policy of the options, and merges nothing. */
-static void lab_decide_unmerged(void *ctx, const struct gms_policy_view *view,
-				struct gms_policy_verdict *verdict)
-{
-	const struct lab *lab = ctx;
-
-	lab->opts->policy->decide(NULL, view, verdict);
-	if (verdict->order > view->folio_order)
-		verdict->order = view->folio_order;
-}
-
 static int lab_create(struct lab *lab)
 {
 	const struct lab_opts *opts = lab->opts;
@@ -281,11 +270,7 @@ static int lab_create(struct lab *lab)
 	state_opts.nr_pages = opts->nr_pages;
 	state_opts.folio_order = opts->folio_order;
 	state_opts.flags = opts->init_private ? GMS_INIT_PRIVATE : 0;
-	lab->policy = *opts->policy;
-	if (opts->unmerged)
-		lab->policy.decide = lab_decide_unmerged;
-	state_opts.policy = &lab->policy;
-	state_opts.policy_ctx = lab;
+	state_opts.policy = opts->policy;
 	state_opts.backend = sim_ops(lab->sim);
 	state_opts.backend_ctx = lab->sim;
 	state_opts.clock_ns = lab_clock_ns;

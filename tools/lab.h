@@ -80,7 +80,6 @@
  * @rmp_sticky: a 2M block of which the guest converted or accepted a part stays at 4K entries,
  *              until the guest converts or accepts all of it in one call
  * @punch: an event free punches a hole
- * @unmerged: the policy splits, and does not merge
  * @told: adaptive is told this many times the rents; 0: the rents
  * @progress: called now and then with the events that are done; NULL: not
  * @progress_arg: passed to @progress
@@ -101,7 +100,6 @@ struct lab_opts {
 	bool host_all;
 	bool rmp_sticky;
 	bool punch;
-	bool unmerged;
 	double told;
 	void (*progress)(void *arg, size_t done);
 	void *progress_arg;

@@ -62,15 +62,15 @@ static void matrix_print_evens(FILE *out, const struct lab_report *report, bool 
 	char cell[MATRIX_CELL];
 
 	fprintf(out,
-		"\n%sThe uptimes T* at which a line's policy costs less than the column's\n%-11s",
+		"\n%sThe uptimes T* at which a line's policy costs less than the column's\n%-10s",
 		term_style(out, TERM_BOLD), "");
 	for (enum policies_id id = 0; id < POLICIES_NR; id++)
-		fprintf(out, "%11s", policies_words[id].brief);
+		fprintf(out, "%10s", policies_words[id].brief);
 	fprintf(out, "%s\n", term_style(out, TERM_PLAIN));
 	for (enum policies_id id = 0; id < POLICIES_NR; id++) {
-		fprintf(out, "%-11s", policies_words[id].brief);
+		fprintf(out, "%-10s", policies_words[id].brief);
 		for (enum policies_id other = 0; other < POLICIES_NR; other++)
-			fprintf(out, " %10s",
+			fprintf(out, " %9s",
 				id == other
 					? "-"
 					: matrix_even(

@@ -76,7 +76,6 @@ struct lab_changed {
 
 /**
  * struct lab - one run
- * @policy: the policy of the object: with lab_opts.unmerged, one that never merges
  * @ram: pages that are memory of the guest
  * @used: pages that the guest uses
  * @split: numbers of the folios of the backing's order that were split at least once
@@ -97,7 +96,6 @@ struct lab {
 	struct lab_result *result;
 	struct gms_state *state;
 	struct sim *sim;
-	struct gms_policy_ops policy;
 	struct gms_rtree *ram;
 	struct gms_rtree *used;
 	struct gms_rtree *split;

@@ -3,7 +3,8 @@
  * policies.h - the policies that the tool compares, in words
  *
  * Four questions tell them apart: when a folio is split, what becomes 4K, in which steps a 1G gets
- * there, and when folios are merged. study.c compares policies that differ in one answer.
+ * there, and when folios are merged. study.c compares policies that differ in one answer. For that
+ * the tool has a policy of its own: eager-unmerged is eager-nonuniform that never merges.
  */
 #ifndef GMS_TOOL_POLICIES_H
 #define GMS_TOOL_POLICIES_H
@@ -14,6 +15,7 @@ enum policies_id {
 	POLICIES_EAGER_RFC,
 	POLICIES_EAGER,
 	POLICIES_EAGER_NONUNIFORM,
+	POLICIES_EAGER_UNMERGED,
 	POLICIES_LAZY_4K,
 	POLICIES_LAZY,
 	POLICIES_ADAPTIVE,
@@ -41,7 +43,7 @@ struct policies_words {
 /* By enum policies_id. */
 extern const struct policies_words policies_words[POLICIES_NR];
 
-/** policies_ops() - return a policy of the library */
+/** policies_ops() - return a policy, of the library or of the tool */
 const struct gms_policy_ops *policies_ops(enum policies_id id);
 
 #endif /* GMS_TOOL_POLICIES_H */

@@ -34,7 +34,6 @@ struct study_case {
 	const struct lab_result *result[POLICIES_NR];
 	const struct lab_result *other_rmp[POLICIES_NR];
 	const struct lab_result *told;
-	const struct lab_result *unmerged;
 };
 
 static const char *study_name(unsigned int policy)
@@ -127,13 +126,14 @@ static json_t *study_pack_steps(const struct study_case *c, double fault)
 	const struct lab_result *rfc = c->result[POLICIES_EAGER_RFC];
 	const struct lab_result *eager = c->result[POLICIES_EAGER];
 	const struct lab_result *nonuniform = c->result[POLICIES_EAGER_NONUNIFORM];
+	const struct lab_result *unmerged = c->result[POLICIES_EAGER_UNMERGED];
 	const bool is_1g = c->run[0]->opts.folio_order == GMS_ORDER_1G;
 
 	return json_pack("{s:o, s:o, s:o, s:o}", "staging",
 			 is_1g ? study_saving(rfc, eager, fault) : json_null(), "grain",
 			 study_saving(eager, nonuniform, fault), "merges",
-			 study_saving(nonuniform, c->unmerged, fault), "time",
-			 study_saving(c->unmerged, c->result[POLICIES_LAZY], fault));
+			 study_saving(nonuniform, unmerged, fault), "time",
+			 study_saving(unmerged, c->result[POLICIES_LAZY], fault));
 }
 
 static json_t *study_pack_savings(const struct study_case *c)
@@ -144,16 +144,6 @@ static json_t *study_pack_savings(const struct study_case *c)
 		return json;
 	json_decref(json);
 	return NULL;
-}
-
-static json_t *study_pack_unmerged(const struct study_case *c)
-{
-	const struct lab_result *r = c->unmerged;
-
-	return json_pack("{s:I, s:f, s:f, s:f}", "splits",
-			 tool_json_count(r->stats.splits_1g + r->stats.splits_2m), "work",
-			 lab_sum_work(&r->at_end), "rent", lab_sum_rent(&r->at_end),
-			 "rent_per_second", r->rate[0] + r->rate[1]);
 }
 
 static const char *const study_evens[] = {[LAB_EVEN_NEVER] = "never",
@@ -177,9 +167,10 @@ static json_t *study_pack_uptime(struct lab_even even)
 static json_t *study_pack_merging(const struct study_case *c)
 {
 	const struct lab_result *merged = c->result[POLICIES_EAGER_NONUNIFORM];
-	const struct lab_even even = lab_even(merged, c->unmerged);
+	const struct lab_result *unmerged = c->result[POLICIES_EAGER_UNMERGED];
+	const struct lab_even even = lab_even(merged, unmerged);
 	const double rent = c->run[0]->opts.costs->item[COSTS_RENT_2M].value;
-	const double more = c->unmerged->rate[0] - merged->rate[0];
+	const double more = unmerged->rate[0] - merged->rate[0];
 
 	return json_pack("{s:s, s:o, s:f}", "when", study_evens[even.kind], "uptime_s",
 			 study_pack_uptime(even), "2m_blocks", rent > 0 ? more / rent : 0.);
@@ -354,7 +345,6 @@ static json_t *study_pack_case(const struct study_case *c, const char *sha256)
 
 	failed |= json_object_set_new(json, "runs", study_pack_runs(c));
 	failed |= json_object_set_new(json, "matrix", study_pack_matrix(c));
-	failed |= json_object_set_new(json, "unmerged", study_pack_unmerged(c));
 	failed |= json_object_set_new(json, "savings", study_pack_savings(c));
 	failed |= json_object_set_new(json, "break_even", study_pack_evens(c));
 	failed |= json_object_set_new(json, "merging_pays", study_pack_merging(c));
@@ -379,8 +369,6 @@ static struct study_case study_case(const struct study_runs *runs, bool host_all
 		c.other_rmp[id] = &lab_runs_find(&runs->other_rmp, id, true, host_all)->result;
 	}
 	c.told = &lab_runs_find(&runs->told, POLICIES_ADAPTIVE, true, host_all)->result;
-	c.unmerged =
-		&lab_runs_find(&runs->unmerged, POLICIES_EAGER_NONUNIFORM, true, host_all)->result;
 	return c;
 }
 

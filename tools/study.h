@@ -13,10 +13,9 @@
  *	    "host": "logged" | "nothing" | "all", "log_us",
  *	    "runs": [...],          every number of every run, with pins by folio and by page
  *	    "matrix": [...],        a line for each policy
- *	    "unmerged": {...},      eager-nonuniform, if it did not merge
  *	    "savings": {...},       what each choice saves, and at a tenth of the price of a fault
  *	    "break_even": [...],    each policy against each other
- *	    "merging_pays": {...},  from which uptime on it pays for eager-nonuniform
+ *	    "merging_pays": {...},  from when on eager-nonuniform costs less than eager-unmerged
  *	    "leaders": [...],       which policies cost least, from which uptime on
  *	    "within_5_percent": [...], the policies that cost hardly more, at the end of the log
  *	    "sensitivity": [...],   what each price does to the leader
@@ -41,7 +40,6 @@
  * struct study_runs - the runs of one log with one backing
  * @report: the runs of all policies, with both ways to count pins
  * @told: adaptive, told ten times the rents
- * @unmerged: eager-nonuniform, without merges
  * @other_rmp: all policies, with the other value of lab_opts.rmp_sticky
  *
  * All but @report have pins by folio.
@@ -49,7 +47,6 @@
 struct study_runs {
 	struct lab_report report;
 	struct lab_runs told;
-	struct lab_runs unmerged;
 	struct lab_runs other_rmp;
 };
 
@@ -80,7 +77,7 @@ int study_add(json_t *study, const struct study_runs *runs, const char *sha256);
 int study_end(json_t *study);
 
 /**
- * study_text() - write a report as text: at most 60 lines of 76 columns
+ * study_text() - write a report as text: at most 66 lines of 76 columns
  * @out: the stream to write to
  * @study: the report
  */

@@ -162,13 +162,9 @@ static void a_broken_entry_breaks_the_1g(void **state)
 /* A policy that may not merge splits as often as before, and leaves split what it would merge. */
 static void without_merges(void **state)
 {
-	struct lab_opts opts = opts_of(POLICIES_EAGER_NONUNIFORM, 4 * GIB, GMS_ORDER_1G, true);
-	static const char text[] = ACCEPT_2G SHARE UNSHARE;
-	struct lab_result r;
+	const struct lab_result r = run(ACCEPT_2G SHARE UNSHARE, POLICIES_EAGER_UNMERGED);
 
 	(void)state;
-	opts.unmerged = true;
-	run_text(&r, text, sizeof(text) - 1, &opts);
 	assert_int_equal(r.stats.splits_1g + r.stats.splits_2m, 2);
 	assert_int_equal(r.stats.merges_1g + r.stats.merges_2m, 0);
 	assert_true(r.rate[0] == costs.item[COSTS_RENT_2M].value);

@@ -175,7 +175,7 @@ static json_t *replay(const char *path, const char *backing, const char *pins)
 		assert_string_equal(run.err, "");
 	assert_int_equal(run.status, 0);
 	json = run_json(&run);
-	assert_int_equal(json_array_size(json_object_get(json, "policies")), 6);
+	assert_int_equal(json_array_size(json_object_get(json, "policies")), 7);
 	run_free(&run);
 	return json;
 }

@@ -128,6 +128,17 @@ static void make_untouched(char *text)
 	sprintf(text + len, "100,host_read,0x0,4096\n");
 }
 
+/* A page is shared and taken back, again and again, and the host does not touch it. */
+static void make_returned(char *text)
+{
+	size_t len = (size_t)sprintf(text, ACCEPT "0,to_shared,0x40000000,4096\n"
+						  "0,host_read,0x40000000,4096\n");
+
+	for (unsigned int i = 0; i < 30; i++)
+		len += (size_t)sprintf(text + len, "%u,to_shared,0x1000,4096\n" BACK,
+				       1000 + i * 10000, 9000 + i * 10000, 0x1000);
+}
+
 #define PRICE(name, value) \
 	"\"" name "\": {\"value\": " value ", \"kind\": \"assumed\", \"source\": \"test\"}"
 
@@ -155,6 +166,8 @@ static void each_policy_wins_in_turn(void **state)
 		 PRICE("split_1g", "0") "," PRICE("merge_1g", "0") "," PRICE(
 			 "fault", "0") "," PRICE("zap", "0"),
 		 "100%,0"},
+		/* the host touches nothing, and 4K mappings lose one page at a conversion */
+		{"eager-unmerged", make_returned, PRICE("fault", "4500"), "0,0"},
 		/* one step to 4K is cheap, and nothing else happens */
 		{"lazy-4k", make_rounds,
 		 PRICE("split_1g", "1000") "," PRICE("fault", "0") "," PRICE("zap", "0"), "0,0"},
@@ -214,9 +227,9 @@ static void the_json_has_all_that_the_text_has(void **state)
 	assert_string_equal(string(item, "name"), "C.csv");
 	assert_string_equal(string(item, "host"), "logged");
 	assert_int_equal(strlen(string(item, "sha256")), 64);
-	assert_int_equal(json_array_size(json_object_get(item, "runs")), 12);
-	assert_int_equal(json_array_size(json_object_get(item, "matrix")), 6);
-	assert_int_equal(json_array_size(json_object_get(item, "break_even")), 30);
+	assert_int_equal(json_array_size(json_object_get(item, "runs")), 14);
+	assert_int_equal(json_array_size(json_object_get(item, "matrix")), 7);
+	assert_int_equal(json_array_size(json_object_get(item, "break_even")), 42);
 	assert_true(json_array_size(json_object_get(item, "sensitivity")) >= 2 * 8);
 	json_decref(json);
 }
@@ -261,7 +274,7 @@ static void savings_are_computed_from_the_matrix(void **state)
 	json_array_foreach(json_object_get(json, "cases"), i, item) {
 		const double rfc = number(item, "eager-rfc", "work");
 		const double nonuniform = number(item, "eager-nonuniform", "work");
-		const double unmerged = part(item, "unmerged", "work");
+		const double unmerged = number(item, "eager-unmerged", "work");
 
 		/* four steps lead from eager-rfc to lazy */
 		assert_true(fabs(rfc * (1 - saving(item, "staging")) * (1 - saving(item, "grain")) *
@@ -299,6 +312,7 @@ static void savings_are_computed_from_the_matrix(void **state)
 
 /* ---- the text ---- */
 
+/* Checks that a report fits into a mail: into 66 lines of 76 columns. */
 static void check_text(const char *text)
 {
 	unsigned int lines = 0;
@@ -310,7 +324,7 @@ static void check_text(const char *text)
 			fail_msg("%zu columns: %.*s", len, (int)len, line);
 		line += len + 1;
 	}
-	if (lines > 60)
+	if (lines > 66)
 		fail_msg("%u lines:\n%s", lines, text);
 }
 

@@ -26,7 +26,7 @@ _gmemstate_values() {
 	case $1 in
 	--init) echo auto shared private ;;
 	--format) echo auto ftrace qemu csv ;;
-	--policy) echo eager-rfc eager eager-nonuniform lazy-4k lazy adaptive all ;;
+	--policy) echo eager-rfc eager eager-nonuniform eager-unmerged lazy-4k lazy adaptive all ;;
 	--backing) echo 1G 2M 4K ;;
 	--pins) echo both folio page ;;
 	--touch) echo accessed all ;;
