@@ -266,6 +266,44 @@ int sim_map(struct sim *sim, gms_pgoff_t index, unsigned int order, enum gms_acc
 	return ret;
 }
 
+/* Returns where the run of pages ends that are in a set or not, as @set says; or @start. */
+static gms_pgoff_t sim_run_end(const struct gms_rtree *tree, gms_pgoff_t start, gms_pgoff_t end,
+			       bool set)
+{
+	struct gms_rtree_run run;
+
+	if (!gms_rtree_next(tree, start, end, &run) || run.set != set)
+		return start;
+	return start + run.nr_pages;
+}
+
+int sim_map_like(struct sim *sim, gms_pgoff_t index, gms_pgoff_t end, enum gms_accessor accessor,
+		 uint64_t *nr_pages)
+{
+	struct sizes *maps = &sim->maps[accessor];
+	const gms_pgoff_t start = index + 1;
+	struct sizes_run folios;
+	bool is_private;
+	int ret = 0;
+
+	*nr_pages = 0;
+	pthread_mutex_lock(&sim->lock);
+	is_private = gms_rtree_test(sim->private, index);
+	sizes_next(&sim->folios, index, end, &folios);
+	end = folios.level ? gms_order_cut(index, GMS_ORDER_2M, end) : index + folios.nr_pages;
+	end = sim_run_end(maps->at_least[0], start, end, false);
+	end = sim_run_end(sim->private, start, end, is_private);
+	if (is_private)
+		end = sim_run_end(sim->prepared, start, end, true);
+	if (start < end) {
+		*nr_pages = end - start;
+		ret = sizes_set(maps, start, *nr_pages, 0);
+		sim->totals.work[SIM_WORK_FAULT] += *nr_pages;
+	}
+	pthread_mutex_unlock(&sim->lock);
+	return ret;
+}
+
 bool sim_next_unmapped(struct sim *sim, enum gms_accessor accessor, gms_pgoff_t from,
 		       gms_pgoff_t end, gms_pgoff_t *index)
 {

@@ -174,6 +174,16 @@ const char *sim_hook_name(enum sim_hook hook);
  */
 int sim_map(struct sim *sim, gms_pgoff_t index, unsigned int order, enum gms_accessor accessor);
 
+/*
+ * Maps by 4K what follows a page that a fault has mapped by 4K. These are the pages before @end of
+ * the same shareability, not mapped yet and, if private, prepared. The last one of them is in the
+ * same 2M block; if the page is in a folio of 4K, it may be behind that block, in such a folio.
+ * Counts a fault for each page.
+ * Returns 0, and in *nr_pages how many there were, or -ENOMEM.
+ */
+int sim_map_like(struct sim *sim, gms_pgoff_t index, gms_pgoff_t end, enum gms_accessor accessor,
+		 uint64_t *nr_pages);
+
 /* Finds the first page of [from, end) that the accessor has not mapped. Returns false if none. */
 bool sim_next_unmapped(struct sim *sim, enum gms_accessor accessor, gms_pgoff_t from,
 		       gms_pgoff_t end, gms_pgoff_t *index);

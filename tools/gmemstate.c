@@ -284,12 +284,12 @@ static int tool_run_policies(struct lab_report *report, const struct log *log,
 	if (progress.shown)
 		fputs("\r    \r", stderr);
 	if (ret == -E2BIG)
-		options_error("%s:%" PRIu64 ": %s would take more than %llu steps. Is the size of "
-			      "the guest's memory right (--size)? Larger folios take fewer steps "
-			      "(--backing)",
+		options_error("%s:%" PRIu64 ": %s with folios of %s would take more than %llu "
+			      "steps. Is the size of the guest's memory right (--size)? Folios of "
+			      "another size may take fewer steps (--backing)",
 			      options->name, report->runs.run[report->runs.nr - 1].result.last_line,
 			      policies_words[report->runs.run[report->runs.nr - 1].policy].name,
-			      LAB_MAX_STEPS);
+			      units_order(plan.opts.folio_order), LAB_MAX_STEPS);
 	return ret;
 }
 

@@ -135,7 +135,8 @@ static const char help_policies[] =
 	"If a pin makes a call fail, the caller waits for the end of the pin. The policy\n"
 	"may merge every 100 ms of the log's time; in a log without times each event\n"
 	"takes 1 ms. A run takes at most 67,108,864 steps, some 20 seconds. A step is a\n"
-	"fault, or a block of 2M that an event covers.\n"
+	"fault, or a block of 2M that an event covers. The faults that map the rest of a\n"
+	"2M block by 4K are one step.\n"
 	"\n"
 	"Cycles are simulated: they compare policies and forecast nothing.\n";
 

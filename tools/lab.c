@@ -305,6 +305,8 @@ static void lab_finish(struct lab *lab)
 
 	result->stats.struct_size = sizeof(result->stats);
 	gms_stats_read(lab->state, &result->stats);
+	result->stats.faults_guest += lab->like_faults[LAB_GUEST];
+	result->stats.faults_host += lab->like_faults[LAB_HOST];
 	sim_totals(lab->sim, &result->totals);
 	result->nr_folios = lab_count_folios(lab);
 	result->nr_split = gms_rtree_count(

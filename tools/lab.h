@@ -27,7 +27,8 @@
  *     has unmapped.
  *  2. After a conversion of all memory to shared the guest uses nothing: that is a reboot.
  *  3. A run does at most LAB_MAX_STEPS steps, whatever the log says: that takes some 20 seconds. A
- *     step is a fault, or a block of 2M (with folios of 4K: a page) that an event covers.
+ *     step is a fault, or a block of 2M (with folios of 4K: a page) that an event covers. Faults
+ *     that map the rest of a 2M block by 4K are one step.
  *
  * If a pin refuses a call (-EAGAIN), the VMM waits until the pins in the way have ended, and
  * repeats the call. The wait is counted, and does not delay later events. gms_maintain() is

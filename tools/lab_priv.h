@@ -81,6 +81,7 @@ struct lab_changed {
  * @split: numbers of the folios of the backing's order that were split at least once
  * @put_off: numbers of the 2M blocks at which a folio begins whose split was put off
  * @changed: ranges whose mappings a hook has removed, or whose folios it has changed
+ * @like_faults: faults for which the library was not called, by accessor: see touch_like()
  * @steps: how many steps the run may still do
  * @now_us: time of the current event; never goes back
  * @started_us: time of the first event
@@ -103,6 +104,7 @@ struct lab {
 	struct lab_pins pins;
 	struct lab_rent rent;
 	struct lab_changed changed;
+	uint64_t like_faults[2];
 	uint64_t steps;
 	uint64_t now_us;
 	uint64_t started_us;

@@ -387,7 +387,8 @@ static void odd_logs(void **state)
 	TOOL_IN(&run, far, sizeof(far) - 1, "replay", "--policy", "lazy", "--backing", "4K",
 		"--init", "private", "-");
 	assert_int_equal(run.status, 2);
-	assert_has(run.err, "lazy would take more than 67108864 steps. Is the size");
+	assert_has(run.err, "lazy with folios of 4K would take more than 67108864 steps. Is "
+			    "the size");
 	run_free(&run);
 	REPLAY("nothing of use\n");
 	assert_int_equal(run.status, 2);

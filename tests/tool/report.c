@@ -48,10 +48,49 @@ static void an_eager_policy_that_never_merges_takes_part(void **state)
 	run_free(&run);
 }
 
+/*
+ * A guest of 2G shares 3000 single pages, one after the other, and takes each of them back. With
+ * folios of 1G eager-rfc splits and merges a 1G each time, and the guest faults its 262,144 pages
+ * again. That is an ordinary log, and does not meet the limit of a run.
+ */
+static void bouncing_pages_meet_no_limit(void **state)
+{
+	static char text[1 << 19];
+	struct run run;
+	json_t *json, *item;
+	size_t len = (size_t)sprintf(text, "0,accept,0x0,2147483648\n");
+
+	(void)state;
+	for (unsigned int i = 0; i < 3000; i++) {
+		const unsigned int at = i * 7919 % 524288 << 12, us = 1000 + i * 10000;
+
+		len += (size_t)sprintf(text + len,
+				       "%u,to_shared,0x%x,4096\n%u,host_write,0x%x,4096\n"
+				       "%u,to_private,0x%x,4096\n",
+				       us, at, us + 1000, at, us + 5000, at);
+	}
+	for (int sticky = 0; sticky < 2; sticky++) {
+		TOOL_IN(&run, text, len, "replay", "--json", "--size", "2G", "--init", "private",
+			"--policy", "eager-rfc", "--pins", "folio", "--rmp",
+			sticky ? "sticky" : "heals", "-");
+		assert_int_equal(run.status, 0);
+		json = run_json(&run);
+		item = json_array_get(json_object_get(json, "policies"), 0);
+		assert_int_equal(json_number(item, "splits_1g"), 3000);
+		assert_int_equal(json_number(item, "merges_1g"), 3000);
+		if (!sticky) /* at first 2 of 1G; later the pages of a 1G, and the 1G again */
+			assert_int_equal(json_number(item, "guest_faults"),
+					 2 + 3000 * (262144 + 1));
+		json_decref(json);
+		run_free(&run);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_eager_policy_that_never_merges_takes_part),
+		cmocka_unit_test(bouncing_pages_meet_no_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
