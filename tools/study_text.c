@@ -148,7 +148,7 @@ static void text_saving(FILE *out, const json_t *cases, const char *key, const c
 			snprintf(text, sizeof(text), "%ld|%ld%%",
 				 lround(json_real_value(now) * 100),
 				 lround(json_real_value(tenth) * 100));
-		fprintf(out, "%*s", TEXT_CELL, text);
+		fprintf(out, " %*s", TEXT_CELL - 1, text);
 	}
 	fputc('\n', out);
 }
@@ -169,7 +169,7 @@ static void text_merging(FILE *out, const json_t *cases)
 			snprintf(time, sizeof(time), "-");
 		if (json_is_real(json_object_get(merging, "uptime_s")))
 			units_time(time, text_number(merging, "uptime_s") * 1e6, 2);
-		fprintf(out, "%*s", TEXT_CELL, time);
+		fprintf(out, " %*s", TEXT_CELL - 1, time);
 	}
 	fputc('\n', out);
 }
@@ -238,14 +238,51 @@ static void text_assumed(FILE *out, const json_t *study)
 
 /* ---- tables ---- */
 
-/* Writes one figure of each policy, by case, multiplied by @scale. */
-static void text_figure(FILE *out, const json_t *cases, const char *title, const char *key,
-			double scale, const char *format)
+/* A figure of each policy. With @scale it is in the first unit. Each unit is 1000 of the last. */
+struct text_figure {
+	const char *key;
+	const char *title; /* with %s for the unit */
+	const char *units[4];
+	double scale;
+	int digits;
+};
+
+/* Returns the first unit in which all values, without decimals, leave a blank between cells. */
+static unsigned int text_unit(const json_t *cases, const struct text_figure *f, double *scale)
 {
-	const json_t *first = json_object_get(json_array_get(cases, 0), "matrix");
+	const double most = pow(10, TEXT_FIGURE - 1) - .5;
+	double max = 0;
+	unsigned int unit = 0;
 	size_t i, policy;
 	json_t *item, *row;
 
+	json_array_foreach(cases, i, item) {
+		json_array_foreach(json_object_get(item, "matrix"), policy, row)
+			max = fmax(max, text_number(row, f->key));
+	}
+	for (*scale = f->scale; max * *scale >= most && unit < 3 && f->units[unit + 1]; unit++)
+		*scale /= 1000;
+	return unit;
+}
+
+/* Writes a value with as many decimals as leave a blank before it, but at most @digits. */
+static void text_value(FILE *out, double value, int digits)
+{
+	while (digits && value >= pow(10, TEXT_FIGURE - 2 - digits) - .01)
+		digits--;
+	fprintf(out, " %*.*f", TEXT_FIGURE - 1, digits, value);
+}
+
+/* Writes one figure of each policy, by case. */
+static void text_figure(FILE *out, const json_t *cases, const struct text_figure *f)
+{
+	const json_t *first = json_object_get(json_array_get(cases, 0), "matrix");
+	char title[TEXT_COLUMNS];
+	double scale;
+	size_t i, policy;
+	json_t *item, *row;
+
+	snprintf(title, sizeof(title), f->title, f->units[text_unit(cases, f, &scale)]);
 	text_head(out, cases, title, TEXT_WORDS, TEXT_FIGURE);
 	json_array_foreach(first, policy, row) {
 		fprintf(out, "%-17s%-8s%-11s%-8s", text_string(row, "policy"),
@@ -254,8 +291,8 @@ static void text_figure(FILE *out, const json_t *cases, const char *title, const
 		json_array_foreach(cases, i, item) {
 			const json_t *matrix = json_object_get(item, "matrix");
 
-			fprintf(out, format, TEXT_FIGURE,
-				text_number(json_array_get(matrix, policy), key) * scale);
+			text_value(out, text_number(json_array_get(matrix, policy), f->key) * scale,
+				   f->digits);
 		}
 		fputc('\n', out);
 	}
@@ -377,6 +414,17 @@ static void text_prices(FILE *out, const json_t *study)
 	}
 }
 
+#define TEXT_CYCLES                                             \
+	{                                                       \
+		"Million", "Billion", "Trillion", "Quadrillion" \
+	}
+
+static const struct text_figure text_figures[] = {
+	{"work", "%s cycles of work, without rent", TEXT_CYCLES, 1e-6, 1},
+	{"rent", "%s cycles of rent, until the end", TEXT_CYCLES, 1e-6, 1},
+	{"stall_ms", "Longest stall of a conversion or a fault, %s", {"ms", "s"}, 1, 2},
+};
+
 void study_text(FILE *out, const json_t *study)
 {
 	const json_t *cases = json_object_get(study, "cases");
@@ -393,10 +441,8 @@ void study_text(FILE *out, const json_t *study)
 	text_saving(out, cases, "time", "time: at the host's touch, not at once");
 	text_merging(out, cases);
 	text_assumed(out, study);
-	text_figure(out, cases, "Million cycles of work, without rent", "work", 1e-6, "%*.1f");
-	text_figure(out, cases, "Million cycles of rent, until the end", "rent", 1e-6, "%*.1f");
-	text_figure(out, cases, "Longest stall of a conversion or a fault, ms", "stall_ms", 1,
-		    "%*.2f");
+	for (size_t i = 0; i < sizeof(text_figures) / sizeof(*text_figures); i++)
+		text_figure(out, cases, &text_figures[i]);
 	text_adaptive(out, cases, "told_the_rent", "adaptive / better of nonuniform and lazy");
 	text_adaptive(out, cases, "told_ten_times", "the same, told ten times the rent");
 	text_waits(out, cases);

@@ -168,10 +168,21 @@ const char *units_time(char *buf, double us, int digits)
 		double us;
 	} units[] = {{"y", 31557600e6}, {"d", 86400e6}, {"h", 3600e6},
 		     {"min", 60e6},     {"s", 1e6},     {"ms", 1e3}};
+	double limit = 1, value;
 	unsigned int i = 0;
 
 	while (i < sizeof(units) / sizeof(*units) - 1 && us < units[i].us)
 		i++;
-	snprintf(buf, UNITS_TEXT_SIZE, "%.*g %s", digits, us / units[i].us, units[i].name);
+	value = us / units[i].us;
+	for (int digit = 0; digit < digits; digit++)
+		limit *= 10;
+	/* %g would write an exponent for a number that is longer or much smaller. */
+	if (value >= 1e6)
+		snprintf(buf, UNITS_TEXT_SIZE, "over 999999 %s", units[i].name);
+	else if (value >= limit - .5)
+		snprintf(buf, UNITS_TEXT_SIZE, "%.0f %s", value, units[i].name);
+	else
+		snprintf(buf, UNITS_TEXT_SIZE, "%.*g %s", digits, value < 1e-4 ? 0 : value,
+			 units[i].name);
 	return buf;
 }

@@ -54,7 +54,9 @@ const char *units_order(unsigned int order);
  * units_time() - write a time with its unit: "1.53 s", "2.5 d"
  * @buf: UNITS_TEXT_SIZE bytes
  * @us: the time in microseconds, not negative
- * @digits: how many digits to write
+ * @digits: how many digits to write at least, unless they are 0
+ *
+ * There is never an exponent. A million years and more are "over 999999 y".
  *
  * Return: @buf.
  */

@@ -4,7 +4,9 @@
  */
 #include "tool_run.h"
 
-#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #define assert_has(text, part)                                    \
 	do {                                                      \
@@ -86,11 +88,57 @@ static void bouncing_pages_meet_no_limit(void **state)
 	}
 }
 
+/* Reports on a page that is shared @nr times. @price is that of a split and a merge of 1G. */
+static void report_on_rounds(struct run *run, unsigned int nr, const char *price)
+{
+	char log[] = "/tmp/gms-report-XXXXXX", costs[] = "/tmp/gms-report-XXXXXX";
+	FILE *files[2] = {fdopen(mkstemp(log), "w"), fdopen(mkstemp(costs), "w")};
+
+	fputs("0,accept,0x0,2147483648\n", files[0]);
+	for (unsigned int us = 10000; us <= nr * 10000; us += 10000)
+		fprintf(files[0], "%u,to_shared,0x1000,4096\n%u,to_private,0x1000,4096\n",
+			us - 5000, us);
+	fprintf(files[0], "970000,host_read,0x80000,4096\n");
+	fprintf(files[1], "{\"schema\": \"gmemstate-costs-1\", \"costs\": {");
+	for (int i = 0; i < 2; i++)
+		fprintf(files[1],
+			"%s\"%s\": {\"value\": %s, \"kind\": \"assumed\", "
+			"\"source\": \"test\"}",
+			i ? ", " : "", i ? "merge_1g" : "split_1g", price);
+	fputs("}}", files[1]);
+	fclose(files[0]);
+	fclose(files[1]);
+	TOOL(run, "report", "--size", "2G", "--init", "private", "--costs", costs, log, log);
+	assert_int_equal(run->status, 0);
+	unlink(log);
+	unlink(costs);
+}
+
+/* There is a blank between two figures, also where they are large, and no exponent in a time. */
+static void figures_do_not_run_together(void **state)
+{
+	struct run run;
+
+	(void)state;
+	report_on_rounds(&run, 1, "1.4e11");
+	assert_has(run.out, "host as logged, 970 ms");
+	assert_has(run.out, "\nMillion cycles of work, without rent             [1]     [2]     ");
+	assert_has(run.out,
+		   "\neager-rfc        at once all shared 1G>4K        9.4  281312     9.4 ");
+	run_free(&run);
+	report_on_rounds(&run, 90, "1e12");
+	assert_has(run.out, "\nBillion cycles of work, without rent             [1]     [2]     ");
+	assert_has(run.out,
+		   "\neager-rfc        at once all shared 1G>4K        0.3  180118     0.3 ");
+	run_free(&run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_eager_policy_that_never_merges_takes_part),
 		cmocka_unit_test(bouncing_pages_meet_no_limit),
+		cmocka_unit_test(figures_do_not_run_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

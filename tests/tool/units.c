@@ -6,6 +6,10 @@
 
 #include "units.h"
 
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include <inttypes.h>
 
 static void times_have_a_unit(void **state)
@@ -26,13 +30,47 @@ static void times_have_a_unit(void **state)
 		{86400e6, 3, "1 d"},
 		{365e6 * 86400, 3, "365 d"},
 		{366e6 * 86400, 3, "1 y"},
-		{1e18, 2, "3.2e+04 y"},
+		{970e3, 2, "970 ms"},
+		{1e18, 2, "31688 y"},
+		{1e20, 2, "over 999999 y"},
 	};
 	char buf[UNITS_TEXT_SIZE];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_string_equal(units_time(buf, cases[i].us, cases[i].digits), cases[i].want);
+}
+
+/* Each time from a nanosecond to a billion years has a unit, no exponent, and a right size. */
+static void times_have_no_exponent(void **state)
+{
+	static const struct {
+		const char *name;
+		double us;
+	} units[] = {{"ms", 1e3},   {"s", 1e6},     {"min", 60e6},
+		     {"h", 3600e6}, {"d", 86400e6}, {"y", 31557600e6}};
+
+	(void)state;
+	for (int digits = 1; digits <= 4; digits++) {
+		for (double us = 1e-3; us < 3e22; us *= 1.01) {
+			char buf[UNITS_TEXT_SIZE], *unit;
+			double value = 0;
+
+			units_time(buf, us, digits);
+			if (strspn(buf, "0123456789.") != strcspn(buf, " ") &&
+			    strcmp(buf, "over 999999 y"))
+				fail_msg("%g us: %s", us, buf);
+			if (*buf == 'o') {
+				assert_true(us >= 1e6 * 31557600e6);
+				continue;
+			}
+			unit = strchr(buf, ' ') + 1;
+			for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+				value += strcmp(unit, units[i].name) ? 0 : atof(buf) * units[i].us;
+			if (us >= 1 && fabs(value / us - 1) > (digits == 1 ? .5 : .06))
+				fail_msg("%g us: %s", us, buf);
+		}
+	}
 }
 
 static void counts_and_sizes(void **state)
@@ -139,6 +177,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times_have_a_unit),
+		cmocka_unit_test(times_have_no_exponent),
 		cmocka_unit_test(counts_and_sizes),
 		cmocka_unit_test(sizes_are_read),
 		cmocka_unit_test(sizes_are_read_as_written),
