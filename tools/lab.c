@@ -391,11 +391,8 @@ double lab_sum_work(const struct lab_sum *sum)
 
 double lab_result_stall(const struct lab_result *result)
 {
-	double stall = result->stall_convert;
-
-	if (stall < result->stall_fault)
-		stall = result->stall_fault;
-	return stall < result->stall_maintain ? result->stall_maintain : stall;
+	return result->stall_convert > result->stall_fault ? result->stall_convert
+							   : result->stall_fault;
 }
 
 void lab_result_fini(struct lab_result *result)

@@ -181,7 +181,7 @@ double lab_sum_work(const struct lab_sum *sum);
 /** lab_sum_rent() - return the cycles of both rents in a sum */
 double lab_sum_rent(const struct lab_sum *sum);
 
-/** lab_result_stall() - return the cycles of the longest stall of a run, whatever its cause */
+/** lab_result_stall() - return the cycles of the longest stall of a conversion or a fault */
 double lab_result_stall(const struct lab_result *result);
 
 /** lab_result_fini() - free what a result holds */

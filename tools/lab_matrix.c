@@ -137,8 +137,10 @@ void lab_matrix(FILE *out, const struct lab_report *report)
 	for (int host_all = runs->run[0].opts.host_all;
 	     host_all <= runs->run[runs->nr - 1].opts.host_all; host_all++)
 		matrix_print_bound(out, report, host_all);
-	fputs("Work is what was done until the last event, without clearing memory. Rent is\n"
-	      "what the guest loses in a second, from then on, to small mappings of private\n"
-	      "memory. How the policies differ: gmemstate help policies\n",
+	fputs("Splits, merges and work are those until the last event. Clearing memory is left\n"
+	      "out. Rent is what the guest loses in a second to small mappings of private\n"
+	      "memory, when adaptive has merged what it merges in the quiet behind the log. A\n"
+	      "stall is one of a conversion or a fault; --policy adaptive also shows that of\n"
+	      "maintenance. How the policies differ: gmemstate help policies\n",
 	      out);
 }

@@ -86,7 +86,7 @@ static json_t *study_pack_matrix(const struct study_case *c)
 		list = study_append(
 			list,
 			json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:f, "
-				  "s:f, s:o, s:o}",
+				  "s:f, s:f, s:o, s:o}",
 				  "policy", words->name, "when", words->when, "what", words->what,
 				  "steps", words->steps, "merges_when", words->merges,
 				  "folios_split", tool_json_count(r->nr_split), "splits",
@@ -95,7 +95,8 @@ static json_t *study_pack_matrix(const struct study_case *c)
 				  tool_json_count(r->stats.merges_1g + r->stats.merges_2m), "work",
 				  lab_sum_work(&r->at_end), "rent", lab_sum_rent(&r->at_end),
 				  "rent_per_second", r->rate[0] + r->rate[1], "stall_cycles", stall,
-				  "stall_ms", stall / clock * 1e3, "waits_by_folio",
+				  "stall_ms", stall / clock * 1e3, "maintain_ms",
+				  r->stall_maintain / clock * 1e3, "waits_by_folio",
 				  study_pack_waits(c, id, true), "waits_by_page",
 				  study_pack_waits(c, id, false)));
 	}

@@ -131,6 +131,14 @@ static void text_cases(FILE *out, const json_t *cases)
 	text_end(&text, out);
 }
 
+/* Stores what a choice saves, now and if a fault cost a tenth, or as much of it as fits. */
+static void text_percents(char *text, size_t size, double now, double tenth)
+{
+	if (snprintf(text, size, "%.0f|%.0f%%", now, tenth) >= TEXT_CELL &&
+	    snprintf(text, size, "%.0f|%.0f", now, tenth) >= TEXT_CELL)
+		snprintf(text, size, "%.0f%%", now);
+}
+
 /* Writes what a choice saves, now and if the price of a fault were a tenth. */
 static void text_saving(FILE *out, const json_t *cases, const char *key, const char *label)
 {
@@ -145,9 +153,8 @@ static void text_saving(FILE *out, const json_t *cases, const char *key, const c
 		char text[TEXT_CELL * 4] = "-";
 
 		if (json_is_real(now) && json_is_real(tenth))
-			snprintf(text, sizeof(text), "%ld|%ld%%",
-				 lround(json_real_value(now) * 100),
-				 lround(json_real_value(tenth) * 100));
+			text_percents(text, sizeof(text), round(json_real_value(now) * 100) + 0.,
+				      round(json_real_value(tenth) * 100) + 0.);
 		fprintf(out, " %*s", TEXT_CELL - 1, text);
 	}
 	fputc('\n', out);
@@ -206,6 +213,23 @@ static void text_adaptive(FILE *out, const json_t *cases, const char *key, const
 	json_array_foreach(cases, i, item)
 		fprintf(out, "%*.2fx", TEXT_CELL - 1,
 			text_number(json_object_get(item, "adaptive"), key));
+	fputc('\n', out);
+}
+
+/* Writes how long adaptive holds the locks of a 1G at most, to merge in it. */
+static void text_maintain(FILE *out, const json_t *cases)
+{
+	size_t i, policy;
+	json_t *item, *row;
+
+	fprintf(out, "%-*s", TEXT_LABEL, "adaptive: longest maintenance of 1G, ms");
+	json_array_foreach(cases, i, item) {
+		double ms = 0;
+
+		json_array_foreach(json_object_get(item, "matrix"), policy, row)
+			ms = fmax(ms, text_number(row, "maintain_ms"));
+		fprintf(out, " %*.2f", TEXT_CELL - 1, ms);
+	}
 	fputc('\n', out);
 }
 
@@ -443,6 +467,8 @@ void study_text(FILE *out, const json_t *study)
 	text_assumed(out, study);
 	for (size_t i = 0; i < sizeof(text_figures) / sizeof(*text_figures); i++)
 		text_figure(out, cases, &text_figures[i]);
+	text_maintain(out, cases);
+	fputs("Work and rent until the merges in the quiet behind the log are done\n", out);
 	text_adaptive(out, cases, "told_the_rent", "adaptive / better of nonuniform and lazy");
 	text_adaptive(out, cases, "told_ten_times", "the same, told ten times the rent");
 	text_waits(out, cases);

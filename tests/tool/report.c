@@ -133,12 +133,39 @@ static void figures_do_not_run_together(void **state)
 	run_free(&run);
 }
 
+/*
+ * Adaptive merges all blocks of sparse.csv behind the end of the log. The report tells that apart
+ * from the stalls of conversions and faults, and says for which uptime it compares adaptive.
+ */
+static void merges_behind_the_log_are_told_apart(void **state)
+{
+	struct run run;
+
+	(void)state;
+	TOOL(&run, "report", DATA("sparse.csv"));
+	assert_int_equal(run.status, 0);
+	assert_has(run.out, "\nLongest stall of a conversion or a fault, ms     [1]     [2]\n");
+	assert_has(run.out, "\nadaptive         touch   only mixed 1G>2M>4K    0.04    1.97\n"
+			    "adaptive: longest maintenance of 1G, ms      1.23     2.02\n"
+			    "Work and rent until the merges in the quiet behind the log are done\n"
+			    "adaptive / better of nonuniform and lazy    0.96x    0.65x\n");
+	run_free(&run);
+	TOOL(&run, "replay", "--policy", "all", "--backing", "2M", DATA("sparse.csv"));
+	assert_int_equal(run.status, 0);
+	assert_has(run.out, "\nadaptive               10       10        0       229.4       15.00"
+			    "        0.037\n");
+	assert_has(run.out, "\nSplits, merges and work are those until the last event.");
+	assert_has(run.out, "when adaptive has merged what it merges in the quiet behind the log.");
+	run_free(&run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_eager_policy_that_never_merges_takes_part),
 		cmocka_unit_test(bouncing_pages_meet_no_limit),
 		cmocka_unit_test(figures_do_not_run_together),
+		cmocka_unit_test(merges_behind_the_log_are_told_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
