@@ -74,9 +74,16 @@ static bool tool_read_source(struct log *log, struct log_source *source, struct 
 		return false;
 	if (log->nr_conversions || log->nr_other_events || log->malformed.total)
 		return true;
-	options_error("%s: no %s event in %" PRIu64 " lines", options->name,
-		      options->format == LOG_AUTO ? "known" : log_format_name(options->format),
-		      log->nr_lines);
+	if (!log->nr_lines)
+		options_error("%s: the log is empty", options->name);
+	else if (options->format == LOG_AUTO)
+		options_error("%s: no known event in %" PRIu64
+			      " lines: neither kvm_vm_set_mem_attributes, kvm_convert_memory or "
+			      "gmem_convert, nor rows of CSV (see gmemstate help logs)",
+			      options->name, log->nr_lines);
+	else
+		options_error("%s: no %s event in %" PRIu64 " lines", options->name,
+			      log_format_name(options->format), log->nr_lines);
 	return false;
 }
 
@@ -100,8 +107,15 @@ static void tool_warn_losses(const struct log *log, const struct options *option
 		options_note("%s: warning: %" PRIu64 " events lost, and %" PRIu64
 			     " gaps of unknown size: the final state may be wrong",
 			     options->name, log->nr_lost, log->nr_lost_gaps);
-	if (options->command == COMMAND_DUMP || !log->nr_without_time)
+	if (options->command == COMMAND_DUMP)
 		return; /* times do not change the final state */
+	if (log->nr_back_in_time)
+		options_note("%s: %" PRIu64
+			     " events are earlier than the event before them: is the "
+			     "log sorted by time?",
+			     options->name, log->nr_back_in_time);
+	if (!log->nr_without_time)
+		return;
 	if (log->nr_without_time == log->nr_events)
 		options_note("%s: no times: each event counts as 1 ms", options->name);
 	else

@@ -125,6 +125,8 @@ static int log_add_event(struct log *log, struct log_line *line, uint64_t nr)
 	line->event.line = nr;
 	line->event.time_us = log->last_us;
 	log->events = events;
+	if (log->nr_events && log->events[log->nr_events - 1].time_us > log->last_us)
+		log->nr_back_in_time++;
 	log->events[log->nr_events++] = line->event;
 	return 0;
 }

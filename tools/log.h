@@ -120,6 +120,8 @@ enum log_init_from { LOG_INIT_DEFAULT, LOG_INIT_OPTION, LOG_INIT_LOG };
  * @nr_other_events: number of events that are not conversions
  * @nr_other_attributes: conversions that set attributes other than PRIVATE
  * @nr_without_time: events in @events without a time: each takes LOG_STEP_US
+ * @nr_back_in_time: events in @events whose time is before that of the event before them. A replay
+ *                   under a policy takes them for events of one moment
  * @nr_lost: number of events that the log says it lacks
  * @nr_lost_gaps: places where the log says that events are missing, but not how many
  * @end: index after the highest page of all conversions that lie below GMS_MAX_PAGES
@@ -140,6 +142,7 @@ struct log {
 	uint64_t nr_other_events;
 	uint64_t nr_other_attributes;
 	uint64_t nr_without_time;
+	uint64_t nr_back_in_time;
 	uint64_t nr_lost;
 	uint64_t nr_lost_gaps;
 	gms_pgoff_t end;

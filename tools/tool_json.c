@@ -77,6 +77,7 @@ json_t *tool_json_log(const struct log *log)
 		{"lost_gaps_of_unknown_size", log->nr_lost_gaps},
 		{"with_other_attributes", log->nr_other_attributes},
 		{"without_time", log->nr_without_time},
+		{"back_in_time", log->nr_back_in_time},
 	};
 
 	return TOOL_JSON_NUMBERS(members);

@@ -159,6 +159,33 @@ static void merges_behind_the_log_are_told_apart(void **state)
 	run_free(&run);
 }
 
+static void logs_that_cannot_be_told_are_named(void **state)
+{
+	static const char back[] = "500,to_shared,0x1000,4096\n100,host_read,0x1000,4096\n"
+				   "50,to_private,0x1000,4096\n50,to_shared,0x1000,4096\n";
+	struct run run;
+	json_t *json;
+
+	(void)state;
+	TOOL_IN(&run, back, strlen(back), "replay", "--json", "--init", "private", "--policy",
+		"lazy", "-");
+	assert_int_equal(run.status, 0);
+	assert_has(run.err,
+		   "-: 2 events are earlier than the event before them: is the log sorted ");
+	json = run_json(&run);
+	assert_int_equal(json_number(json, "log.back_in_time"), 2);
+	json_decref(json);
+	run_free(&run);
+	TOOL(&run, "report", "/dev/null");
+	assert_int_equal(run.status, 2);
+	assert_string_equal(run.err, "gmemstate: /dev/null: the log is empty\n");
+	run_free(&run);
+	TOOL(&run, "report", DATA("README.md"));
+	assert_int_equal(run.status, 2);
+	assert_has(run.err, "lines: neither kvm_vm_set_mem_attributes, kvm_convert_memory or ");
+	run_free(&run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +193,7 @@ int main(void)
 		cmocka_unit_test(bouncing_pages_meet_no_limit),
 		cmocka_unit_test(figures_do_not_run_together),
 		cmocka_unit_test(merges_behind_the_log_are_told_apart),
+		cmocka_unit_test(logs_that_cannot_be_told_are_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
