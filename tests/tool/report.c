@@ -184,6 +184,9 @@ static void logs_that_cannot_be_told_are_named(void **state)
 	assert_int_equal(run.status, 2);
 	assert_has(run.err, "lines: neither kvm_vm_set_mem_attributes, kvm_convert_memory or ");
 	run_free(&run);
+	TOOL(&run, "report", "--help");
+	assert_has(run.out, "(default: 1G; in a report 2M and 1G)");
+	run_free(&run);
 }
 
 int main(void)
