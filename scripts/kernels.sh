@@ -11,6 +11,7 @@
 # lock_cache		keeps other scripts from changing the cache, until unlock_cache
 # unpack_source		unpacks the sources of a package linux-source-*
 # configure_kernel	configures a kernel
+# within		runs a program for some seconds at most, and not longer than the script
 # make_initramfs	makes an initramfs that runs commands one by one
 # run_guest		boots a kernel in QEMU
 # read_console		judges the commands by the console of the guest
@@ -85,6 +86,10 @@ build_kernel() {
 			tail -n 20 "$out/build.log")"
 }
 
+# within seconds program [argument...]: runs a program, and ends it after some seconds. It also ends
+# with the script, even if that is killed. To be called in a pipeline, whose shell it replaces.
+within() { exec setpriv --pdeathsig TERM timeout --foreground "$@"; }
+
 # make_initramfs name program...: makes NAME.gz, with the programs in /bin, and with the libraries
 # that they need. It runs the commands of stdin.
 make_initramfs() {
@@ -115,7 +120,7 @@ run_guest() {
 	shift 4
 
 	# An emulated processor copies by rep movsb far more slowly than in a loop.
-	timeout "$limit" qemu-system-x86_64 -accel tcg,thread=multi \
+	within "$limit" qemu-system-x86_64 -accel tcg,thread=multi \
 		-cpu max,+svm,+npt,-erms,-fsrm \
 		-nodefaults -display none -no-reboot -serial stdio -serial "file:$name.kernel" \
 		-kernel "$kernel" -initrd "$name.gz" \
