@@ -43,8 +43,9 @@ struct gms_state;
  * The attribute is an empty set of pages at first. It lasts as long as the object.
  *
  * Context: Takes all convert locks. Allocates, may sleep.
- * Return: 0; -EPERM: frozen; -EDEADLK: called from inside a hook or listener, or under the
- * thread's own fault or shared lock; -ENOSPC: the object has GMS_MAX_ATTRS already; -ENOMEM.
+ * Return: 0; -EPERM: frozen; -EDEADLK (user space): called from inside a hook or listener, or
+ * under the thread's own fault or shared lock; -ENOSPC: the object has GMS_MAX_ATTRS already;
+ * -ENOMEM.
  */
 GMS_API int gms_attr_create(struct gms_state *state, unsigned int *id)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
@@ -61,8 +62,8 @@ GMS_API int gms_attr_create(struct gms_state *state, unsigned int *id)
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: there is no such attribute, or the range is empty, wraps or passes the end;
- * -EPERM: frozen; -EDEADLK: called from inside a hook or listener, or under the thread's own
- * fault or shared lock; -ENOMEM.
+ * -EPERM: frozen; -EDEADLK (user space): called from inside a hook or listener, or under the
+ * thread's own fault or shared lock; -ENOMEM.
  */
 GMS_API int gms_attr_set(struct gms_state *state, unsigned int id, gms_pgoff_t start,
 			 uint64_t nr_pages, bool set)
@@ -93,8 +94,8 @@ GMS_API bool gms_attr_test(const struct gms_state *state, unsigned int id, gms_p
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @order is neither 0 nor 9;
- * -EPERM: frozen; -EDEADLK: called from inside a hook or listener, or under the thread's own
- * fault or shared lock; -ENOMEM.
+ * -EPERM: frozen; -EDEADLK (user space): called from inside a hook or listener, or under the
+ * thread's own fault or shared lock; -ENOMEM.
  */
 GMS_API int gms_inhibit(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			unsigned int order) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
@@ -109,8 +110,9 @@ GMS_API int gms_inhibit(struct gms_state *state, gms_pgoff_t start, uint64_t nr_
  * failure nothing has changed.
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EDEADLK:
- * called from inside a hook or listener, or under the thread's own fault or shared lock; -ENOMEM.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EDEADLK (user
+ * space): called from inside a hook or listener, or under the thread's own fault or shared lock;
+ * -ENOMEM.
  */
 GMS_API int gms_uninhibit(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);

@@ -23,7 +23,7 @@
  *
  * Rules for hooks
  *  1. A hook runs with locks held. It may make queries and call gms_unpin(), also while
- *     gms_state_destroy() runs. Every call that takes a lock returns -EDEADLK there (state.h).
+ *     gms_state_destroy() runs. It must not make a call that takes a lock (-EDEADLK, state.h).
  *  2. A hook must not wait for a thread that faults, pins or converts in the same shard.
  *  3. A hook may sleep. Hooks for different folios may run at the same time.
  *  4. A hook returns 0 or -errno; a positive value counts as -EIO (prepare has another answer, see

@@ -45,9 +45,9 @@ struct gms_state;
  * Waits for the faults in the shards of the range. On failure nothing has changed.
  *
  * Context: Takes all convert locks, and the invalidate locks of its shards. Allocates, may sleep.
- * Return: 0; -EINVAL: a range is empty, wraps or passes the end; -EEXIST: one of the gfns or
- * pages is bound already; -EPERM: frozen; -EDEADLK: called from inside a hook or listener, or
- * under the thread's own fault or shared lock; -ENOMEM.
+ * Return: 0; -EINVAL: a range is empty, wraps or passes the end; -EEXIST: one of the gfns or pages
+ * is bound already; -EPERM: frozen; -EDEADLK (user space): called from inside a hook or listener,
+ * or under the thread's own fault or shared lock; -ENOMEM.
  */
 GMS_API int gms_bind(struct gms_state *state, uint64_t gfn, gms_pgoff_t start, uint64_t nr_pages,
 		     unsigned int *id) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
@@ -61,8 +61,8 @@ GMS_API int gms_bind(struct gms_state *state, uint64_t gfn, gms_pgoff_t start, u
  * removes. When the call returns, each fault in the range that began before it has ended.
  *
  * Context: Takes all convert locks, and the invalidate locks of its shards. May sleep.
- * Return: 0; -EINVAL: there is no such binding; -EDEADLK: called from inside a hook or listener,
- * or under the thread's own fault or shared lock.
+ * Return: 0; -EINVAL: there is no such binding; -EDEADLK (user space): called from inside a hook
+ * or listener, or under the thread's own fault or shared lock.
  */
 GMS_API int gms_unbind(struct gms_state *state, unsigned int id)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);

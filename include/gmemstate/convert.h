@@ -72,9 +72,9 @@ struct gms_state;
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, or @to or @flags are unknown;
  * -EPERM: frozen; -EAGAIN: a page is pinned (to private only), or the backend found a page in use;
- * -ENOTRECOVERABLE: a page is quarantined; -EDEADLK: called from inside a hook or listener, or
- * under the thread's own fault or shared lock; -ENOMEM; what a hook of the backend or a listener
- * returned.
+ * -ENOTRECOVERABLE: a page is quarantined; -EDEADLK (user space): called from inside a hook or
+ * listener, or under the thread's own fault or shared lock; -ENOMEM; what a hook of the backend or
+ * a listener returned.
  */
 GMS_API int gms_convert(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			enum gms_shareability to, unsigned int flags, gms_pgoff_t *err_index)

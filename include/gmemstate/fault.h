@@ -83,11 +83,11 @@ struct gms_fault {
  *
  * Context: Takes the invalidate lock of the page's shard, shared, until gms_fault_end().
  * Allocates, may sleep. The thread has no other fault of the object open.
- * Return: 0; -EINVAL: the index is past the end, or @accessor is unknown; -EACCES: the host
- * faults a private page; -ENOTRECOVERABLE: the page is quarantined; -EPERM: frozen, and a folio
- * would have to be allocated or split; -EDEADLK: called from inside a hook, or under the thread's
- * own fault or shared lock; -ENOMEM; what the backend's folio_alloc, folio_split or check_pins
- * returned.
+ * Return: 0; -EINVAL: the index is past the end, or @accessor is unknown; -EACCES: the host faults
+ * a private page; -ENOTRECOVERABLE: the page is quarantined; -EPERM: frozen, and a folio would
+ * have to be allocated or split; -EDEADLK (user space): called from inside a hook, or under the
+ * thread's own fault or shared lock; -ENOMEM; what the backend's folio_alloc, folio_split or
+ * check_pins returned.
  */
 GMS_API int gms_fault_begin(struct gms_state *state, gms_pgoff_t index, enum gms_accessor accessor,
 			    struct gms_fault *fault) GMS_EXCLUDES(gms_convert_lock)
@@ -109,7 +109,7 @@ GMS_API int gms_fault_begin(struct gms_state *state, gms_pgoff_t index, enum gms
  * Context: Between gms_fault_begin() and gms_fault_end(). Takes the folio lock. Allocates, may
  * sleep.
  * Return: 0; -EINVAL: a fault of the host; -EPERM: frozen, and there is something to prepare;
- * -EDEADLK: called from inside a hook; -ENOMEM; what the backend's prepare returned.
+ * -EDEADLK (user space): called from inside a hook; -ENOMEM; what the backend's prepare returned.
  */
 GMS_API int gms_fault_prepare(struct gms_state *state, struct gms_fault *fault)
 	GMS_REQUIRES_SHARED(gms_invalidate_lock);
@@ -136,9 +136,9 @@ GMS_API void gms_fault_end(struct gms_state *state, struct gms_fault *fault)
  * @err_index stay allocated.
  *
  * Context: Takes the invalidate lock of one 1G block at a time, shared. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EDEADLK:
- * called from inside a hook, or under the thread's own fault or shared lock; -ENOMEM; what the
- * backend's folio_alloc, folio_split or check_pins returned.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EDEADLK (user
+ * space): called from inside a hook, or under the thread's own fault or shared lock; -ENOMEM; what
+ * the backend's folio_alloc, folio_split or check_pins returned.
  */
 GMS_API int gms_allocate(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			 gms_pgoff_t *err_index)
@@ -164,10 +164,10 @@ GMS_API int gms_allocate(struct gms_state *state, gms_pgoff_t start, uint64_t nr
  * range is quarantined.
  *
  * Context: Takes the convert and the invalidate locks of its shards. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EAGAIN: a page of the range
- * is pinned, or pins elsewhere in a folio keep it from being split; -EPERM: frozen; -EDEADLK:
- * called from inside a hook or listener, or under the thread's own fault or shared lock; -ENOMEM;
- * what the backend's unmap_host, check_pins or folio_split returned.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EAGAIN: a page of the range is
+ * pinned, or pins elsewhere in a folio keep it from being split; -EPERM: frozen; -EDEADLK (user
+ * space): called from inside a hook or listener, or under the thread's own fault or shared lock;
+ * -ENOMEM; what the backend's unmap_host, check_pins or folio_split returned.
  */
 GMS_API int gms_punch_hole(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 			   gms_pgoff_t *err_index)
@@ -185,10 +185,10 @@ GMS_API int gms_punch_hole(struct gms_state *state, gms_pgoff_t start, uint64_t 
  * On failure no page is pinned. Folios that the faults allocated stay, and splits are not undone.
  *
  * Context: Takes the invalidate locks of its shards, shared. Allocates, may sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EACCES: a
- * page is private; -ENOTRECOVERABLE: a page is quarantined; -EDEADLK: called from inside a hook,
- * or under the thread's own fault or shared lock; -ENOMEM: also if a page has 2^31 - 1 pins; what
- * the backend's folio_alloc, folio_split or check_pins returned.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EPERM: frozen; -EACCES: a page
+ * is private; -ENOTRECOVERABLE: a page is quarantined; -EDEADLK (user space): called from inside a
+ * hook, or under the thread's own fault or shared lock; -ENOMEM: also if a page has 2^31 - 1 pins;
+ * what the backend's folio_alloc, folio_split or check_pins returned.
  */
 GMS_API int gms_pin(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 		    gms_pgoff_t *err_index) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);

@@ -40,8 +40,8 @@ struct gms_state;
  *
  * Context: Takes all convert and all invalidate locks. May sleep. The caller has no fault open,
  * and does not hold gms_lock_shared().
- * Return: 0; -EDEADLK: called from inside a hook or listener, or under the thread's own fault or
- * shared lock.
+ * Return: 0; -EDEADLK (user space): called from inside a hook or listener, or under the thread's
+ * own fault or shared lock.
  */
 GMS_API int gms_freeze(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 
@@ -53,8 +53,8 @@ GMS_API int gms_freeze(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, g
  *
  * Context: Takes all convert and all invalidate locks. May sleep. The caller has no fault open,
  * and does not hold gms_lock_shared().
- * Return: 0; -EDEADLK: called from inside a hook or listener, or under the thread's own fault or
- * shared lock.
+ * Return: 0; -EDEADLK (user space): called from inside a hook or listener, or under the thread's
+ * own fault or shared lock.
  */
 GMS_API int gms_thaw(struct gms_state *state) GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);
 

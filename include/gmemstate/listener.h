@@ -18,8 +18,8 @@
  *     undone, the last listener first: withdrawn granules are restored, and granules that a
  *     listener was notified of are withdrawn. gms_convert() returns what the listener returned.
  *  3. In its call a listener may fault, pin and unpin. So VFIO pins what it is notified of, and
- *     unpins what is withdrawn: its own pins are gone when the conversion looks for pins. A call
- *     that takes a convert lock returns -EDEADLK.
+ *     unpins what is withdrawn: its own pins are gone when the conversion looks for pins. It must
+ *     not make a call that takes a convert lock (-EDEADLK, state.h).
  *  4. If a listener refuses an undo (a restore or a withdrawal), the range is quarantined. The
  *     granules that touch the quarantine are withdrawn from all listeners, and gms_repair()
  *     restores them.
@@ -104,7 +104,7 @@ struct gms_state;
  *  - gms_fault_begin() and the other calls of a fault, gms_allocate(), gms_pin(), gms_unpin(),
  *    gms_lock_shared() and queries work. A fault and a shared lock must be ended before the
  *    listener returns.
- *  - A call that takes a convert lock returns -EDEADLK.
+ *  - A call that takes a convert lock must not be made (-EDEADLK, state.h).
  *  - The listener must not wait for a thread that converts, or that makes another call that takes
  *    a convert lock. Faults and pins of other threads go on.
  */
@@ -140,8 +140,8 @@ struct gms_listener_ops {
  * Context: Takes all convert locks. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, @start or @nr_pages is no
  * multiple of @granule, @granule is no power of two or too large, or @ops has no hook or unknown
- * flags; -EPERM: frozen; -EDEADLK: called from inside a hook or listener, or under the thread's
- * own fault or shared lock; -ENOMEM; what the listener returned.
+ * flags; -EPERM: frozen; -EDEADLK (user space): called from inside a hook or listener, or under
+ * the thread's own fault or shared lock; -ENOMEM; what the listener returned.
  */
 GMS_API int gms_listener_register(struct gms_state *state, const struct gms_listener_ops *ops,
 				  void *ctx, gms_pgoff_t start, uint64_t nr_pages, uint64_t granule,
@@ -159,8 +159,8 @@ GMS_API int gms_listener_register(struct gms_state *state, const struct gms_list
  * call returns 0; else the listener counts as holding all of them.
  *
  * Context: Takes all convert locks. Allocates nothing. May sleep.
- * Return: 0; -EINVAL: there is no such listener; -EDEADLK: called from inside a hook or listener,
- * or under the thread's own fault or shared lock; what the listener returned.
+ * Return: 0; -EINVAL: there is no such listener; -EDEADLK (user space): called from inside a hook
+ * or listener, or under the thread's own fault or shared lock; what the listener returned.
  */
 GMS_API int gms_listener_unregister(struct gms_state *state, unsigned int id)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);

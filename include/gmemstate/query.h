@@ -226,12 +226,12 @@ GMS_API bool gms_iter_next(struct gms_iter *iter, struct gms_run *run);
  * @nr_pages: the length in pages, at least 1; the range must lie in the object
  *
  * Several threads may hold the lock at the same time. The holder may make queries and call
- * gms_unpin(). Any other call for the object that takes a lock returns -EDEADLK, a second
- * gms_lock_shared() included. On failure nothing is locked.
+ * gms_unpin(). It must make no other call for the object that takes a lock (-EDEADLK, state.h),
+ * and no second gms_lock_shared(). On failure nothing is locked.
  *
  * Context: Takes the invalidate locks of the range's shards, shared. May sleep.
- * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EDEADLK: called from inside a
- * hook, or under the thread's own fault or shared lock.
+ * Return: 0; -EINVAL: the range is empty, wraps or passes the end; -EDEADLK (user space): called
+ * from inside a hook, or under the thread's own fault or shared lock.
  */
 GMS_API int gms_lock_shared(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages)
 	GMS_EXCLUDES(gms_convert_lock) GMS_TRY_ACQUIRE_SHARED(0, gms_invalidate_lock);

@@ -49,9 +49,9 @@ struct gms_state;
  * Context: Takes all convert locks, and the invalidate locks of its shards. Allocates, may sleep.
  * Return: 0; -EINVAL: the range is empty, wraps or passes the end, one of its pages is not
  * quarantined, or @shareability is unknown; -EPERM: frozen; -EAGAIN: to private, and a page is
- * pinned; -EDEADLK: called from inside a hook or listener, or under the thread's own fault or
- * shared lock; -ENOMEM; what the backend's unmap_host, check_pins or repair, or a listener,
- * returned.
+ * pinned; -EDEADLK (user space): called from inside a hook or listener, or under the thread's own
+ * fault or shared lock; -ENOMEM; what the backend's unmap_host, check_pins or repair, or a
+ * listener, returned.
  */
 GMS_API int gms_repair(struct gms_state *state, gms_pgoff_t start, uint64_t nr_pages,
 		       enum gms_shareability shareability)

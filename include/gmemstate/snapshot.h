@@ -48,9 +48,9 @@ struct gms_state_opts;
  *
  * Context: Takes all convert locks. Unless the object is frozen, also takes all invalidate locks
  * exclusively: faults wait, and gms_seq_retry() returns true. Allocates nothing, may sleep.
- * Return: 0, also for a NULL @buf of size 0; -ENOSPC: @buf is too small; -EINVAL: @buf is NULL
- * and @size is not 0; -EDEADLK: called from inside a hook or listener, or under the thread's own
- * fault or shared lock.
+ * Return: 0, also for a NULL @buf of size 0; -ENOSPC: @buf is too small; -EINVAL: @buf is NULL and
+ * @size is not 0; -EDEADLK (user space): called from inside a hook or listener, or under the
+ * thread's own fault or shared lock.
  */
 GMS_API int gms_snapshot_save(const struct gms_state *state, void *buf, size_t size, size_t *needed)
 	GMS_EXCLUDES(gms_convert_lock, gms_invalidate_lock);

@@ -28,9 +28,9 @@
  *     gms_unlock_shared(): each call for the same object that takes a convert or an invalidate
  *     lock. A conversion of another thread may be waiting for this thread.
  *
- * In a kernel (__KERNEL__) no call returns -EDEADLK, whatever the other headers say. Such a call
- * may deadlock, and lockdep reports it. A thread must not lock a second object, either, while it
- * holds a lock of a first one.
+ * This is so in user space. In a kernel (__KERNEL__) no call returns -EDEADLK: such a call may
+ * deadlock, and lockdep reports it. A thread must not lock a second object, either, while it holds
+ * a lock of a first one.
  *
  * The library knows the first four objects in which a thread has a fault open or holds
  * gms_lock_shared(). A thread that does so in more objects at once has to avoid these calls by
