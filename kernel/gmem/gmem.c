@@ -390,8 +390,8 @@ static vm_fault_t gmem_map_page(struct gms_gmem *g, struct vm_fault *vmf, struct
 	if (pte_alloc(mm, vmf->pmd))
 		return VM_FAULT_OOM;
 	vmf->pte = pte_offset_map_lock(mm, vmf->pmd, vmf->address, &vmf->ptl);
-	if (!vmf->pte)
-		return VM_FAULT_NOPAGE; /* another thread has mapped 2M meanwhile, or unmapped them */
+	if (!vmf->pte) /* another thread has mapped 2M meanwhile, or unmapped them */
+		return VM_FAULT_NOPAGE;
 	if (!gmem_pte_changed(vmf)) {
 		folio_get(folio);
 		set_pte_range(vmf, folio, folio_file_page(folio, vmf->pgoff), 1, vmf->address);

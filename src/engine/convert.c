@@ -76,9 +76,10 @@ static int convert_resumable(struct gms_state *s, gms_pgoff_t start, uint64_t nr
 	const char *why;
 	int err = 0;
 
-	if (!gms_state_range_ok(s, start, nr_pages))
-		return gms_refused(
-			s, gms_because(-EINVAL, gms_range_why(s->nr_pages, start, nr_pages)));
+	if (!gms_state_range_ok(s, start, nr_pages)) {
+		why = gms_range_why(s->nr_pages, start, nr_pages);
+		return gms_refused(s, gms_because(-EINVAL, why));
+	}
 	gms_for_each_1g(at, next, start, end) {
 		*err_index = at;
 		err = gms_enter(s, GMS_ENTER_RANGE, at, next - at);

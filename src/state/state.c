@@ -120,12 +120,10 @@ int gms_state_create(const struct gms_state_opts *opts, struct gms_state **state
 	s->clock_ns = o.clock_ns;
 	s->clock_ctx = o.clock_ctx;
 	if (!state_copy_policy(&s->policy, o.policy))
-		err = gms_because(-EINVAL,
-				  "the policy lacks a name or decide, or struct_size is wrong");
-	else if ((why = gms_backend_init(&s->backend, o.backend, o.backend_ctx)))
-		err = gms_because(-EINVAL, why);
+		why = "the policy lacks a name or decide, or struct_size is wrong";
 	else
-		err = state_init(s, &o);
+		why = gms_backend_init(&s->backend, o.backend, o.backend_ctx);
+	err = why ? gms_because(-EINVAL, why) : state_init(s, &o);
 	if (err) {
 		a.free(a.ctx, s, sizeof(*s), 64);
 		return err;
