@@ -359,14 +359,10 @@ int gms_gmem_max_order(const struct gms_gmem *g, const struct folio *folio, pgof
 	return min(gms_max_order(g->state, index), GMS_ORDER_2M);
 }
 
-gfn_t gms_gmem_first_gfn(gfn_t start)
+void gms_gmem_widen(struct kvm *kvm, gfn_t start, gfn_t end)
 {
-	return gms_order_down(start, GMS_ORDER_2M);
-}
-
-gfn_t gms_gmem_end_gfn(gfn_t end)
-{
-	return gms_order_up(end - 1, GMS_ORDER_2M);
+	kvm_mmu_invalidate_range_add(kvm, gms_order_down(start, GMS_ORDER_2M),
+				     gms_order_up(end - 1, GMS_ORDER_2M));
 }
 
 /* Returns true if the entry is not what it was when the fault was taken. */

@@ -89,12 +89,8 @@ long gms_gmem_punch_hole(struct gms_gmem *g, loff_t offset, loff_t len);
 /* Ioctls of the guest_memfd: KVM_SET_MEMORY_ATTRIBUTES2. */
 long gms_gmem_ioctl(struct gms_gmem *g, struct kvm *kvm, unsigned int ioctl, unsigned long arg);
 
-/*
- * The gfns to compare with the faults of the guest, where [start, end) changes: see G3. They are
- * given to kvm_mmu_invalidate_range_add().
- */
-gfn_t gms_gmem_first_gfn(gfn_t start);
-gfn_t gms_gmem_end_gfn(gfn_t end);
+/* Where [start, end) changes, widens the range that is compared with faults of the guest: see G3. */
+void gms_gmem_widen(struct kvm *kvm, gfn_t start, gfn_t end);
 
 /* What guest_memfd.c offers to the object. Both look at all files of the inode. */
 void kvm_gmem_invalidate_start(struct inode *inode, pgoff_t start, pgoff_t end);

@@ -154,8 +154,7 @@ identifier gfn_range, flush;
  void __kvm_gmem_invalidate_start(...)
  {
  	<...
-+	kvm_mmu_invalidate_range_add(kvm, gms_gmem_first_gfn(gfn_range.start),
-+				     gms_gmem_end_gfn(gfn_range.end));
++	gms_gmem_widen(kvm, gfn_range.start, gfn_range.end);
  	flush |= kvm_mmu_unmap_gfn_range(kvm, &gfn_range);
  	...>
  }
