@@ -11,12 +11,13 @@
 #include <linux/export.h>
 #include <linux/seq_file.h>
 
+#include "core/core.h"
 #include "gmemstate_kernel.h"
 #include <gmemstate/order.h>
 
 static struct dentry *debugfs_root;
 
-/* ---- runs: one line a run; the position is the page at which the next run begins ---- */
+/* ---- runs: a line has start, nr_pages, kind; the position is where the next run begins ---- */
 
 /*
  * A reader shows the run that it has found, and goes on where that run ends. So lines ascend and
@@ -114,7 +115,7 @@ static const struct seq_operations summary_ops = {
 	.show = summary_show,
 };
 
-/* ---- stats: one counter a line ---- */
+/* ---- stats: the object, by the address that trace.h has; then one counter a line ---- */
 
 #define STAT(field)                                       \
 	{                                                 \
@@ -164,9 +165,11 @@ static_assert(ARRAY_SIZE(stats) == (sizeof(struct gms_stats) - sizeof(size_t)) /
 static int stats_show(struct seq_file *m, void *v)
 {
 	struct gms_stats now = {.struct_size = sizeof(now)};
+	const struct gms_state *s = m->private;
 	unsigned int i;
 
-	gms_stats_read(m->private, &now);
+	gms_stats_read(s, &now);
+	seq_printf(m, "object %p\n", &s->folios);
 	for (i = 0; i < ARRAY_SIZE(stats); i++)
 		seq_printf(m, "%s %llu\n", stats[i].name,
 			   *(const u64 *)((const char *)&now + stats[i].offset));

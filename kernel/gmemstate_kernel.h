@@ -2,9 +2,12 @@
 /*
  * gmemstate_kernel.h - beside the public headers, for kernel code only: an object in debugfs
  *
- *	gmemstate/NAME/summary   what the pages of each 1G block are, and its folios
- *	gmemstate/NAME/runs      runs of pages of one shareability
- *	gmemstate/NAME/stats     the counters of gms_stats_read()
+ *	gmemstate/NAME/summary   what the pages of each 1G block are, and its folios. A line
+ *	                         has the index, the summary, and values with names
+ *	gmemstate/NAME/runs      runs of pages of one shareability. A line has the index of the
+ *	                         first page, the number of pages, and "private" or "shared"
+ *	gmemstate/NAME/stats     the object, as the tracepoints name it, and the counters of
+ *	                         gms_stats_read(): a name and a value a line
  *
  * Usage:
  *

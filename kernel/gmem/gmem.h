@@ -89,7 +89,7 @@ long gms_gmem_punch_hole(struct gms_gmem *g, loff_t offset, loff_t len);
 /* Ioctls of the guest_memfd: KVM_SET_MEMORY_ATTRIBUTES2. */
 long gms_gmem_ioctl(struct gms_gmem *g, struct kvm *kvm, unsigned int ioctl, unsigned long arg);
 
-/* Where [start, end) changes, widens the range that is compared with faults of the guest: see G3. */
+/* Where [start, end) changes, widens the range that is compared with guest faults: see G3. */
 void gms_gmem_widen(struct kvm *kvm, gfn_t start, gfn_t end);
 
 /* What guest_memfd.c offers to the object. Both look at all files of the inode. */

@@ -46,6 +46,8 @@ static int show_events(void)
 	err = gms_convert(state, 5, 1, GMS_PRIVATE, 0, NULL); /* a merge */
 	if (err)
 		return err;
+	if (gms_convert(state, SHOW_PAGES, 1, GMS_SHARED, 0, NULL) != -EINVAL)
+		return -EINVAL;
 	err = gms_convert(state, 4 << GMS_ORDER_2M, 7, GMS_SHARED, 0, NULL);
 	return err == -EIO ? 0 : -EINVAL;
 }

@@ -10,6 +10,8 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "trace.h"
+
 /*
  * Returns the size to ask kmalloc() for. Memory of a size that is a power of two is aligned to
  * that size, and other memory to ARCH_KMALLOC_MINALIGN only. kmalloc() rounds most sizes up
@@ -43,6 +45,11 @@ static void platform_free(void *ctx, void *ptr, size_t size, size_t align)
 		free_page((unsigned long)ptr);
 	else
 		kvfree(ptr);
+}
+
+void gms_because_slow(int err, const char *why)
+{
+	trace_gms_because(err, why);
 }
 
 const struct gms_allocator *gms_platform_allocator(void)

@@ -179,9 +179,13 @@ static inline unsigned int gms_slot(void)
 	return raw_smp_processor_id() % GMS_NR_SLOTS;
 }
 
-/* A kernel keeps no reason: the tracepoint gms_refused has the error. */
+void gms_because_slow(int err, const char *why);
+
+/* A kernel keeps no reason: the tracepoint gms_because has it. gms_refused follows. */
 static inline int gms_because(int err, const char *why)
 {
+	if (err)
+		gms_because_slow(err, why);
 	return err;
 }
 

@@ -74,6 +74,13 @@ TRACE_EVENT(gms_refused, TP_PROTO(const void *object, int err), TP_ARGS(object, 
 	    TP_fast_assign(__entry->object = object; __entry->err = err;),
 	    TP_printk("object=%p err=%d", __entry->object, __entry->err));
 
+/* @why is a string of the library or of the caller, and may be NULL. */
+TRACE_EVENT(gms_because, TP_PROTO(int err, const char *why), TP_ARGS(err, why),
+	    TP_STRUCT__entry(__field(int, err) __array(char, why, 80)),
+	    TP_fast_assign(__entry->err = err;
+			   strscpy(__entry->why, why ? why : "", sizeof(__entry->why));),
+	    TP_printk("err=%d why=%s", __entry->err, __entry->why));
+
 /* clang-format on */
 
 #define gms_trace_convert trace_gms_convert
