@@ -416,13 +416,14 @@ static int tool_study_log(json_t *study, struct options *options)
 {
 	static const unsigned int orders[] = {GMS_ORDER_2M, GMS_ORDER_1G};
 	const unsigned int given = options->plan.opts.folio_order;
+	const bool is_file = strcmp(options->name, "-") != 0;
 	char sha256[SHA256_DIGEST_STRING_LENGTH];
 	struct log log;
 	int ret = -EIO;
 
 	if (!tool_read_log(&log, options))
 		goto out;
-	if (!SHA256File(options->name, sha256)) {
+	if (is_file && !SHA256File(options->name, sha256)) {
 		options_error("%s: %s", options->name, strerror(errno));
 		goto out;
 	}
@@ -431,7 +432,7 @@ static int tool_study_log(json_t *study, struct options *options)
 		if (options->has_backing && orders[i] != given)
 			continue;
 		options->plan.opts.folio_order = orders[i];
-		ret = tool_study_backing(study, &log, options, sha256);
+		ret = tool_study_backing(study, &log, options, is_file ? sha256 : NULL);
 	}
 	options->plan.opts.folio_order = given;
 	if (ret == -ENOSPC)

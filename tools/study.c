@@ -327,7 +327,7 @@ static json_t *study_pack_head(const struct study_case *c, const char *sha256)
 
 	base = base ? base + 1 : report->name;
 	json_object_set_new(json, "name", study_pack_name(base));
-	json_object_set_new(json, "sha256", json_string(sha256));
+	json_object_set_new(json, "sha256", sha256 ? json_string(sha256) : json_null());
 	json_object_set_new(json, "log", tool_json_log(report->runs.log));
 	json_object_set_new(json, "memory", lab_report_pack_ram(opts));
 	json_object_set_new(json, "arch", json_string(costs_arch_name(opts->arch)));

@@ -62,7 +62,7 @@ json_t *study_new(const struct lab_plan *plan);
  * study_add() - add the cases of one log with one backing
  * @study: the report
  * @runs: the runs
- * @sha256: the checksum of the log's file, in hexadecimal
+ * @sha256: the checksum of the log's file, in hexadecimal; NULL: the log is no file
  *
  * Return: 0; -ENOMEM; -ENOSPC: there are too many cases.
  */

@@ -192,13 +192,16 @@ static void text_other_rmp(FILE *out, const json_t *cases)
 
 	if (!words)
 		return;
-	fprintf(words, "With --rmp %s costs least, in the end:", text_string(first, "rmp"));
+	fprintf(words, "With --rmp %s these cost least in the end:", text_string(first, "rmp"));
 	json_array_foreach(cases, i, item) {
 		const json_t *list = json_object_get(json_object_get(item, "other_rmp"), "leaders");
+		const json_t *last = json_array_get(list, json_array_size(list) - 1);
+		size_t k;
+		json_t *name;
 
-		fprintf(words, "%s %s in [%zu]", i ? "," : "",
-			text_string(json_array_get(list, json_array_size(list) - 1), "policy"),
-			i + 1);
+		json_array_foreach(json_object_get(last, "policies"), k, name)
+			fprintf(words, "%s %s", k ? "," : i ? ";" : "", json_string_value(name));
+		fprintf(words, " in [%zu]", i + 1);
 	}
 	text_end(&text, out);
 }
@@ -250,7 +253,7 @@ static void text_assumed(FILE *out, const json_t *study)
 		"private "
 		"memory by 4K, %.0f for each 1G not by 1G; a split RMP entry %s; a pin ends after "
 		"%g "
-		"ms. Zeroing is left out. x|y: a fault as priced | at a tenth.",
+		"ms. Zeroing is left out. x|y: a fault as priced | at a tenth; x: y is too wide.",
 		text_number(json_object_get(costs, "rent_2m"), "value"),
 		text_number(json_object_get(costs, "rent_1g"), "value"),
 		strcmp(text_string(model, "rmp"), "sticky")

@@ -130,9 +130,9 @@ static json_t *verdict_unknown_host(const json_t *nothing, const json_t *all)
 	} else if (json_array_size(both)) {
 		text = verdict_add_list(text, both);
 		text = verdict_join(text,
-				    " cost least or less than 5% more, whatever the host "
-				    "touches (the log does not say)",
-				    "");
+				    json_array_size(both) == 1 ? " costs least or less than 5% more"
+							       : " cost least or less than 5% more",
+				    ", whatever the host touches (the log does not say)");
 	} else {
 		text = verdict_join(text,
 				    "nothing can be told, because the log has no access of "

@@ -21,8 +21,10 @@
  */
 static void an_eager_policy_that_never_merges_takes_part(void **state)
 {
-	struct run run;
 	json_t *json, *item;
+	struct run run;
+	char *log;
+	size_t len;
 
 	(void)state;
 	TOOL(&run, "report", DATA("sparse.csv"));
@@ -41,6 +43,22 @@ static void an_eager_policy_that_never_merges_takes_part(void **state)
 	assert_int_equal(json_number(item, "splits_2m"), 64);
 	assert_int_equal(json_number(item, "merges_2m"), 0);
 	json_decref(json);
+	run_free(&run);
+
+	/* the same log from standard input has no checksum */
+	log = read_file(DATA("sparse.csv"), &len);
+	TOOL_IN(&run, log, len, "report", "--backing", "2M", "--json", "-");
+	assert_int_equal(run.status, 0);
+	json = run_json(&run);
+	item = json_array_get(json_object_get(json, "cases"), 0);
+	assert_true(json_is_null(json_object_get(item, "sha256")));
+	json_decref(json);
+	run_free(&run);
+	free(log);
+
+	/* with a sticky RMP all that cost least are named, and not one of them */
+	TOOL(&run, "report", "--size", "2G", "--init", "private", DATA("A.csv"));
+	assert_has(run.out, "With --rmp sticky these cost least in the end: ");
 	run_free(&run);
 
 	/* in C it costs hardly more than the leader */

@@ -516,9 +516,6 @@ static void too_many_logs(void **state)
 	assert_string_equal(run.out, "");
 	assert_has(run.err, "more than 4 cases: give fewer logs, or --backing");
 	run_free(&run);
-	TOOL_IN(&run, "0,accept,0x0,4096\n", 18, "report", "-");
-	assert_int_equal(run.status, 2);
-	run_free(&run);
 }
 
 /* `gmemstate costs` prints what --costs reads. */
