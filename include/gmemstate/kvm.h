@@ -382,8 +382,8 @@ GMS_API int gms_kvm_sync(struct gms_kvm *kvm, const struct gms_state *state);
  * To any other one KVM_RUN of a TDX or SNP guest returns -EINVAL, which ends the VM (Linux commits
  * 3e2dec1ede0a and 5d40e5b49442, of 2026). Older kernels take any number but 0 for a failure.
  *
- *  EAGAIN  A page is pinned or in use, or the object is frozen. A TDX guest asks again; an SNP
- *          guest is told that the change failed.
+ *  EAGAIN  A page is pinned or in use, a hook or a listener returned -EAGAIN, or the object is
+ *          frozen. A TDX guest asks again; an SNP guest is told that the change failed.
  *  EINVAL  All other errors. The guest is told that the change failed.
  *
  * Context: Any. Pure function.

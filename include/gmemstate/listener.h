@@ -93,8 +93,8 @@ struct gms_state;
  *          several calls. Runs ascend and consist of whole granules; the field shareability of
  *          each is @to. *@done is 0 before the call. Returns 0 or -errno (a positive value counts
  *          as -EIO). On failure the listener sets *@done to the number of runs, from the first on,
- *          that it has mapped or unmapped. Another call, with the opposite @to, undoes these. @ctx
- *          is that of gms_listener_register()
+ *          that it has mapped or unmapped. Another call, with the opposite @to, undoes these. To
+ *          unmap what is not mapped must succeed (rule 5). @ctx is that of gms_listener_register()
  *
  * The struct is copied when a listener is registered.
  *
