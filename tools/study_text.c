@@ -253,7 +253,8 @@ static void text_assumed(FILE *out, const json_t *study)
 		"private "
 		"memory by 4K, %.0f for each 1G not by 1G; a split RMP entry %s; a pin ends after "
 		"%g "
-		"ms. Zeroing is left out. x|y: a fault as priced | at a tenth; x: y is too wide.",
+		"ms. Zeroing is left out. x|y: a fault as priced | at a tenth; x alone: no room "
+		"for y.",
 		text_number(json_object_get(costs, "rent_2m"), "value"),
 		text_number(json_object_get(costs, "rent_1g"), "value"),
 		strcmp(text_string(model, "rmp"), "sticky")
