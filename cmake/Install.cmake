@@ -32,6 +32,10 @@ function(gms_export_static)
 	if(dirs)
 		target_link_directories(gmemstate_static INTERFACE $<INSTALL_INTERFACE:${dirs}>)
 	endif()
+	# gmemstate_kvm_static names the file of the core once more. What the file needs comes behind it.
+	if(TARGET gmemstate_kvm_static)
+		target_link_libraries(gmemstate_kvm_static INTERFACE ${needs})
+	endif()
 endfunction()
 
 # Installs the package for find_package(). It finds the prefix from its own place, by CMake.
