@@ -27,7 +27,9 @@ static const char help_replay[] =
 static const char help_report[] =
 	"Replays logs under every policy, with folios of 2M and of 1G, and prints a\n"
 	"report for a mail: what the choices save, from which uptime on, what that\n"
-	"depends on, and a verdict. See gmemstate help policies, and docs/lab.md.\n";
+	"depends on, and a verdict. It has room for four cases. A log has one for each\n"
+	"size of folios, and twice as many if it lacks accesses: give two such logs\n"
+	"with --backing. See gmemstate help policies, and docs/lab.md.\n";
 
 static const char help_dump[] =
 	"Applies the conversions of a log, and prints the runs of the final state, one a\n"

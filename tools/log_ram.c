@@ -15,7 +15,7 @@ const char *log_ram_from_name(enum log_ram_from from)
 	static const char *const names[] = {
 		[LOG_RAM_ALL] = "all of the object",
 		[LOG_RAM_NOTES] = "the log's notes",
-		[LOG_RAM_PRIVATE] = "made private at first",
+		[LOG_RAM_PRIVATE] = "made private, 64 MiB or more",
 		[LOG_RAM_HOLE] = "without the hole below 4G",
 	};
 
@@ -59,23 +59,36 @@ static unsigned int ram_add(struct log_ram *ram, unsigned int nr, struct log_ram
 	return nr + 1 - (after - first);
 }
 
-/* Adds up what the log makes private before it makes anything shared. */
+static struct log_ram ram_of_event(const struct event *event)
+{
+	return (struct log_ram) {event->start, event->start + event->nr_pages};
+}
+
+/*
+ * Adds up what the log makes private before it makes anything shared. If that is memory, adds what
+ * is made private later in a piece that is as large: memory that is plugged.
+ */
 static unsigned int ram_made_private(const struct log *log, struct log_ram *ram)
 {
 	unsigned int nr = 0;
 	uint64_t sum = 0;
+	size_t i;
 
-	for (size_t i = 0; i < log->nr_events && log->events[i].op == EVENT_TO_PRIVATE; i++) {
-		const struct event *event = &log->events[i];
-
-		nr = ram_add(ram, nr,
-			     (struct log_ram) {event->start, event->start + event->nr_pages});
+	for (i = 0; i < log->nr_events && log->events[i].op == EVENT_TO_PRIVATE; i++) {
+		nr = ram_add(ram, nr, ram_of_event(&log->events[i]));
 		if (!nr)
 			return 0;
 	}
-	for (unsigned int i = 0; i < nr; i++)
-		sum += ram[i].end - ram[i].start;
-	return sum < LOG_RAM_MIN_PAGES ? 0 : nr;
+	for (unsigned int j = 0; j < nr; j++)
+		sum += ram[j].end - ram[j].start;
+	if (sum < LOG_RAM_MIN_PAGES)
+		return 0;
+	for (; nr && i < log->nr_events; i++) {
+		if (log->events[i].op == EVENT_TO_PRIVATE &&
+		    log->events[i].nr_pages >= LOG_RAM_MIN_PAGES)
+			nr = ram_add(ram, nr, ram_of_event(&log->events[i]));
+	}
+	return nr;
 }
 
 /* Finds where the hole below 4G begins: RAM_4G if there is none. */

@@ -15,7 +15,8 @@
  * @LOG_RAM_ALL: nothing: all of the object is taken for memory
  * @LOG_RAM_NOTES: notes at the head of the log
  * @LOG_RAM_PRIVATE: the log begins with the conversion of all memory to private, as a host does it
- *                   before the guest runs: at least LOG_RAM_MIN_PAGES
+ *                   before the guest runs: at least LOG_RAM_MIN_PAGES. What is made private
+ *                   later in one piece of that size is memory, too: it was plugged
  * @LOG_RAM_HOLE: the log reaches above 4G, and no event lies in the last 1G blocks below 4G: they
  *                are taken for the hole
  */

@@ -138,7 +138,7 @@ static void devices_above_ram(void **state)
 	assert_int_equal(json_number(json, "folios"), 1024);
 	assert_string_equal(
 		json_string_value(json_object_get(json_object_get(json, "memory"), "from")),
-		"made private at first");
+		"made private, 64 MiB or more");
 	json_decref(json);
 	run_free(&run);
 }

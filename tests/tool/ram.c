@@ -64,6 +64,16 @@ static void memory_is_found(void **state)
 			 PRIVATE("0x40000000", "1073741824") SHARED("0x0", "4096")
 				 PRIVATE("0xc0000000", "4096"),
 		 5 * GIB, "private: 0-2048 4096-5120"},
+		/* memory that is plugged later is memory, too */
+		{PRIVATE("0x0", "2147483648") SHARED("0x0", "4096")
+			 PRIVATE("0x100000000", "1073741824") PRIVATE("0x180000000", "67104768"),
+		 9 * GIB, "private: 0-2048 4096-5120"},
+		{PRIVATE("0x0", "2147483648") SHARED("0x0", "4096")
+			 PRIVATE("0x180000000", "67108864"),
+		 9 * GIB, "private: 0-2048 6144-6208"},
+		/* but not in a log that begins later */
+		{PRIVATE("0x0", "4096") SHARED("0x0", "4096") PRIVATE("0x100000000", "1073741824"),
+		 5 * GIB, "hole: 0-1024 4096-5120"},
 		/* a few pages are no memory */
 		{PRIVATE("0x0", "4096") SHARED("0x0", "4096"), 2 * GIB, "all: 0-2048"},
 		{PRIVATE("0x0", "67104768"), 2 * GIB, "all: 0-2048"},
@@ -94,6 +104,7 @@ static void memory_is_found(void **state)
 static void many_ranges(void **state)
 {
 	char text[4096];
+	const char *shared = SHARED("0x0", "4096");
 	size_t len = 0, full = 0;
 
 	(void)state;
@@ -105,6 +116,10 @@ static void many_ranges(void **state)
 			assert_memory_equal(ram_of(text, 4 * GIB), "private: 0-64 128-192", 21);
 		}
 	}
+	assert_string_equal(ram_of(text, 4 * GIB), "all: 0-4096");
+	/* nor if the last one is plugged */
+	memmove(text + full + strlen(shared), text + full, len - full + 1);
+	memcpy(text + full, shared, strlen(shared));
 	assert_string_equal(ram_of(text, 4 * GIB), "all: 0-4096");
 	/* a range that joins two others needs no room */
 	strcpy(text + full, "0,to_private,0x4000000,67108864\n");
