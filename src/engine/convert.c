@@ -204,21 +204,28 @@ static uint64_t convert_first_unbound(const struct gms_state *s, uint64_t gfn)
 	return gfn;
 }
 
-/* Converts parts that are known, and names a gfn on failure. */
+/*
+ * Converts parts that are known. *err_gfn is the first gfn of their @nr_pages. On failure it
+ * becomes the gfn of the page that is in the way, if that is one of them.
+ */
 static int convert_gfn_parts(struct gms_state *s, const struct gms_range *parts, size_t nr_parts,
 			     uint64_t nr_pages, enum gms_shareability to, uint64_t *err_gfn)
 	GMS_REQUIRES(gms_convert_lock)
 {
 	struct gms_converted done;
 	struct gms_binding b;
+	uint64_t at;
 	int err;
 
 	err = gms_convert_parts(s, parts, nr_parts, to, &done);
 	convert_count_call(s, parts[0].start, done.changed, err);
 	gms_trace_convert(&s->folios, parts[0].start, nr_pages, to, err);
 	if ((err == -EAGAIN || err == -ENOTRECOVERABLE) && done.named &&
-	    gms_bindings_find(&s->bindings, GMS_BY_INDEX, done.err_index, &b))
-		*err_gfn = b.key[GMS_BY_GFN] + (done.err_index - b.key[GMS_BY_INDEX]);
+	    gms_bindings_find(&s->bindings, GMS_BY_INDEX, done.err_index, &b)) {
+		at = b.key[GMS_BY_GFN] + (done.err_index - b.key[GMS_BY_INDEX]);
+		if (at - *err_gfn < nr_pages) /* else the page lies between the parts */
+			*err_gfn = at;
+	}
 	return err;
 }
 

@@ -330,9 +330,15 @@ static void rule_40_a_failed_undo_quarantines(void **unused)
 	assert_int_equal(first, 10);
 	assert_int_equal(first + count, 2 * T_1G + 200);
 	convert_fails(&rig, FIRST, 10, GMS_SHARED, -ENOTRECOVERABLE, FIRST);
-	/* a quarantined page between the parts refuses, too, and has no gfn of the range */
-	rig_repair(&rig, first, 2 * T_1G - first, GMS_SHARED);
+	/* a quarantined page between the parts refuses, too, but has no gfn of the range */
+	rig_repair(&rig, first, 70 - first, GMS_SHARED);
+	rig_repair(&rig, 71, T_1G - 72, GMS_SHARED);
+	rig_repair(&rig, T_1G, T_1G, GMS_SHARED);
 	rig_repair(&rig, 2 * T_1G + 1, 199, GMS_SHARED);
+	convert_fails(&rig, FIRST + 590, 20, GMS_PRIVATE, -ENOTRECOVERABLE, FIRST + 590);
+	rig_repair(&rig, 70, 1, GMS_SHARED); /* it is at another gfn, and T_1G - 1 is at none */
+	convert_fails(&rig, FIRST + 590, 20, GMS_PRIVATE, -ENOTRECOVERABLE, FIRST + 590);
+	rig_repair(&rig, T_1G - 1, 1, GMS_SHARED);
 	convert_fails(&rig, FIRST + 600, 350, GMS_PRIVATE, -ENOTRECOVERABLE, FIRST + 750);
 	rig_repair(&rig, 2 * T_1G, 1, GMS_SHARED);
 	rig_check(&rig);
