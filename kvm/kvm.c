@@ -67,9 +67,11 @@ static const char *kvm_opts_why(const struct gms_kvm_opts *opts)
 		return "vm_fd is not set";
 	if (!opts->nr_pages || opts->nr_pages > GMS_MAX_PAGES)
 		return "nr_pages is 0, or above 2^40";
-	if (!opts->nr_slots || opts->nr_slots > GMS_KVM_MAX_SLOTS ||
+	if (!opts->nr_slots)
+		return "nr_slots is 0";
+	if (opts->nr_slots > GMS_KVM_MAX_SLOTS ||
 	    opts->first_slot > GMS_KVM_MAX_SLOTS - opts->nr_slots)
-		return "nr_slots is 0, or the memslots pass the largest number";
+		return "the memslots pass the largest number";
 	if (!opts->stop_vcpus != !opts->resume_vcpus)
 		return "only one of stop_vcpus and resume_vcpus is set";
 	if (opts->flags & ~GMS_KVM_ALL_FLAGS)
@@ -108,12 +110,17 @@ static int kvm_pick_mode(const struct gms_kvm_opts *opts, const struct gms_kvm_s
 
 	if (opts->way && !(allowed & 1U << opts->way))
 		return gms_kvm_because(-EINVAL, "the flags exclude this way");
-	modes = gms_kvm_modes_on(sys, opts->vm_fd) & allowed;
+	modes = gms_kvm_modes_on(sys, opts->vm_fd);
+	if (!modes)
+		return gms_kvm_because(-EOPNOTSUPP, "vm_fd is no VM, or KVM has no guest_memfd");
+	modes &= allowed;
 	*mode = opts->way ? opts->way : GMS_KVM_IN_PLACE;
 	while (!opts->way && *mode < GMS_KVM_MEMSLOTS && !(modes & 1U << *mode))
 		(*mode)++;
 	if (!(modes & 1U << *mode))
-		return gms_kvm_because(-EOPNOTSUPP, "vm_fd is no VM, or KVM has no such way");
+		return gms_kvm_because(-EOPNOTSUPP, opts->way
+							    ? "KVM does not offer this way"
+							    : "KVM offers no way with these flags");
 	max_slots = sys->ioctl(sys->ctx, opts->vm_fd, KVM_CHECK_EXTENSION,
 			       (void *)(uintptr_t)KVM_CAP_NR_MEMSLOTS);
 	if (max_slots > 0 && opts->first_slot + opts->nr_slots > (unsigned int)max_slots)
@@ -259,6 +266,7 @@ int gms_kvm_destroy(struct gms_kvm *kvm)
 
 	if (!kvm)
 		return 0;
+	gms_reason_set(NULL);
 	err = gms_kvm_maps_fini(kvm);
 	if (!err)
 		err = gms_kvm_host_fini(kvm);
@@ -280,8 +288,9 @@ int gms_kvm_create_on(const struct gms_kvm_opts *opts, const struct gms_kvm_sys 
 		why = GMS_WHY_STRUCT_SIZE;
 	if (!why)
 		why = kvm_opts_why(&copy);
+	gms_reason_set(why);
 	if (why)
-		return gms_kvm_because(-EINVAL, why);
+		return -EINVAL;
 	err = kvm_pick_mode(&copy, sys, &mode);
 	if (err)
 		return err;

@@ -215,6 +215,7 @@ int gms_kvm_map_flags(struct gms_kvm *kvm, uint64_t gfn, gms_pgoff_t start, uint
 	    slot_flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY))
 		return gms_kvm_because(
 			-EINVAL, "the range, the gfns or the flags of the memslot are not valid");
+	gms_reason_set(NULL);
 	pthread_mutex_lock(&kvm->lock);
 	err = maps_map_locked(kvm, &like);
 	pthread_mutex_unlock(&kvm->lock);
@@ -230,6 +231,7 @@ int gms_kvm_unmap(struct gms_kvm *kvm, uint64_t gfn)
 {
 	int err;
 
+	gms_reason_set(NULL);
 	pthread_mutex_lock(&kvm->lock);
 	err = maps_unmap_locked(kvm, gfn);
 	pthread_mutex_unlock(&kvm->lock);

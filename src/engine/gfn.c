@@ -9,7 +9,7 @@ int gms_gfn_to_index(const struct gms_state *s, uint64_t gfn, gms_pgoff_t *index
 	struct gms_binding b;
 
 	if (!gms_bindings_find(&s->bindings, GMS_BY_GFN, gfn, &b))
-		return -ENOENT;
+		return gms_because(-ENOENT, NULL);
 	*index = gms_binding_index(&b, gfn);
 	return 0;
 }
@@ -21,7 +21,7 @@ int gms_gfn_max_order(const struct gms_state *s, uint64_t gfn, unsigned int *ord
 
 	/* The binding is looked up once: a second lookup might find another one, or none. */
 	if (!gms_bindings_find(&s->bindings, GMS_BY_GFN, gfn, &b))
-		return -ENOENT;
+		return gms_because(-ENOENT, NULL);
 	index = gms_binding_index(&b, gfn);
 	*order = gms_limit_quarantine(s, index, gms_rtree_uniform_order(s->private, index));
 	*order = gms_binding_order(&b, index, *order);

@@ -262,7 +262,7 @@ static int snapshot_check_whole(const uint8_t *buf, size_t size)
 		return gms_because(-EBADMSG, "the checksum is wrong");
 	version = snapshot_get(buf + 8, 4);
 	if (version > SNAPSHOT_VERSION)
-		return -EPROTONOSUPPORT;
+		return gms_because(-EPROTONOSUPPORT, NULL);
 	if (version < SNAPSHOT_VERSION)
 		return gms_because(-EBADMSG, "there is no such version");
 	return 0;

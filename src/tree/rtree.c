@@ -40,7 +40,7 @@ int gms_rtree_create(uint64_t nr_pages, enum gms_rtree_fill init,
 		return gms_because(-EINVAL, GMS_WHY_ALLOCATOR);
 	t = a.alloc(a.ctx, rtree_bytes(nr_blocks), GMS_ALIGN);
 	if (!t)
-		return -ENOMEM;
+		return gms_because(-ENOMEM, NULL);
 	gms_memset(t, 0, rtree_bytes(nr_blocks));
 	t->nr_pages = nr_pages;
 	t->nr_blocks = nr_blocks;
@@ -139,9 +139,11 @@ static int rtree_make_end_places(struct gms_rtree *t, gms_pgoff_t at)
 
 int gms_make_places_slow(struct gms_rtree *t, gms_pgoff_t start, gms_pgoff_t end)
 {
-	const int err = rtree_make_end_places(t, start);
+	int err = rtree_make_end_places(t, start);
 
-	return err ? err : rtree_make_end_places(t, end);
+	if (!err)
+		err = rtree_make_end_places(t, end);
+	return err ? gms_because(err, NULL) : 0;
 }
 
 bool gms_rtree_is_prepared(const struct gms_rtree *t, gms_pgoff_t start, uint64_t nr_pages)

@@ -389,6 +389,74 @@ static void a_reason_is_of_one_call(void **unused)
 	assert_string_equal(gms_reason(), "");
 }
 
+#define no_reason(call, err)                           \
+	do {                                           \
+		gms_reason_set("an older one");        \
+		assert_int_equal(call, err);           \
+		assert_string_equal(gms_reason(), ""); \
+	} while (0)
+
+static void *alloc_nothing(void *ctx, size_t size, size_t align)
+{
+	(void)ctx;
+	(void)size;
+	(void)align;
+	return NULL;
+}
+
+static void free_nothing(void *ctx, void *ptr, size_t size, size_t align)
+{
+	(void)ctx;
+	(void)ptr;
+	(void)size;
+	(void)align;
+}
+
+/* An error that says all there is to say has no reason, in each call that can return one. */
+static void an_error_has_no_older_reason(void **unused)
+{
+	const struct gms_allocator none = {sizeof(none), alloc_nothing, free_nothing, NULL};
+	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
+	struct gms_state *never = NULL;
+	struct gms_rtree *tree = NULL;
+	unsigned char buf[4096];
+	struct gms_fault fault;
+	gms_pgoff_t index;
+	unsigned int n;
+	size_t size;
+
+	(void)unused;
+	no_reason(gms_gfn_to_index(state, 0, &index), -ENOENT);
+	no_reason(gms_gfn_max_order(state, 0, &n), -ENOENT);
+	no_reason(gms_fault_begin_gfn(state, 0, GMS_HOST, &fault), -ENOENT);
+	no_reason(gms_convert_gfn(state, 0, 1, GMS_PRIVATE, 0, NULL), -ENOENT);
+	assert_int_equal(gms_bind(state, 0, 0, 1, &n), 0);
+	no_reason(gms_bind(state, 0, 8, 1, &n), -EEXIST);
+	no_reason(gms_snapshot_save(state, buf, 1, &size), -ENOSPC);
+	for (int i = 0; i < GMS_MAX_ATTRS; i++)
+		assert_int_equal(gms_attr_create(state, &n), 0);
+	no_reason(gms_attr_create(state, &n), -ENOSPC);
+
+	assert_int_equal(gms_fault_begin(state, 0, GMS_HOST, &fault), 0);
+	no_reason(gms_convert(state, 0, 1, GMS_PRIVATE, 0, NULL), -EDEADLK);
+	no_reason(gms_convert_gfn(state, 0, 1, GMS_PRIVATE, 0, NULL), -EDEADLK);
+	gms_fault_end(state, &fault);
+
+	assert_int_equal(gms_freeze(state), 0);
+	no_reason(gms_bind(state, 8, 8, 1, &n), -EPERM);
+	no_reason(gms_attr_set(state, 0, 0, 1, true), -EPERM);
+	no_reason(gms_inhibit(state, 0, 1, 0), -EPERM);
+	no_reason(gms_allocate(state, 0, 1, NULL), -EPERM);
+	no_reason(gms_punch_hole(state, 0, 1, NULL), -EPERM);
+
+	opts.nr_pages = NR_PAGES;
+	opts.allocator = &none;
+	no_reason(gms_state_create(&opts, &never), -ENOMEM);
+	no_reason(gms_rtree_create(NR_PAGES, GMS_RTREE_NONE, &none, &tree), -ENOMEM);
+	assert_null(never);
+	assert_null(tree);
+}
+
 /* ---- getters ---- */
 
 static void an_object_says_what_it_is(void **unused)
@@ -444,6 +512,7 @@ int main(void)
 		cmocka_unit_test(a_reason_survives_the_undo),
 		cmocka_unit_test(a_listener_gives_its_reason),
 		cmocka_unit_test(an_undo_gives_no_reason),
+		cmocka_unit_test_setup_teardown(an_error_has_no_older_reason, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_object_says_what_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_macros_set_struct_size, set_up, tear_down),
 	};

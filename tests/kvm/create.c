@@ -126,9 +126,11 @@ static void create_refuses_what_is_wrong(void **unused)
 	WRONG(nr_pages, GMS_MAX_PAGES + 1);
 	WRONG(way, (enum gms_kvm_way)4);
 	WRONG(nr_slots, 0);
+	assert_string_equal(gms_reason(), "nr_slots is 0");
 	WRONG(first_slot, FAKE_SLOTS - 2);
 	WRONG(first_slot, UINT32_MAX);
 	WRONG(nr_slots, UINT32_MAX);
+	assert_string_equal(gms_reason(), "the memslots pass the largest number");
 	WRONG(stop_vcpus, stops);
 	WRONG(resume_vcpus, stops);
 
@@ -141,9 +143,15 @@ static void create_refuses_what_is_wrong(void **unused)
 	create_fini(&c);
 	c.opts.way = GMS_KVM_IN_PLACE;
 	create_gives(&c, -EOPNOTSUPP);
+	assert_string_equal(gms_reason(), "KVM does not offer this way");
 	c.opts.way = GMS_KVM_ANY;
+	c.opts.flags = GMS_KVM_GUEST_MEMFD;
+	create_gives(&c, -EOPNOTSUPP);
+	assert_string_equal(gms_reason(), "KVM offers no way with these flags");
+	c.opts.flags = 0;
 	c.opts.vm_fd = FAKE_VM + 1;
 	create_gives(&c, -EOPNOTSUPP);
+	assert_string_equal(gms_reason(), "vm_fd is no VM, or KVM has no guest_memfd");
 	assert_int_equal(gms_kvm_destroy(NULL), 0);
 }
 

@@ -34,12 +34,16 @@ static void maps_are_checked(void **unused)
 		assert_int_equal(gms_kvm_map(rig.kvm, 200, 64, UINT64_MAX), -EINVAL);
 		assert_int_equal(gms_kvm_map(rig.kvm, max, 64, 1), -EINVAL);
 		assert_int_equal(gms_kvm_map(rig.kvm, max - 1, 64, 2), -EINVAL);
+		gms_reason_set("an older one");
 		assert_int_equal(gms_kvm_map(rig.kvm, 200, 23, 2), -EEXIST);
+		assert_string_equal(gms_reason(), "");
 		assert_int_equal(gms_kvm_map(rig.kvm, 200, 31, 2), -EEXIST);
 		assert_int_equal(gms_kvm_map(rig.kvm, 923, 64, 2), -EEXIST);
 		assert_int_equal(gms_kvm_map(rig.kvm, 14, 64, 3), -EEXIST);
 		assert_int_equal(gms_kvm_map(rig.kvm, 2000, 64, 1), -EINVAL); /* KVM's error */
+		gms_reason_set("an older one");
 		assert_int_equal(gms_kvm_unmap(rig.kvm, 901), -ENOENT);
+		assert_string_equal(gms_reason(), "");
 		assert_fine(krig_agrees(&rig));
 		/* with conversions kept out, as by a VMM whose vCPUs run */
 		assert_int_equal(gms_lock_shared(rig.state, 0, KRIG_PAGES), 0);

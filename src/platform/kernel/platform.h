@@ -184,7 +184,7 @@ void gms_because_slow(int err, const char *why);
 /* A kernel keeps no reason: the tracepoint gms_because has it. gms_refused follows. */
 static inline int gms_because(int err, const char *why)
 {
-	if (err)
+	if (err && why)
 		gms_because_slow(err, why);
 	return err;
 }
