@@ -198,7 +198,7 @@ impl fmt::Display for Error {
             (Some(reason), ErrorKind::Invalid | ErrorKind::Damaged, _) => f.write_str(reason),
             (Some(reason), _, _) => write!(f, "{}: {}", reason, self.errno),
             (None, ErrorKind::Pinned | ErrorKind::Quarantined, Some(page)) => {
-                write!(f, "{} (page {:#x})", text, page)
+                write!(f, "{} (at {:#x})", text, page)
             }
             _ => f.write_str(text),
         }

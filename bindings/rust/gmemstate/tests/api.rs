@@ -95,7 +95,7 @@ fn an_error_names_the_page() {
     let err = state.convert(0..G1, Private).unwrap_err();
     assert_eq!((err.kind(), err.page()), (ErrorKind::Pinned, Some(17)));
     assert!(err.is_transient());
-    assert_eq!(err.to_string(), "a page is pinned or in use (page 0x11)");
+    assert_eq!(err.to_string(), "a page is pinned or in use (at 0x11)");
     assert!(err.source().is_none());
     assert_eq!(io::Error::from(err).raw_os_error(), Some(Errno::EAGAIN.get()));
     let err = state.punch_hole(18..19).unwrap_err();
