@@ -380,8 +380,8 @@ static void for_each_setting(each_fn fn)
 	static const char *const policies[] = {"eager-rfc", "eager", "eager-nonuniform",
 					       "lazy-4k",   "lazy",  "adaptive"};
 	static const unsigned int orders[] = {GMS_ORDER_4K, GMS_ORDER_2M, GMS_ORDER_1G};
-	/* under valgrind, only two of the eighteen settings */
-	const size_t step = test_on_valgrind() ? 4 : 1;
+	/* of the eighteen settings, six where tests are slow, and two under valgrind */
+	const size_t step = test_on_valgrind() ? 4 : test_slowdown() > 1 ? 2 : 1;
 	uint64_t failures = 0;
 	size_t p, o, j;
 

@@ -26,17 +26,21 @@ bool test_on_valgrind(void)
 #endif
 }
 
-/* ThreadSanitizer costs a factor of ten or more. */
-#if defined(__SANITIZE_THREAD__)
-#define SLOWDOWN 10
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SLOWDOWN 10
+#ifndef __has_feature /* gcc says the same by macros */
+#define __has_feature(feature) 0
 #endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define BUILD_SLOWDOWN 10
+#elif defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer) || defined(GMS_DEBUG)
+#define BUILD_SLOWDOWN 4
+#else
+#define BUILD_SLOWDOWN 1
 #endif
-#ifndef SLOWDOWN
-#define SLOWDOWN 1
-#endif
+
+unsigned int test_slowdown(void)
+{
+	return test_on_valgrind() ? 50 : BUILD_SLOWDOWN;
+}
 
 static bool from_env(const char *name, uint64_t *value)
 {
@@ -58,7 +62,7 @@ uint64_t test_iters(uint64_t normal)
 	uint64_t n;
 
 	if (!from_env("GMS_TEST_ITERS", &n))
-		n = normal / (test_on_valgrind() ? 50 : SLOWDOWN);
+		n = normal / test_slowdown();
 	return n ? n : 1;
 }
 

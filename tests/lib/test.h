@@ -56,8 +56,14 @@
 bool test_on_valgrind(void);
 
 /*
- * Returns the number of rounds of a test: GMS_TEST_ITERS from the environment, or @normal. Under
- * ThreadSanitizer that is a tenth of @normal, and under valgrind a fiftieth. It is never 0.
+ * Returns how many times slower tests run here than in a release, roughly: 50 under valgrind, 10
+ * with ThreadSanitizer, 4 with AddressSanitizer or in a debug build, else 1.
+ */
+unsigned int test_slowdown(void);
+
+/*
+ * Returns the number of rounds of a test: GMS_TEST_ITERS from the environment, or @normal by
+ * test_slowdown(). It is never 0.
  */
 uint64_t test_iters(uint64_t normal);
 

@@ -498,7 +498,7 @@ static void random_ranges(unsigned int policy, unsigned int folio_order, uint64_
 	memset(private, 0, sizeof(private));
 	rig_init(&rig, &opts);
 	bind_by_chance(&rig, &prng, index);
-	for (unsigned int i = 0; i < 60; i++) {
+	for (uint64_t i = test_iters(60); i; i--) {
 		const uint64_t at = prng_below(&prng, CHANCE_GFNS);
 		const uint64_t nr = 1 + prng_below(&prng, CHANCE_GFNS - at);
 		const enum gms_shareability to = prng_chance(&prng, 50) ? GMS_PRIVATE : GMS_SHARED;
