@@ -36,6 +36,11 @@ bool test_on_valgrind(void)
 	return divisor > 1;
 }
 
+unsigned int test_slowdown(void)
+{
+	return (unsigned int)divisor;
+}
+
 uint64_t test_iters(uint64_t normal)
 {
 	return normal / divisor ? normal / divisor : 1;
