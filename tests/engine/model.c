@@ -48,6 +48,8 @@ static void run_or_shrink(struct model_history *history, uint64_t seed)
 
 static void run_policies(const struct model_opts *opts, uint64_t nr_ops)
 {
+	/* under valgrind, the first and the last policy only */
+	const int step = test_on_valgrind() ? MODEL_NR_POLICIES - 1 : 1;
 	struct model_opts each = *opts;
 	uint64_t seed = test_seed();
 	int policy, by_folio;
@@ -55,7 +57,7 @@ static void run_policies(const struct model_opts *opts, uint64_t nr_ops)
 	nr_ops = test_iters(nr_ops);
 	printf("GMS_TEST_SEED=%llu GMS_TEST_ITERS=%llu\n", (unsigned long long)seed,
 	       (unsigned long long)nr_ops);
-	for (policy = 0; policy < MODEL_NR_POLICIES; policy++) {
+	for (policy = 0; policy < MODEL_NR_POLICIES; policy += step) {
 		for (by_folio = 0; by_folio < 2; by_folio++) {
 			struct model_history history;
 			struct prng prng;

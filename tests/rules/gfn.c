@@ -227,8 +227,11 @@ static void fail_each_hook(const struct gms_policy_ops *policy, enum gms_shareab
 
 static void rule_40_any_failed_hook_changes_nothing(void **unused)
 {
+	/* where tests are slow, with the first and the last policy only */
+	const unsigned int step = test_slowdown() > 1 ? RIG_NR_POLICIES - 1 : 1;
+
 	(void)unused;
-	for (unsigned int i = 0; i < RIG_NR_POLICIES; i++) {
+	for (unsigned int i = 0; i < RIG_NR_POLICIES; i += step) {
 		fail_each_hook(rig_policy(i), GMS_PRIVATE);
 		fail_each_hook(rig_policy(i), GMS_SHARED);
 	}

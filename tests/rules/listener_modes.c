@@ -105,16 +105,18 @@ static void rule_17_listeners_withdraw_up_to_a_pin_in_the_2nd_block(void **unuse
  */
 static void rule_17_only_pins_of_others_stop_a_conversion(void **unused)
 {
+	const gms_pgoff_t end = 4 * T_2M;
+
 	(void)unused;
-	init(&two_blocks, T_1G, 8, true);
+	init(&two_blocks, end, 8, true);
 	rig_pin(&pair.rig, 100, 1);
 	rig_pin(&pair.rig, 300, 1);
 	rig_convert_fails(&pair.rig, 4, 400, GMS_PRIVATE, GMS_CONVERT_RESUMABLE, -EAGAIN, 100);
 	assert_true(all(4, 100, GMS_PRIVATE));
-	assert_true(all(100, T_1G, GMS_SHARED));
+	assert_true(all(100, end, GMS_SHARED));
 	check();
 	/* The shared pages [100, 104) are in a mixed granule, so the mirror does not hold them. */
-	assert_int_equal(oracle_count(&coarse->held, 0, T_1G), T_1G - 104);
+	assert_int_equal(oracle_count(&coarse->held, 0, end), end - 104);
 	gms_unpin(pair.rig.state, 100, 1);
 	rig_convert_fails(&pair.rig, 4, 400, GMS_PRIVATE, GMS_CONVERT_RESUMABLE, -EAGAIN, 300);
 	assert_true(all(4, 300, GMS_PRIVATE));
