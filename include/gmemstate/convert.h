@@ -90,8 +90,8 @@ GMS_API int gms_convert(struct gms_state *state, gms_pgoff_t start, uint64_t nr_
  * @flags: 0
  * @err_gfn: NULL, or where to store a gfn of the range on failure; not written on success. The gfn
  *           of a page that is pinned, quarantined or in use, as for gms_convert() in atomic mode;
- *           with -ENOENT the first gfn that is in no binding; on any other error @gfn, and for a
- *           quarantined page that is at no gfn of the range
+ *           with -ENOENT the first gfn that is in no binding. @gfn on any other error, or if the
+ *           quarantined page is at no gfn of the range
  *
  * The range may cross from one binding to another, or several, whose pages are anywhere in the
  * object. That is what a guest's request may do: it knows nothing of bindings. (KVM may cut one
