@@ -4,6 +4,8 @@
  */
 #include <gmemstate/gmemstate.h>
 
+#include "snap.h"
+#include "talloc.h"
 #include "test.h"
 
 #define NR_PAGES 4096
@@ -396,30 +398,15 @@ static void a_reason_is_of_one_call(void **unused)
 		assert_string_equal(gms_reason(), ""); \
 	} while (0)
 
-static void *alloc_nothing(void *ctx, size_t size, size_t align)
-{
-	(void)ctx;
-	(void)size;
-	(void)align;
-	return NULL;
-}
-
-static void free_nothing(void *ctx, void *ptr, size_t size, size_t align)
-{
-	(void)ctx;
-	(void)ptr;
-	(void)size;
-	(void)align;
-}
-
-/* An error that says all there is to say has no reason, in each call that can return one. */
+/* An error that says all there is to say has no reason, and not that of an older call. */
 static void an_error_has_no_older_reason(void **unused)
 {
-	const struct gms_allocator none = {sizeof(none), alloc_nothing, free_nothing, NULL};
 	struct gms_state_opts opts = GMS_STATE_OPTS_INIT;
 	struct gms_state *never = NULL;
 	struct gms_rtree *tree = NULL;
 	unsigned char buf[4096];
+	struct talloc talloc;
+	struct snap snap;
 	struct gms_fault fault;
 	gms_pgoff_t index;
 	unsigned int n;
@@ -449,12 +436,29 @@ static void an_error_has_no_older_reason(void **unused)
 	no_reason(gms_allocate(state, 0, 1, NULL), -EPERM);
 	no_reason(gms_punch_hole(state, 0, 1, NULL), -EPERM);
 
+	snap_save(&snap, state);
+	snap_poke(&snap, SNAP_AT_VERSION, UINT32_MAX, 4);
+	snap_reseal(&snap);
+	no_reason(gms_snapshot_load(snap.data, snap.size, &opts, &never), -EPROTONOSUPPORT);
+	snap_fini(&snap);
+
+	talloc_init(&talloc);
 	opts.nr_pages = NR_PAGES;
-	opts.allocator = &none;
+	opts.allocator = &talloc.ops;
+	talloc_fail(&talloc, 0, 1);
 	no_reason(gms_state_create(&opts, &never), -ENOMEM);
-	no_reason(gms_rtree_create(NR_PAGES, GMS_RTREE_NONE, &none, &tree), -ENOMEM);
 	assert_null(never);
+	talloc_fail(&talloc, 0, 1);
+	no_reason(gms_rtree_create(NR_PAGES, GMS_RTREE_NONE, &talloc.ops, &tree), -ENOMEM);
 	assert_null(tree);
+	talloc_fail_never(&talloc);
+	assert_int_equal(gms_rtree_create(NR_PAGES, GMS_RTREE_NONE, &talloc.ops, &tree), 0);
+	talloc_fail(&talloc, 0, 1);
+	no_reason(gms_rtree_set(tree, 5, 1), -ENOMEM);
+	talloc_fail(&talloc, 0, 1);
+	no_reason(gms_rtree_prepare(tree, 5, 1, NULL), -ENOMEM);
+	gms_rtree_destroy(tree);
+	assert_int_equal(talloc.live_blocks, 0);
 }
 
 /* ---- getters ---- */

@@ -271,7 +271,9 @@ static void rule_14_no_operation_allocates_under_a_folio_or_tree_lock(void **unu
 			act_under(policy, GMS_ORDER_1G, mode % 2, mode / 2);
 		}
 	}
-	for (i = 0; i < ARRAY_SIZE(acts) && !test_on_valgrind(); i++)
+	if (test_on_valgrind())
+		return; /* so few rounds do not make each of them allocate */
+	for (i = 0; i < ARRAY_SIZE(acts); i++)
 		if (acts[i].allocates && !allocs[i])
 			fail_msg("%s never allocated", acts[i].name);
 }
